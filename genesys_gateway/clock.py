@@ -1,0 +1,81 @@
+"""The time: wall time in epoch milliseconds for what is stored, monotonic seconds for what is waited for.
+
+Law: a wall time is never subtracted from another to measure a wait in this process, because wall clocks jump.
+"""
+
+import time
+from datetime import UTC, datetime
+from typing import Protocol
+
+import gevent
+
+
+class Clock(Protocol):
+    """What a room needs to know of time; tests hand in one that stands still."""
+
+    def now(self) -> int:
+        """Wall time in epoch milliseconds. It may jump in both directions."""
+
+    def monotonic(self) -> float:
+        """Seconds since some moment; never goes back."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let other greenlets run for that long."""
+
+
+class SystemClock:
+    """The machine's own clocks."""
+
+    def now(self) -> int:
+        """Wall time in epoch milliseconds."""
+        return time.time_ns() // 1_000_000
+
+    def monotonic(self) -> float:
+        """Seconds since the machine started."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Let other greenlets run for that many seconds."""
+        gevent.sleep(seconds)
+
+
+class Deadline:
+    """A moment on the monotonic clock that several steps share.
+
+    Args:
+        clock: Whose monotonic time counts.
+        seconds: From now.
+    """
+
+    __slots__ = ("_at", "_clock")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._at = clock.monotonic() + seconds
+
+    def left(self) -> float:
+        """Seconds that remain, 0 at the least."""
+        return max(0.0, self._at - self._clock.monotonic())
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing remains."""
+        return self._clock.monotonic() >= self._at
+
+
+def isoformat(at: int) -> str:
+    """Epoch milliseconds as ``2026-11-22T10:00:00.000Z``."""
+    seconds, millis = divmod(at, 1000)
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+
+
+def parse_iso(text: str) -> int:
+    """Epoch milliseconds of an ISO 8601 date and time.
+
+    Raises:
+        ValueError: It is no such text, or it has no offset from UTC.
+    """
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a date and time needs its offset from UTC")
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,1 @@
+"""Marshmallow definitions of everything that crosses a border; imports nothing of ours."""

@@ -1,0 +1,40 @@
+"""Stand-ins of our own for what a pure test must not touch: time, mostly."""
+
+from collections.abc import Callable
+
+import gevent
+
+
+class FakeClock:
+    """A clock that moves only when told to; ``sleep`` moves it at once."""
+
+    def __init__(self, now: int = 1_763_805_600_000) -> None:
+        self._now = now
+        self._monotonic = 1000.0
+        self.slept: list[float] = []
+
+    def now(self) -> int:
+        return self._now
+
+    def monotonic(self) -> float:
+        return self._monotonic
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.advance(seconds)
+        gevent.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self._now += round(seconds * 1000)
+        self._monotonic += seconds
+
+    def jump(self, seconds: float) -> None:
+        """The wall clock alone is set, as an administrator or NTP would."""
+        self._now += round(seconds * 1000)
+
+
+def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    """Let greenlets run until the condition holds; fails after ``seconds`` of real time."""
+    with gevent.Timeout(seconds, AssertionError("it did not happen in time")):
+        while not condition():
+            gevent.sleep(0.002)

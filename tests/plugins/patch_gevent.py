@@ -1,0 +1,5 @@
+"""Loaded by pytest before any plugin imports ssl: from then on every socket waits cooperatively."""
+
+from gevent import monkey
+
+monkey.patch_all()
