@@ -1,0 +1,262 @@
+"""A frame from a socket becomes a frozen notification, whatever it holds.
+
+Law: no frame raises. Genesys's JSON ends here: upper and lower case, epoch milliseconds and optional fields are
+settled, and what can't be read comes back as :class:`Unreadable` with a reason.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+from uuid import UUID, uuid5
+
+import orjson
+from marshmallow import ValidationError
+
+from genesys_gateway.schemas.notification import ACW_BODY, IDENTITY_FIELDS
+
+#: Namespace of all record ids; never changes.
+RECORD_NAMESPACE = UUID("0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44")
+
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_ACW_TOPIC = re.compile(rf"v2\.detail\.events\.conversation\.({_UUID})\.acw", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcwEvent:
+    """One agent's after-call work on one conversation, done. Ids are lower case, enums upper case, absent is None."""
+
+    conversation_id: str
+    participant_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    #: epoch milliseconds
+    event_time: int | None = None
+    media_type: str | None = None
+    message_type: str | None = None
+    direction: str | None = None
+    ani: str | None = None
+    dnis: str | None = None
+    address_to: str | None = None
+    address_from: str | None = None
+    callback_numbers: tuple[str, ...] = ()
+    subject: str | None = None
+    queue_id: str | None = None
+    wrapup_code: str | None = None
+    wrapup_notes: str | None = None
+    wrapup_duration_ms: int | None = None
+
+    @property
+    def record_id(self) -> str:
+        """The identity of this after-call work: the same in every process, for ever.
+
+        Genesys gives no event id; (conversation, participant, session) is what the notification and REST share.
+        """
+        if self.participant_id and self.session_id:
+            return record_id(f"{self.conversation_id}/{self.participant_id}/{self.session_id}")
+        return record_id_by_agent(self.conversation_id, self.user_id, self.event_time)
+
+    def to_json(self) -> str:
+        """As it is kept in the outbox; equal events give equal texts."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "AcwEvent":
+        """What :meth:`to_json` gave. A field that a later version no longer knows is left out."""
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in orjson.loads(text).items() if name in known}
+        values["callback_numbers"] = tuple(values.get("callback_numbers") or ())
+        return cls(**values)
+
+
+def record_id(identity: str) -> str:
+    """UUIDv5 of the text that identifies an after-call work, lower case."""
+    return str(uuid5(RECORD_NAMESPACE, identity))
+
+
+def record_id_by_agent(conversation_id: str, user_id: str | None, event_time: int | None) -> str:
+    """The identity where no participant or session is known: by agent and time (epoch milliseconds)."""
+    moment = "-" if event_time is None else event_time
+    return record_id(f"{conversation_id}/user:{user_id or '-'}@{moment}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acw:
+    """An after-call-work notification."""
+
+    event: AcwEvent
+    #: names of body fields that were wrong and count as absent
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Genesys's beat, or the answer to our ping: nothing but a sign of life."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """The server will close this socket for maintenance in about a minute."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoLongerSubscribed:
+    """Topics that the server took from this channel; empty when it did not name them."""
+
+    topics: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRevoked:
+    """The token that made this channel is dead, and so is the channel."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to a message that we sent over the socket."""
+
+    correlation_id: str | None
+    topics: tuple[str, ...]
+    #: HTTP-like status as text, "200" when it worked
+    result: str | None
+    status: str | None
+
+    @property
+    def worked(self) -> bool:
+        """Whether the server did what the message asked for."""
+        return self.result == "200"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """A well-formed notification of a kind this service does not use."""
+
+    topic: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A frame to put into quarantine."""
+
+    #: one of a few fixed words, fit for a metric's label
+    reason: str
+    topic: str | None = None
+    #: the conversation that the topic names, if it names one
+    conversation_id: str | None = None
+
+
+Notification = Acw | Heartbeat | Closing | NoLongerSubscribed | TokenRevoked | Reply | Unknown | Unreadable
+
+
+def acw_topic(conversation_id: str) -> str:
+    """The topic that brings a conversation's after-call work."""
+    return f"v2.detail.events.conversation.{conversation_id}.acw"
+
+
+def conversation_of(topic: str) -> str | None:
+    """The conversation (lower case) whose after-call work a topic brings; None for any other topic."""
+    match = _ACW_TOPIC.fullmatch(topic)
+    return match[1].lower() if match else None
+
+
+def parse(frame: bytes | str) -> Notification:
+    """Read one text frame. Never raises."""
+    try:
+        message = orjson.loads(frame)
+    except orjson.JSONDecodeError:  # also for bad UTF-8, NaN, lone surrogates and nesting beyond 1,024 levels
+        return Unreadable(reason="not_json")
+    if not isinstance(message, dict):
+        return Unreadable(reason="not_an_object")
+    topic = message.get("topicName")
+    if topic is None:
+        return _reply(message)
+    if not isinstance(topic, str):
+        return Unreadable(reason="bad_topic")
+    body = message.get("eventBody")
+    conversation_id = conversation_of(topic)
+    if conversation_id is not None:
+        return _acw(topic, conversation_id, body)
+    return _system(topic, body if isinstance(body, dict) else {})
+
+
+def _system(topic: str, body: Mapping[str, Any]) -> Notification:
+    match topic:
+        case "channel.metadata":
+            return Heartbeat()
+        case "v2.system.socket_closing":  # its body is not documented: the topic alone counts
+            return Closing()
+        case "v2.system.token_revoked":
+            return TokenRevoked()
+        case "v2.system.no_longer_subscribed":
+            return NoLongerSubscribed(topics=_texts(body.get("topics")) or _texts([body.get("topicName")]))
+        case _:
+            return Unknown(topic=topic[:200])
+
+
+def _reply(message: Mapping[str, Any]) -> Notification:
+    result, status, correlation_id = (message.get(name) for name in ("result", "status", "correlationId"))
+    if result is None and status is None:
+        return Unknown(topic=None)
+    return Reply(
+        correlation_id=None if correlation_id is None else str(correlation_id),
+        topics=_texts(message.get("topics")),
+        result=None if result is None else str(result),
+        status=None if status is None else str(status),
+    )
+
+
+def _acw(topic: str, conversation_id: str, body: object) -> Notification:
+    def unreadable(reason: str) -> Unreadable:
+        return Unreadable(reason=reason, topic=topic, conversation_id=conversation_id)
+
+    if not isinstance(body, dict):
+        return unreadable("no_body")
+    dropped: tuple[str, ...] = ()
+    try:
+        values = ACW_BODY.load(body)
+    except ValidationError as error:
+        if IDENTITY_FIELDS & set(error.messages_dict):
+            return unreadable("bad_identity")
+        dropped = tuple(sorted(map(str, error.messages_dict)))
+        values = {name: value for name, value in error.valid_data.items() if name not in dropped}  # type: ignore[union-attr] # a dict for a dict
+    if _lower(values.get("conversationId")) not in (None, conversation_id):
+        return unreadable("other_conversation")
+    event = _event(conversation_id, values)
+    if "userId" in dropped and not (event.participant_id and event.session_id):
+        return unreadable("bad_identity")  # here the agent would have been the identity
+    return Acw(event=event, dropped=dropped)
+
+
+def _event(conversation_id: str, values: Mapping[str, Any]) -> AcwEvent:
+    return AcwEvent(
+        conversation_id=conversation_id,
+        participant_id=_lower(values.get("participantId")),
+        session_id=_lower(values.get("sessionId")),
+        user_id=_lower(values.get("userId")),
+        event_time=values.get("eventTime"),
+        media_type=_upper(values.get("mediaType")),
+        message_type=_upper(values.get("messageType")),
+        direction=_upper(values.get("direction")),
+        ani=values.get("ani"),
+        dnis=values.get("dnis"),
+        address_to=values.get("addressTo"),
+        address_from=values.get("addressFrom"),
+        callback_numbers=tuple(values.get("callbackNumbers") or ()),
+        subject=values.get("subject"),
+        queue_id=_lower(values.get("queueId")),
+        wrapup_code=values.get("wrapupCode"),
+        wrapup_notes=values.get("wrapupNotes"),
+        wrapup_duration_ms=values.get("wrapupDurationMs"),
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _lower(text: str | None) -> str | None:
+    return text.lower() if text else None
+
+
+def _upper(text: str | None) -> str | None:
+    return text.upper() if text else None
