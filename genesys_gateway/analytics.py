@@ -1,0 +1,209 @@
+"""A conversation as Genesys's analytics tell it: late by minutes, but session by session.
+
+Law: pure. A session's after-call work is done when a wrap-up segment of it has an end. What is missing here proves
+nothing: analytics lag behind and are corrected for days.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from genesys_gateway.answers import BadAnswer, load, lower, moment, read_object, upper
+from genesys_gateway.conversation import Verdict, has_user
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.schemas.genesys_answers import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrapupSegment:
+    """One stretch of after-call work; times in epoch milliseconds."""
+
+    started_at: int | None
+    #: None while the agent is still at it
+    ended_at: int | None
+    code: str | None
+    notes: str | None
+    queue_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """One agent's leg of the conversation in one medium: what the live view calls a communication."""
+
+    id: str
+    participant_id: str
+    user_id: str
+    media_type: str | None
+    message_type: str | None
+    direction: str | None
+    ani: str | None
+    dnis: str | None
+    address_from: str | None
+    address_to: str | None
+    callback_numbers: tuple[str, ...]
+    subject: str | None
+    #: of any segment; a wrap-up segment's own queue goes first
+    queue_id: str | None
+    acw_skipped: bool
+    #: the tAcw metric; milliseconds
+    acw_ms: int | None
+    wrapups: tuple[WrapupSegment, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Details:
+    """``GET /api/v2/analytics/conversations/details``, one conversation of it."""
+
+    conversation_id: str
+    #: it has an end, and every agent in the answer could be read: only then does it speak for the whole
+    ended: bool
+    sessions: tuple[Session, ...]
+
+    @property
+    def acw_pending(self) -> bool:
+        """Whether an agent is seen in the middle of after-call work."""
+        return any(_is_pending(session) for session in self.sessions)
+
+
+def finished_acw(details: Details) -> tuple[AcwEvent, ...]:
+    """Every after-call work that this answer shows as done; an agent who skipped it did none."""
+    done = ((session, _last_done(session)) for session in details.sessions if not session.acw_skipped)
+    return tuple(_event(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
+
+
+def completes(details: Details, verdict: Verdict) -> bool:
+    """Whether analytics have caught up with a verdict that could not name everything.
+
+    Only then do both together name every finished after-call work of a conversation that is over.
+    """
+    found = {event.participant_id for event in finished_acw(details)}
+    return details.ended and not details.acw_pending and verdict.unnamed <= found
+
+
+def details_from_answer(body: bytes) -> tuple[Details, ...]:
+    """Read the bulk answer ``{"conversations": […]}``, or the one conversation of the single call.
+
+    A conversation without a usable id is left out: an answer about nobody is no answer.
+
+    Raises:
+        BadAnswer: It is neither, or not one conversation of it can be read.
+    """
+    answer = read_object(body)
+    if "conversationId" in answer:
+        return (_details(answer),)
+    items = answer.get("conversations")
+    if not answer or (items is None and "conversations" in answer):
+        return ()  # Genesys leaves out what is empty
+    if not isinstance(items, list):
+        raise BadAnswer("the answer has no usable conversations")
+    found = tuple(_readable(items))
+    if items and not found:
+        raise BadAnswer("the answer has no usable conversation")
+    return found
+
+
+def _readable(items: list[Any]) -> Iterator[Details]:
+    for item in items:
+        try:
+            yield _details(item)
+        except BadAnswer:  # of fifty one may be odd: the others must not wait for it
+            continue
+
+
+def _details(item: object) -> Details:
+    if not isinstance(item, dict):
+        raise BadAnswer("the answer has no usable conversation")
+    values = load(ANALYTICS_CONVERSATION, item)
+    sessions: list[Session] = []
+    whole = True
+    for participant in values["participants"] or ():
+        if has_user(participant):
+            try:
+                sessions += _sessions(load(ANALYTICS_AGENT, participant))
+            except BadAnswer:
+                whole = False
+    ended = whole and moment(values["conversationEnd"]) is not None
+    return Details(conversation_id=values["conversationId"].lower(), ended=ended, sessions=tuple(sessions))
+
+
+def _sessions(agent: Mapping[str, Any]) -> Iterator[Session]:
+    for values in agent["sessions"] or ():
+        segments = values["segments"] or ()
+        yield Session(
+            id=values["sessionId"].lower(),
+            participant_id=agent["participantId"].lower(),
+            user_id=agent["userId"].lower(),
+            media_type=upper(values["mediaType"]),
+            message_type=upper(values["messageType"]),
+            direction=upper(values["direction"]),
+            ani=values["ani"],
+            dnis=values["dnis"],
+            address_from=values["addressFrom"],
+            address_to=values["addressTo"],
+            callback_numbers=values["callbackNumbers"] or (),
+            subject=_first_of(segments, "subject"),
+            queue_id=lower(_first_of(segments, "queueId")),
+            acw_skipped=bool(values["acwSkipped"]),
+            acw_ms=_acw_ms(values["metrics"] or ()),
+            wrapups=tuple(_wrapup(item) for item in segments if (item["segmentType"] or "").lower() == "wrapup"),
+        )
+
+
+def _wrapup(values: Mapping[str, Any]) -> WrapupSegment:
+    return WrapupSegment(
+        started_at=moment(values["segmentStart"]),
+        ended_at=moment(values["segmentEnd"]),
+        code=values["wrapUpCode"],
+        notes=values["wrapUpNote"],
+        queue_id=lower(values["queueId"]),
+    )
+
+
+def _first_of(segments: tuple[Mapping[str, Any], ...], name: str) -> str | None:
+    return next((segment[name] for segment in segments if segment[name]), None)
+
+
+def _acw_ms(metrics: tuple[Mapping[str, Any], ...]) -> int | None:
+    values = [metric["value"] for metric in metrics if metric["name"] == "tAcw" and metric["value"] is not None]
+    return sum(values) if values else None
+
+
+def _last_done(session: Session) -> WrapupSegment | None:
+    """A reopened message is wrapped up again in the same session: the last end is the valid one."""
+    done = [wrapup for wrapup in session.wrapups if wrapup.ended_at is not None]
+    return max(done, key=lambda wrapup: wrapup.ended_at or 0, default=None)
+
+
+def _is_pending(session: Session) -> bool:
+    return not session.acw_skipped and any(wrapup.ended_at is None for wrapup in session.wrapups)
+
+
+def _event(conversation_id: str, session: Session, wrapup: WrapupSegment) -> AcwEvent:
+    return AcwEvent(
+        conversation_id=conversation_id,
+        participant_id=session.participant_id,
+        session_id=session.id,
+        user_id=session.user_id,
+        event_time=wrapup.ended_at,
+        media_type=session.media_type,
+        message_type=session.message_type,
+        direction=session.direction,
+        ani=session.ani,
+        dnis=session.dnis,
+        address_from=session.address_from,
+        address_to=session.address_to,
+        callback_numbers=session.callback_numbers,
+        subject=session.subject,
+        queue_id=wrapup.queue_id or session.queue_id,
+        wrapup_code=wrapup.code,
+        wrapup_notes=wrapup.notes,
+        wrapup_duration_ms=_duration(session, wrapup),
+    )
+
+
+def _duration(session: Session, wrapup: WrapupSegment) -> int | None:
+    if session.acw_ms is not None:
+        return session.acw_ms
+    if wrapup.started_at is None or wrapup.ended_at is None or wrapup.ended_at < wrapup.started_at:
+        return None
+    return wrapup.ended_at - wrapup.started_at

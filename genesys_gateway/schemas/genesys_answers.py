@@ -1,0 +1,225 @@
+"""What Genesys answers about conversations, cut down to what decides whether after-call work is done.
+
+Law: only identities and the lists that hold them may fail. Any other wrong value counts as absent, because Genesys
+adds fields and values at any time and one of them must not hide a finished after-call work.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+_IDENTIFIER = validate.Regexp(re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"), error="Not an identifier.")
+
+#: Bounds of texts, the same as for live events: what would be dropped there is dropped here.
+_WORD, _CODE, _ADDRESS, _PROSE = 64, 200, 500, 20_000
+
+#: Ten years in seconds; no duration of an after-call work is longer.
+_LONGEST = 315_360_000
+
+
+def _tolerant(read: Callable[[Any], object]) -> fields.Field[Any]:
+    """A field that never fails: ``read`` gives None for what it can't use."""
+    return fields.Function(deserialize=read, allow_none=True, load_default=None)
+
+
+def _text(longest: int) -> fields.Field[Any]:
+    return _tolerant(lambda value: value if isinstance(value, str) and len(value) <= longest else None)
+
+
+def _texts() -> fields.Field[Any]:
+    def read(value: object) -> tuple[str, ...]:
+        items = value if isinstance(value, list) else []
+        return tuple(item for item in items if isinstance(item, str) and len(item) <= _ADDRESS)
+
+    return _tolerant(read)
+
+
+def _moment() -> fields.Field[Any]:
+    return _text(_WORD)  # ISO 8601; read by the room, which owns the clock's format
+
+
+def _flag() -> fields.Field[Any]:
+    return _tolerant(lambda value: value if isinstance(value, bool) else None)
+
+
+def _whole(most: int) -> fields.Field[Any]:
+    def read(value: object) -> int | None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            return None
+        return value if 0 <= value <= most else None
+
+    return _tolerant(read)
+
+
+def _part(schema: Schema) -> fields.Field[Any]:
+    """An object whose fields are all optional; anything but an object counts as absent."""
+    return _tolerant(lambda value: schema.load(value) if isinstance(value, dict) else None)
+
+
+def _parts(schema: Schema) -> fields.Field[Any]:
+    """A list of such objects; what is no object is left out."""
+
+    def read(value: object) -> list[dict[str, Any]]:
+        items = value if isinstance(value, list) else []
+        return [schema.load(item) for item in items if isinstance(item, dict)]
+
+    return _tolerant(read)
+
+
+def _identifier() -> fields.String:
+    return fields.String(required=True, validate=_IDENTIFIER)
+
+
+def _list_of(schema: type[Schema]) -> fields.List[Any]:
+    """May be missing, but what is in it must be readable: it holds identities."""
+    return fields.List(fields.Nested(schema), allow_none=True, load_default=None)
+
+
+class _Answer(Schema):
+    class Meta:
+        """Genesys may add fields at any time."""
+
+        unknown = EXCLUDE
+
+
+class AfterCallWork(_Answer):
+    """``AfterCallWork`` of one communication."""
+
+    state = _text(_WORD)
+    startTime = _moment()
+    endTime = _moment()
+
+
+class Wrapup(_Answer):
+    """``Wrapup``, of a participant or of one communication."""
+
+    code = _text(_CODE)
+    notes = _text(_PROSE)
+    durationSeconds = _whole(_LONGEST)
+    endTime = _moment()
+    provisional = _flag()
+
+
+class Address(_Answer):
+    """``Address``, one end of a message."""
+
+    addressNormalized = _text(_ADDRESS)
+    addressRaw = _text(_ADDRESS)
+
+
+class Communication(_Answer):
+    """What ``Call``, ``Callback``, ``Chat``, ``Email``, ``Message`` and their like have in common or alone."""
+
+    id = _identifier()
+    direction = _text(_WORD)
+    type = _text(_WORD)
+    subject = _text(_PROSE)
+    callbackNumbers = _texts()
+    fromAddress = _part(Address())
+    toAddress = _part(Address())
+    afterCallWork = _part(AfterCallWork())
+    afterCallWorkRequired = _flag()
+    wrapup = _part(Wrapup())
+
+
+class AgentParticipant(_Answer):
+    """``Participant`` with a ``userId``."""
+
+    id = _identifier()
+    userId = _identifier()
+    queueId = _text(_WORD)
+    ani = _text(_ADDRESS)
+    dnis = _text(_ADDRESS)
+    wrapupRequired = _flag()
+    wrapupSkipped = _flag()
+    wrapup = _part(Wrapup())
+    startAcwTime = _moment()
+    endAcwTime = _moment()
+    calls = _list_of(Communication)
+    callbacks = _list_of(Communication)
+    chats = _list_of(Communication)
+    cobrowsesessions = _list_of(Communication)
+    emails = _list_of(Communication)
+    messages = _list_of(Communication)
+    screenshares = _list_of(Communication)
+    socialExpressions = _list_of(Communication)
+    videos = _list_of(Communication)
+
+
+class OtherParticipant(_Answer):
+    """``Participant`` without a ``userId``: the customer, a queue, a flow. Nothing of it can fail."""
+
+    purpose = _text(_WORD)
+    ani = _text(_ADDRESS)
+    dnis = _text(_ADDRESS)
+    address = _text(_ADDRESS)
+
+
+class ConversationAnswer(_Answer):
+    """``Conversation``; its participants are loaded one by one, by what they are."""
+
+    id = _identifier()
+    endTime = _moment()
+    participants = fields.List(fields.Dict(), required=True)
+
+
+class Metric(_Answer):
+    """``AnalyticsSessionMetric``."""
+
+    name = _text(_WORD)
+    value = _whole(_LONGEST * 1000)
+
+
+class Segment(_Answer):
+    """``AnalyticsConversationSegment``."""
+
+    segmentType = _text(_WORD)
+    segmentStart = _moment()
+    segmentEnd = _moment()
+    wrapUpCode = _text(_CODE)
+    wrapUpNote = _text(_PROSE)
+    queueId = _text(_WORD)
+    subject = _text(_PROSE)
+
+
+class Session(_Answer):
+    """``AnalyticsSession``."""
+
+    sessionId = _identifier()
+    mediaType = _text(_WORD)
+    messageType = _text(_WORD)
+    direction = _text(_WORD)
+    ani = _text(_ADDRESS)
+    dnis = _text(_ADDRESS)
+    addressFrom = _text(_ADDRESS)
+    addressTo = _text(_ADDRESS)
+    callbackNumbers = _texts()
+    acwSkipped = _flag()
+    metrics = _parts(Metric())
+    segments = _list_of(Segment)
+
+
+class AnalyticsAgent(_Answer):
+    """``AnalyticsParticipantWithoutAttributes`` with a ``userId``."""
+
+    participantId = _identifier()
+    userId = _identifier()
+    sessions = _list_of(Session)
+
+
+class AnalyticsConversation(_Answer):
+    """``AnalyticsConversationWithoutAttributes``; its participants are loaded one by one."""
+
+    conversationId = _identifier()
+    conversationEnd = _moment()
+    participants = fields.List(fields.Dict(), allow_none=True, load_default=None)
+
+
+#: One of each for the whole process: building a schema costs as much as loading several answers.
+CONVERSATION = ConversationAnswer()
+AGENT_PARTICIPANT = AgentParticipant()
+OTHER_PARTICIPANT = OtherParticipant()
+ANALYTICS_CONVERSATION = AnalyticsConversation()
+ANALYTICS_AGENT = AnalyticsAgent()
