@@ -1,0 +1,223 @@
+"""Reads environment variables, one kind of value at a time, and remembers every mistake instead of stopping at one.
+
+Law: no message repeats a value, because it may hold a secret.
+"""
+
+import difflib
+import re
+import ssl
+from collections.abc import Callable, Mapping
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TypeVar, cast
+from urllib.parse import urlsplit
+
+from environs import Env, EnvValidationError
+from marshmallow.validate import Range
+
+from genesys_gateway.secret import Secret, one_word
+
+T = TypeVar("T")
+
+#: A host and the port that was named with it, if any.
+HostPort = tuple[str, int | None]
+
+#: Upper limit of every timer, in seconds: beyond a year it is a slip of the pen.
+YEAR = 366 * 86400.0
+
+_PREFIXES = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_")
+_HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*")
+
+
+class Environment(Env):
+    """The environment as typed values; :meth:`finish` hands over what was wrong.
+
+    A variable that is empty or blank counts as not set. A method whose variable is wrong notes that and returns
+    None, whatever its type says: values may be used only when :meth:`finish` returned no mistake.
+
+    Args:
+        environ: Names and values; nothing else is read.
+    """
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        super().__init__(eager=False)
+        self._given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        self._asked: set[str] = set()
+        self._mistakes: list[str] = []
+
+    def _get_value(self, env_key: str, default: object) -> object:
+        # environs would look into os.environ first, whatever we were given.
+        self._asked.add(env_key)
+        return self._given.get(env_key, default)
+
+    def has(self, name: str) -> bool:
+        """Whether the variable is set to something."""
+        self._asked.add(name)
+        return name in self._given
+
+    def mistake(self, name: str, message: str) -> None:
+        """Note that a variable is wrong; the message goes on from its name."""
+        self._mistakes.append(f"{name} {message}")
+
+    def finish(self) -> tuple[str, ...]:
+        """Every mistake found, sorted by the variable's name. Nothing can be read after this."""
+        try:
+            self.seal()
+        except EnvValidationError as error:
+            for name, messages in cast("Mapping[str, list[str]]", error.error_messages).items():
+                for message in messages:
+                    self.mistake(name, _in_our_words(message))
+        return tuple(sorted(set(self._mistakes)))
+
+    def unknown(self) -> tuple[str, ...]:
+        """A warning for each variable that looks like ours and was never asked for."""
+        strangers = sorted(n for n in self._given if n.startswith(_PREFIXES) and n not in self._asked)
+        return tuple(f"{name} is not a setting{_did_you_mean(name, self._asked)}" for name in strangers)
+
+    def seconds(self, name: str, default: float) -> float:
+        """A time that is more than nothing and less than a year."""
+        return self.number(name, default, most=YEAR)
+
+    def number(self, name: str, default: float, most: float) -> float:
+        """A finite number above 0."""
+        limits = Range(min=0, min_inclusive=False, max=most, error="must be above 0 and at most {max}")
+        return self.float(name, float(default), validate=limits)
+
+    def whole(self, name: str, default: int, least: int, most: int) -> int:
+        """A whole number within limits."""
+        return self.int(name, default, validate=Range(min=least, max=most, error="must be from {min} to {max}"))
+
+    def parsed(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | None:
+        """What ``parse`` makes of the text; None when there is none. ``parse`` raises ValueError for a bad one."""
+        text = self.str(name, default)
+        if text is None:
+            return None
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.mistake(name, str(error))
+            return None
+
+    def required(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | None:
+        """As :meth:`parsed`, and a mistake when there is neither a value nor a default."""
+        if default is None and not self.has(name):
+            self.mistake(name, "is missing")
+        return self.parsed(name, parse, default)
+
+    def secret(self, name: str, check: Callable[[str], object] = one_word, *, needed: bool = True) -> Secret | None:
+        """The secret ``X`` from ``X`` itself or from the file that ``X_FILE`` names."""
+        in_file = f"{name}_FILE"
+        if self.has(name) and self.has(in_file):
+            self.mistake(name, f"and {in_file} are both set; give one of them")
+            return None
+        if self.has(in_file):
+            return self.parsed(in_file, lambda path: Secret.of_file(Path(path), check))
+        if needed and not self.has(name):
+            self.mistake(name, f"is missing (or {in_file})")
+        return self.parsed(name, lambda text: Secret.of(text, check))
+
+
+def text(value: str) -> str:
+    """Any text on one line."""
+    if not value.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return value
+
+
+def host(value: str) -> str:
+    """A host name or IP address, in lower case; an IPv6 address may stand in brackets."""
+    name = value.strip().lower()
+    bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        if not _HOST.fullmatch(name) or len(name) > 253:
+            raise ValueError("must name hosts, without scheme, port or path") from None
+        return name
+
+
+def hosts(value: str) -> frozenset[str]:
+    """Hosts, comma separated."""
+    return frozenset(host(part) for part in value.split(",") if part.strip())
+
+
+def host_port(value: str) -> HostPort:
+    """``host`` or ``host:port``; an IPv6 address with a port stands in brackets."""
+    try:
+        parts = urlsplit(f"//{value.strip()}")
+        port = parts.port
+    except ValueError:
+        raise ValueError("must be host or host:port") from None
+    if parts.path or parts.query or parts.fragment or "@" in parts.netloc or value.strip().endswith(":"):
+        raise ValueError("must be host or host:port")
+    return host(parts.hostname or ""), port
+
+
+def host_ports(value: str) -> tuple[HostPort, ...]:
+    """``host`` or ``host:port``, comma separated."""
+    return tuple(host_port(part) for part in value.split(",") if part.strip())
+
+
+def url(value: str) -> str:
+    """A base URL (http or https) without the slash at its end.
+
+    Raises:
+        ValueError: It has userinfo, a query, a fragment, no host, a bad port or characters no URL may have.
+    """
+    if not re.fullmatch(r"[!-~]+", value) or "\\" in value:
+        raise ValueError("must be a URL of visible ASCII characters")
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError("must be a URL with a valid host and port") from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
+        raise ValueError("must be a URL that starts with https:// (or http://) and names a host")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user name or password")
+    if "?" in value or "#" in value:
+        raise ValueError("must not have a query or a fragment")
+    host(parts.hostname)
+    return value.rstrip("/")
+
+
+def file(value: str) -> Path:
+    """A file that can be read now."""
+    path = Path(value)
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise ValueError(f"names a file that can't be read: {error.strerror}") from error
+    return path
+
+
+def ca_file(value: str) -> Path:
+    """A file of CA certificates that TLS can use."""
+    path = file(value)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
+    except ssl.SSLError:
+        raise ValueError("names a file that holds no usable CA certificate") from None
+    return path
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """One of these words, in either case, answered in lower case."""
+
+    def choose(value: str) -> str:
+        if value.lower() not in choices:
+            raise ValueError(f"must be one of: {', '.join(choices)}")
+        return value.lower()
+
+    return choose
+
+
+def _in_our_words(message: str) -> str:
+    """What environs and marshmallow say, made to follow the variable's name."""
+    words = message.rstrip(".")
+    return f"is wrong: {words[:1].lower()}{words[1:]}" if words[:1].isupper() else words
+
+
+def _did_you_mean(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+    return f"; did you mean {near[0]}?" if near else ""

@@ -1,0 +1,200 @@
+"""The rules of single settings that need more than a range, and those that look at several settings at once.
+
+Law: a rule that misses one of its values (because that value is wrong by itself) says nothing.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
+from typing import Any
+from urllib.parse import urlsplit
+
+import phonenumbers
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from genesys_gateway import environment
+from genesys_gateway.environment import Environment
+from genesys_gateway.secret import one_word, role_tokens
+
+#: Below this a role token works, but a warning is given.
+COMFORTABLE_TOKEN_LENGTH = 20
+
+_QUEUE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_URLS = ("genesys_login_url", "genesys_api_url", "communication_history_url")
+_OF_REGION = ("GENESYS_LOGIN_URL", "GENESYS_API_URL", "GENESYS_STREAMING_HOSTS")
+_SAML_NOT_BUILT = (
+    "GENESYS_SAML_ASSERTION_URL",
+    "GENESYS_SAML_ASSERTION_URL_TOKEN",
+    "GENESYS_SAML_KEY_FILE",
+    "GENESYS_SAML_CERTIFICATE_FILE",
+    "GENESYS_SAML_ISSUER",
+    "GENESYS_SAML_SUBJECT",
+    "GENESYS_SAML_AUDIENCE",
+)
+_OIDC_NOT_BUILT = ("GATEWAY_OIDC_ISSUER", "GATEWAY_OIDC_AUDIENCE", "GATEWAY_OIDC_JWKS_URL")
+
+
+def may_be_plain(host: str, plain_http_hosts: frozenset[str]) -> bool:
+    """Whether a host may be spoken to without TLS: loopback always, others when they are listed."""
+    name = host.lower().strip("[]")
+    try:
+        loopback = ip_address(name).is_loopback
+    except ValueError:
+        loopback = name == "localhost"
+    return loopback or name in plain_http_hosts
+
+
+def bypasses_proxy(host: str, no_proxy: tuple[str, ...]) -> bool:
+    """Whether a host is meant by an entry: ``*``, the host, a domain above it, or a network it lies in."""
+    name = host.lower().strip("[]")
+    return any(_meant(name, entry) for entry in no_proxy)
+
+
+def _meant(name: str, entry: str) -> bool:
+    try:
+        return ip_address(name) in ip_network(entry, strict=False)
+    except ValueError:
+        return entry == "*" or name == entry.lstrip(".") or name.endswith("." + entry.lstrip("."))
+
+
+def words(value: str) -> tuple[str, ...]:
+    """Words, comma separated."""
+    return tuple(word.strip().lower() for word in environment.text(value).split(",") if word.strip())
+
+
+def proxy(value: str) -> str:
+    """An HTTP proxy; a user name and a password may stand in it."""
+    try:
+        parts = urlsplit(value)
+        port = parts.port
+    except ValueError:
+        raise ValueError("must be http://host:port") from None
+    if parts.scheme != "http" or not parts.hostname or not port or parts.path not in ("", "/") or parts.query:
+        raise ValueError("must be http://host:port")
+    environment.host(parts.hostname)
+    return one_word(value.rstrip("/"))
+
+
+def database_url(env: Environment, name: str) -> str | None:
+    """A database that can keep a promise: an SQLite file, or PostgreSQL over psycopg 3."""
+    default = None if env.has(f"{name}_FILE") else "sqlite:///var/gateway.db"
+    if default and not env.has(name):
+        return default
+    secret = env.secret(name, _database)
+    return secret.reveal() if secret else None
+
+
+def _database(value: str) -> None:
+    try:
+        parsed = make_url(value)
+    except (ArgumentError, ValueError):
+        raise ValueError("must be a database URL, as sqlite:///var/gateway.db") from None
+    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
+        if parsed.database in (None, "", ":memory:") or parsed.query:
+            raise ValueError("must name an SQLite file: what is only in memory is lost")
+    elif parsed.drivername != "postgresql+psycopg":
+        raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
+    elif not parsed.database:
+        raise ValueError("must name the database")
+
+
+def bind(value: str) -> str:
+    """Where gunicorn listens: ``host:port`` or ``unix:/path``."""
+    if value.startswith("unix:/"):
+        return environment.text(value)
+    if value.startswith(":") or environment.host_port(value)[1] is None:
+        raise ValueError("must be host:port or unix:/path")
+    return value
+
+
+def country(value: str) -> str:
+    """A country that phone numbers are known for."""
+    if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
+        raise ValueError("must be the two letters of a country, as PH")
+    return value.upper()
+
+
+def domains(value: str) -> Mapping[str, str]:
+    """A JSON object: queue id to domain."""
+    try:
+        found = json.loads(value)
+    except (ValueError, RecursionError):
+        raise ValueError("must be a JSON object of queue id to domain") from None
+    if not isinstance(found, dict):
+        raise ValueError(  # noqa: TRY004 - a wrong value of a setting, whatever its type
+            "must be a JSON object of queue id to domain"
+        )
+    for queue_id, domain in found.items():
+        if not _QUEUE_ID.fullmatch(queue_id):
+            raise ValueError("has a key that is no queue id (a UUID)")
+        if not isinstance(domain, str) or not domain.strip() or not domain.isprintable():
+            raise ValueError("has a domain that is no text")
+    return {queue_id.lower(): domain.strip() for queue_id, domain in found.items()}
+
+
+def check(env: Environment, values: Mapping[str, Any]) -> None:
+    """Note every mistake that shows only when several settings are looked at together."""
+    _check_region(env)
+    _check_grant(env, values)
+    _check_plain_http(env, values)
+    _check_timers(env, values)
+    _check_streaming_hosts(env, values)
+    _refuse_what_is_not_built(env)
+
+
+def _check_region(env: Environment) -> None:
+    if not env.has("GENESYS_ENVIRONMENT") and not all(env.has(name) for name in _OF_REGION):
+        env.mistake("GENESYS_ENVIRONMENT", f"is missing (or give all of {', '.join(_OF_REGION)})")
+
+
+def _check_grant(env: Environment, values: Mapping[str, Any]) -> None:
+    if values["genesys_grant_type"] != "saml2-bearer":
+        return
+    if not env.has("GENESYS_ORG_NAME"):
+        env.mistake("GENESYS_ORG_NAME", "is missing; the grant type saml2-bearer needs it")
+    if not any(env.has(name) for name in ("GENESYS_SAML_ASSERTION_FILE", *_SAML_NOT_BUILT)):
+        env.mistake("GENESYS_SAML_ASSERTION_FILE", "is missing; the grant type saml2-bearer needs it")
+
+
+def _check_plain_http(env: Environment, values: Mapping[str, Any]) -> None:
+    plain_http_hosts = values["plain_http_hosts"]
+    for name in _URLS:
+        parts = urlsplit(values[name] or "https:")
+        if plain_http_hosts is None or parts.scheme == "https":
+            continue
+        if not may_be_plain(parts.hostname or "", plain_http_hosts):
+            env.mistake(name.upper(), "must be https://, or its host must be in GATEWAY_PLAIN_HTTP_HOSTS")
+
+
+def _check_timers(env: Environment, values: Mapping[str, Any]) -> None:
+    lease, timeout = values["lease_seconds"], values["http_timeout_seconds"]
+    if lease is not None and timeout is not None and lease < 2 * timeout:
+        # An attempt must be able to end while its claim still holds.
+        env.mistake("GATEWAY_LEASE_SECONDS", "must be at least twice GATEWAY_HTTP_TIMEOUT_SECONDS")
+    base, most = values["retry_base_seconds"], values["retry_max_seconds"]
+    if base is not None and most is not None and base > most:
+        env.mistake("GATEWAY_RETRY_BASE_SECONDS", "must not be above GATEWAY_RETRY_MAX_SECONDS")
+
+
+def _check_streaming_hosts(env: Environment, values: Mapping[str, Any]) -> None:
+    if values["genesys_streaming_hosts"] == ():
+        env.mistake("GENESYS_STREAMING_HOSTS", "names no host")
+
+
+def _refuse_what_is_not_built(env: Environment) -> None:
+    for name in _SAML_NOT_BUILT:
+        if env.has(name):
+            env.mistake(name, "is not served: this version takes the assertion from GENESYS_SAML_ASSERTION_FILE only")
+    for name in _OIDC_NOT_BUILT:
+        if env.has(name):
+            env.mistake(name, "is not served: this version takes the tokens of GATEWAY_TOKENS only")
+
+
+def worries(values: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is allowed but should be seen. Only for values without a mistake."""
+    plain = [f"GATEWAY_PLAIN_HTTP_HOSTS lets {host} be spoken to without TLS" for host in values["plain_http_hosts"]]
+    short = any(len(token) < COMFORTABLE_TOKEN_LENGTH for _, token in role_tokens(values["tokens"].reveal()))
+    tokens = [f"GATEWAY_TOKENS has a token with less than {COMFORTABLE_TOKEN_LENGTH} characters"] if short else []
+    return (*sorted(plain), *tokens)
