@@ -1,0 +1,174 @@
+"""Makes every line this process writes one JSON object (or, for people, one line of text), whoever wrote it.
+
+Law: nothing that comes in from outside can break a line or add one: control characters are always escaped.
+"""
+
+import io
+import json
+import logging
+import re
+import sys
+import threading
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TextIO, cast
+
+import gevent
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, ProcessorReturnValue, WrappedLogger
+
+#: Loggers of libraries that would name hosts, paths or headers at debug level.
+_NEVER_BELOW_INFO = ("urllib3", "websocket", "alembic", "sqlalchemy")
+
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+def get_logger(name: str) -> FilteringBoundLogger:
+    """The logger of a module; events are snake_case words, ids are fields, personal data are neither."""
+    return cast(FilteringBoundLogger, structlog.get_logger(name))
+
+
+def configure(level: str = "info", style: str = "json", stream: TextIO | None = None) -> None:
+    """Send all logging of this process, libraries' and ``warnings`` too, to one stream. A repetition replaces.
+
+    Args:
+        level: The lowest that is written: debug, info, warning, error, critical.
+        style: ``json`` or ``text``.
+        stream: stderr by default, so that a command's result stays alone on stdout.
+    """
+    number = logging.getLevelNamesMapping()[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            *_described(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.make_filtering_bound_logger(number),
+    )
+    handler = _Handler(stream or _unwrapped(sys.stderr))
+    handler.setFormatter(_formatter(style))
+    logging.root.handlers[:] = [handler]
+    logging.root.setLevel(number)
+    for name in _NEVER_BELOW_INFO:
+        logging.getLogger(name).setLevel(max(number, logging.INFO))
+    logging.captureWarnings(True)
+
+
+def capture_everything() -> None:
+    """Log also what bypasses logging: uncaught errors, lost greenlets and whatever is printed. For servers only."""
+    sys.excepthook = _uncaught
+    threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
+    # gevent prints the traceback of a greenlet nobody watches; this is its one seam for that.
+    gevent.get_hub().print_exception = _lost_greenlet  # type: ignore[method-assign,assignment] # no setter
+    sys.stdout = _Printed("stdout", sys.stdout)
+    sys.stderr = _Printed("stderr", sys.stderr)
+
+
+def _described() -> list[structlog.typing.Processor]:
+    return [
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    ]
+
+
+def _formatter(style: str) -> logging.Formatter:
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=_described(),
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.StackInfoRenderer(),
+            _as_text if style == "text" else _as_json,
+        ],
+    )
+
+
+def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> ProcessorReturnValue:
+    ordered = {key: event.pop(key) for key in ("at", "level", "event", "logger") if key in event}
+    try:
+        return json.dumps(ordered | dict(event), default=str, allow_nan=False)
+    except (ValueError, TypeError, RecursionError):
+        # A value JSON has no word for (NaN, a cycle, a strange key) must not cost the line.
+        return json.dumps({str(key): str(value) for key, value in (ordered | dict(event)).items()})
+
+
+def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> ProcessorReturnValue:
+    at, level, name = (str(event.pop(key, "-")) for key in ("at", "level", "event"))
+    event.pop("logger", None)
+    trace = event.pop("exception", None)
+    words = [at[11:23], f"{level:8}", name, *(f"{key}={value}" for key, value in event.items())]
+    line = " ".join(escaped(word) for word in words)
+    return "\n    ".join([line, *(escaped(part) for part in str(trace).splitlines())]) if trace else line
+
+
+def escaped(text: str) -> str:
+    """The text with control characters, line breaks and lone surrogates made visible."""
+    return _UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)
+
+
+def _uncaught(
+    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None, event: str = "uncaught_error"
+) -> None:
+    log = logging.getLogger(__name__)
+    if issubclass(kind, KeyboardInterrupt):
+        log.info("interrupted")
+    else:
+        log.critical(event, exc_info=(kind, error or kind(), trace))
+
+
+def _lost_greenlet(
+    _context: object | None,
+    kind: type[BaseException] | None,
+    error: BaseException | str | None,
+    trace: TracebackType | None,
+) -> None:
+    known = error if isinstance(error, BaseException) else None
+    _uncaught(kind or RuntimeError, known, trace, "greenlet_died")
+
+
+def _unwrapped(stream: TextIO) -> TextIO:
+    return stream.beneath if isinstance(stream, _Printed) else stream
+
+
+class _Handler(logging.StreamHandler[TextIO]):
+    """Writes records; one that can't be written becomes a line too, where logging would print a traceback."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        line: Mapping[str, str] = {"level": "error", "event": "log_line_failed", "logger": record.name}
+        try:
+            self.stream.write(json.dumps(line) + "\n")
+        except (OSError, ValueError):
+            # The stream itself is gone: there is no place left to say so.
+            return
+
+
+class _Printed(io.TextIOBase):
+    """Stands for stdout or stderr and logs each line that somebody prints."""
+
+    def __init__(self, name: str, stream: TextIO) -> None:
+        super().__init__()
+        self.beneath = _unwrapped(stream)
+        self._name = name
+        self._unfinished = ""
+
+    def write(self, text: str) -> int:
+        *lines, self._unfinished = (self._unfinished + text).split("\n")
+        for line in lines:
+            if line.strip():
+                logging.getLogger(self._name).warning("%s", line)
+        return len(text)
+
+    def flush(self) -> None:
+        self.beneath.flush()
+
+    def fileno(self) -> int:
+        return self.beneath.fileno()
+
+    def isatty(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
