@@ -1,0 +1,96 @@
+"""The door to the disk: one way to run a job in a transaction, whichever database keeps it.
+
+Law: :meth:`Storage.run` returns only after the commit. A job uses nothing but its connection, calls no network, lets
+no other greenlet run, returns plain values, and may be run more than once.
+"""
+
+from collections.abc import Callable
+from typing import Protocol, TypeVar, cast
+
+from sqlalchemy import Connection, make_url
+
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.storage import sqlite_file
+from genesys_gateway.storage.group_commit import GroupCommit
+from genesys_gateway.storage.postgresql import PostgresDatabase
+from genesys_gateway.storage.sqlite import Job, SqliteDatabase
+
+T = TypeVar("T")
+
+#: Part of the patience for which SQLite waits for the lock of another process, such as a backup.
+_BUSY_SHARE = 0.1
+
+
+class Database(Protocol):
+    """What either database does for :class:`Storage`; the meaning of each is told there."""
+
+    def open(self) -> None: ...
+    def run(self, job: Job) -> object: ...
+    def close(self) -> None: ...
+
+
+class Storage:
+    """The database of this process.
+
+    Args:
+        database_url: ``sqlite:///path``, ``sqlite://`` (in memory) or ``postgresql+psycopg://...``.
+        clock: The time of a SQLite database; PostgreSQL has its own.
+        patience_seconds: How long a job may take, its wait for its turn included.
+        queue_limit: How many jobs may wait or run; further ones are turned away at once.
+    """
+
+    def __init__(
+        self,
+        database_url: str,
+        clock: Clock,
+        *,
+        patience_seconds: float = 5.0,
+        queue_limit: int = 10_000,
+    ) -> None:
+        url = make_url(database_url)
+        self._queue_limit = queue_limit
+        self._inside = 0
+        self._open = False
+        self._database: Database
+        if url.get_backend_name() == "postgresql":
+            self._database = PostgresDatabase(url, patience_seconds)
+        else:
+            file = SqliteDatabase(sqlite_file.path_of(url), clock, patience_seconds * _BUSY_SHARE)
+            self._database = GroupCommit(file, patience_seconds)
+
+    def open(self) -> None:
+        """Connect and make sure that a commit works. The tables must be there (``migrate``), except in memory.
+
+        Raises:
+            StorageUnavailable: It does not work now. :meth:`run` may be called all the same and recovers by itself.
+            UnsafeDatabase: PostgreSQL is set up to lose commits.
+        """
+        self._open = True
+        self._database.open()
+
+    def close(self) -> None:
+        """Let what was handed in be committed, then let go of the database. A repetition does nothing.
+
+        Takes at most twice the patience.
+        """
+        if self._open:
+            self._open = False
+            self._database.close()
+
+    def run(self, job: Callable[[Connection], T]) -> T:
+        """Run the job in a transaction and return what it returned, after the commit.
+
+        Raises:
+            StorageUnavailable: It is not committed, or its outcome is unknown.
+            Exception: Whatever the job raised; its own work was rolled back, nobody else's.
+        """
+        if not self._open:
+            raise StorageUnavailable("storage is closed")
+        if self._inside >= self._queue_limit:
+            raise StorageUnavailable("too much waits for storage")
+        self._inside += 1
+        try:
+            return cast(T, self._database.run(job))
+        finally:
+            self._inside -= 1

@@ -1,0 +1,141 @@
+"""The PostgreSQL side: a pool of connections, and a transaction of its own for each job.
+
+Law: a connection that was interrupted in the middle of a statement is thrown away, never put back. A job is repeated
+only while it is certain that it was not committed.
+"""
+
+from typing import cast
+
+import gevent
+import psycopg
+import psycopg.waiting
+from gevent import monkey
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from genesys_gateway.errors import Refused, StorageUnavailable
+from genesys_gateway.storage.sqlite import Job
+
+_POOL_SIZE = 8
+_ATTEMPTS = 3
+#: serialization_failure and deadlock_detected: the server rolled back and says that a repetition may succeed.
+_REPEATABLE = frozenset({"40001", "40P01"})
+
+_SESSION = """
+SELECT current_setting('fsync'), current_setting('synchronous_commit'),
+       set_config('statement_timeout', %(ms)s, false), set_config('idle_in_transaction_session_timeout', %(ms)s, false)
+"""
+
+
+class UnsafeDatabase(Refused):
+    """The server confirms commits that are not on disk yet; with it no 2xx would be true."""
+
+
+class PostgresDatabase:
+    """The database on a server, which several instances may share.
+
+    Args:
+        url: With the driver ``postgresql+psycopg``.
+        patience_seconds: How long a job may take, its wait for a connection and its repetitions included.
+    """
+
+    def __init__(self, url: URL, patience_seconds: float) -> None:
+        if monkey.is_module_patched("select") and psycopg.waiting.wait is not psycopg.waiting.wait_poll:
+            raise RuntimeError("psycopg was imported before gevent's patching: each statement would stop all greenlets")
+        self._patience_seconds = patience_seconds
+        self._engine = self._make_engine(url)
+
+    def open(self) -> None:
+        """Connect once.
+
+        Raises:
+            UnsafeDatabase: ``fsync`` or ``synchronous_commit`` is off.
+            StorageUnavailable: The server can't be reached, or doesn't let us in.
+        """
+        self._bounded(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+
+    def run(self, job: Job) -> object:
+        """Run the job in a transaction of its own, more than once if the server asks for it.
+
+        Raises:
+            StorageUnavailable: It is not committed, or nobody knows.
+        """
+        try:
+            return self._bounded(job)
+        except UnsafeDatabase as error:
+            raise StorageUnavailable("storage is not safe now") from error
+
+    def close(self) -> None:
+        """Close the connections that are not in use; the others close when their jobs end."""
+        self._engine.dispose()
+
+    def _bounded(self, job: Job) -> object:
+        patience = gevent.Timeout(self._patience_seconds)
+        try:
+            with patience:
+                return self._repeated(job)
+        except gevent.Timeout as timeout:
+            if timeout is not patience:
+                raise
+            raise StorageUnavailable("storage is too slow; the outcome is not known") from None
+        except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
+            raise StorageUnavailable("storage can't be written now") from error
+
+    def _repeated(self, job: Job) -> object:
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                return self._once(job)
+            except DBAPIError as error:
+                # A lost connection before the COMMIT: the pool has dropped all of its age, the next one is new.
+                if not error.connection_invalidated and getattr(error.orig, "sqlstate", None) not in _REPEATABLE:
+                    raise
+        return self._once(job)
+
+    def _once(self, job: Job) -> object:
+        with self._engine.connect() as connection:
+            try:
+                value = job(connection)
+                self._commit(connection)
+            except Exception:
+                raise
+            except BaseException:
+                # A greenlet that was stopped here left half a conversation with the server behind.
+                connection.invalidate()
+                raise
+        return value
+
+    @staticmethod
+    def _commit(connection: Connection) -> None:
+        try:
+            connection.commit()
+        except DBAPIError as error:
+            if error.connection_invalidated:
+                raise StorageUnavailable("the reply to a commit was lost; the outcome is not known") from error
+            raise
+
+    def _make_engine(self, url: URL) -> Engine:
+        milliseconds = str(round(self._patience_seconds * 1000))
+        engine = create_engine(
+            url,
+            pool_size=_POOL_SIZE,
+            max_overflow=0,
+            pool_timeout=self._patience_seconds,
+            hide_parameters=True,
+            connect_args={
+                "application_name": "genesys-gateway",
+                "connect_timeout": max(2, round(self._patience_seconds)),
+                "tcp_user_timeout": milliseconds,
+            },
+        )
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: object, _record: object) -> None:
+            driver = cast("psycopg.Connection[tuple[str, ...]]", connection)
+            row = driver.execute(_SESSION, {"ms": milliseconds}).fetchone()
+            driver.commit()
+            if row is None or "off" in row[:2]:
+                driver.close()
+                raise UnsafeDatabase("PostgreSQL runs with fsync=off or synchronous_commit=off; turn both on")
+
+        return engine
