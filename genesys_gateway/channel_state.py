@@ -1,0 +1,77 @@
+"""The life of one channel as a table: (state, signal) -> state.
+
+Law: a pair that is not in the table raises and moves nothing.
+"""
+
+from enum import Enum
+
+
+class State(Enum):
+    """Where a channel is in its life."""
+
+    #: a socket is being opened
+    CONNECTING = "connecting"
+    #: the socket is open
+    OPEN = "open"
+    #: the socket is open, and the server has announced that it will close it
+    CLOSING = "closing"
+    #: the socket is lost; another will be opened on the same channel
+    WAITING = "waiting"
+    #: this channel can't be used any more; its topics must move
+    GONE = "gone"
+    #: our own choice: its topics have moved or are no longer wanted
+    RETIRED = "retired"
+
+
+class Signal(Enum):
+    """What can happen to a channel."""
+
+    OPENED = "opened"
+    NOTICE = "notice"
+    LOST = "lost"
+    RETRY = "retry"
+    REFUSED = "refused"
+    RETIRE = "retire"
+
+
+_TABLE = {
+    (State.CONNECTING, Signal.OPENED): State.OPEN,
+    (State.CONNECTING, Signal.LOST): State.WAITING,
+    (State.CONNECTING, Signal.REFUSED): State.GONE,
+    (State.CONNECTING, Signal.RETIRE): State.RETIRED,
+    (State.OPEN, Signal.NOTICE): State.CLOSING,
+    (State.OPEN, Signal.LOST): State.WAITING,
+    (State.OPEN, Signal.REFUSED): State.GONE,
+    (State.OPEN, Signal.RETIRE): State.RETIRED,
+    (State.CLOSING, Signal.NOTICE): State.CLOSING,
+    (State.CLOSING, Signal.LOST): State.WAITING,
+    (State.CLOSING, Signal.REFUSED): State.GONE,
+    (State.CLOSING, Signal.RETIRE): State.RETIRED,
+    (State.WAITING, Signal.RETRY): State.CONNECTING,
+    (State.WAITING, Signal.REFUSED): State.GONE,
+    (State.WAITING, Signal.RETIRE): State.RETIRED,
+    (State.GONE, Signal.REFUSED): State.GONE,
+    (State.GONE, Signal.RETIRE): State.RETIRED,
+    (State.RETIRED, Signal.RETIRE): State.RETIRED,
+}
+
+#: States in which a socket of ours is open or being opened: they count against the budget of 20.
+CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
+#: States in which notifications arrive.
+LISTENING = frozenset({State.OPEN, State.CLOSING})
+
+
+class NoSuchStep(Exception):
+    """A signal came in a state that has no row for it."""
+
+
+def step(state: State, signal: Signal) -> State:
+    """The state that follows.
+
+    Raises:
+        NoSuchStep: The table has no such row.
+    """
+    try:
+        return _TABLE[state, signal]
+    except KeyError:
+        raise NoSuchStep(f"{signal.name} while {state.name}") from None

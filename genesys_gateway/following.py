@@ -1,0 +1,246 @@
+"""What the sockets bring is put on disk, in the order it came: events, coverage, frames for quarantine.
+
+Law: nothing is done about an event before its row is committed, and nothing between a socket and the disk calls the
+network. While the disk refuses, things wait in a bounded spool; what does not fit is made good by asking Genesys.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+
+from gevent.event import Event
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.events import Acw, AcwEvent, Notification, Unreadable
+from genesys_gateway.greenlets import Crash, Crew
+from genesys_gateway.logs import get_logger
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Storage, conversations, intake, timeline
+from genesys_gateway.storage.intake import Taken
+
+log = get_logger(__name__)
+
+#: Frames that wait for the disk at most.
+SPOOL_FRAMES = 10_000
+#: Things put into one transaction at most.
+_BATCH = 256
+_NOT_STORABLE = (SQLAlchemyError, ValueError, LookupError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Frame:
+    """An event, or a frame that holds none, as it came."""
+
+    notification: Acw | Unreadable
+    raw: bytes
+    #: epoch milliseconds
+    received_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Covered:
+    ids: Sequence[str]
+    channel_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Uncovered:
+    ids: Sequence[str]
+    #: epoch milliseconds
+    since: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rejected:
+    conversation_id: str
+    reason: str
+
+
+_Thing = _Frame | _Covered | _Uncovered | _Rejected
+
+
+class Following:
+    """The spool and the one greenlet that empties it.
+
+    Args:
+        owner: Id of this instance.
+        stored: Called after new entries were committed; must not wait.
+        due: Called after conversations became due; must not wait.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        owner: str,
+        stored: Callable[[], None],
+        due: Callable[[], None],
+        on_crash: Crash,
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._owner = owner
+        self._stored = stored
+        self._due = due
+        self._spool: deque[_Thing] = deque()
+        self._frames = 0
+        self._overflowed = False
+        self._poked = Event()
+        self._crew = Crew("following", on_crash)
+
+    def start(self) -> None:
+        """Begin to empty the spool."""
+        self._crew.spawn("disk", self._drain)
+
+    def stop(self, seconds: float) -> list[str]:
+        """Put on disk what has come, within ``seconds``; nothing new may come meanwhile.
+
+        Returns:
+            The names of greenlets that were late.
+        """
+        self._poked.set()
+        return self._crew.stop(seconds)
+
+    def notified(self, notification: Notification, frame: bytes) -> None:
+        """Take what a socket brought. Does not wait; events are counted, other kinds are left alone."""
+        if not isinstance(notification, Acw | Unreadable):
+            return
+        if self._frames >= SPOOL_FRAMES:
+            self._overflowed = True
+            self._metrics.events_rejected.labels(reason="spool_full").inc()
+            return
+        self._frames += 1
+        self._put(_Frame(notification=notification, raw=frame, received_at=self._clock.now()))
+
+    def covered(self, ids: list[str], channel_id: str) -> None:
+        """These conversations' topics are confirmed on an open socket."""
+        self._put(_Covered(ids=ids, channel_id=channel_id))
+
+    def uncovered(self, ids: list[str], since: int) -> None:
+        """These are not covered since that moment (epoch milliseconds)."""
+        self._put(_Uncovered(ids=ids, since=since))
+
+    def rejected(self, conversation_id: str, reason: str) -> None:
+        """Genesys refuses this conversation's topic."""
+        self._put(_Rejected(conversation_id=conversation_id, reason=reason))
+
+    def _put(self, thing: _Thing) -> None:
+        self._spool.append(thing)
+        self._poked.set()
+
+    def _drain(self) -> None:
+        while True:
+            self._poked.wait()
+            self._poked.clear()
+            while self._spool or self._overflowed:
+                if not self._commit_some() and self._crew.wait(self._settings.retry_base_seconds):
+                    break
+            if self._crew.stopping:
+                self._report_leftovers()
+                return
+
+    def _report_leftovers(self) -> None:
+        if self._spool:
+            log.error("spool_not_stored", things=len(self._spool))  # asked for again at the next start
+
+    def _commit_some(self) -> bool:
+        """Commit what waits, 256 things at most; False when the disk refuses."""
+        batch = list(islice(self._spool, _BATCH))
+        overflowed = self._overflowed
+        try:
+            outcomes = self._commit(batch, overflowed)
+        except StorageUnavailable as error:
+            log.warning("storage_refuses", waiting=len(self._spool), error=str(error))
+            return False
+        for _ in batch:
+            self._frames -= isinstance(self._spool.popleft(), _Frame)
+        self._overflowed = self._overflowed and not overflowed
+        self._tell(batch, outcomes)
+        return True
+
+    def _commit(self, batch: Sequence[_Thing], overflowed: bool) -> Counter[Taken]:
+        try:
+            return self._storage.run(lambda connection: self._write(connection, batch, overflowed))
+        except _NOT_STORABLE:
+            log.exception("batch_not_stored", things=len(batch))
+            return self._one_by_one(batch)
+
+    def _one_by_one(self, batch: Sequence[_Thing]) -> Counter[Taken]:
+        """One thing among these can't be stored: find it, and keep the others. A repetition harms none of them."""
+        outcomes: Counter[Taken] = Counter()
+        for thing in batch:
+            try:
+                outcomes += self._storage.run(partial(self._write, batch=[thing], overflowed=False))
+            except _NOT_STORABLE:
+                log.exception("not_stored", kind=type(thing).__name__)
+                self._metrics.events_rejected.labels(reason="not_storable").inc()
+                self._overflowed = True  # what it was is lost to us: Genesys has to be asked
+        return outcomes
+
+    def _write(self, connection: Connection, batch: Sequence[_Thing], overflowed: bool) -> Counter[Taken]:
+        now = self._clock.now()
+        outcomes: Counter[Taken] = Counter()
+        for thing in batch:
+            match thing:
+                case _Frame(notification=Acw(event=event)):
+                    outcomes[self._put_event(connection, event, thing.raw, now)] += 1
+                case _Frame(notification=Unreadable() as unreadable):
+                    intake.set_aside(connection, unreadable, thing.raw, now)
+                case _Covered():
+                    conversations.cover(connection, thing.ids, channel_id=thing.channel_id, owner=self._owner, now=now)
+                case _Uncovered():
+                    conversations.uncover(connection, thing.ids, since=thing.since, now=now)
+                case _Rejected():
+                    timeline.note(connection, thing.conversation_id, now, "rejected", thing.reason)
+        if overflowed:
+            conversations.make_all_due(connection, now)
+        return outcomes
+
+    def _put_event(self, connection: Connection, event: AcwEvent, raw: bytes, now: int) -> Taken:
+        taken = intake.put(
+            connection,
+            event,
+            intake.LIVE,
+            now=now,
+            due_at=now + round(self._settings.quiet_seconds * 1000),
+            deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
+        )
+        if taken is Taken.STRANGER:
+            intake.set_aside(connection, Unreadable(reason="never_registered"), raw, now)
+        return taken
+
+    def _tell(self, batch: Sequence[_Thing], outcomes: Counter[Taken]) -> None:
+        for thing in batch:
+            if isinstance(thing, _Frame):
+                self._count(thing)
+        self._metrics.events_duplicate.inc(outcomes[Taken.DUPLICATE])
+        self._metrics.events_amended.inc(outcomes[Taken.AMENDED])
+        if outcomes[Taken.STRANGER]:
+            self._metrics.events_rejected.labels(reason="never_registered").inc(outcomes[Taken.STRANGER])
+        if outcomes[Taken.STORED] or outcomes[Taken.REPLACED]:
+            self._stored()
+        self._due()
+
+    def _count(self, frame: _Frame) -> None:
+        match frame.notification:
+            case Acw(event=event, dropped=dropped):
+                self._metrics.events_received.labels(source=intake.LIVE).inc()
+                if event.event_time is not None:
+                    age = (frame.received_at - event.event_time) / 1000
+                    self._metrics.event_freshness_seconds.observe(max(0.0, age))
+                if dropped:
+                    self._metrics.events_rejected.labels(reason="field").inc(len(dropped))
+            case Unreadable(reason=reason):
+                log.warning("frame_set_aside", reason=reason, conversation=frame.notification.conversation_id)
+                self._metrics.events_rejected.labels(reason=reason).inc()

@@ -1,0 +1,80 @@
+"""BOFE registers an interaction: it is remembered, once, and followed from then on.
+
+Law: whoever returns from :meth:`Registration.register` without an error has a promise that is on disk.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from genesys_gateway.clock import Clock
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Storage, conversations
+from genesys_gateway.storage.conversations import ConversationView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """What became of a registration."""
+
+    #: whether the conversation was unknown before
+    created: bool
+    view: ConversationView
+
+
+class Registration:
+    """Takes registrations and tells of them.
+
+    Args:
+        follow: Told each conversation to be followed, after the commit; must not wait.
+    """
+
+    def __init__(
+        self, storage: Storage, settings: Settings, clock: Clock, metrics: Metrics, follow: Callable[[str], None]
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._follow = follow
+
+    def register(self, customer_id: str, interaction_id: str) -> Registered:
+        """Pair an interaction (Genesys: conversation) with a customer and follow it; ids in lower case.
+
+        Returns after the commit. A repetition changes nothing but the conversation's deadline.
+
+        Raises:
+            PairedAlready: It is paired with another customer, and a first delivery attempt has begun.
+            StorageUnavailable: Nothing is promised.
+        """
+
+        def job(connection: Connection) -> Registered:
+            now = self._clock.now()
+            created = conversations.register(
+                connection,
+                interaction_id,
+                customer_id,
+                now=now,
+                due_at=now + round(self._settings.reconcile_seconds * 1000),
+                deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
+            )
+            view = conversations.view(connection, interaction_id)
+            if view is None:
+                raise LookupError("a registered conversation has no row")
+            return Registered(created=created, view=view)
+
+        registered = self._storage.run(job)
+        if registered.created:
+            self._metrics.conversations_accepted.inc()
+        self._follow(interaction_id)
+        return registered
+
+    def view(self, interaction_id: str) -> ConversationView | None:
+        """What is known of an interaction; None when it was never registered.
+
+        Raises:
+            StorageUnavailable: It can't be read now.
+        """
+        return self._storage.run(lambda connection: conversations.view(connection, interaction_id))

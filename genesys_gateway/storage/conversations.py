@@ -1,0 +1,271 @@
+"""Statements about conversations: registered, covered, asked about, closed.
+
+Law: ``accepted = followed + closed`` after every statement; a closed conversation is opened only by a registration.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, case, false, func, insert, or_, select, update
+
+from genesys_gateway.errors import PairedAlready
+from genesys_gateway.storage import timeline
+from genesys_gateway.storage.portable import insert_for
+from genesys_gateway.storage.tables import conversation, entry, registration
+
+_table = conversation.c
+
+PENDING, SUBSCRIBED, CLOSED = "pending", "subscribed", "closed"
+LOGGED, NO_ACW, UNRESOLVED = "logged", "no_acw", "unresolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordView:
+    """What others may know of one record."""
+
+    id: str
+    state: str
+    source: str
+    amended: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationView:
+    """What others may know of one conversation."""
+
+    interaction_id: str
+    #: None once erased
+    customer_id: str | None
+    #: epoch milliseconds
+    created_at: int
+    state: str
+    outcome: str | None
+    records: tuple[RecordView, ...]
+    timeline: tuple[timeline.TimelineItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A followed conversation that Genesys is to be asked about."""
+
+    id: str
+    #: epoch milliseconds, all of them
+    created_at: int
+    covered_at: int | None
+    uncovered_since: int | None
+    in_doubt: bool
+    asked: int
+    deadline_at: int
+    unknown_since: int | None
+
+
+def register(
+    connection: Connection, conversation_id: str, customer_id: str, *, now: int, due_at: int, deadline_at: int
+) -> bool:
+    """Pair a conversation with a customer and have it followed; a repetition changes nothing but the deadline.
+
+    Returns:
+        Whether it is new.
+
+    Raises:
+        PairedAlready: It is paired with another customer, and the delivery of a record has begun.
+    """
+    fresh = {
+        "id": conversation_id,
+        "customer_id": customer_id,
+        "state": PENDING,
+        "created_at": now,
+        "uncovered_since": now,
+        "in_doubt": True,
+        "due_at": due_at,
+        "deadline_at": deadline_at,
+    }
+    if connection.execute(insert_for(connection, conversation).values(fresh).on_conflict_do_nothing()).rowcount:
+        connection.execute(insert(registration).values(conversation_id=conversation_id, accepted_at=now))
+        timeline.note(connection, conversation_id, now, "registered")
+        return True
+    known = connection.execute(select(conversation).where(_table.id == conversation_id).with_for_update()).one()
+    changes: dict[str, object] = {"deadline_at": deadline_at}
+    if known.customer_id != customer_id:
+        changes |= _re_pair(connection, known, customer_id, now)
+    if known.state == CLOSED:
+        changes |= {key: fresh[key] for key in ("state", "uncovered_since", "in_doubt", "due_at")}
+        changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
+        timeline.note(connection, conversation_id, now, "followed_again")
+    connection.execute(update(conversation).where(_table.id == conversation_id).values(changes))
+    return False
+
+
+def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id: str, now: int) -> dict[str, object]:
+    if known.erased_at is None and _delivery_begun(connection, known.id):
+        raise PairedAlready("another customer, and delivery has begun")
+    timeline.note(connection, known.id, now, "re_paired")
+    return {"customer_id": customer_id, "erased_at": None}
+
+
+def _delivery_begun(connection: Connection, conversation_id: str) -> bool:
+    begun = select(entry.c.id).where(entry.c.conversation_id == conversation_id, entry.c.attempt > 0).limit(1)
+    return connection.execute(begun).first() is not None
+
+
+def view(connection: Connection, conversation_id: str) -> ConversationView | None:
+    """A conversation with its records and timeline; None when it was never registered."""
+    row = connection.execute(select(conversation).where(_table.id == conversation_id)).first()
+    if row is None:
+        return None
+    records = connection.execute(
+        select(entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
+        .where(entry.c.conversation_id == conversation_id)
+        .order_by(entry.c.stored_at, entry.c.id)
+    )
+    return ConversationView(
+        interaction_id=row.id,
+        customer_id=row.customer_id,
+        created_at=row.created_at,
+        state=row.state,
+        outcome=row.outcome,
+        records=tuple(RecordView(id=r.id, state=r.state, source=r.source, amended=r.amended) for r in records),
+        timeline=timeline.of(connection, conversation_id),
+    )
+
+
+def followed(connection: Connection) -> list[str]:
+    """Every conversation that is followed, oldest first."""
+    query = select(_table.id).where(_table.state != CLOSED).order_by(_table.created_at)
+    return list(connection.execute(query).scalars())
+
+
+def cover(connection: Connection, ids: Sequence[str], *, channel_id: str, owner: str, now: int) -> None:
+    """Their topics are confirmed on an open socket. Whoever was not covered before is due: what did the gap hide?"""
+    pending = select(_table.id).where(_table.id.in_(ids), _table.state == PENDING)
+    newly = list(connection.execute(pending).scalars())
+    change = update(conversation).where(_table.id.in_(ids), _table.state != CLOSED)
+    newly_covered = _table.state == PENDING
+    connection.execute(
+        change.values(
+            channel_id=channel_id,
+            owner=owner,
+            covered_at=case((newly_covered, now), else_=_table.covered_at),
+            due_at=case((newly_covered, now), else_=_table.due_at),
+            asked=case((newly_covered, 0), else_=_table.asked),
+            uncovered_since=None,
+            state=SUBSCRIBED,
+        )
+    )
+    timeline.note_all(connection, newly, now, "subscribed")
+
+
+def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int) -> None:
+    """Their events may have been missed since that moment (epoch milliseconds)."""
+    covered = select(_table.id).where(_table.id.in_(ids), _table.state == SUBSCRIBED)
+    lost = list(connection.execute(covered).scalars())
+    if lost:
+        change = update(conversation).where(_table.id.in_(lost))
+        connection.execute(change.values(state=PENDING, uncovered_since=since, in_doubt=True, channel_id=None))
+        timeline.note_all(connection, lost, now, "uncovered")
+
+
+def uncover_all(connection: Connection, *, since: int, now: int) -> int:
+    """No socket of this process is open: the same for every covered conversation.
+
+    Returns:
+        How many there were.
+    """
+    ids = list(connection.execute(select(_table.id).where(_table.state == SUBSCRIBED)).scalars())
+    change = update(conversation).where(_table.state == SUBSCRIBED)
+    connection.execute(change.values(state=PENDING, uncovered_since=since, in_doubt=True, channel_id=None))
+    timeline.note_all(connection, ids, now, "uncovered")
+    return len(ids)
+
+
+def make_due(connection: Connection, conversation_id: str, now: int) -> None:
+    """Something about it could not be read: ask Genesys now. Nothing happens to a closed one."""
+    change = update(conversation).where(_table.id == conversation_id, _table.state != CLOSED)
+    connection.execute(change.values(due_at=now, in_doubt=True))
+
+
+def make_all_due(connection: Connection, now: int) -> None:
+    """Frames were dropped, and nobody knows whose they were."""
+    connection.execute(update(conversation).where(_table.state != CLOSED).values(due_at=now, in_doubt=True))
+
+
+def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
+    """Whom to ask Genesys about now, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
+    query = (
+        select(conversation)
+        .where(_table.state != CLOSED, or_(_table.due_at <= now, _table.due_at > furthest))
+        .order_by(_table.due_at)
+        .limit(limit)
+    )
+    return [
+        Due(
+            id=row.id,
+            created_at=row.created_at,
+            covered_at=row.covered_at,
+            uncovered_since=row.uncovered_since,
+            in_doubt=row.in_doubt,
+            asked=row.asked,
+            deadline_at=row.deadline_at,
+            unknown_since=row.unknown_since,
+        )
+        for row in connection.execute(query)
+    ]
+
+
+def next_due(connection: Connection) -> int | None:
+    """When the next followed conversation is due (epoch milliseconds)."""
+    return connection.execute(select(func.min(_table.due_at)).where(_table.state != CLOSED)).scalar()
+
+
+def ask_again(
+    connection: Connection, one: Due, *, due_at: int, deadline_at: int, clears_doubt: bool, unknown_since: int | None
+) -> None:
+    """Write what an answer changed in a conversation that stays followed.
+
+    A doubt is cleared only while nothing happened since the question: a new gap needs an answer of its own.
+    """
+    same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
+    connection.execute(
+        update(conversation)
+        .where(_table.id == one.id, _table.state != CLOSED)
+        .values(
+            asked=_table.asked + 1,
+            due_at=due_at,
+            deadline_at=deadline_at,
+            in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,
+            unknown_since=unknown_since,
+        )
+    )
+
+
+def close(connection: Connection, conversation_id: str, *, without_record: str, now: int, last_look_at: int) -> bool:
+    """Follow it no longer. With a record it ends as ``logged``, else as ``without_record`` says.
+
+    Returns:
+        False when it was closed already; then nothing changed.
+    """
+    has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
+    outcome = LOGGED if connection.execute(has_record).first() else without_record
+    change = update(conversation).where(_table.id == conversation_id, _table.state != CLOSED)
+    closed = connection.execute(
+        change.values(
+            state=CLOSED,
+            outcome=outcome,
+            closed_at=now,
+            last_look_at=last_look_at,
+            due_at=None,
+            in_doubt=False,
+            channel_id=None,
+            uncovered_since=None,
+        )
+    )
+    if closed.rowcount:
+        timeline.note(connection, conversation_id, now, "closed", outcome)
+    return bool(closed.rowcount)
+
+
+def balance(connection: Connection) -> tuple[int, dict[str, int]]:
+    """How many were ever accepted, and how many are in each state; their sum must be the same."""
+    accepted = connection.execute(select(func.count()).select_from(registration)).scalar_one()
+    states = connection.execute(select(_table.state, func.count()).group_by(_table.state))
+    return accepted, {row[0]: row[1] for row in states}

@@ -1,0 +1,49 @@
+"""The timeline of a conversation: what happened to it, in order, for people."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, insert, select
+
+from genesys_gateway.storage.tables import transition
+
+#: Longest detail kept.
+DETAIL_LENGTH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimelineItem:
+    """One thing that happened."""
+
+    #: epoch milliseconds
+    at: int
+    event: str
+    detail: str | None
+
+
+def note(connection: Connection, conversation_id: str, at: int, event: str, detail: str | None = None) -> None:
+    """Append to a conversation's timeline. The detail must hold no personal data."""
+    cut = detail[:DETAIL_LENGTH] if detail else None
+    connection.execute(insert(transition).values(conversation_id=conversation_id, at=at, event=event, detail=cut))
+
+
+def note_all(connection: Connection, conversation_ids: list[str], at: int, event: str) -> None:
+    """Append the same to the timelines of many."""
+    if conversation_ids:
+        rows = [{"conversation_id": one, "at": at, "event": event, "detail": None} for one in conversation_ids]
+        connection.execute(insert(transition), rows)
+
+
+def noted(connection: Connection, conversation_id: str, event: str, since: int) -> bool:
+    """Whether this happened to a conversation since that moment (epoch milliseconds)."""
+    table = transition.c
+    query = select(table.seq).where(table.conversation_id == conversation_id, table.event == event, table.at >= since)
+    return connection.execute(query.limit(1)).first() is not None
+
+
+def of(connection: Connection, conversation_id: str) -> tuple[TimelineItem, ...]:
+    """A conversation's timeline, oldest first."""
+    table = transition.c
+    query = (
+        select(table.at, table.event, table.detail).where(table.conversation_id == conversation_id).order_by(table.seq)
+    )
+    return tuple(TimelineItem(at=row.at, event=row.event, detail=row.detail) for row in connection.execute(query))
