@@ -7,14 +7,20 @@ no other greenlet run, returns plain values, and may be run more than once.
 from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
+from gevent.event import Event
 from sqlalchemy import Connection, make_url
+from sqlalchemy.exc import DBAPIError
 
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.logs import get_logger
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.group_commit import GroupCommit
+from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.postgresql import PostgresDatabase
 from genesys_gateway.storage.sqlite import Job, SqliteDatabase
+
+log = get_logger(__name__)
 
 T = TypeVar("T")
 
@@ -50,8 +56,12 @@ class Storage:
     ) -> None:
         url = make_url(database_url)
         self._queue_limit = queue_limit
+        self._patience_seconds = patience_seconds
         self._inside = 0
+        self._idle = Event()
+        self._idle.set()
         self._open = False
+        self._failing = False
         self._database: Database
         if url.get_backend_name() == "postgresql":
             self._database = PostgresDatabase(url, patience_seconds)
@@ -70,12 +80,13 @@ class Storage:
         self._database.open()
 
     def close(self) -> None:
-        """Let what was handed in be committed, then let go of the database. A repetition does nothing.
+        """Let what was handed in be committed, then let go of the database for good. A repetition does nothing.
 
-        Takes at most twice the patience.
+        Takes at most three times the patience, and that only when the disk hangs.
         """
         if self._open:
             self._open = False
+            self._idle.wait(self._patience_seconds)
             self._database.close()
 
     def run(self, job: Callable[[Connection], T]) -> T:
@@ -90,7 +101,36 @@ class Storage:
         if self._inside >= self._queue_limit:
             raise StorageUnavailable("too much waits for storage")
         self._inside += 1
+        self._idle.clear()
         try:
-            return cast(T, self._database.run(job))
+            value = self._database.run(job)
+        except StorageUnavailable as error:
+            self._note_failure(error)
+            raise
         finally:
             self._inside -= 1
+            if not self._inside:
+                self._idle.set()
+        self._note_success()
+        return cast(T, value)
+
+    def probe(self) -> None:
+        """Commit a write that changes nothing.
+
+        Raises:
+            StorageUnavailable: Whoever wants to commit now would fail too.
+        """
+        self.run(write_nothing)
+
+    # Said once when it begins and once when it ends: a full disk needs no thousand lines.
+
+    def _note_failure(self, error: StorageUnavailable) -> None:
+        if not self._failing:
+            cause = error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else error.__cause__
+            log.error("storage_failing", error=str(error), cause=None if cause is None else str(cause))
+        self._failing = True
+
+    def _note_success(self) -> None:
+        if self._failing:
+            log.info("storage_recovered")
+        self._failing = False

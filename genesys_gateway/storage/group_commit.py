@@ -10,7 +10,6 @@ from collections.abc import Sequence
 import gevent
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
-from sqlalchemy.exc import DBAPIError
 
 from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.greenlets import Crew
@@ -50,7 +49,6 @@ class GroupCommit:
         self._waiting: deque[_Waiter] = deque()
         self._arrived = Event()
         self._closing = False
-        self._failing = False
         self._crew = Crew("storage", self._crashed)
         self._thread = ThreadPool(1)
 
@@ -87,7 +85,7 @@ class GroupCommit:
                 raise StorageUnavailable("storage is too slow; the outcome is not known")
 
     def close(self) -> None:
-        """Commit what waits, then close; takes twice the patience at most, whatever the disk does."""
+        """Commit what waits, then close for good; takes twice the patience at most, whatever the disk does."""
         self._closing = True
         self._arrived.set()
         late = self._crew.stop(self._patience_seconds)
@@ -111,7 +109,6 @@ class GroupCommit:
             for waiter, outcome in zip(group, outcomes, strict=True):
                 waiter.outcome = outcome
                 waiter.told.set()
-            self._note(outcomes[-1])
 
     def _next_group(self) -> Sequence[_Waiter]:
         group: list[_Waiter] = []
@@ -120,15 +117,6 @@ class GroupCommit:
             if not waiter.gone:
                 group.append(waiter)
         return group
-
-    def _note(self, outcome: Outcome) -> None:
-        """Say once that the disk fails, and once that it works again; a full disk needs no thousand lines."""
-        if isinstance(outcome, Lost) and not self._failing:
-            cause = outcome.error.orig if isinstance(outcome.error, DBAPIError) else outcome.error
-            log.error("storage_failing", error=type(cause).__name__, cause=str(cause))
-        elif self._failing and not isinstance(outcome, Lost):
-            log.info("storage_recovered")
-        self._failing = isinstance(outcome, Lost)
 
     def _crashed(self, name: str, error: BaseException) -> None:
         # From here on every job runs into its patience, so /readyz and every 2xx stay honest.

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from genesys_gateway.errors import Refused, StorageUnavailable
+from genesys_gateway.storage.portable import EXECUTION_OPTIONS
 from genesys_gateway.storage.sqlite import Job
 
 _POOL_SIZE = 8
@@ -122,6 +123,7 @@ class PostgresDatabase:
             max_overflow=0,
             pool_timeout=self._patience_seconds,
             hide_parameters=True,
+            execution_options=EXECUTION_OPTIONS,
             connect_args={
                 "application_name": "genesys-gateway",
                 "connect_timeout": max(2, round(self._patience_seconds)),

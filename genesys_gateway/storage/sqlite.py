@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from genesys_gateway.clock import Clock
 from genesys_gateway.storage import sqlite_file
-from genesys_gateway.storage.portable import CLOCK
+from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS
 from genesys_gateway.storage.tables import metadata
 
 Job = Callable[[Connection], object]
@@ -117,6 +117,7 @@ class SqliteDatabase:
             creator=lambda: sqlite_file.connect(self._path, self._busy_seconds),
             poolclass=NullPool,
             hide_parameters=True,
+            execution_options=EXECUTION_OPTIONS,
         )
 
         @event.listens_for(engine, "connect")

@@ -1,0 +1,72 @@
+"""A TCP proxy of our own that stands between a client and its server, and breaks the connection on purpose."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import gevent
+from gevent import socket
+from gevent.event import Event
+from gevent.pool import Group
+from gevent.server import StreamServer
+
+
+class TcpProxy:
+    """Forwards bytes in both directions until it is told to misbehave.
+
+    Args:
+        host: Of the server.
+        port: Of the server.
+    """
+
+    def __init__(self, host: str, port: int) -> None:
+        self._target = (host, port)
+        self._flowing = Event()
+        self._flowing.set()
+        self._cut_after: bytes | None = None
+        self._pumps = Group()
+        self._server = StreamServer(("127.0.0.1", 0), self._handle)
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_port)
+
+    def cut_replies_after(self, request: bytes) -> None:
+        """Let the next request with these bytes through, but close both sides before any reply; once."""
+        self._cut_after = request
+
+    def stall(self) -> None:
+        """Forward nothing more, and close nothing."""
+        self._flowing.clear()
+
+    def flow(self) -> None:
+        """Forward again."""
+        self._flowing.set()
+
+    @contextmanager
+    def running(self) -> Iterator["TcpProxy"]:
+        self._server.start()
+        try:
+            yield self
+        finally:
+            self._server.stop(timeout=1)
+            self._pumps.kill()
+
+    def _handle(self, client: socket.socket, _address: object) -> None:
+        with client, socket.create_connection(self._target) as server:
+            forth = self._pumps.spawn(self._pump, client, server, True)
+            back = self._pumps.spawn(self._pump, server, client, False)
+            gevent.joinall([forth, back], count=1)
+            gevent.killall([forth, back])
+
+    def _pump(self, source: socket.socket, sink: socket.socket, is_request: bool) -> None:
+        try:
+            while data := source.recv(65536):
+                self._flowing.wait()
+                sink.sendall(data)
+                if is_request and self._cut_after is not None and self._cut_after in data:
+                    self._cut_after = None
+                    # The server must have acted on it before its side is closed.
+                    sink.recv(1, socket.MSG_PEEK)
+                    return
+        except OSError:
+            return
