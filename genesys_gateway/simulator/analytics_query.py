@@ -1,0 +1,95 @@
+"""The analytics details query: an interval, filters, pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from genesys_gateway.simulator.errors import ApiError
+from genesys_gateway.simulator.wire import Request
+
+_PAGE_LIMIT = 100
+
+Predicate = Mapping[str, Any]
+
+
+def query_answer(request: Request, details: Iterable[dict[str, Any]]) -> dict[str, Any]:
+    """What of `details` the query asks for; only `totalHits` when nothing is. Raises ApiError 400."""
+    query = _query_of(request)
+    begin, end = _interval(query)
+    hits = [d for d in details if begin <= _time(d["conversationStart"]) < end and _fits(query, d)]
+    if query.get("order", "asc") == "desc":
+        hits.reverse()
+    paging = query.get("paging") or {}
+    size, number = int(paging.get("pageSize", 25)), int(paging.get("pageNumber", 1))
+    if not 1 <= size <= _PAGE_LIMIT or number < 1:
+        raise ApiError(400, "bad.request", f"pageSize is at most {_PAGE_LIMIT}, pageNumber starts at 1.")
+    page = hits[(number - 1) * size : number * size]
+    return {"conversations": page, "totalHits": len(hits)} if page else {"totalHits": len(hits)}
+
+
+def _query_of(request: Request) -> dict[str, Any]:
+    try:
+        query = request.json()
+    except ValueError:
+        query = None
+    if not isinstance(query, dict):
+        raise ApiError(400, "bad.request", "The body must be a query.")
+    return query
+
+
+def _interval(query: Mapping[str, Any]) -> tuple[float, float]:
+    begin, slash, end = str(query.get("interval", "")).partition("/")
+    try:
+        if slash:
+            return _time(begin), _time(end)
+    except ValueError:
+        pass  # told below, like a missing one
+    raise ApiError(400, "invalid.date", "An interval is needed, as start/end in ISO-8601.")
+
+
+def _time(text: str) -> float:
+    return datetime.fromisoformat(text).timestamp()
+
+
+def _fits(query: Mapping[str, Any], details: dict[str, Any]) -> bool:
+    """All filters must hold: those on the conversation, and those on any one of its segments."""
+    if not _all(query.get("conversationFilters"), lambda name: [details.get(name)]):
+        return False
+    return any(_all(query.get("segmentFilters"), _values_in(layers)) for layers in _layers(details))
+
+
+def _values_in(layers: tuple[dict[str, Any], ...]) -> Callable[[str], list[Any]]:
+    return lambda name: [layer.get(name) for layer in layers]
+
+
+def _layers(details: dict[str, Any]) -> list[tuple[dict[str, Any], ...]]:
+    """Each segment with the session, participant and conversation it belongs to."""
+    return [
+        (segment, session, participant, details)
+        for participant in details["participants"]
+        for session in participant["sessions"]
+        for segment in session["segments"]
+    ] or [(details,)]
+
+
+def _all(filters: list[dict[str, Any]] | None, values: Callable[[str], list[Any]]) -> bool:
+    return all(_clause(one, values) for one in filters or ())
+
+
+def _clause(one: Mapping[str, Any], values: Callable[[str], list[Any]]) -> bool:
+    found = [_holds(predicate, values) for predicate in one.get("predicates") or ()]
+    found += [_clause(clause, values) for clause in one.get("clauses") or ()]
+    return any(found) if one.get("type") == "or" else all(found)
+
+
+def _holds(predicate: Predicate, values: Callable[[str], list[Any]]) -> bool:
+    there = [value for value in values(str(predicate.get("dimension"))) if value is not None]
+    match predicate.get("operator", "matches"):
+        case "exists":
+            return bool(there)
+        case "notExists":
+            return not there
+        case _:
+            return predicate.get("value") in there

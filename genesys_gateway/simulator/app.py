@@ -1,0 +1,136 @@
+"""The whole simulator as one WSGI application: which door a request goes to, and the faults on the way.
+
+Law: every request is written into the ledger with the status it got, 0 when it got none.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+
+import gevent
+
+from genesys_gateway.simulator import console, control, rest
+from genesys_gateway.simulator.errors import BadControl, ConnectionDropped
+from genesys_gateway.simulator.faults import Fault
+from genesys_gateway.simulator.sockets import serve
+from genesys_gateway.simulator.wire import Answer, Environ, Request, StartResponse, send
+from genesys_gateway.simulator.world import World
+
+log = logging.getLogger(__name__)
+
+CHANNELS = "/channels/"
+REFUSAL = "simulator.refusal"
+_RECORDS = "/communicationRecords"
+_HANG_LOOK_SECONDS = 0.05
+
+
+class Simulator:
+    """Callable by any WSGI server; sockets need `server.SocketHandler`."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        if environ.get("wsgi.websocket") is not None:
+            self._serve_socket(environ)
+            return []
+        request = Request.of(environ)
+        if request.path.startswith("/_sim"):
+            return send(_controlled(self.world, request), start_response)
+        if request.path == "/" or request.path.startswith("/console/"):
+            return send(console.answer(self.world, request), start_response)
+        status = 0
+        try:
+            answer, trickle = self._answer(environ, request)
+            status = answer.status
+        finally:
+            self.world.ledger.call(self.world.clock.wall(), request.method, request.path, status)
+        body = send(answer, start_response, head=request.method == "HEAD")
+        return body if trickle is None else _trickled(body, trickle.number("bytesPerSecond", 100))
+
+    def refusal(self, environ: Environ) -> Answer | None:
+        """Why a socket is not opened, None if it is; asked before the upgrade."""
+        faults, path = self.world.faults, str(environ.get("PATH_INFO"))
+        channel_id = path.removeprefix(CHANNELS)
+        if fault := faults.take("refuse_upgrade", channel=channel_id):
+            headers = {"Retry-After": str(fault.params["retryAfter"])} if "retryAfter" in fault.params else {}
+            return Answer(status=int(fault.number("status", 503)), body={}, headers=headers)
+        for name in ("hang", "reset"):
+            if fault := faults.take(name, method="GET", path=path):
+                self._stall(fault)
+        return Answer(status=404, body={}) if self.world.channels.alive(channel_id) is None else None
+
+    def _serve_socket(self, environ: Environ) -> None:
+        channel = self.world.channels.alive(str(environ["PATH_INFO"]).removeprefix(CHANNELS))
+        if channel is not None:
+            serve(self.world.channels, channel, environ["wsgi.websocket"], environ["simulator.socket"])
+
+    def _answer(self, environ: Environ, request: Request) -> tuple[Answer, Fault | None]:
+        """The answer and, if it shall trickle, the fault that says how slowly. Raises ConnectionDropped."""
+        if (refusal := environ.get(REFUSAL)) is not None:
+            return refusal, None
+        faults, facts = self.world.faults, {"method": request.method, "path": request.path}
+        for name in ("hang", "reset"):
+            if fault := faults.take(name, **facts):
+                self._stall(fault)
+        if fault := faults.take("answer", **facts):
+            return _told(fault), None
+        answer = self._door(request)
+        if faults.take("reply_lost", **facts):
+            raise ConnectionDropped
+        if fault := faults.take("slow", **facts):
+            gevent.sleep(self.world.clock.wall_seconds(fault.number("delaySeconds", 1)))
+        if fault := faults.take("garbage_answer", **facts):
+            answer = Answer(body=str(fault.params.get("body", "<html>not what you expected")).encode())
+        return answer, faults.take("slow_body", **facts)
+
+    def _door(self, request: Request) -> Answer:
+        if request.path == "/oauth/token":
+            return rest.token_answer(self.world, request) if request.method == "POST" else Answer(status=405)
+        if request.path.startswith("/api/v2/"):
+            return rest.call(self.world, request)
+        path = request.path.removeprefix("/history")
+        if path.startswith(_RECORDS):
+            return self._history(path, request)
+        return Answer(status=404, body={"message": "nothing here"})
+
+    def _history(self, path: str, request: Request) -> Answer:
+        rest_of_path = path.removeprefix(_RECORDS).strip("/")
+        if request.method == "POST" and not rest_of_path:
+            return self.world.receiver.post(request)
+        if request.method == "GET" and rest_of_path:
+            return self.world.receiver.get(rest_of_path)
+        return Answer(status=405, body={"message": "POST a record or GET one by its id"})
+
+    def _stall(self, fault: Fault) -> None:
+        # A hanging call is let go when its fault is gone, so that no greenlet waits for ever.
+        world = self.world
+        while fault.name == "hang" and any(other is fault for other in world.faults.active()):
+            gevent.sleep(_HANG_LOOK_SECONDS)
+            world.faults.holds("hang")  # forgets what has run out
+        raise ConnectionDropped
+
+
+def _controlled(world: World, request: Request) -> Answer:
+    try:
+        return control.call(world, request)
+    except BadControl as error:
+        return Answer(status=error.status, body={"error": error.message})
+
+
+def _told(fault: Fault) -> Answer:
+    params = fault.params
+    headers = {str(name): str(value) for name, value in (params.get("headers") or {}).items()}
+    if "retryAfter" in params:
+        headers["Retry-After"] = str(params["retryAfter"])
+    status = int(fault.number("status", 503))
+    usual = {"message": "simulated fault", "code": "simulated.fault", "status": status, "contextId": "simulated"}
+    return Answer(status=status, body=params.get("body", usual), headers=headers)
+
+
+def _trickled(body: Iterable[bytes], bytes_per_second: float) -> Iterable[bytes]:
+    for chunk in body:
+        for byte in chunk:
+            gevent.sleep(1 / bytes_per_second)
+            yield bytes((byte,))

@@ -1,0 +1,45 @@
+"""The balance: every end of after-call work that was to be recorded, against every record that was stored.
+
+A record is matched by the conversation, participant and session it names (F38), not by its id: how a client makes
+its ids is its own affair.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+_SHOWN = 20
+
+
+def balance_of(finished: Iterable[Mapping[str, Any]], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """Expected, stored once, doubled, lost, and records that match nothing; `clean` when only the first two are."""
+    truth = {str(acw["recordKey"]): acw for acw in finished}
+    expected = {key for key, acw in truth.items() if acw["expected"]}
+    stored: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for record in records:
+        key = _key_of(record)
+        (stored if key in truth else others)[key or str(record.get("id"))] += 1
+    doubled = [key for key, times in (stored + others).items() if times > 1]
+    lost = [key for key in truth if key in expected and key not in stored]
+    # Records that come from an older door name no participant and no session; they have no equal in the truth.
+    strange = [key for key in others if "/" in key]
+    return {
+        "expected": len(expected),
+        "storedOnce": sum(stored[key] == 1 for key in expected),
+        "doubled": len(doubled),
+        "lost": len(lost),
+        "strange": len(strange),
+        "withoutSession": len(others) - len(strange),
+        "clean": not (doubled or lost or strange),
+        "examples": {"doubled": doubled[:_SHOWN], "lost": lost[:_SHOWN], "strange": strange[:_SHOWN]},
+    }
+
+
+def _key_of(record: Mapping[str, Any]) -> str | None:
+    body = record.get("body")
+    if not isinstance(body, Mapping) or not body.get("participantId") or not body.get("sessionId"):
+        return None
+    return f"{record.get('interactionId')}/{body['participantId']}/{body['sessionId']}".lower()

@@ -1,0 +1,266 @@
+"""The contact centre: calls start, are transferred, wrapped up and ended; each end of after-call work is announced.
+
+Law: an event is announced once per agent session, when its after-call work is done and not before (F39), and the
+ledger is told whether or not anybody listened.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from genesys_gateway.simulator.channels import Channels
+from genesys_gateway.simulator.conversations import (
+    AcwState,
+    Addresses,
+    Communication,
+    Conversation,
+    Moment,
+    Participant,
+    Wrapup,
+)
+from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.events import acw_event
+from genesys_gateway.simulator.ledger import FinishedAcw, Ledger
+from genesys_gateway.simulator.topics import acw_topic
+
+FIRST_AGENT = ("8ce2f903-78e6-4b50-b7aa-e1aa7e7c39ac", "Maria Cruz")
+SECOND_AGENT = ("4f0e0b52-6a0f-4f6c-9a5c-3a0c6d7ad5b1", "Juan Reyes")
+DEFAULT_QUEUE = "9a58c219-a109-4a46-a1af-dd8303f12a5a"
+DEFAULT_CODE = ("7fb334b0-0e9e-11e4-9191-0800200c9a66", "Billing question")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Announcement:
+    """An event as it was sent, and how many sockets it was written to."""
+
+    acw: FinishedAcw
+    event: dict[str, Any]
+    heard: int
+
+
+@dataclass(slots=True, kw_only=True)
+class Centre:
+    """All conversations, agents and wrap-up codes of the organisation."""
+
+    channels: Channels
+    ledger: Ledger
+    conversations: dict[str, Conversation] = field(default_factory=dict)
+    users: dict[str, str] = field(default_factory=lambda: dict((FIRST_AGENT, SECOND_AGENT)))
+    wrapup_codes: dict[str, str] = field(default_factory=lambda: dict((DEFAULT_CODE,)))
+
+    def now(self) -> Moment:
+        clock = self.channels.clock
+        return Moment(clock.wall(), clock.virtual())
+
+    def start(
+        self,
+        *,
+        media_type: str,
+        direction: str,
+        addresses: Addresses,
+        conversation_id: str | None = None,
+        message_type: str | None = None,
+        queue_id: str | None = None,
+        agent: tuple[str, str] | None = None,
+        has_acw: bool = True,
+        dialled: bool = False,
+        expected: bool = True,
+    ) -> tuple[Conversation, Participant]:
+        """A customer and an agent are on the line. `dialled`: a callback whose call was made (F40)."""
+        conversation_id = conversation_id or str(uuid.uuid4())
+        if conversation_id in self.conversations:
+            raise BadControl(f"there is a conversation {conversation_id} already", status=409)
+        now = self.now()
+        conversation = Conversation(
+            id=conversation_id,
+            media_type=media_type,
+            direction=direction,
+            message_type=message_type,
+            addresses=addresses,
+            queue_id=queue_id or DEFAULT_QUEUE,
+            started=now,
+            expected=expected,
+        )
+        customer = Participant(id=str(uuid.uuid4()), purpose="customer", started=now)
+        customer.communications.append(_communication(media_type, now, has_acw=False))
+        conversation.participants.append(customer)
+        self.conversations[conversation_id] = conversation
+        return conversation, self.join(conversation, agent or FIRST_AGENT, has_acw=has_acw, dialled=dialled)
+
+    def join(
+        self,
+        conversation: Conversation,
+        agent: tuple[str, str],
+        *,
+        has_acw: bool = True,
+        dialled: bool = False,
+        consulted_by: str | None = None,
+    ) -> Participant:
+        """An agent comes on the line, as a participant of their own."""
+        user_id, name = agent
+        self.users.setdefault(user_id, name)
+        now = self.now()
+        participant = Participant(
+            id=str(uuid.uuid4()),
+            purpose="agent",
+            user_id=user_id,
+            name=self.users[user_id],
+            started=now,
+            wrapup_required=has_acw,
+            consulted_by=consulted_by,
+        )
+        participant.communications.append(_communication(conversation.media_type, now, has_acw=has_acw))
+        if dialled:
+            participant.communications.append(_communication("VOICE", now, has_acw=has_acw))
+        conversation.participants.append(participant)
+        return participant
+
+    def get(self, conversation_id: str) -> Conversation:
+        try:
+            return self.conversations[conversation_id]
+        except KeyError:
+            raise BadControl(f"no conversation {conversation_id}", status=404) from None
+
+    def agent(self, conversation: Conversation, participant_id: str | None) -> Participant:
+        """That agent; without an id the first whose after-call work is not done."""
+        if participant_id is None:
+            chosen = next((p for p in conversation.agents if not p.done), None)
+        else:
+            chosen = conversation.participant(participant_id)
+        if chosen is None or chosen.user_id is None:
+            raise BadControl("no agent there has anything left to wrap up", status=409)
+        return chosen
+
+    def leave(self, participant: Participant) -> None:
+        """The agent hangs up; their after-call work begins, where there is any."""
+        now = self.now()
+        participant.ended = participant.ended or now
+        for communication in participant.communications:
+            if communication.ended is None:
+                communication.ended = now
+                self._begin_acw(participant, communication, now)
+
+    def transfer(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
+        """A second agent takes over; those before go into after-call work (F39)."""
+        for participant in conversation.agents:
+            if participant.active:
+                self.leave(participant)
+        return self.join(conversation, agent)
+
+    def consult(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
+        """A second agent is asked while the first stays on the line; both will have after-call work (F39)."""
+        asking = next((p for p in conversation.agents if p.active), None)
+        if asking is None:
+            raise BadControl("nobody is on the line to consult anyone", status=409)
+        return self.join(conversation, agent, consulted_by=asking.id)
+
+    def end(self, conversation: Conversation) -> None:
+        """The customer hangs up: the conversation is over, after-call work may go on for hours (F43, F52)."""
+        now = self.now()
+        conversation.ended = conversation.ended or now
+        for participant in conversation.participants:
+            self.leave(participant)
+
+    def reopen(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
+        """The customer of a message conversation writes again (F41)."""
+        if conversation.ended is None:
+            raise BadControl("it is still open", status=409)
+        conversation.ended = None
+        customer = conversation.participants[0]
+        customer.ended = None
+        customer.communications[0].ended = None
+        return self.join(conversation, agent)
+
+    def wrap_up(
+        self, conversation: Conversation, participant: Participant, code: str | None, notes: str | None, duration: int
+    ) -> list[Announcement]:
+        """The agent is done; one announcement for each of their sessions, the first one first (F39, F40)."""
+        if participant.final_wrapup is not None or participant.wrapup_skipped:
+            raise BadControl("that agent is done already", status=409)
+        if not participant.wrapup_required:
+            raise BadControl("there is no after-call work on that queue", status=409)
+        self.leave(participant)
+        now = self.now()
+        participant.wrapup = Wrapup(code=code, notes=notes, duration_ms=duration, ended=now)
+        participant.acw_ended = now
+        for communication in participant.communications:
+            communication.acw, communication.acw_ended = AcwState.COMPLETE, now
+        announced = [self._announce(conversation, participant, c) for c in self._announced(participant)]
+        self._announce_again(conversation, participant)
+        return announced
+
+    def draft(self, participant: Participant, code: str | None, notes: str | None) -> None:
+        """The agent has written something down but is not done (F51)."""
+        self.leave(participant)
+        participant.wrapup = Wrapup(code=code, notes=notes, duration_ms=0, ended=self.now(), provisional=True)
+
+    def skip(self, participant: Participant) -> None:
+        """The agent skips after-call work: nothing is announced, ever."""
+        self.leave(participant)
+        now = self.now()
+        participant.wrapup_skipped, participant.acw_ended = True, now
+        for communication in participant.communications:
+            communication.acw, communication.acw_ended = AcwState.SKIPPED, now
+
+    def correct(self, participant: Participant, code: str | None, notes: str | None) -> None:
+        """Analytics may be corrected for days; the event and the conversation API stay as they were (F56)."""
+        if participant.final_wrapup is None:
+            raise BadControl("there is no wrap-up to correct yet", status=409)
+        duration = participant.final_wrapup.duration_ms
+        participant.correction = Wrapup(code=code, notes=notes, duration_ms=duration, ended=self.now())
+
+    def announce(
+        self, conversation: Conversation, participant: Participant, changes: Mapping[str, Any]
+    ) -> list[Announcement]:
+        """Announce a finished agent's sessions once more, with other content if wanted."""
+        if participant.final_wrapup is None:
+            raise BadControl("there is nothing to announce", status=409)
+        return [self._announce(conversation, participant, c, changes) for c in self._announced(participant)]
+
+    def _announced(self, participant: Participant) -> list[Communication]:
+        both = self.channels.dials.callback_announces_voice
+        return participant.communications if both else participant.communications[:1]
+
+    def _announce_again(self, conversation: Conversation, newest: Participant) -> None:
+        # Seen by users: when a reopened message conversation is wrapped up, its earlier sessions are announced
+        # again (F41).
+        if conversation.media_type != "MESSAGE":
+            return
+        for participant in conversation.agents:
+            if participant is not newest and participant.final_wrapup is not None:
+                for communication in self._announced(participant):
+                    self._announce(conversation, participant, communication)
+
+    def _announce(
+        self,
+        conversation: Conversation,
+        participant: Participant,
+        communication: Communication,
+        changes: Mapping[str, Any] | None = None,
+    ) -> Announcement:
+        event = acw_event(conversation, participant, communication, self.channels.clock.wall(), changes or {})
+        heard = self.channels.publish(acw_topic(conversation.id), event)
+        acw = FinishedAcw(
+            conversation=conversation.id,
+            participant=participant.id,
+            session=communication.id,
+            user=participant.user_id or "",
+            at=event["eventBody"].get("eventTime", 0),
+            expected=conversation.expected,
+        )
+        return Announcement(acw=self.ledger.finish(acw, heard), event=event, heard=heard)
+
+    @staticmethod
+    def _begin_acw(participant: Participant, communication: Communication, now: Moment) -> None:
+        if not communication.has_acw:
+            communication.acw = AcwState.NOT_APPLICABLE
+            return
+        communication.acw, communication.acw_started = AcwState.PENDING, now
+        participant.acw_started = participant.acw_started or now
+
+
+def _communication(media_type: str, now: Moment, *, has_acw: bool) -> Communication:
+    return Communication(id=str(uuid.uuid4()), media_type=media_type, started=now, has_acw=has_acw)

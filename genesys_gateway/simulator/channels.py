@@ -1,0 +1,254 @@
+"""Notification channels: who has which, what each is subscribed to, and which socket listens.
+
+Law: a topic's channels are found in one dictionary look-up, so that announcing an event costs the same however
+many channels there are; nothing is kept for a channel that nobody listens to (F28).
+"""
+
+from __future__ import annotations
+
+import random
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from genesys_gateway.simulator.clock import Clock, iso
+from genesys_gateway.simulator.dials import Dials
+from genesys_gateway.simulator.errors import ApiError, not_found
+from genesys_gateway.simulator.faults import Faults
+from genesys_gateway.simulator.ledger import Ledger
+from genesys_gateway.simulator.oauth import Token
+from genesys_gateway.simulator.sender import Sender, json_frame
+from genesys_gateway.simulator.topics import kind_of
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Channel:
+    """One channel and everything Genesys knows of it."""
+
+    id: str
+    token: Token
+    #: virtual seconds
+    expires: float
+    #: rises with every use; the lowest is the least recently used
+    used: int
+    topics: dict[str, None] = field(default_factory=dict)
+    sender: Sender | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicResult:
+    """What became of one topic in a subscription."""
+
+    topic: str
+    reason: str | None = None
+    missing: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Channels:
+    """All channels of the organisation."""
+
+    clock: Clock
+    dials: Dials
+    ledger: Ledger
+    faults: Faults
+    by_id: dict[str, Channel] = field(default_factory=dict)
+    _listeners: dict[str, dict[Channel, None]] = field(default_factory=dict)
+    _uses: int = 0
+
+    def create(self, token: Token) -> Channel:
+        """A new channel; the user's 21st costs one of the others (F12)."""
+        mine = [channel for channel in self.by_id.values() if channel.token.owner == token.owner]
+        while len(mine) >= max(1, self.dials.channel_limit):
+            victim = min(mine, key=lambda channel: (channel.sender is not None, channel.used))
+            mine.remove(victim)
+            self.evict(victim)
+        channel = Channel(
+            id=f"streaming-0-{secrets.token_hex(14)}",
+            token=token,
+            expires=self.clock.virtual() + self.dials.channel_seconds,
+            used=self._use(),
+        )
+        self.by_id[channel.id] = channel
+        self.clock.call_after(self.dials.channel_seconds, lambda: self._look_at_expiry(channel))
+        return channel
+
+    def get(self, channel_id: str, token: Token) -> Channel:
+        """The caller's channel. Another token's is as unknown as one that never was (F13, F20)."""
+        channel = self.alive(channel_id)
+        if channel is None or channel.token is not token:
+            raise not_found("channel")
+        return channel
+
+    def alive(self, channel_id: str) -> Channel | None:
+        channel = self.by_id.get(channel_id)
+        return channel if channel is not None and channel.expires > self.clock.virtual() else None
+
+    def expires_iso(self, channel: Channel) -> str:
+        return iso(self.clock.wall_at(channel.expires))
+
+    def add(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
+        """POST: add to what is there (F16). Raises ApiError and changes nothing (F19 to F21)."""
+        results = self._judge(channel, topics, ignore_errors=ignore_errors)
+        self._check_room(len(channel.topics.keys() | {r.topic for r in results if r.reason is None}))
+        for result in results:
+            if result.reason is None and not self.faults.take("forget_topics", topic=result.topic, channel=channel.id):
+                self._listen(channel, result.topic)
+        self._extend(channel)
+        return results
+
+    def replace(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
+        """PUT: the list becomes exactly this (F16). Raises like `add`."""
+        results = self._judge(channel, topics, ignore_errors=ignore_errors)
+        wanted = {result.topic for result in results if result.reason is None}
+        self._check_room(len(wanted))
+        self.remove(channel, [topic for topic in channel.topics if topic not in wanted])
+        for topic in (result.topic for result in results if result.reason is None):
+            if not self.faults.take("forget_topics", topic=topic, channel=channel.id):
+                self._listen(channel, topic)
+        self._extend(channel)
+        return results
+
+    def remove(self, channel: Channel, topics: Iterable[str]) -> None:
+        for topic in list(topics):
+            channel.topics.pop(topic, None)
+            listeners = self._listeners.get(topic)
+            if listeners is not None:
+                listeners.pop(channel, None)
+                if not listeners:
+                    del self._listeners[topic]
+
+    def publish(self, topic: str, message: object) -> int:
+        """Write an event to whoever listens now, and say to how many. Nobody: it is lost (F28)."""
+        listeners = self._listeners.get(topic)
+        if not listeners:
+            return 0
+        data = json_frame(message)
+        senders = [channel.sender for channel in listeners if channel.sender is not None]
+        return sum(self._write(sender, topic, data) for sender in senders)
+
+    def attach(self, channel: Channel, sender: Sender) -> None:
+        """A socket was opened: the former one is disconnected (F25), the subscriptions stay (F26)."""
+        former, channel.sender = channel.sender, sender
+        channel.used = self._use()
+        self.ledger.socket(self.clock.wall(), channel.id, "opened")
+        if former is not None:
+            self.ledger.socket(self.clock.wall(), channel.id, "kicked", "another socket was opened")
+            former.close(1000, "another socket was opened")
+
+    def detach(self, channel: Channel, sender: Sender) -> None:
+        if channel.sender is sender:
+            channel.sender = None
+        self.ledger.socket(self.clock.wall(), channel.id, "closed")
+
+    def evict(self, channel: Channel) -> None:
+        """Remove a channel because there are too many (F12)."""
+        self.ledger.evicted(self.clock.wall(), channel.id, connected=channel.sender is not None)
+        self.end(channel, "evicted")
+
+    def end(self, channel: Channel, why: str) -> None:
+        """The channel is no more; its socket, if any, is closed."""
+        self.by_id.pop(channel.id, None)
+        self.remove(channel, channel.topics)
+        if channel.sender is not None:
+            self.ledger.socket(self.clock.wall(), channel.id, "ended", why)
+            channel.sender.close(1000, why)
+
+    def token_died(self, token: Token, *, revoked: bool) -> None:
+        """A channel dies with the token that made it (F15); a revocation is announced (F30)."""
+        for channel in [c for c in self.by_id.values() if c.token is token]:
+            if revoked and channel.sender is not None:
+                channel.sender.send(
+                    {"topicName": "v2.system.token_revoked", "eventBody": {"reason": "user_tokens_revoked"}}
+                )
+            self.end(channel, "its token was revoked" if revoked else "its token expired")
+
+    def take_away(self, channel: Channel, topic: str, reason: str) -> None:
+        """Unsubscribe a topic unasked and say so (F30)."""
+        self.remove(channel, [topic])
+        if channel.sender is not None:
+            body = {"topicName": topic, "channelId": channel.id, "reason": reason}
+            channel.sender.send({"topicName": "v2.system.no_longer_subscribed", "eventBody": body})
+
+    def _write(self, sender: Sender, topic: str, data: bytes) -> int:
+        faults = self.faults
+        if not faults.busy:
+            sender.push(data)
+            return 1
+        facts = {"channel": sender.channel, "topic": topic}
+        if faults.take("lose_events", **facts):
+            return 0
+        if fault := faults.take("duplicate_events", **facts):
+            for _ in range(int(fault.number("times", 2)) - 1):
+                self._later(fault.number("delaySeconds", 0), sender, data)
+        if fault := faults.take("delay_events", **facts):
+            self._later(fault.number("delaySeconds", 1), sender, data)
+        elif fault := faults.take("reorder_events", **facts):
+            self._later(random.uniform(0, fault.number("delaySeconds", 2)), sender, data)
+        else:
+            sender.push(data)
+        return 1
+
+    def _later(self, seconds: float, sender: Sender, data: bytes) -> None:
+        deliver: Callable[[], None] = lambda: sender.push(data)  # noqa: E731
+        self.clock.call_after(seconds, deliver)
+
+    def _judge(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
+        results = [self._judge_one(channel, topic) for topic in topics]
+        for result in results:
+            if result.reason is not None and not ignore_errors:
+                raise _refusal(result)
+        return results
+
+    def _judge_one(self, channel: Channel, topic: object) -> TopicResult:
+        kind = kind_of(topic)
+        if kind is None:
+            return TopicResult(topic=str(topic), reason="notification.invalid.topic")
+        name = str(topic)
+        if "Websocket" not in kind.transports:
+            return TopicResult(topic=name, reason="notification.transport.not.allowed")
+        missing = tuple(p for p in kind.permissions if p not in channel.token.client.permissions)
+        if missing or self.faults.take("reject_topics", topic=name, channel=channel.id):
+            return TopicResult(topic=name, reason="missing.permissions", missing=missing or kind.permissions)
+        return TopicResult(topic=name)
+
+    def _check_room(self, count: int) -> None:
+        if count > self.dials.topic_limit:
+            raise ApiError(
+                400,
+                "notification.subscription.too.many.subscriptions",
+                f"A channel can have at most {self.dials.topic_limit} subscriptions, not {count}.",
+            )
+
+    def _listen(self, channel: Channel, topic: str) -> None:
+        if self.dials.exclusive_topics:
+            for other in [c for c in self._listeners.get(topic, ()) if c.token.owner == channel.token.owner]:
+                if other is not channel:
+                    self.take_away(other, topic, "another_channel_subscribed")
+        channel.topics[topic] = None
+        self._listeners.setdefault(topic, {})[channel] = None
+
+    def _extend(self, channel: Channel) -> None:
+        # Genesys docs: subscribing again starts the channel's 24 hours anew (F14).
+        channel.expires = self.clock.virtual() + self.dials.channel_seconds
+        channel.used = self._use()
+
+    def _look_at_expiry(self, channel: Channel) -> None:
+        if self.by_id.get(channel.id) is not channel:
+            return
+        left = channel.expires - self.clock.virtual()
+        if left <= 0:
+            self.end(channel, "expired")
+        else:
+            self.clock.call_after(left, lambda: self._look_at_expiry(channel))
+
+    def _use(self) -> int:
+        self._uses += 1
+        return self._uses
+
+
+def _refusal(result: TopicResult) -> ApiError:
+    if result.reason == "missing.permissions":
+        message = f"You are missing the following permission(s): {', '.join(result.missing)}"
+        return ApiError(403, "missing.permissions", f"Unable to subscribe to {result.topic}. {message}")
+    return ApiError(400, str(result.reason), f"The topic {result.topic} can't be subscribed over this transport.")

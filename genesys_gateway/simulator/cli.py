@@ -1,0 +1,73 @@
+"""The simulator's command line: serve, or verify a running one."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from collections.abc import Sequence
+
+import gevent
+from gevent.event import Event
+
+from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.server import Service
+from genesys_gateway.simulator.verify import add_arguments, verify
+
+
+def run(argv: Sequence[str] | None = None) -> int:
+    """0 when all went well; 1 when `verify` finds the balance not clean; 2 when it can't be done."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if arguments[:1] == ["verify"]:
+        parser = argparse.ArgumentParser(prog="simulator verify", description="Compare the records with the truth.")
+        add_arguments(parser)
+        return verify(parser.parse_args(arguments[1:]))
+    if arguments[:1] == ["serve"]:
+        arguments = arguments[1:]
+    return _serve(_parser().parse_args(arguments))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="simulator",
+        description="A Genesys Cloud and a CommunicationHistory-manager to practise against.",
+        epilog="`simulator verify --url URL` compares what was stored with what happened.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
+    parser.add_argument("--port", type=int, default=9000, help="port of everything (default 9000; 0: any)")
+    parser.add_argument(
+        "--history-port", type=int, help="a second port for the communication history; refuses connections when down"
+    )
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="NAME=NUMBER", help="a setting, e.g. heartbeatSeconds=5"
+    )
+    parser.add_argument("--speed", type=float, default=1.0, help="how much faster than real its time passes")
+    return parser
+
+
+def _serve(options: argparse.Namespace) -> int:
+    service = Service(options.host, options.port, options.history_port)
+    try:
+        service.world.dials.turn(dict(_setting(text) for text in options.set))
+        service.world.clock.set_speed(options.speed)
+        service.start()
+    except (OSError, ValueError, BadControl) as error:
+        sys.stderr.write(f"simulator: {error}\n")
+        return 2
+    client = "client simulator-client / simulator-secret, org simulator-org"
+    sys.stdout.write(f"Simulator: {service.url}  history: {service.history_url}  ({client})\n")
+    sys.stdout.flush()
+    asked = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, asked.set)
+    asked.wait()
+    service.stop()
+    return 0
+
+
+def _setting(text: str) -> tuple[str, float | bool]:
+    name, _, value = text.partition("=")
+    if value in ("true", "false"):
+        return name, value == "true"
+    number = float(value)
+    return name, int(number) if number.is_integer() else number

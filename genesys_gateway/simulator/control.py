@@ -1,0 +1,283 @@
+"""The control API under `/_sim`: start and end calls, turn the settings, break things, read what really happened.
+
+Law: it is for whoever tests, never for the client under test; it needs no credentials and is never faulty itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from genesys_gateway.simulator import mischief, plays
+from genesys_gateway.simulator.clock import iso
+from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.faults import CATALOGUE
+from genesys_gateway.simulator.oauth import ALL_PERMISSIONS, CREDENTIALS_GRANT, SAML_GRANT, Client
+from genesys_gateway.simulator.receiver import MODES
+from genesys_gateway.simulator.wire import Answer, Request, Router
+from genesys_gateway.simulator.world import World
+
+#: gets the world, the body as an object, the query, and the parameters of the path
+Handler = Callable[[World, Mapping[str, Any], Request, Mapping[str, str]], Answer]
+
+ROUTES: Router[Handler] = Router()
+_INDEX: list[str] = []
+
+
+def _route(method: str, template: str) -> Callable[[Handler], Handler]:
+    def note(handler: Handler) -> Handler:
+        ROUTES.add(method, template, handler)
+        _INDEX.append(f"{method} {template}: {handler.__doc__}")
+        return handler
+
+    return note
+
+
+def call(world: World, request: Request) -> Answer:
+    """Carry out one control call. Raises BadControl with a sentence for whoever tests."""
+    found = ROUTES.find(request.path)
+    if found is None:
+        raise BadControl("no such control; GET /_sim lists them", status=404)
+    methods, parameters = found
+    handler = methods.get(request.method)
+    if handler is None:
+        raise BadControl(f"only {', '.join(methods)} here", status=405)
+    try:
+        body = request.json() or {}
+    except ValueError:
+        raise BadControl("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise BadControl("the body has to be a JSON object")
+    try:
+        return handler(world, body, request, parameters)
+    except (TypeError, ValueError, KeyError) as error:
+        raise BadControl(f"that body makes no sense here: {error!r}") from error
+
+
+@_route("GET", "/_sim")
+def _index(_: World, __: Mapping[str, Any], ___: Request, ____: Mapping[str, str]) -> Answer:
+    """this list"""
+    return Answer(body={"controls": _INDEX})
+
+
+@_route("GET", "/_sim/state")
+def _state(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """the world in numbers; answers as soon as the simulator is ready"""
+    channels = world.channels.by_id.values()
+    return Answer(
+        body={
+            "now": iso(world.clock.wall()),
+            "speed": world.clock.speed,
+            "conversations": len(world.centre.conversations),
+            "finishedAcw": len(world.ledger.finished),
+            "records": len(world.receiver.records),
+            "channels": len(channels),
+            "sockets": sum(channel.sender is not None for channel in channels),
+            "topics": sum(len(channel.topics) for channel in channels),
+            "tokens": len(world.login.tokens),
+            "calls": world.ledger.calls_total,
+            "faults": [fault.as_json() for fault in world.faults.active()],
+        }
+    )
+
+
+@_route("POST", "/_sim/reset")
+def _reset(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """forget everything, settings, clients and faults included"""
+    world.reset()
+    return Answer(body={"reset": True})
+
+
+# --- conversations ---------------------------------------------------------------------------------------------
+
+
+@_route("POST", "/_sim/conversations")
+def _start(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """an agent is on the line with a customer; `count` starts many at once"""
+    if "count" in body:
+        return Answer(status=201, body={"conversations": [plays.start(world, body) for _ in range(int(body["count"]))]})
+    return Answer(status=201, body=plays.start(world, body))
+
+
+@_route("GET", "/_sim/conversations")
+def _conversations(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """every conversation in short"""
+    return Answer(body={"conversations": [plays.in_short(c) for c in world.centre.conversations.values()]})
+
+
+@_route("POST", "/_sim/conversations/{id}/{play}")
+def _play(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
+    """wrapup, draft, skip, transfer, consult, end, reopen, correct or announce"""
+    play = plays.PLAYS.get(path["play"])
+    if play is None:
+        raise BadControl(f"no such play; there are {', '.join(plays.PLAYS)}", status=404)
+    return Answer(body=play(world, world.centre.get(path["id"].lower()), body))
+
+
+@_route("POST", "/_sim/wrapup-all")
+def _wrapup_all(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """wrap up every agent who can be, `perSecond` of them a second; answers at once"""
+    return Answer(status=202, body={"count": plays.wrap_up_all(world, body)})
+
+
+# --- the communication history ---------------------------------------------------------------------------------
+
+
+@_route("GET", "/_sim/history")
+def _history(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """the records that were stored, in order, and every attempt"""
+    return Answer(body={"records": world.receiver.records, "attempts": world.receiver.attempts})
+
+
+@_route("POST", "/_sim/history/mode")
+def _history_mode(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """how the receiver answers from now on: mode, deduplicate, lookup, count, ids, retryAfter, token …"""
+    world.receiver.behave(body)
+    return Answer(body={"mode": world.receiver.behaviour.mode})
+
+
+@_route("GET", "/_sim/history/mode")
+def _history_modes(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """the mode it is in, and all there are"""
+    return Answer(body={"mode": world.receiver.behaviour.mode, "modes": dict(MODES), "also": "any status code"})
+
+
+# --- channels, tokens, clients, names --------------------------------------------------------------------------
+
+
+@_route("GET", "/_sim/channels")
+def _channels(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """every channel with its topics"""
+    return Answer(
+        body=[
+            {
+                "id": channel.id,
+                "connected": channel.sender is not None,
+                "topics": list(channel.topics),
+                "expires": world.channels.expires_iso(channel),
+                "client": channel.token.client.id,
+                "framesWritten": channel.sender.written if channel.sender else 0,
+            }
+            for channel in world.channels.by_id.values()
+        ]
+    )
+
+
+@_route("POST", "/_sim/channels/{id}/{deed}")
+def _channel_deed(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
+    """close (with or without notice), drop, evict, expire, lose-topics, take-topic or send"""
+    return Answer(body=mischief.to_channels(world, path["id"], path["deed"], body))
+
+
+@_route("POST", "/_sim/tokens/revoke")
+def _revoke(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """revoke every token"""
+    tokens = list(world.login.tokens.values())
+    for token in tokens:
+        world.login.revoke(token)
+    return Answer(body={"revoked": len(tokens)})
+
+
+@_route("POST", "/_sim/clients")
+def _client(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """an OAuth client: id, secret, grant (saml2-bearer or client-credentials), permissions, missing permissions"""
+    grants = {None: None, "saml2-bearer": SAML_GRANT, "client-credentials": CREDENTIALS_GRANT}
+    permissions = frozenset(body.get("permissions", ALL_PERMISSIONS)) - frozenset(body.get("missing", ()))
+    client = Client(
+        id=str(body["id"]), secret=str(body["secret"]), grant=grants[body.get("grant")], permissions=permissions
+    )
+    world.login.clients[client.id] = client
+    return Answer(status=201, body={"id": client.id, "permissions": sorted(permissions)})
+
+
+@_route("POST", "/_sim/users")
+def _user(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """a user's name: id, name"""
+    world.centre.users[str(body["id"]).lower()] = str(body["name"])
+    return Answer(status=201, body={"id": body["id"]})
+
+
+@_route("POST", "/_sim/wrapup-codes")
+def _wrapup_code(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """a wrap-up code's name: id, name"""
+    world.centre.wrapup_codes[str(body["id"]).lower()] = str(body["name"])
+    return Answer(status=201, body={"id": body["id"]})
+
+
+# --- settings, clock, faults, ledger ---------------------------------------------------------------------------
+
+
+@_route("GET", "/_sim/settings")
+def _settings(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """every setting"""
+    return Answer(body=world.dials.as_json())
+
+
+@_route("PATCH", "/_sim/settings")
+def _turn(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """change settings, e.g. heartbeatSeconds, tokenSeconds, channelSeconds, analyticsLagSeconds"""
+    world.dials.turn(body)
+    return Answer(body=world.dials.as_json())
+
+
+@_route("GET", "/_sim/clock")
+def _clock(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """how fast time passes"""
+    clock = world.clock
+    return Answer(body={"speed": clock.speed, "virtualSeconds": clock.virtual(), "wall": iso(clock.wall())})
+
+
+@_route("POST", "/_sim/clock")
+def _set_clock(world: World, body: Mapping[str, Any], request: Request, path: Mapping[str, str]) -> Answer:
+    """speed (1440: a day in a minute) and advance (seconds to jump at once)"""
+    speed, advance = float(body.get("speed", world.clock.speed)), float(body.get("advance", 0))
+    if not 0 < speed <= 1_000_000 or advance < 0:
+        raise BadControl("speed is above 0, and time only goes forward")
+    world.clock.set_speed(speed)
+    world.clock.advance(advance)
+    return _clock(world, body, request, path)
+
+
+@_route("GET", "/_sim/faults")
+def _faults(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """faults that are on, and all there are"""
+    return Answer(body={"on": [fault.as_json() for fault in world.faults.active()], "all": dict(CATALOGUE)})
+
+
+@_route("POST", "/_sim/faults")
+def _fault_on(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """switch a fault on: name, its parameters, count, seconds, and whom it meets (method, path, channel, topic)"""
+    fault = world.faults.switch_on(str(body.get("name")), body)
+    world.ledger.faults.append({"at": world.clock.wall(), **fault.as_json()})
+    return Answer(status=201, body=fault.as_json())
+
+
+@_route("DELETE", "/_sim/faults")
+def _faults_off(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """switch all faults off"""
+    world.faults.clear()
+    return Answer(body={"on": []})
+
+
+@_route("DELETE", "/_sim/faults/{id}")
+def _fault_off(world: World, _: Mapping[str, Any], __: Request, path: Mapping[str, str]) -> Answer:
+    """switch one fault off"""
+    if not world.faults.switch_off(int(path["id"])):
+        raise BadControl("that fault is not on", status=404)
+    return Answer(body={"off": int(path["id"])})
+
+
+@_route("GET", "/_sim/ledger")
+def _ledger(world: World, _: Mapping[str, Any], request: Request, __: Mapping[str, str]) -> Answer:
+    """what really happened; `part` limits it to finished, records, calls, sockets, evictions or faults"""
+    whole = {**world.ledger.as_json(), "records": world.receiver.records}
+    part = request.one("part")
+    if part and part not in whole:
+        raise BadControl(f"no such part; there are {', '.join(whole)}")
+    return Answer(body={part: whole[part]} if part else whole)
+
+
+@_route("GET", "/_sim/balance")
+def _balance(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """expected, stored once, doubled, lost: what `verify` prints"""
+    return Answer(body=plays.balance(world))

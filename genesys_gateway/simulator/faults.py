@@ -1,0 +1,141 @@
+"""Faults by name: what is switched on, for how long, and for whom.
+
+Law: a fault is asked for at exactly one place in the code, by its name; nothing misbehaves that is not switched on.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Any
+
+from genesys_gateway.simulator.clock import Clock
+from genesys_gateway.simulator.errors import BadControl
+
+#: parameters that choose whom a fault meets; shell patterns, `*` when absent
+SELECTORS = ("method", "path", "channel", "topic")
+
+#: name -> what it does, as `GET /_sim/faults` tells it
+CATALOGUE: Mapping[str, str] = {
+    "answer": "HTTP calls (method, path) are answered with status [, body, retryAfter, headers] and not carried out",
+    "hang": "HTTP calls (method, path) are not carried out and not answered while it lasts",
+    "reset": "HTTP calls (method, path) are not carried out; the connection is reset",
+    "reply_lost": "HTTP calls (method, path) are carried out, then the connection is reset",
+    "slow": "HTTP calls (method, path) are carried out and answered after delaySeconds",
+    "slow_body": "HTTP calls (method, path) are carried out; the answer trickles at bytesPerSecond",
+    "garbage_answer": "HTTP calls (method, path) are carried out; the answer is 200 with body that is no JSON",
+    "rate_storm": "every API call (method, path) is answered 429 with retryAfter seconds",
+    "refuse_upgrade": "a socket (channel) is refused with status (401, 403, 404, 429, 503, 200)",
+    "connect_uri": "new channels are handed out with the given uri",
+    "freeze": "sockets (channel) stay open but nothing is written to them and nothing read is acted on",
+    "slow_bytes": "sockets (channel) get their frames at bytesPerSecond",
+    "no_heartbeat": "sockets (channel) get no heartbeats",
+    "no_pong": "pings of sockets (channel) are not answered",
+    "no_reply": "subscribe and unsubscribe messages (channel) are carried out but not answered",
+    "refuse_reply": "subscribe and unsubscribe messages (channel) are answered with result (400 or 404), not done",
+    "lose_events": "events (channel, topic) are not written to the socket",
+    "duplicate_events": "events (channel, topic) are written times times, the copies delaySeconds later",
+    "delay_events": "events (channel, topic) are written delaySeconds later",
+    "reorder_events": "events (channel, topic) are each written after a random part of delaySeconds",
+    "reject_topics": "topics (topic) are refused as forbidden",
+    "forget_topics": "subscriptions (topic) are confirmed but not kept",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault:
+    """One fault that is switched on."""
+
+    id: int
+    name: str
+    params: Mapping[str, Any]
+    #: hits left; None: any number
+    left: int | None
+    #: virtual seconds; None: until it is switched off
+    until: float | None
+    hits: int = 0
+
+    def number(self, name: str, default: float) -> float:
+        value = self.params.get(name, default)
+        return float(value) if isinstance(value, (int, float)) else default
+
+    def meets(self, facts: Mapping[str, str]) -> bool:
+        return all(
+            fnmatchcase(facts.get(selector, ""), str(self.params[selector]))
+            for selector in SELECTORS
+            if selector in self.params
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        return {"id": self.id, "name": self.name, "hits": self.hits, "left": self.left, **self.params}
+
+
+@dataclass(slots=True, kw_only=True)
+class Faults:
+    """The switchboard."""
+
+    clock: Clock
+    _on: dict[str, list[Fault]] = field(default_factory=dict)
+    _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
+
+    def switch_on(self, name: str, params: Mapping[str, Any]) -> Fault:
+        """`count` limits the hits, `seconds` the virtual time. Raises BadControl for an unknown name."""
+        if name not in CATALOGUE:
+            raise BadControl(f"no such fault: {name}; there are {', '.join(CATALOGUE)}")
+        seconds, count = params.get("seconds"), params.get("count")
+        fault = Fault(
+            id=next(self._numbers),
+            name=name,
+            params={key: value for key, value in params.items() if key not in ("name", "count", "id", "hits", "left")},
+            left=int(count) if count is not None else None,
+            until=self.clock.virtual() + float(seconds) if seconds is not None else None,
+        )
+        self._on.setdefault(name, []).append(fault)
+        return fault
+
+    def switch_off(self, number: int) -> bool:
+        for name, faults in self._on.items():
+            left = [fault for fault in faults if fault.id != number]
+            if len(left) != len(faults):
+                self._keep(name, left)
+                return True
+        return False
+
+    def clear(self) -> None:
+        self._on.clear()
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._on)
+
+    def active(self) -> list[Fault]:
+        return [fault for faults in self._on.values() for fault in faults]
+
+    def holds(self, name: str, **facts: str) -> Fault | None:
+        """The fault of that name that meets these facts, without counting a hit."""
+        if name not in self._on:  # the usual case has to cost nothing
+            return None
+        now = self.clock.virtual()
+        living = [fault for fault in self._on[name] if fault.until is None or now < fault.until]
+        self._keep(name, living)
+        return next((fault for fault in living if fault.meets(facts)), None)
+
+    def take(self, name: str, **facts: str) -> Fault | None:
+        """Like `holds`, but counts the hit, and switches the fault off after its last."""
+        fault = self.holds(name, **facts)
+        if fault is None:
+            return None
+        fault.hits += 1
+        if fault.left is not None:
+            fault.left -= 1
+            if fault.left <= 0:
+                self._keep(name, [other for other in self._on[name] if other is not fault])
+        return fault
+
+    def _keep(self, name: str, faults: list[Fault]) -> None:
+        if faults:
+            self._on[name] = faults
+        else:
+            self._on.pop(name, None)

@@ -1,0 +1,100 @@
+"""Harm done to channels and sockets at once, as opposed to faults, which lie in wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from genesys_gateway.simulator.channels import Channel
+from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.sender import frame
+from genesys_gateway.simulator.sockets import announce_closing
+from genesys_gateway.simulator.world import World
+
+Body = Mapping[str, Any]
+
+#: frames nobody should choke on, by name
+GARBAGE: Mapping[str, Callable[[Body], bytes]] = {
+    "text": lambda body: str(body.get("text", "{not json")).encode(),
+    "huge": lambda body: b'{"topicName":"x","eventBody":{"a":"' + b"a" * int(body.get("bytes", 2_000_000)) + b'"}}',
+    "deep": lambda body: b"[" * int(body.get("depth", 100_000)),
+    "not-utf8": lambda _: b'{"topicName":"\xff\xfe"}',
+    "nul": lambda _: b'{"topicName":"channel.metadata","eventBody":{"message":"a\\u0000b"}}',
+    "array": lambda _: b"[]",
+    "number": lambda _: b"42",
+    "empty": lambda _: b"",
+}
+
+
+def to_channels(world: World, channel_id: str, deed: str, body: Body) -> dict[str, Any]:
+    """Do it to one channel, or to every one when the id is `all`. Raises BadControl."""
+    todo = _DEEDS.get(deed)
+    if todo is None:
+        raise BadControl(f"no such deed; there are {', '.join(_DEEDS)}", status=404)
+    channels = world.channels.by_id
+    chosen = list(channels.values()) if channel_id == "all" else [c for c in [channels.get(channel_id)] if c]
+    if not chosen:
+        raise BadControl("no such channel", status=404)
+    for channel in chosen:
+        todo(world, channel, body)
+    return {"done": deed, "channels": [channel.id for channel in chosen]}
+
+
+def _close(world: World, channel: Channel, body: Body) -> None:
+    """With notice: the closing notice now, the close a minute later (F29). Without: dropped at once."""
+    if body.get("notice"):
+        announce_closing(world.channels, channel, float(body.get("afterSeconds", world.dials.closing_seconds)))
+    elif body.get("goodbye") and channel.sender is not None:
+        channel.sender.close(int(body.get("code", 1001)), "closed by control")
+    else:
+        _drop(world, channel, body)
+
+
+def _drop(world: World, channel: Channel, _: Body) -> None:
+    if channel.sender is not None:
+        world.ledger.socket(world.clock.wall(), channel.id, "dropped")
+        channel.sender.drop()
+
+
+def _evict(world: World, channel: Channel, _: Body) -> None:
+    world.channels.evict(channel)
+
+
+def _expire(world: World, channel: Channel, _: Body) -> None:
+    world.channels.end(channel, "expired")
+
+
+def _lose_topics(world: World, channel: Channel, body: Body) -> None:
+    """Forget subscriptions without a word, so that client and server no longer agree."""
+    world.channels.remove(channel, body.get("topics") or channel.topics)
+
+
+def _take_topic(world: World, channel: Channel, body: Body) -> None:
+    """Unsubscribe topics and say so, as happens when another channel takes them (F30)."""
+    for topic in list(body.get("topics") or channel.topics):
+        world.channels.take_away(channel, str(topic), str(body.get("reason", "another_channel_subscribed")))
+
+
+def _send(_: World, channel: Channel, body: Body) -> None:
+    """Write a frame: `json` as it is, or `garbage` by name, `times` times."""
+    if channel.sender is None:
+        raise BadControl("no socket is open on that channel", status=409)
+    if "json" in body:
+        channel.sender.send(body["json"])
+        return
+    kind = str(body.get("garbage", "text"))
+    if kind not in GARBAGE:
+        raise BadControl(f"no such garbage; there are {', '.join(GARBAGE)}")
+    for _number in range(int(body.get("times", 1))):
+        channel.sender.push(frame(GARBAGE[kind](body)))
+
+
+_DEEDS: Mapping[str, Callable[[World, Channel, Body], None]] = {
+    "close": _close,
+    "drop": _drop,
+    "evict": _evict,
+    "expire": _expire,
+    "lose-topics": _lose_topics,
+    "take-topic": _take_topic,
+    "send": _send,
+}

@@ -1,0 +1,175 @@
+"""The login side: who may have a token, and which tokens are alive.
+
+Law: every mistake of a caller is answered 400 with the same three keys, never with the API's error body (F6).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import secrets
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from genesys_gateway.simulator.clock import Clock
+from genesys_gateway.simulator.dials import Dials
+from genesys_gateway.simulator.errors import ApiError, LoginError
+from genesys_gateway.simulator.topics import ACW_PERMISSION
+
+SAML_GRANT = "urn:ietf:params:oauth:grant-type:saml2-bearer"
+CREDENTIALS_GRANT = "client_credentials"
+
+ALL_PERMISSIONS = frozenset(
+    {ACW_PERMISSION, "conversation:communication:view", "routing:wrapupCode:view", "recording:recording:view"}
+)
+
+#: Genesys docs: the clocks of identity provider and Genesys may differ by 10 s (F7).
+_CLOCK_SKEW_SECONDS = 10
+
+
+@dataclass(slots=True, kw_only=True)
+class Client:
+    """An OAuth client of the organisation."""
+
+    id: str
+    secret: str
+    #: the one grant it may use (F3); None lets it use both, which only the built-in client does
+    grant: str | None = None
+    permissions: frozenset[str] = ALL_PERMISSIONS
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Token:
+    """An access token and the minute of calls counted on it."""
+
+    value: str
+    client: Client
+    #: the user it speaks for: the subject of the assertion, none for client credentials
+    user: str
+    #: virtual seconds
+    expires: float
+    #: start of the minute that is being counted, virtual seconds (F58)
+    window: float = 0.0
+    calls: int = 0
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """User and application, which channels are counted for (F12)."""
+        return self.user, self.client.id
+
+
+@dataclass(slots=True, kw_only=True)
+class Login:
+    """Grants tokens and knows the living ones."""
+
+    clock: Clock
+    dials: Dials
+    org_name: str = "simulator-org"
+    #: told when a token is dead, and whether it was revoked (else it expired)
+    on_death: Callable[[Token, bool], None] = lambda _token, _revoked: None
+    clients: dict[str, Client] = field(default_factory=dict)
+    tokens: dict[str, Token] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
+
+    def grant(self, authorization: str, form: Mapping[str, str]) -> Token:
+        """A new token. Raises LoginError for every mistake (F6)."""
+        client = self._client(authorization)
+        grant = form.get("grant_type", "")
+        if grant not in (SAML_GRANT, CREDENTIALS_GRANT):
+            raise LoginError("unsupported_grant_type", f"grant_type {grant!r} is not supported")
+        if client.grant not in (None, grant):
+            raise LoginError("unauthorized_client", "the client is not configured for this grant type")  # F3
+        user = self._asserted_user(form) if grant == SAML_GRANT else ""
+        token = Token(
+            value=secrets.token_urlsafe(48),
+            client=client,
+            user=user,
+            expires=self.clock.virtual() + self.dials.token_seconds,
+        )
+        self.tokens[token.value] = token
+        self.clock.call_after(self.dials.token_seconds, lambda: self._die(token, revoked=False))
+        return token
+
+    def seconds_left(self, token: Token) -> int:
+        """`expires_in`, in the client's time; Genesys says 86399 for a day (F4)."""
+        return max(0, round(self.clock.wall_seconds(token.expires - self.clock.virtual())))
+
+    def authenticate(self, authorization: str) -> Token:
+        """The living token of an API call. Raises ApiError 401."""
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not value:
+            raise ApiError(
+                401, "authentication.required", "No authentication bearer token specified in authorization header."
+            )
+        token = self.tokens.get(value.strip())
+        if token is None or token.expires <= self.clock.virtual():
+            raise ApiError(401, "bad.credentials", "Invalid login credentials.")
+        return token
+
+    def revoke(self, token: Token) -> None:
+        self._die(token, revoked=True)
+
+    def _die(self, token: Token, *, revoked: bool) -> None:
+        if self.tokens.pop(token.value, None) is not None:
+            self.on_death(token, revoked)
+
+    def _client(self, authorization: str) -> Client:
+        scheme, _, encoded = authorization.partition(" ")
+        try:
+            pair = base64.b64decode(encoded, validate=True).decode() if scheme.lower() == "basic" else ""
+        except (binascii.Error, UnicodeDecodeError):
+            pair = ""
+        client_id, _, secret = pair.partition(":")
+        client = self.clients.get(client_id)
+        if client is None or not secrets.compare_digest(client.secret.encode(), secret.encode()):
+            raise LoginError("invalid_client", "client authentication failed")
+        return client
+
+    def _asserted_user(self, form: Mapping[str, str]) -> str:
+        """Check the assertion (F2, F5, F7) and name its user."""
+        if form.get("orgName") != self.org_name:
+            raise LoginError("invalid_request", "orgName is missing or names no organisation")
+        assertion = form.get("assertion", "")
+        text = _decoded(assertion)
+        if assertion in self._used:
+            raise LoginError("invalid_grant", "the assertion was used before")  # F5
+        _check_conditions(text, time.time())
+        self._used.add(assertion)
+        match = re.search(r"<(?:\w+:)?NameID[^>]*>([^<]+)<", text)
+        return str(uuid.uuid5(uuid.NAMESPACE_DNS, match[1] if match else "somebody@example.com"))
+
+
+def _decoded(assertion: str) -> str:
+    # A '+' that was not sent as %2B arrives as a blank, which is no Base64 (F2).
+    try:
+        data = base64.b64decode(assertion, validate=True)
+    except binascii.Error:
+        data = b""
+    if not data:
+        raise LoginError("invalid_grant", "the assertion is not Base64; is '+' sent as %2B?")
+    return data.decode("utf-8", "replace")
+
+
+def _check_conditions(text: str, now: float) -> None:
+    """Refuse what Genesys would refuse in a readable SAML response (F7); anything else passes for an assertion."""
+    if "EncryptedAssertion" in text:
+        raise LoginError("invalid_grant", "the assertion is encrypted")
+    if re.search(r"<(?:\w+:)?Response\b", text) and "SignatureValue" not in text:
+        raise LoginError("invalid_grant", "the assertion is not signed")
+    for moment in re.findall(r'NotOnOrAfter="([^"]+)"', text):
+        if _epoch(moment) + _CLOCK_SKEW_SECONDS <= now:
+            raise LoginError("invalid_grant", "the assertion is out of date")
+    for moment in re.findall(r'NotBefore="([^"]+)"', text):
+        if _epoch(moment) - _CLOCK_SKEW_SECONDS > now:
+            raise LoginError("invalid_grant", "the assertion is not valid yet")
+
+
+def _epoch(moment: str) -> float:
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except ValueError:
+        raise LoginError("invalid_grant", "the assertion has an unreadable date") from None

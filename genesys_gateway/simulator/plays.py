@@ -1,0 +1,197 @@
+"""What can be played in the contact centre by control: JSON in, JSON out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from genesys_gateway.simulator.balance import balance_of
+from genesys_gateway.simulator.centre import DEFAULT_CODE, FIRST_AGENT, SECOND_AGENT, Announcement
+from genesys_gateway.simulator.conversations import Addresses, Conversation, Participant
+from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.world import World
+
+Body = Mapping[str, Any]
+Play = Callable[[World, Conversation, Body], dict[str, Any]]
+
+MEDIA = (
+    *("VOICE", "CALLBACK", "CHAT", "EMAIL", "MESSAGE", "VIDEO", "COBROWSE", "SCREENSHARE"),
+    *("INTERNALMESSAGE", "SCREENMONITORING", "UNKNOWN"),
+)
+DIRECTIONS = ("INBOUND", "OUTBOUND", "UNKNOWN")
+_CUSTOMER, _BANK = "tel:+639171234567", "tel:+63288887777"
+_DEFAULT_DURATION_MS = 43_250
+
+
+def start(world: World, body: Body) -> dict[str, Any]:
+    """Start a conversation as told; what is not told is sensible."""
+    media = str(body.get("mediaType", "VOICE")).upper()
+    direction = str(body.get("direction", "INBOUND")).upper()
+    if media not in MEDIA or direction not in DIRECTIONS:
+        raise BadControl(f"mediaType is one of {', '.join(MEDIA)}; direction of {', '.join(DIRECTIONS)}")
+    conversation_id = body.get("conversationId")
+    conversation, participant = world.centre.start(
+        conversation_id=str(conversation_id).lower() if conversation_id else None,
+        media_type=media,
+        direction=direction,
+        message_type=_upper(body.get("messageType")),
+        addresses=_addresses(media, direction, body),
+        queue_id=body.get("queueId"),
+        agent=_agent(body, FIRST_AGENT),
+        has_acw=bool(body.get("acw", True)),
+        dialled=bool(body.get("dialled", False)),
+        expected=bool(body.get("expected", True)),
+    )
+    return {"conversationId": conversation.id, **_joined(participant)}
+
+
+def in_short(conversation: Conversation) -> dict[str, Any]:
+    return {
+        "conversationId": conversation.id,
+        "mediaType": conversation.media_type,
+        "direction": conversation.direction,
+        "ended": conversation.ended is not None,
+        "agents": [{**_joined(agent), "onLine": agent.active, "done": agent.done} for agent in conversation.agents],
+    }
+
+
+def wrap_up_all(world: World, body: Body) -> int:
+    """Have everybody wrapped up at a steady rate, in the background; how many there are."""
+    waiting = [(c, agent) for c in world.centre.conversations.values() for agent in c.agents if not agent.done]
+    rate = float(body.get("perSecond", 100))
+    code = body.get("code", DEFAULT_CODE[0])
+    for number, (conversation, agent) in enumerate(waiting):
+        world.clock.call_after(number / rate, _wrap_later(world, conversation, agent, code))
+    return len(waiting)
+
+
+def balance(world: World) -> dict[str, Any]:
+    return balance_of(
+        [acw.as_json() for acw in world.ledger.finished.values()],
+        [entry["record"] for entry in world.receiver.records],
+    )
+
+
+def _wrap_later(world: World, conversation: Conversation, agent: Participant, code: str | None) -> Callable[[], None]:
+    def wrap() -> None:
+        if not agent.done:
+            world.centre.wrap_up(conversation, agent, code, None, _DEFAULT_DURATION_MS)
+
+    return wrap
+
+
+def _wrapup(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    agent = world.centre.agent(conversation, body.get("participantId"))
+    code, notes = body.get("code", DEFAULT_CODE[0]), body.get("notes")
+    announced = world.centre.wrap_up(
+        conversation, agent, code, notes, int(body.get("durationMs", _DEFAULT_DURATION_MS))
+    )
+    return _announced(announced)
+
+
+def _draft(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    agent = world.centre.agent(conversation, body.get("participantId"))
+    world.centre.draft(agent, body.get("code", DEFAULT_CODE[0]), body.get("notes"))
+    return _joined(agent)
+
+
+def _skip(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    agent = world.centre.agent(conversation, body.get("participantId"))
+    world.centre.skip(agent)
+    return _joined(agent)
+
+
+def _transfer(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    return _joined(world.centre.transfer(conversation, _agent(body, SECOND_AGENT)))
+
+
+def _consult(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    return _joined(world.centre.consult(conversation, _agent(body, SECOND_AGENT)))
+
+
+def _end(world: World, conversation: Conversation, _: Body) -> dict[str, Any]:
+    world.centre.end(conversation)
+    return in_short(conversation)
+
+
+def _reopen(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    return _joined(world.centre.reopen(conversation, _agent(body, SECOND_AGENT)))
+
+
+def _correct(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    agent = _named_agent(conversation, body)
+    code = body.get("code", DEFAULT_CODE[0])
+    world.clock.call_after(
+        float(body.get("afterSeconds", 0)), lambda: world.centre.correct(agent, code, body.get("notes"))
+    )
+    return _joined(agent)
+
+
+def _announce(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    changes = body.get("changes", {})
+    return _announced(world.centre.announce(conversation, _named_agent(conversation, body), changes))
+
+
+PLAYS: Mapping[str, Play] = {
+    "wrapup": _wrapup,
+    "draft": _draft,
+    "skip": _skip,
+    "transfer": _transfer,
+    "consult": _consult,
+    "end": _end,
+    "reopen": _reopen,
+    "correct": _correct,
+    "announce": _announce,
+}
+
+
+def _announced(announced: list[Announcement]) -> dict[str, Any]:
+    return {
+        "recordKey": announced[0].acw.key,
+        "event": announced[0].event,
+        "heard": announced[0].heard,
+        "recordKeys": [one.acw.key for one in announced],
+        "events": [one.event for one in announced],
+    }
+
+
+def _joined(participant: Participant) -> dict[str, Any]:
+    return {
+        "participantId": participant.id,
+        "sessionId": participant.communications[0].id,
+        "sessionIds": [communication.id for communication in participant.communications],
+        "userId": participant.user_id,
+    }
+
+
+def _named_agent(conversation: Conversation, body: Body) -> Participant:
+    """The agent told by `participantId`, else the first who is done."""
+    wanted = body.get("participantId")
+    for agent in conversation.agents:
+        if agent.id == wanted or (wanted is None and agent.final_wrapup is not None):
+            return agent
+    raise BadControl("no such agent there", status=404)
+
+
+def _agent(body: Body, usual: tuple[str, str]) -> tuple[str, str]:
+    agent = body.get("agent")
+    return (str(agent["userId"]).lower(), str(agent.get("name", "Agent"))) if agent else usual
+
+
+def _addresses(media: str, direction: str, body: Body) -> Addresses:
+    """As told; a voice call or callback nobody told anything about gets two phone numbers."""
+    told = {"ani", "dnis", "addressFrom", "addressTo", "callbackNumbers"} & set(body)
+    spoken = media in ("VOICE", "CALLBACK") and not told
+    ani, dnis = (_CUSTOMER, _BANK) if direction != "OUTBOUND" else (_BANK, _CUSTOMER)
+    return Addresses(
+        ani=body.get("ani", ani if spoken else None),
+        dnis=body.get("dnis", dnis if spoken else None),
+        address_from=body.get("addressFrom"),
+        address_to=body.get("addressTo"),
+        callback_numbers=tuple(body.get("callbackNumbers") or ()),
+        subject=body.get("subject"),
+    )
+
+
+def _upper(text: object) -> str | None:
+    return str(text).upper() if text is not None else None

@@ -1,0 +1,169 @@
+"""A CommunicationHistory-manager to write to: stores communication records, and fails in every way asked for.
+
+Law: what it has stored is in `records`, in order, and nothing else is; a fault never hides a record that was stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import gevent
+
+from genesys_gateway.simulator.clock import Clock, iso
+from genesys_gateway.simulator.errors import BadControl, ConnectionDropped
+from genesys_gateway.simulator.wire import Answer, Request
+
+#: modes beside plain status codes, as the control API tells them
+MODES: Mapping[str, str] = {
+    "ok": "records are stored: 201, a repeated id 200 (repeatStatus)",
+    "down": "connections are cut without an answer, nothing is stored",
+    "hang": "never answered, nothing is stored",
+    "slow": "stored, answered after delaySeconds",
+    "apply_then_reset": "stored, then the connection is cut without an answer",
+    "apply_then_hang": "stored, never answered",
+    "apply_then_500": "stored, answered 500",
+}
+_HANG_LOOK_SECONDS = 0.05
+
+
+@dataclass(slots=True, kw_only=True)
+class Behaviour:
+    """How it answers; each POST of the control API starts from these defaults."""
+
+    #: a key of MODES or a status code as text
+    mode: str = "ok"
+    #: POSTs after which the mode is `ok` again; None: no limit
+    count: int | None = None
+    #: record ids the mode is limited to; empty: all
+    ids: frozenset[str] = frozenset()
+    retry_after: str | None = None
+    delay_seconds: float = 1.0
+    #: False: a repeated id is stored again, as a receiver without deduplication would
+    deduplicate: bool = True
+    repeat_status: int = 200
+    #: False: there is no GET of one record
+    lookup: bool = True
+    lookup_status: int = 405
+    #: bearer token it insists on
+    token: str | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Receiver:
+    """The stored records and everything that was tried."""
+
+    clock: Clock
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    records: list[dict[str, Any]] = field(default_factory=list)
+    attempts: list[dict[str, Any]] = field(default_factory=list)
+    _ids: dict[str, int] = field(default_factory=dict)
+
+    def behave(self, wanted: Mapping[str, Any]) -> None:
+        """Take up another behaviour; what is not named is as it was at the start. Raises BadControl."""
+        mode = str(wanted.get("mode", "ok"))
+        if mode not in MODES and not (mode.isdigit() and 200 <= int(mode) <= 599):
+            raise BadControl(f"no such mode: {mode}; there are {', '.join(MODES)} and status codes")
+        self.behaviour = Behaviour(
+            mode=mode,
+            count=wanted.get("count"),
+            ids=frozenset(wanted.get("ids", ())),
+            retry_after=str(wanted["retryAfter"]) if "retryAfter" in wanted else None,
+            delay_seconds=float(wanted.get("delaySeconds", 1)),
+            deduplicate=bool(wanted.get("deduplicate", True)),
+            repeat_status=int(wanted.get("repeatStatus", 200)),
+            lookup=bool(wanted.get("lookup", True)),
+            lookup_status=int(wanted.get("lookupStatus", 405)),
+            token=wanted.get("token"),
+        )
+
+    @property
+    def down(self) -> bool:
+        return self.behaviour.mode == "down"
+
+    def post(self, request: Request) -> Answer:
+        """Take one record in, or fail as told. Raises ConnectionDropped."""
+        behaviour = self.behaviour
+        if not self._welcome(request):
+            return Answer(status=401, body={"message": "unauthorised"})
+        record = _record_of(request)
+        if record is None:
+            return Answer(status=422, body={"message": "a record is a JSON object with a text `id`"})
+        mode = self._mode_for(record["id"])
+        stored = self._store(record, request) if mode in ("ok", "slow") or mode.startswith("apply") else None
+        self.attempts.append(
+            {"at": iso(self.clock.wall()), "id": record["id"], "mode": mode, "stored": stored is not None}
+        )
+        return self._answer(mode, stored or 0, behaviour)
+
+    def get(self, record_id: str) -> Answer:
+        """Whether a record is there; may hang or be cut like any call. Raises ConnectionDropped."""
+        behaviour = self.behaviour
+        if behaviour.mode == "down":
+            raise ConnectionDropped
+        if behaviour.mode == "hang":
+            self._hang(behaviour)
+        if not behaviour.lookup:
+            return Answer(status=behaviour.lookup_status)
+        if record_id not in self._ids:
+            return Answer(status=404, body={"message": "no such record"})
+        return Answer(body=self.records[self._ids[record_id]]["record"])
+
+    def _mode_for(self, record_id: str) -> str:
+        behaviour = self.behaviour
+        if behaviour.ids and record_id not in behaviour.ids:
+            return "ok"
+        mode = behaviour.mode
+        if behaviour.count is not None and mode != "ok":
+            behaviour.count -= 1
+            if behaviour.count <= 0:
+                behaviour.mode, behaviour.count = "ok", None
+        return mode
+
+    def _store(self, record: dict[str, Any], request: Request) -> int:
+        """Store it unless it is known and we deduplicate; gives the status that says so."""
+        repeated = record["id"] in self._ids
+        if repeated and self.behaviour.deduplicate:
+            return self.behaviour.repeat_status
+        self._ids.setdefault(record["id"], len(self.records))
+        self.records.append(
+            {
+                "receivedAt": iso(self.clock.wall()),
+                "idempotencyKey": request.header("Idempotency-Key") or None,
+                "record": record,
+            }
+        )
+        return 201
+
+    def _answer(self, mode: str, stored: int, behaviour: Behaviour) -> Answer:
+        if mode in ("down", "apply_then_reset"):
+            raise ConnectionDropped
+        if mode in ("hang", "apply_then_hang"):
+            self._hang(behaviour)
+        if mode == "slow":
+            gevent.sleep(self.clock.wall_seconds(behaviour.delay_seconds))
+        headers = {"Retry-After": behaviour.retry_after} if behaviour.retry_after else {}
+        if mode == "apply_then_500":
+            return Answer(status=500, headers=headers)
+        if mode.isdigit():
+            return Answer(status=int(mode), body={"message": f"told to answer {mode}"}, headers=headers)
+        return Answer(status=stored, body={"stored": stored == 201}, headers=headers)
+
+    def _hang(self, behaviour: Behaviour) -> None:
+        # Until told otherwise; a client that goes away meanwhile is only noticed then.
+        while self.behaviour is behaviour:
+            gevent.sleep(_HANG_LOOK_SECONDS)
+        raise ConnectionDropped
+
+    def _welcome(self, request: Request) -> bool:
+        wanted = self.behaviour.token
+        return wanted is None or request.header("Authorization") == f"Bearer {wanted}"
+
+
+def _record_of(request: Request) -> dict[str, Any] | None:
+    try:
+        record = request.json()
+    except ValueError:
+        return None
+    return record if isinstance(record, dict) and isinstance(record.get("id"), str) else None

@@ -1,0 +1,314 @@
+"""The Genesys REST API as far as it is simulated: authentication, the call budget, and every path.
+
+Law: a call is authenticated, counted, then answered; only answered calls change anything.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+from genesys_gateway.simulator.analytics_answer import analytics_answer, seen_by
+from genesys_gateway.simulator.analytics_query import query_answer
+from genesys_gateway.simulator.channels import Channel, TopicResult
+from genesys_gateway.simulator.conversation_answer import conversation_answer
+from genesys_gateway.simulator.errors import ApiError, LoginError, not_found
+from genesys_gateway.simulator.oauth import Token
+from genesys_gateway.simulator.topics import ACW_PERMISSION, CATALOGUE
+from genesys_gateway.simulator.wire import Answer, Request, Router
+from genesys_gateway.simulator.world import World
+
+Handler = Callable[[World, Token, Request, dict[str, str]], Answer]
+
+_MINUTE = 60.0
+#: ids of one bulk call (F53)
+_BULK_LIMIT = 50
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+ROUTES: Router[Handler] = Router()
+
+
+def route(method: str, template: str) -> Callable[[Handler], Handler]:
+    def note(handler: Handler) -> Handler:
+        ROUTES.add(method, template, handler)
+        return handler
+
+    return note
+
+
+def call(world: World, request: Request) -> Answer:
+    """Answer one API call; every mistake in Genesys's error body (F60), with the headers of F58 and F59."""
+    correlation = str(uuid.uuid4())
+    headers = {"ININ-Correlation-Id": correlation}
+    try:
+        token = world.login.authenticate(request.header("Authorization"))
+        headers |= _count(world, token)
+        answer = _dispatch(world, token, request)
+    except ApiError as error:
+        return Answer(status=error.status, body=error_body(error, correlation), headers={**headers, **error.headers})
+    return Answer(status=answer.status, body=answer.body, headers={**headers, **answer.headers})
+
+
+def error_body(error: ApiError, correlation: str) -> dict[str, Any]:
+    return {
+        "message": error.message,
+        "code": error.code,
+        "status": error.status,
+        "contextId": correlation,
+        "details": [],
+        "errors": [],
+    }
+
+
+def token_answer(world: World, request: Request) -> Answer:
+    """`POST /oauth/token` (F1); a mistake is a 400 with three keys (F6)."""
+    try:
+        token = world.login.grant(request.header("Authorization"), request.form())
+    except LoginError as error:
+        text = str(error)
+        return Answer(status=400, body={"error": error.error, "description": text, "error_description": text})
+    body = {"access_token": token.value, "token_type": "bearer", "expires_in": world.login.seconds_left(token)}
+    return Answer(body=body)  # F4; there is no refresh token (F5)
+
+
+def _count(world: World, token: Token) -> dict[str, str]:
+    """Count a call against its token's minute (F58). Raises ApiError 429 with Retry-After."""
+    now, allowed = world.clock.virtual(), world.dials.calls_per_minute
+    if now - token.window >= _MINUTE:
+        token.window, token.calls = now, 0
+    reset = max(1, round(world.clock.wall_seconds(token.window + _MINUTE - now)))
+    headers = {"inin-ratelimit-allowed": str(allowed), "inin-ratelimit-reset": str(reset)}
+    if token.calls >= allowed:
+        raise ApiError(
+            429,
+            "too.many.requests",
+            f"Rate limit exceeded the maximum [{allowed}] requests within [60] seconds",
+            headers={**headers, "inin-ratelimit-count": str(token.calls), "Retry-After": str(reset)},
+        )
+    token.calls += 1
+    return {**headers, "inin-ratelimit-count": str(token.calls)}
+
+
+def _dispatch(world: World, token: Token, request: Request) -> Answer:
+    if fault := world.faults.take("rate_storm", method=request.method, path=request.path):
+        retry = {"Retry-After": str(fault.params.get("retryAfter", 1))}
+        raise ApiError(429, "too.many.requests", "Rate limit exceeded", headers=retry)
+    found = ROUTES.find(request.path)
+    if found is None:
+        raise not_found("resource")
+    methods, parameters = found
+    handler = methods.get(request.method)
+    if handler is None:
+        raise ApiError(405, "method.not.allowed", "Method not allowed.", headers={"Allow": ", ".join(methods)})
+    return handler(world, token, request, parameters)
+
+
+def _need(token: Token, permission: str) -> None:
+    if permission not in token.client.permissions:
+        raise ApiError(
+            403,
+            "missing.permissions",
+            f"Unable to perform the requested action. You are missing the following permission(s): {permission}",
+        )
+
+
+# --- notification channels -------------------------------------------------------------------------------------
+
+
+@route("POST", "/api/v2/notifications/channels")
+def _create_channel(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
+    return Answer(body=_channel_body(world, world.channels.create(token), request))  # 200, not 201 (F10)
+
+
+@route("GET", "/api/v2/notifications/channels")
+def _list_channels(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
+    """The token's channels; with `oauthclient` the existence of other tokens' too, without their ids (F13)."""
+    scope = request.one("includechannels", "token")
+    if scope not in ("token", "oauthclient"):
+        raise ApiError(
+            400, "invalid.query.param.value", f"Value [{scope}] is not valid for parameter [includechannels]"
+        )
+    entities = []
+    for channel in world.channels.by_id.values():
+        if channel.token is token:
+            entities.append(_channel_body(world, channel, request))
+        elif scope == "oauthclient" and channel.token.owner == token.owner:
+            entities.append({"expires": world.channels.expires_iso(channel)})
+    return Answer(body={"entities": entities})
+
+
+@route("HEAD", "/api/v2/notifications/channels/{channel}")
+def _has_channel(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
+    world.channels.get(path["channel"], token)
+    return Answer()
+
+
+@route("GET", "/api/v2/notifications/channels/{channel}/subscriptions")
+def _subscriptions(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
+    channel = world.channels.get(path["channel"], token)
+    return Answer(body={"entities": [_topic_body(TopicResult(topic=topic)) for topic in channel.topics]})
+
+
+@route("POST", "/api/v2/notifications/channels/{channel}/subscriptions")
+def _subscribe(world: World, token: Token, request: Request, path: dict[str, str]) -> Answer:
+    return _change(world, token, request, path, world.channels.add)
+
+
+@route("PUT", "/api/v2/notifications/channels/{channel}/subscriptions")
+def _replace(world: World, token: Token, request: Request, path: dict[str, str]) -> Answer:
+    return _change(world, token, request, path, world.channels.replace)
+
+
+@route("DELETE", "/api/v2/notifications/channels/{channel}/subscriptions")
+def _clear(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
+    channel = world.channels.get(path["channel"], token)
+    world.channels.remove(channel, channel.topics)
+    return Answer()
+
+
+@route("GET", "/api/v2/notifications/availabletopics")
+def _available_topics(_: World, __: Token, request: Request, ___: dict[str, str]) -> Answer:
+    expand = frozenset(word for value in request.query.get("expand", ()) for word in value.split(","))
+    return Answer(body={"entities": [kind.as_json(expand) for kind in CATALOGUE]})
+
+
+def _change(
+    world: World, token: Token, request: Request, path: dict[str, str], change: Callable[..., list[TopicResult]]
+) -> Answer:
+    channel = world.channels.get(path["channel"], token)
+    topics = _topics_of(request)
+    results = change(channel, topics, ignore_errors=request.one("ignoreErrors").lower() == "true")
+    return Answer(body={"entities": [_topic_body(result) for result in results]})
+
+
+def _topics_of(request: Request) -> list[object]:
+    """The bare array of F16. Raises ApiError 400."""
+    try:
+        wanted = request.json()
+    except ValueError:
+        wanted = None
+    if not isinstance(wanted, list) or not all(isinstance(item, dict) for item in wanted):
+        raise ApiError(400, "bad.request", "The body must be an array of topics.")
+    return [item.get("id") for item in wanted]
+
+
+def _channel_body(world: World, channel: Channel, request: Request) -> dict[str, str]:
+    fault = world.faults.take("connect_uri", channel=channel.id)
+    scheme = "wss" if request.header("X-Forwarded-Proto") == "https" else "ws"
+    uri = f"{scheme}://{request.header('Host')}/channels/{channel.id}"
+    return {
+        "id": channel.id,
+        "connectUri": str(fault.params.get("uri", uri)) if fault else uri,
+        "expires": world.channels.expires_iso(channel),
+    }
+
+
+def _topic_body(result: TopicResult) -> dict[str, Any]:
+    body: dict[str, Any] = {"id": result.topic, "state": "Permitted" if result.reason is None else "Rejected"}
+    if result.reason is not None:
+        body |= {"rejectionReason": result.reason, "missingPermissions": list(result.missing)}
+    return body
+
+
+# --- conversations and analytics -------------------------------------------------------------------------------
+
+
+@route("GET", "/api/v2/conversations/{conversation}")
+def _conversation(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
+    _need(token, "conversation:communication:view")
+    conversation = world.centre.conversations.get(path["conversation"].lower())
+    if conversation is None:
+        raise not_found("conversation")
+    return Answer(body=conversation_answer(conversation))
+
+
+@route("GET", "/api/v2/analytics/conversations/{conversation}/details")
+def _details_of_one(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
+    _need(token, ACW_PERMISSION)
+    known = _details(world, [path["conversation"]])
+    if not known:
+        raise not_found("conversation")
+    return Answer(body=known[0])
+
+
+@route("GET", "/api/v2/analytics/conversations/details")
+def _details_of_many(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
+    """In bulk; those unknown, or not known yet, are simply missing (F53, F56)."""
+    _need(token, ACW_PERMISSION)
+    ids = [part for value in request.query.get("id", ()) for part in value.split(",") if part]
+    if not ids or len(ids) > _BULK_LIMIT:
+        raise ApiError(400, "bad.request", f"Between 1 and {_BULK_LIMIT} ids are needed.")
+    return Answer(body={"conversations": _details(world, ids)})
+
+
+@route("POST", "/api/v2/analytics/conversations/details/query")
+def _details_query(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
+    _need(token, ACW_PERMISSION)
+    return Answer(body=query_answer(request, _details(world, list(world.centre.conversations))))
+
+
+def _details(world: World, ids: list[str]) -> list[dict[str, Any]]:
+    seen = seen_by(world.clock.virtual(), world.dials.analytics_lag_seconds)
+    known = (world.centre.conversations.get(conversation_id.lower()) for conversation_id in ids)
+    answers = (analytics_answer(conversation, seen) for conversation in known if conversation is not None)
+    return [answer for answer in answers if answer is not None]
+
+
+# --- names and tokens ------------------------------------------------------------------------------------------
+
+
+@route("GET", "/api/v2/users/me")
+def _me(world: World, token: Token, _: Request, __: dict[str, str]) -> Answer:
+    if not token.user:
+        message = "This request requires a user context. Client credentials cannot be used."
+        raise ApiError(400, "not.a.user", message)
+    return Answer(body=_named(token.user, world.centre.users.get(token.user, "Simulated user"), "users"))
+
+
+@route("GET", "/api/v2/users/{user}")
+def _user(world: World, _: Token, __: Request, path: dict[str, str]) -> Answer:
+    """A user's name; no permission is needed (F57)."""
+    name = world.centre.users.get(path["user"].lower())
+    if name is None:
+        raise ApiError(404, "general.resource.not.found", "Unable to find a user with that userId")
+    return Answer(body={**_named(path["user"].lower(), name, "users"), "state": "active"})
+
+
+@route("GET", "/api/v2/routing/wrapupcodes/{code}")
+def _wrapup_code(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
+    """A wrap-up code's name; system codes such as ININ-WRAP-UP-TIMEOUT have none (F57)."""
+    _need(token, "routing:wrapupCode:view")
+    name = world.centre.wrapup_codes.get(path["code"].lower())
+    if name is None or not _UUID.fullmatch(path["code"]):
+        raise not_found("resource")
+    return Answer(body=_named(path["code"].lower(), name, "routing/wrapupcodes"))
+
+
+@route("GET", "/api/v2/tokens/me")
+def _token_info(world: World, token: Token, _: Request, __: dict[str, str]) -> Answer:
+    organization = {"id": str(uuid.uuid5(uuid.NAMESPACE_DNS, world.login.org_name)), "name": world.login.org_name}
+    return Answer(
+        body={
+            "organization": organization,
+            "homeOrganization": organization,
+            "authorizedScope": ["notifications", "conversations:readonly", "analytics:readonly", "users:readonly"],
+            "OAuthClient": {"id": token.client.id, "name": "Simulated client", "organization": organization},
+        }
+    )
+
+
+@route("HEAD", "/api/v2/tokens/me")
+def _token_lives(_: World, __: Token, ___: Request, ____: dict[str, str]) -> Answer:
+    return Answer()
+
+
+@route("DELETE", "/api/v2/tokens/me")
+def _revoke(world: World, token: Token, _: Request, __: dict[str, str]) -> Answer:
+    world.login.revoke(token)
+    return Answer()
+
+
+def _named(identity: str, name: str, folder: str) -> dict[str, str]:
+    return {"id": identity, "name": name, "selfUri": f"/api/v2/{folder}/{identity}"}

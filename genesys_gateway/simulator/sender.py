@@ -1,0 +1,136 @@
+"""The writing end of one socket: a queue, the greenlet that drains it, and every way to be a bad line.
+
+Law: only this greenlet writes to the socket, so that frames never interleave and nobody who emits has to wait.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+from collections import deque
+from collections.abc import Callable
+
+import gevent
+import orjson
+from gevent.event import Event
+
+from genesys_gateway.simulator.faults import Faults
+
+_TEXT, _CLOSE, _PONG = 0x81, 0x88, 0x8A
+
+#: a client that reads nothing is cut off here, like a slow consumer at any broker
+_FRAMES_WAITING = 200_000
+_BATCH_BYTES = 65_536
+_FLUSH_SECONDS = 2.0
+_FROZEN_LOOK_SECONDS = 0.05
+
+
+def frame(payload: bytes, first_byte: int = _TEXT) -> bytes:
+    """A server's frame: whole, unmasked."""
+    size = len(payload)
+    if size < 126:
+        return bytes((first_byte, size)) + payload
+    if size < 65_536:
+        return struct.pack("!BBH", first_byte, 126, size) + payload
+    return struct.pack("!BBQ", first_byte, 127, size) + payload
+
+
+def json_frame(message: object) -> bytes:
+    return frame(orjson.dumps(message))
+
+
+def pong_frame(payload: bytes) -> bytes:
+    return frame(payload, _PONG)
+
+
+def close_frame(payload: bytes) -> bytes:
+    return frame(payload, _CLOSE)
+
+
+class Sender:
+    """Owns the writing side of a socket until `finish`."""
+
+    def __init__(self, sock: socket.socket, channel: str, faults: Faults) -> None:
+        self.channel = channel
+        self.written = 0
+        self._socket = sock
+        self._faults = faults
+        self._waiting: deque[bytes] = deque()
+        self._wake = Event()
+        self._ending = False
+        self._cut = False
+        #: called to end the reader when the line is cut
+        self.on_cut: Callable[[], None] = lambda: None
+        self._greenlet = gevent.spawn(self._write)
+
+    def push(self, data: bytes) -> None:
+        """Queue one frame; O(1), never blocks. Frames for an ended socket are dropped, as on a real line."""
+        if self._ending:
+            return
+        self._waiting.append(data)
+        self._wake.set()
+        if len(self._waiting) > _FRAMES_WAITING:
+            self.drop()
+
+    def send(self, message: object) -> None:
+        self.push(json_frame(message))
+
+    def close(self, code: int = 1000, reason: str = "") -> None:
+        """Say goodbye after everything queued, then end the connection."""
+        self.push(close_frame(struct.pack("!H", code) + reason.encode()))
+        self._ending = True
+        self._wake.set()
+
+    def drop(self) -> None:
+        """Reset the connection at once: no goodbye, whatever is queued is lost."""
+        self._ending = self._cut = True
+        self._waiting.clear()
+        linger_nothing(self._socket)
+        self._wake.set()
+        self.on_cut()
+
+    def finish(self) -> None:
+        """Called by the reader when it is done: flush for a moment, then give the socket back."""
+        self._ending = True
+        self._wake.set()
+        self._greenlet.join(_FLUSH_SECONDS)
+        self._greenlet.kill()
+
+    def _write(self) -> None:
+        try:
+            while not (self._ending and not self._waiting):
+                self._wake.wait()
+                self._wake.clear()
+                while self._waiting and self._thawed():
+                    self._write_batch()
+            if not self._cut:  # else a reset is wanted, not a polite end
+                self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            self._ending = True
+            self._waiting.clear()
+
+    def _thawed(self) -> bool:
+        while self._faults.holds("freeze", channel=self.channel):
+            gevent.sleep(_FROZEN_LOOK_SECONDS)
+        return True
+
+    def _write_batch(self) -> None:
+        batch = bytearray()
+        while self._waiting and len(batch) < _BATCH_BYTES:
+            batch += self._waiting.popleft()
+            self.written += 1
+        slow = self._faults.holds("slow_bytes", channel=self.channel)
+        if slow is None:
+            self._socket.sendall(batch)
+            return
+        for byte in batch:
+            self._socket.sendall(bytes((byte,)))
+            gevent.sleep(1 / slow.number("bytesPerSecond", 10))
+
+
+def linger_nothing(sock: socket.socket) -> None:
+    """Make the coming close of this socket a reset."""
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    except OSError:
+        return  # closed already: nothing left to cut

@@ -1,0 +1,121 @@
+"""The listeners: HTTP and WebSockets on one port, without Nagle's delay, and connections that can be reset."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import gevent
+from gevent.pywsgi import WSGIServer
+from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
+
+from genesys_gateway.simulator.app import CHANNELS, REFUSAL, Simulator
+from genesys_gateway.simulator.errors import ConnectionDropped
+from genesys_gateway.simulator.sender import linger_nothing
+from genesys_gateway.simulator.world import World
+
+_BACKLOG = 1024
+_LOOK_SECONDS = 0.02
+
+
+class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # the library has no types
+    """One connection. Sockets are refused before the upgrade, so that a refusal is an HTTP answer."""
+
+    def upgrade_websocket(self) -> Any:
+        if not str(self.environ.get("PATH_INFO", "")).startswith(CHANNELS):
+            return None
+        refusal = self.server.application.refusal(self.environ)
+        if refusal is not None:
+            self.environ[REFUSAL] = refusal
+            return None
+        self.environ["simulator.socket"] = self.socket
+        return super().upgrade_websocket()
+
+    def run_application(self) -> None:
+        try:
+            super().run_application()
+        except ConnectionDropped as error:
+            linger_nothing(self.socket)
+            self.close_connection = True
+            # An errno that the server takes for a client gone, so that it closes without an answer.
+            raise ConnectionResetError(104, "told to") from error
+
+    def log_request(self) -> None:
+        """Nothing: the ledger knows every call."""
+
+
+class Listener:
+    """One port, opened and closed at will."""
+
+    def __init__(self, world: World, host: str, port: int) -> None:
+        self.simulator = Simulator(world)
+        self._host, self._port = host, port
+        self._server: WSGIServer | None = None
+
+    @property
+    def port(self) -> int:
+        return self._port
+
+    @property
+    def open(self) -> bool:
+        return self._server is not None
+
+    def start(self) -> None:
+        """Listen; port 0 is replaced by the one that was given. Raises OSError when the port is taken."""
+        if self._server is not None:
+            return
+        listening = socket.create_server((self._host, self._port), backlog=_BACKLOG)
+        # Accepted sockets inherit it. With Nagle's delay an answer takes 44 ms.
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._port = listening.getsockname()[1]
+        self._server = WSGIServer(listening, self.simulator, handler_class=SocketHandler, log=None)
+        self._server.start()
+
+    def stop(self) -> None:
+        """Refuse connections and end those that are open."""
+        if self._server is not None:
+            self._server.stop(timeout=0.2)
+            self._server = None
+
+
+class Service:
+    """A world behind its listeners: the main port, and optionally one for the communication history alone."""
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, history_port: int | None = None) -> None:
+        self.world = World()
+        self._main = Listener(self.world, host, port)
+        self._history = Listener(self.world, host, history_port) if history_port is not None else None
+        self._watch: gevent.Greenlet[[Listener], None] | None = None
+        self._host = host
+
+    @property
+    def url(self) -> str:
+        return f"http://{self._host}:{self._main.port}"
+
+    @property
+    def history_url(self) -> str:
+        return f"http://{self._host}:{self._history.port}" if self._history else f"{self.url}/history"
+
+    def start(self) -> None:
+        self._main.start()
+        if self._history is not None:
+            self._history.start()
+            self._watch = gevent.spawn(self._watch_history, self._history)
+
+    def stop(self) -> None:
+        """Drop every socket and close the ports; a repetition does nothing."""
+        if self._watch is not None:
+            self._watch.kill()
+        self.world.close()
+        for listener in (self._main, self._history):
+            if listener is not None:
+                listener.stop()
+
+    def _watch_history(self, listener: Listener) -> None:
+        # A port of its own can really be closed: then a client's connection is refused, not cut.
+        while True:
+            if self.world.receiver.down and listener.open:
+                listener.stop()
+            elif not self.world.receiver.down and not listener.open:
+                listener.start()
+            gevent.sleep(_LOOK_SECONDS)

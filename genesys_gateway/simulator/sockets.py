@@ -1,0 +1,130 @@
+"""One WebSocket from its first heartbeat to its close: pings, subscribing, unsubscribing, the closing notice."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import gevent
+import orjson
+from geventwebsocket.exceptions import WebSocketError  # type: ignore[import-untyped]
+from geventwebsocket.websocket import WebSocket  # type: ignore[import-untyped]
+
+from genesys_gateway.simulator.channels import Channel, Channels
+from genesys_gateway.simulator.errors import ApiError
+from genesys_gateway.simulator.sender import Sender, close_frame, pong_frame
+
+METADATA = "channel.metadata"
+_FROZEN_LOOK_SECONDS = 0.05
+
+
+def serve(channels: Channels, channel: Channel, websocket: WebSocket, sock: socket.socket) -> None:
+    """Speak with one client until either side has had enough. Runs in the connection's own greenlet."""
+    sender = Sender(sock, channel.id, channels.faults)
+    reader = gevent.getcurrent()
+    sender.on_cut = lambda: gevent.kill(reader, ConnectionResetError("cut"))
+    channels.attach(channel, sender)
+    _beat_later(channels, channel, sender)
+    try:
+        _read(websocket, sender, lambda text: _heard(channels, channel, sender, text))
+    except (WebSocketError, OSError):
+        pass  # the line is gone: exactly what the other end sees too
+    finally:
+        websocket.closed = True  # else its destructor writes a second goodbye past the sender
+        channels.detach(channel, sender)
+        sender.finish()
+
+
+def announce_closing(channels: Channels, channel: Channel, seconds: float) -> None:
+    """Say that the socket will be closed, and close it then (F29). Its channel and subscriptions stay."""
+    sender = channel.sender
+    if sender is None:
+        return
+    message = f"This websocket will be closed in {round(channels.clock.wall_seconds(seconds))} seconds"
+    sender.send({"topicName": "v2.system.socket_closing", "eventBody": {"message": message}})
+    channels.ledger.socket(channels.clock.wall(), channel.id, "closing_announced")
+    channels.clock.call_after(seconds, lambda: sender.close(1001, "planned"))
+
+
+def _read(websocket: WebSocket, sender: Sender, heard: Callable[[bytes], None]) -> None:
+    """Frames in, messages out, until a close frame."""
+    message = bytearray()
+    while True:
+        header, payload = websocket.read_frame()
+        if header.opcode == websocket.OPCODE_CLOSE:
+            sender.push(close_frame(bytes(payload)))
+            return
+        if header.opcode == websocket.OPCODE_PING:
+            sender.push(pong_frame(bytes(payload)))
+        elif header.opcode != websocket.OPCODE_PONG:
+            message += payload
+            if header.fin:
+                heard(bytes(message))
+                message.clear()
+
+
+def _heard(channels: Channels, channel: Channel, sender: Sender, text: bytes) -> None:
+    while channels.faults.holds("freeze", channel=channel.id):
+        gevent.sleep(_FROZEN_LOOK_SECONDS)
+    try:
+        message = orjson.loads(text)
+    except ValueError:
+        message = None
+    kind = message.get("message") if isinstance(message, dict) else None
+    if kind == "ping":
+        # Genesys docs: {"message": "ping"} is answered by a pong on channel.metadata (F34).
+        if not channels.faults.take("no_pong", channel=channel.id):
+            sender.send({"topicName": METADATA, "eventBody": {"message": "pong"}})
+    elif kind in ("subscribe", "unsubscribe"):
+        _change(channels, channel, sender, message)
+    else:
+        sender.send(_reply(channels, {}, "400", "failed", "Message not understood."))
+
+
+def _change(channels: Channels, channel: Channel, sender: Sender, message: dict[str, Any]) -> None:
+    """Subscribe or unsubscribe over the socket (F31); its reply has no topicName (F32)."""
+    if fault := channels.faults.take("refuse_reply", channel=channel.id):
+        result = str(fault.params.get("result", "400"))
+        reply = _reply(channels, message, result, "failed", "Refused.")
+    elif channels.alive(channel.id) is None:
+        # Genesys docs: "404" when the channel expired, was evicted, or its token is dead (F32).
+        reply = _reply(channels, message, "404", "failed", "Channel not found.")
+    else:
+        reply = _apply(channels, channel, message)
+    if not channels.faults.take("no_reply", channel=channel.id):
+        sender.send(reply)
+
+
+def _apply(channels: Channels, channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
+    topics = message.get("topics")
+    if not isinstance(topics, list) or not topics:
+        return _reply(channels, message, "400", "failed", "No topics.")
+    if message["message"] == "unsubscribe":
+        channels.remove(channel, [str(topic) for topic in topics])
+        return _reply(channels, message, "200", "unsubscribed", "Successfully unsubscribed from topic(s).")
+    try:
+        channels.add(channel, topics, ignore_errors=False)
+    except ApiError as error:
+        return _reply(channels, message, "400", "failed", error.message)
+    return _reply(channels, message, "200", "subscribed", "Successfully subscribed to topic(s).")
+
+
+def _reply(channels: Channels, asked: dict[str, Any], result: str, status: str, text: str) -> dict[str, Any]:
+    reply: dict[str, Any] = {"topics": asked.get("topics", []), "result": result, "status": status, "message": text}
+    if "correlationId" in asked and channels.dials.reply_correlation:
+        reply["correlationId"] = asked["correlationId"]
+    return reply
+
+
+def _beat_later(channels: Channels, channel: Channel, sender: Sender) -> None:
+    channels.clock.call_after(channels.dials.heartbeat_seconds, lambda: _beat(channels, channel, sender))
+
+
+def _beat(channels: Channels, channel: Channel, sender: Sender) -> None:
+    """A heartbeat about every 30 s while the socket is the channel's (F27)."""
+    if channel.sender is not sender:
+        return
+    if not channels.faults.take("no_heartbeat", channel=channel.id):
+        sender.send({"topicName": METADATA, "eventBody": {"message": "WebSocket Heartbeat"}})
+    _beat_later(channels, channel, sender)

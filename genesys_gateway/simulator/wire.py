@@ -1,0 +1,118 @@
+"""The thin HTTP layer under every door of the simulator: request, answer, router.
+
+Plain WSGI on purpose: the simulator has to misbehave on the connection itself, and to be fast enough never to be
+the bottleneck of what is measured against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Generic, TypeVar
+from urllib.parse import parse_qs
+
+import orjson
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One HTTP request, its body read."""
+
+    method: str
+    path: str
+    query: Mapping[str, list[str]]
+    body: bytes
+    environ: Environ
+
+    @classmethod
+    def of(cls, environ: Environ) -> Request:
+        return cls(
+            method=environ["REQUEST_METHOD"],
+            path=environ.get("PATH_INFO", "/"),
+            query=parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True),
+            body=environ["wsgi.input"].read() if _has_body(environ) else b"",
+            environ=environ,
+        )
+
+    def header(self, name: str) -> str:
+        key = name.upper().replace("-", "_")
+        value = self.environ.get(key if key == "CONTENT_TYPE" else f"HTTP_{key}", "")
+        return str(value)
+
+    def json(self) -> Any:
+        """The body as JSON, None when there is none. Raises ValueError."""
+        return orjson.loads(self.body) if self.body else None
+
+    def form(self) -> dict[str, str]:
+        """The body as a form, first values only."""
+        fields = parse_qs(self.body.decode("utf-8", "replace"), keep_blank_values=True)
+        return {name: values[0] for name, values in fields.items()}
+
+    def one(self, name: str, default: str = "") -> str:
+        return self.query.get(name, [default])[0]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One HTTP answer; `body` is JSON-encoded unless it is bytes."""
+
+    status: int = 200
+    body: Any = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/json"
+
+
+def send(answer: Answer, start_response: StartResponse, *, head: bool = False) -> Iterable[bytes]:
+    """Write the status line and headers, and hand back the body."""
+    body = answer.body if isinstance(answer.body, bytes) else b"" if answer.body is None else orjson.dumps(answer.body)
+    headers = [("Content-Length", str(len(body))), *answer.headers.items()]
+    if body:
+        headers.append(("Content-Type", answer.content_type))
+    start_response(f"{answer.status} {_phrase(answer.status)}", headers)
+    return [] if head or not body else [body]
+
+
+class Router(Generic[T]):
+    """Finds the handler of a path; templates are `/fixed/{parameter}` and every segment counts."""
+
+    def __init__(self) -> None:
+        self._routes: dict[int, list[tuple[tuple[str, ...], dict[str, T]]]] = {}
+
+    def add(self, method: str, template: str, handler: T) -> None:
+        segments = tuple(template.strip("/").split("/"))
+        candidates = self._routes.setdefault(len(segments), [])
+        for known, methods in candidates:
+            if known == segments:
+                methods[method] = handler
+                return
+        candidates.append((segments, {method: handler}))
+
+    def find(self, path: str) -> tuple[dict[str, T], dict[str, str]] | None:
+        """The handlers by method and the parameters of that path; None when the path is unknown."""
+        parts = path.strip("/").split("/")
+        for segments, methods in self._routes.get(len(parts), ()):
+            found: dict[str, str] = {}
+            for segment, part in zip(segments, parts, strict=True):
+                if segment[:1] == "{":
+                    found[segment[1:-1]] = part
+                elif segment != part:
+                    break
+            else:
+                return methods, found
+        return None
+
+
+def _has_body(environ: Environ) -> bool:
+    return bool(environ.get("CONTENT_LENGTH")) or environ.get("HTTP_TRANSFER_ENCODING") == "chunked"
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Unknown"

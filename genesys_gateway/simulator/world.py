@@ -1,0 +1,61 @@
+"""One simulated world: the only wiring of the simulator, without any HTTP."""
+
+from __future__ import annotations
+
+from genesys_gateway.simulator.centre import Centre
+from genesys_gateway.simulator.channels import Channels
+from genesys_gateway.simulator.clock import Clock
+from genesys_gateway.simulator.dials import Dials
+from genesys_gateway.simulator.faults import Faults
+from genesys_gateway.simulator.ledger import Ledger
+from genesys_gateway.simulator.oauth import Client, Login
+from genesys_gateway.simulator.receiver import Receiver
+
+CLIENT_ID = "simulator-client"
+CLIENT_SECRET = "simulator-secret"  # noqa: S105 - known to everybody, on purpose
+
+
+class World:
+    """A Genesys Cloud and a CommunicationHistory-manager, made anew by `reset`."""
+
+    clock: Clock
+    dials: Dials
+    faults: Faults
+    ledger: Ledger
+    login: Login
+    channels: Channels
+    centre: Centre
+    receiver: Receiver
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self._build()
+        self.clock.start()
+
+    def reset(self) -> None:
+        """Forget everything: sockets are dropped, tokens and channels gone, settings and clock as at the start."""
+        for channel in list(self.channels.by_id.values()):
+            if channel.sender is not None:
+                channel.sender.drop()
+        self.clock.forget_timers()
+        self.receiver.behave({})  # lets go of calls that hang
+        self.clock.set_speed(1.0)
+        self._build()
+
+    def close(self) -> None:
+        for channel in list(self.channels.by_id.values()):
+            if channel.sender is not None:
+                channel.sender.drop()
+        self.clock.stop()
+
+    def _build(self) -> None:
+        clock = self.clock
+        self.dials = Dials()
+        self.faults = Faults(clock=clock)
+        self.ledger = Ledger()
+        self.login = Login(clock=clock, dials=self.dials)
+        self.login.clients[CLIENT_ID] = Client(id=CLIENT_ID, secret=CLIENT_SECRET)
+        self.channels = Channels(clock=clock, dials=self.dials, ledger=self.ledger, faults=self.faults)
+        self.login.on_death = lambda token, revoked: self.channels.token_died(token, revoked=revoked)
+        self.centre = Centre(channels=self.channels, ledger=self.ledger)
+        self.receiver = Receiver(clock=clock)
