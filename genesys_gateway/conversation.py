@@ -146,7 +146,7 @@ def judge(conversation: Conversation) -> Verdict:
         works = _works(agent)
         seen.update(work for _, work in works)
         done = [communication for communication, work in works if work is Work.DONE]
-        named = [communication for communication in done if communication and _is_certain(communication, len(done))]
+        named = [leg for leg in done if leg and (len(done) == 1 or _has_its_own(agent, leg))]
         finished += (_event(conversation, agent, communication) for communication in named)
         if len(named) < len(done):
             unnamed.add(agent.id)
@@ -212,9 +212,9 @@ def _by_participant(agent: Agent, required: bool = False) -> Work:
     return Work.NONE if agent.acw_started_at is None else Work.OPEN
 
 
-def _is_certain(communication: Communication, done: int) -> bool:
-    """A participant's wrap-up tags every communication it fits (a callback has two); its own is its own."""
-    return done == 1 or communication.wrapup is not None
+def _has_its_own(agent: Agent, communication: Communication) -> bool:
+    """Whether a wrap-up is this communication's alone; a participant's tags every one it fits (a callback has two)."""
+    return communication.wrapup is not None and agent.wrapup is None
 
 
 def _event(conversation: Conversation, agent: Agent, communication: Communication) -> AcwEvent:

@@ -168,9 +168,16 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
     ),
     (
         "two communications, one with its own wrap-up: the other can't be named",
-        [agent(calls=[call(1, COMPLETE, wrapup=WRAPUP), call(2, COMPLETE)], wrapup=WRAPUP)],
+        [agent(calls=[call(1, COMPLETE, wrapup=WRAPUP), call(2, COMPLETE)])],
         True,
         {FIRST},
+        False,
+    ),
+    (
+        "a callback whose communications carry copies of the participant's wrap-up",
+        [agent(callbacks=[call(1, COMPLETE, wrapup=WRAPUP)], calls=[call(2, COMPLETE, wrapup=WRAPUP)], wrapup=WRAPUP)],
+        True,
+        set(),
         False,
     ),
     (
