@@ -12,7 +12,7 @@ from genesys_gateway.clock import Clock
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, conversations
-from genesys_gateway.storage.conversations import ConversationView
+from genesys_gateway.storage.conversations import ConversationView, Pairing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,16 +28,25 @@ class Registration:
     """Takes registrations and tells of them.
 
     Args:
+        owner: Id of this instance.
         follow: Told each conversation to be followed, after the commit; must not wait.
     """
 
     def __init__(
-        self, storage: Storage, settings: Settings, clock: Clock, metrics: Metrics, follow: Callable[[str], None]
+        self,
+        storage: Storage,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        owner: str,
+        follow: Callable[[str], None],
     ) -> None:
         self._storage = storage
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._owner = owner
         self._follow = follow
 
     def register(self, customer_id: str, interaction_id: str) -> Registered:
@@ -50,12 +59,13 @@ class Registration:
             StorageUnavailable: Nothing is promised.
         """
 
-        def job(connection: Connection) -> Registered:
+        def job(connection: Connection) -> tuple[Pairing, ConversationView]:
             now = self._clock.now()
-            created = conversations.register(
+            pairing = conversations.register(
                 connection,
                 interaction_id,
                 customer_id,
+                owner=self._owner,
                 now=now,
                 due_at=now + round(self._settings.reconcile_seconds * 1000),
                 deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
@@ -63,13 +73,14 @@ class Registration:
             view = conversations.view(connection, interaction_id)
             if view is None:
                 raise LookupError("a registered conversation has no row")
-            return Registered(created=created, view=view)
+            return pairing, view
 
-        registered = self._storage.run(job)
-        if registered.created:
+        pairing, view = self._storage.run(job)
+        if pairing is Pairing.NEW:
             self._metrics.conversations_accepted.inc()
-        self._follow(interaction_id)
-        return registered
+        if pairing is not Pairing.KNOWN:
+            self._follow(interaction_id)
+        return Registered(created=pairing is Pairing.NEW, view=view)
 
     def view(self, interaction_id: str) -> ConversationView | None:
         """What is known of an interaction; None when it was never registered.

@@ -5,6 +5,7 @@ Law: ``accepted = followed + closed`` after every statement; a closed conversati
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from sqlalchemy import Connection, Row, case, false, func, insert, or_, select, update
 
@@ -17,6 +18,17 @@ _table = conversation.c
 
 PENDING, SUBSCRIBED, CLOSED = "pending", "subscribed", "closed"
 LOGGED, NO_ACW, UNRESOLVED = "logged", "no_acw", "unresolved"
+
+
+class Pairing(Enum):
+    """What a registration was to the conversation."""
+
+    #: its first
+    NEW = "new"
+    #: it was followed already
+    KNOWN = "known"
+    #: it was closed, and is followed again
+    AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,12 +72,19 @@ class Due:
 
 
 def register(
-    connection: Connection, conversation_id: str, customer_id: str, *, now: int, due_at: int, deadline_at: int
-) -> bool:
+    connection: Connection,
+    conversation_id: str,
+    customer_id: str,
+    *,
+    owner: str,
+    now: int,
+    due_at: int,
+    deadline_at: int,
+) -> Pairing:
     """Pair a conversation with a customer and have it followed; a repetition changes nothing but the deadline.
 
-    Returns:
-        Whether it is new.
+    Args:
+        owner: The instance that shall follow it, unless another one does already.
 
     Raises:
         PairedAlready: It is paired with another customer, and the delivery of a record has begun.
@@ -74,6 +93,7 @@ def register(
         "id": conversation_id,
         "customer_id": customer_id,
         "state": PENDING,
+        "owner": owner,
         "created_at": now,
         "uncovered_since": now,
         "in_doubt": True,
@@ -83,17 +103,17 @@ def register(
     if connection.execute(insert_for(connection, conversation).values(fresh).on_conflict_do_nothing()).rowcount:
         connection.execute(insert(registration).values(conversation_id=conversation_id, accepted_at=now))
         timeline.note(connection, conversation_id, now, "registered")
-        return True
+        return Pairing.NEW
     known = connection.execute(select(conversation).where(_table.id == conversation_id).with_for_update()).one()
     changes: dict[str, object] = {"deadline_at": deadline_at}
     if known.customer_id != customer_id:
         changes |= _re_pair(connection, known, customer_id, now)
     if known.state == CLOSED:
-        changes |= {key: fresh[key] for key in ("state", "uncovered_since", "in_doubt", "due_at")}
+        changes |= {key: fresh[key] for key in ("state", "owner", "uncovered_since", "in_doubt", "due_at")}
         changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
         timeline.note(connection, conversation_id, now, "followed_again")
     connection.execute(update(conversation).where(_table.id == conversation_id).values(changes))
-    return False
+    return Pairing.AGAIN if known.state == CLOSED else Pairing.KNOWN
 
 
 def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id: str, now: int) -> dict[str, object]:
@@ -163,19 +183,6 @@ def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int)
         change = update(conversation).where(_table.id.in_(lost))
         connection.execute(change.values(state=PENDING, uncovered_since=since, in_doubt=True, channel_id=None))
         timeline.note_all(connection, lost, now, "uncovered")
-
-
-def uncover_all(connection: Connection, *, since: int, now: int) -> int:
-    """No socket of this process is open: the same for every covered conversation.
-
-    Returns:
-        How many there were.
-    """
-    ids = list(connection.execute(select(_table.id).where(_table.state == SUBSCRIBED)).scalars())
-    change = update(conversation).where(_table.state == SUBSCRIBED)
-    connection.execute(change.values(state=PENDING, uncovered_since=since, in_doubt=True, channel_id=None))
-    timeline.note_all(connection, ids, now, "uncovered")
-    return len(ids)
 
 
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:

@@ -1,0 +1,70 @@
+"""Numbers that are read off the state now and then: the balance, the backlog, the channels, the event loop's lag.
+
+Law: reading them changes nothing, and a disk that refuses leaves the last ones standing.
+"""
+
+from sqlalchemy import Connection
+
+from genesys_gateway.channel_registry import ChannelRegistry
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.greenlets import Crew
+from genesys_gateway.logs import get_logger
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Storage, conversations, entries
+
+log = get_logger(__name__)
+
+#: How often in each period the event loop is asked whether it is late.
+_PROBES = 50
+
+
+class Gauges:
+    """Sets the gauges, once in a quarter of the lease."""
+
+    def __init__(
+        self, storage: Storage, settings: Settings, clock: Clock, metrics: Metrics, registry: ChannelRegistry
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._metrics = metrics
+        self._registry = registry
+        self._period = settings.lease_seconds / 4
+        metrics.channel_budget.set(settings.channel_budget)
+
+    def run(self, crew: Crew) -> None:
+        """The loop, until the crew stops."""
+        while not crew.stopping:
+            try:
+                self._set()
+            except StorageUnavailable as error:
+                log.warning("gauges_not_read", error=str(error))
+            self._metrics.hub_lag_seconds.set(self._lag(crew))
+
+    def _lag(self, crew: Crew) -> float:
+        """The longest delay of a wake-up in one period, in seconds."""
+        worst = 0.0
+        step = self._period / _PROBES
+        for _ in range(_PROBES):
+            begun = self._clock.monotonic()
+            if crew.wait(step):
+                break
+            worst = max(worst, self._clock.monotonic() - begun - step)
+        return worst
+
+    def _set(self) -> None:
+        accepted, states = self._storage.run(conversations.balance)
+        for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
+            self._metrics.conversations.labels(state=state).set(states.get(state, 0))
+        self._metrics.conversations_unaccounted.set(accepted - sum(states.values()))
+        self._metrics.conversations_uncovered.set(states.get(conversations.PENDING, 0))
+        self._metrics.channels_open.set(sum(channel.listening for channel in self._registry.channels()))
+        now = self._clock.now()
+        backlog = self._storage.run(lambda connection: self._backlog(connection, now))
+        self._metrics.delivery_backlog.set(backlog.pending)
+        self._metrics.records_dead.set(backlog.dead)
+        self._metrics.delivery_oldest_pending_seconds.set(backlog.oldest_ms / 1000)
+
+    def _backlog(self, connection: Connection, now: int) -> entries.Backlog:
+        return entries.backlog(connection, now)

@@ -1,0 +1,93 @@
+"""Statements about running instances: whose word holds, and whose conversations need a new owner.
+
+Law: only the database's own clock is compared with a lease.
+"""
+
+from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
+
+from genesys_gateway.storage import timeline
+from genesys_gateway.storage.conversations import CLOSED, PENDING, SUBSCRIBED
+from genesys_gateway.storage.portable import database_now
+from genesys_gateway.storage.tables import channel, conversation, instance
+
+
+def enter(connection: Connection, instance_id: str, lease_ms: int) -> None:
+    """A new instance says that it lives."""
+    now = database_now(connection)
+    epoch = connection.execute(select(func.coalesce(func.max(instance.c.epoch), 0))).scalar_one() + 1
+    connection.execute(insert(instance).values(id=instance_id, epoch=epoch, started_at=now, lease_until=now + lease_ms))
+
+
+def end_all_leases(connection: Connection) -> None:
+    """Whoever was here before is gone: the lock of a SQLite file proves it."""
+    now = database_now(connection)
+    connection.execute(update(instance).where(instance.c.lease_until > now).values(lease_until=now))
+
+
+def renew(connection: Connection, instance_id: str, lease_ms: int) -> bool:
+    """Make the lease last from now on; False when the instance is known no longer."""
+    lease_until = database_now(connection) + lease_ms
+    renewed = connection.execute(update(instance).where(instance.c.id == instance_id).values(lease_until=lease_until))
+    return bool(renewed.rowcount)
+
+
+def leave(connection: Connection, instance_id: str) -> None:
+    """The instance has closed its sockets: others may take its conversations at once."""
+    now = database_now(connection)
+    connection.execute(update(instance).where(instance.c.id == instance_id).values(lease_until=now))
+
+
+def adopt(connection: Connection, instance_id: str, *, lease_ms: int, now: int) -> list[str]:
+    """Become the owner of every followed conversation that no living instance owns.
+
+    A covered one is uncovered since its owner renewed its lease the last time.
+
+    Returns:
+        The conversations, oldest first, to be followed here.
+    """
+    mine = conversation.c
+    living = select(instance.c.id).where(instance.c.lease_until > database_now(connection))
+    query = (
+        select(mine.id, mine.state)
+        .where(mine.state != CLOSED, or_(mine.owner.is_(None), mine.owner.not_in(living)))
+        .order_by(mine.created_at)
+        .with_for_update(skip_locked=True)
+    )
+    orphans = connection.execute(query).all()
+    renewed_at = select(instance.c.lease_until - lease_ms).where(instance.c.id == mine.owner).scalar_subquery()
+    covered = mine.state == SUBSCRIBED
+    for start in range(0, len(orphans), 1000):
+        connection.execute(
+            update(conversation)
+            .where(mine.id.in_([row.id for row in orphans[start : start + 1000]]))
+            .values(
+                owner=instance_id,
+                epoch=mine.epoch + 1,
+                channel_id=None,
+                state=PENDING,
+                in_doubt=True,
+                uncovered_since=case((covered, func.coalesce(renewed_at, now)), else_=mine.uncovered_since),
+            )
+        )
+    timeline.note_all(connection, [row.id for row in orphans if row.state == SUBSCRIBED], now, "uncovered")
+    _forget(connection)
+    return [row.id for row in orphans]
+
+
+def _forget(connection: Connection) -> None:
+    """Instances whose lease ended and who own nothing, and their channels, are of no use any more."""
+    owners = select(conversation.c.owner).where(conversation.c.state != CLOSED, conversation.c.owner.is_not(None))
+    ended = instance.c.lease_until <= database_now(connection)
+    connection.execute(delete(instance).where(ended, instance.c.id.not_in(owners)))
+    connection.execute(delete(channel).where(channel.c.owner.not_in(select(instance.c.id))))
+
+
+def channel_created(connection: Connection, channel_id: str, instance_id: str, *, now: int, expires_at: int) -> None:
+    """Remember a channel before it is connected."""
+    values = {"id": channel_id, "owner": instance_id, "created_at": now, "expires_at": expires_at}
+    connection.execute(insert(channel).values(values))
+
+
+def channel_closed(connection: Connection, channel_id: str, now: int) -> None:
+    """This channel will never be connected again."""
+    connection.execute(update(channel).where(channel.c.id == channel_id).values(closed_at=now))
