@@ -1,0 +1,289 @@
+"""How many calls go out in a minute, and whose turn it is."""
+
+from collections.abc import Callable
+from random import Random
+
+import gevent
+import pytest
+
+from genesys_gateway.call_budget import MAX_PAUSE_SECONDS, WINDOW_SECONDS, CallBudget, Priority
+from genesys_gateway.errors import Delayed
+from tests.doubles import FakeClock, until
+
+
+def spend(budget: CallBudget, calls: int, priority: Priority = Priority.NAMES) -> None:
+    for _ in range(calls):
+        with budget.take(priority):
+            pass
+
+
+class HeldClock(FakeClock):
+    """A clock on which sleepers sleep until someone else moves it."""
+
+    def sleep(self, seconds: float) -> None:
+        end = self.monotonic() + seconds
+        until(lambda: self.monotonic() >= end)
+
+
+def headers(counted: object, allowed: object = 300, reset: object = 60) -> dict[str, str]:
+    return {
+        "inin-ratelimit-count": str(counted),
+        "inin-ratelimit-allowed": str(allowed),
+        "inin-ratelimit-reset": str(reset),
+    }
+
+
+def waited(clock: FakeClock, work: Callable[[], object]) -> float:
+    begun = clock.monotonic()
+    work()
+    return clock.monotonic() - begun
+
+
+def test_calls_within_the_limit_do_not_wait() -> None:
+    clock = FakeClock()
+
+    spend(CallBudget(300, clock), 300)
+
+    assert clock.slept == []
+
+
+def test_one_call_more_waits_until_the_first_has_left_the_window() -> None:
+    clock = FakeClock()
+    budget = CallBudget(3, clock)
+    spend(budget, 1)
+    clock.advance(10)
+    spend(budget, 2)
+
+    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(50)
+    assert waited(clock, lambda: spend(budget, 2)) == pytest.approx(10)
+
+
+def test_a_call_counts_until_a_minute_after_its_end() -> None:
+    clock = FakeClock()
+    budget = CallBudget(1, clock)
+    with budget.take(Priority.NAMES):
+        clock.advance(4)
+
+    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(WINDOW_SECONDS)
+
+
+def test_calls_under_way_count() -> None:
+    clock = FakeClock()
+    budget = CallBudget(2, clock)
+
+    with budget.take(Priority.NAMES), budget.take(Priority.NAMES), pytest.raises(Delayed):
+        spend_patiently(budget, 59)
+
+
+def spend_patiently(budget: CallBudget, seconds: float) -> None:
+    with budget.take(Priority.NAMES, patience_seconds=seconds):
+        pass
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_minute_sees_more_calls_than_allowed_wherever_in_a_call_the_server_counts_it(seed: int) -> None:
+    clock, random, limit = FakeClock(), Random(seed), 7
+    budget = CallBudget(limit, clock)
+    spans: list[tuple[float, float]] = []
+
+    def work() -> None:
+        for _ in range(10):
+            with budget.take(Priority(random.randrange(4))):
+                begun = clock.monotonic()
+                clock.sleep(random.choice([0, 0.1, 5]))
+                spans.append((begun, clock.monotonic()))
+            clock.sleep(random.choice([0, 1, 20]))
+
+    gevent.joinall([gevent.spawn(work) for _ in range(5)], raise_error=True)
+
+    assert len(spans) == 50
+    for begun, _ in spans:
+        # Those that the server may have counted in the minute before this one began, itself included.
+        counted = [end for start, end in spans if start <= begun and end > begun - WINDOW_SECONDS + 1e-6]
+        assert len(counted) <= limit
+
+
+def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
+    clock = HeldClock()
+    budget = CallBudget(1, clock)
+    spend(budget, 1)
+    served: list[str] = []
+
+    def wait(name: str, priority: Priority) -> None:
+        with budget.take(priority):
+            served.append(name)
+
+    come = [
+        ("reconciliation", Priority.RECONCILIATION),
+        ("name 1", Priority.NAMES),
+        ("channel", Priority.CHANNELS),
+        ("name 2", Priority.NAMES),
+        ("subscription", Priority.SUBSCRIPTIONS),
+    ]
+    waiters = [gevent.spawn(wait, *one) for one in come]
+    gevent.sleep(0)
+    for number in range(1, len(come) + 1):
+        clock.advance(WINDOW_SECONDS)
+        until(lambda number=number: len(served) == number)  # type: ignore[misc]
+    gevent.joinall(waiters, raise_error=True)
+
+    assert served == ["channel", "subscription", "name 1", "name 2", "reconciliation"]
+
+
+@pytest.mark.parametrize("killed", [0, 1, 2])
+def test_a_killed_waiter_leaves_no_trace(killed: int) -> None:
+    clock = HeldClock()
+    budget = CallBudget(1, clock)
+    spend(budget, 1)
+    waiters = [gevent.spawn(spend, budget, 1) for _ in range(3)]
+    gevent.sleep(0)
+
+    waiters[killed].kill()
+    others = [one for one in waiters if not one.dead]
+    for _ in others:
+        clock.advance(WINDOW_SECONDS)
+        done = sum(one.dead for one in others)
+        until(lambda done=done: sum(one.dead for one in others) > done)  # type: ignore[misc]
+
+    clock.advance(WINDOW_SECONDS)
+    spend_patiently(budget, 0)
+
+
+def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
+    clock = FakeClock()
+    budget = CallBudget(2, clock)
+
+    def fail() -> None:
+        with budget.take(Priority.NAMES):
+            raise Delayed("no answer")
+
+    def hang() -> None:
+        with budget.take(Priority.NAMES):
+            gevent.sleep(60)
+
+    with pytest.raises(Delayed):
+        fail()
+    greenlet = gevent.spawn(hang)
+    gevent.sleep(0)
+    greenlet.kill()
+
+    with pytest.raises(Delayed):
+        spend_patiently(budget, 1)
+
+
+def test_impatience_is_told_at_once_with_the_time_it_would_take() -> None:
+    clock = FakeClock()
+    budget = CallBudget(1, clock)
+    spend(budget, 1)
+
+    with pytest.raises(Delayed) as delayed:
+        spend_patiently(budget, 59)
+
+    assert delayed.value.retry_after == pytest.approx(60)
+    assert clock.slept == []
+    spend_patiently(budget, 61)
+
+
+def test_an_impatient_one_behind_a_more_urgent_one_gives_up_too() -> None:
+    budget = CallBudget(1, HeldClock())
+    spend(budget, 1)
+    urgent = gevent.spawn(spend, budget, 1, Priority.CHANNELS)
+    gevent.sleep(0)
+
+    with pytest.raises(Delayed):
+        spend_patiently(budget, 0.01)
+
+    urgent.kill()
+
+
+def test_nobody_passes_before_a_pause_is_over() -> None:
+    clock = FakeClock()
+    budget = CallBudget(300, clock)
+    budget.pause(20)
+    budget.pause(5)
+
+    assert waited(clock, lambda: spend(budget, 1, Priority.CHANNELS)) == pytest.approx(20)
+    assert waited(clock, lambda: spend(budget, 1)) == 0
+
+
+def test_a_pause_that_comes_while_one_waits_holds_it_too() -> None:
+    clock = HeldClock()
+    budget = CallBudget(1, clock)
+    spend(budget, 1)
+    waiter = gevent.spawn(spend, budget, 1)
+    gevent.sleep(0)
+
+    budget.pause(90)
+    clock.advance(60)
+    gevent.sleep(0.02)
+    assert not waiter.dead
+    clock.advance(30)
+    until(lambda: waiter.dead)
+
+
+def test_an_absurd_pause_is_bounded() -> None:
+    clock = FakeClock()
+    budget = CallBudget(300, clock)
+
+    budget.pause(1e12)
+
+    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(MAX_PAUSE_SECONDS)
+
+
+def test_what_the_server_counted_beyond_ours_is_believed_until_its_reset() -> None:
+    clock = FakeClock()
+    budget = CallBudget(300, clock)
+    spend(budget, 10)
+
+    budget.observe(headers(counted=299, reset=25))
+    budget.observe(headers(counted=299, reset=25))
+
+    assert waited(clock, lambda: spend(budget, 1)) == 0
+    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(25)
+
+
+def test_a_lower_count_of_the_server_frees_nothing() -> None:
+    clock = FakeClock()
+    budget = CallBudget(5, clock)
+    spend(budget, 5)
+
+    budget.observe(headers(counted=0, reset=1))
+
+    with pytest.raises(Delayed):
+        spend_patiently(budget, 59)
+
+
+def test_a_lower_limit_of_the_server_is_obeyed_and_a_higher_one_is_not_used() -> None:
+    clock = FakeClock()
+    budget = CallBudget(100, clock)
+    budget.observe(headers(counted=0, allowed=2))
+    spend(budget, 2)
+
+    with pytest.raises(Delayed):
+        spend_patiently(budget, 59)
+
+    budget.observe(headers(counted=0, allowed=1000))
+    spend(budget, 98)
+    with pytest.raises(Delayed):
+        spend_patiently(budget, 59)
+
+
+@pytest.mark.parametrize("nonsense", ["", "-1", "1e9", "nan", "٣", "9" * 5000, "0"])
+def test_headers_that_make_no_sense_change_nothing(nonsense: str) -> None:
+    clock = FakeClock()
+    budget = CallBudget(3, clock)
+
+    budget.observe({})
+    budget.observe(headers(nonsense, nonsense, nonsense))
+    spend(budget, 3)
+
+    assert clock.slept == []
+
+
+def test_a_count_without_a_reset_is_believed_for_a_minute() -> None:
+    clock = FakeClock()
+    budget = CallBudget(3, clock)
+
+    budget.observe({"inin-ratelimit-count": "999999"})
+
+    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(60)
