@@ -1,0 +1,135 @@
+"""What follows from each way an attempt can end."""
+
+from random import Random
+
+import pytest
+
+from genesys_gateway.outbox import (
+    TRIED_TOO_LONG,
+    Delivered,
+    GiveUp,
+    Outcome,
+    Policy,
+    Result,
+    TryAgain,
+    decide,
+    of_lookup,
+    of_post,
+)
+
+POLICY = Policy(base_ms=1000, max_ms=300_000, limit_ms=72 * 3_600_000)
+
+
+def decided(
+    result: Result, *, attempt: int = 1, waited_ms: int = 0, flowing: bool = True, seed: int = 1
+) -> Delivered | TryAgain | GiveUp:
+    return decide(result, attempt=attempt, waited_ms=waited_ms, policy=POLICY, random=Random(seed), flowing=flowing)
+
+
+def again(result: Result, *, attempt: int = 1, waited_ms: int = 0, flowing: bool = True, seed: int = 1) -> TryAgain:
+    decision = decided(result, attempt=attempt, waited_ms=waited_ms, flowing=flowing, seed=seed)
+    assert isinstance(decision, TryAgain)
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("statuses", "outcome", "in_doubt"),
+    [
+        ((200, 201, 202, 204, 299, 409), Outcome.STORED, False),
+        ((408, 425, 429), Outcome.LATER, False),
+        ((401, 403, 404, 300, 301, 302, 304, 307, 308), Outcome.MISDEPLOYED, False),
+        ((400, 402, 405, 406, 410, 411, 412, 413, 415, 418, 422, 428, 431, 451, 499), Outcome.REFUSED, False),
+        ((500, 501, 502, 503, 504, 599, 100, 600, 999), Outcome.UNKNOWN, True),
+    ],
+)
+def test_the_status_of_a_post_says_what_happened(statuses: tuple[int, ...], outcome: Outcome, in_doubt: bool) -> None:
+    for status in statuses:
+        result = of_post(status)
+        assert (result.outcome, result.in_doubt) == (outcome, in_doubt), status
+
+
+def test_a_lookup_that_finds_the_record_means_stored() -> None:
+    result = of_lookup(200)
+
+    assert result is not None
+    assert decided(result) == Delivered()
+
+
+@pytest.mark.parametrize("status", [403, 404, 405, 501])
+def test_a_lookup_that_finds_nothing_or_is_not_offered_lets_the_record_be_sent(status: int) -> None:
+    assert of_lookup(status) is None
+
+
+@pytest.mark.parametrize("status", [201, 204, 301, 400, 401, 408, 409, 410, 418, 422, 425, 429, 500, 502, 503, 504])
+def test_a_lookup_answered_otherwise_leaves_the_doubt_and_is_asked_again(status: int) -> None:
+    result = of_lookup(status)
+
+    assert result is not None
+    assert again(result).in_doubt
+
+
+@pytest.mark.parametrize(
+    ("outcome", "in_doubt"), [(Outcome.LATER, False), (Outcome.UNREACHED, False), (Outcome.UNKNOWN, True)]
+)
+def test_passing_trouble_is_tried_again(outcome: Outcome, in_doubt: bool) -> None:
+    assert again(Result(outcome=outcome, error="so")).in_doubt is in_doubt
+    assert again(Result(outcome=outcome, error="so", asked=True)).in_doubt
+
+
+def test_a_refused_record_is_dead_at_once() -> None:
+    assert decided(of_post(422)) == GiveUp(reason="refused with HTTP 422", in_doubt=False, error="HTTP 422")
+
+
+def test_nothing_is_held_against_a_record_while_the_lane_does_not_flow() -> None:
+    for result in (of_post(422), of_post(401), of_post(503), Result(outcome=Outcome.UNREACHED)):
+        decision = again(result, attempt=1000, waited_ms=10 * POLICY.limit_ms, flowing=False)
+        assert decision.counted_ms == 0
+
+
+def test_the_back_off_doubles_up_to_its_maximum_with_full_jitter() -> None:
+    ceilings = {1: 1000, 2: 2000, 3: 4000, 8: 128_000, 9: 256_000, 10: 300_000, 100: 300_000, 10_000: 300_000}
+    for attempt, ceiling in ceilings.items():
+        waits = [again(of_post(503), attempt=attempt, seed=seed).after_ms for seed in range(200)]
+        assert 0 <= min(waits) < ceiling * 0.05
+        assert ceiling * 0.95 < max(waits) <= ceiling
+
+
+def test_the_same_seed_gives_the_same_wait() -> None:
+    assert again(of_post(503), seed=7) == again(of_post(503), seed=7)
+
+
+@pytest.mark.parametrize(("asked_seconds", "least_ms"), [(0.0, 0), (7.0, 7000), (100_000.0, 300_000)])
+def test_retry_after_is_the_least_wait_up_to_the_maximum(asked_seconds: float, least_ms: int) -> None:
+    for seed in range(20):
+        decision = again(of_post(429, asked_seconds), seed=seed)
+        assert least_ms <= decision.after_ms <= POLICY.max_ms
+
+
+@pytest.mark.parametrize(
+    ("attempt", "waited_ms", "dead"),
+    [
+        (5, POLICY.limit_ms, True),
+        (6, POLICY.limit_ms + 1, True),
+        (5, POLICY.limit_ms - 1, False),
+        (4, POLICY.limit_ms, False),
+        (1, 100 * POLICY.limit_ms, False),
+        (1_000_000, 0, False),
+    ],
+)
+def test_giving_up_takes_both_the_time_and_five_attempts(attempt: int, waited_ms: int, dead: bool) -> None:
+    decision = decided(of_post(503), attempt=attempt, waited_ms=waited_ms)
+
+    assert isinstance(decision, GiveUp) is dead
+
+
+def test_a_record_given_up_in_doubt_stays_in_doubt() -> None:
+    gone = {"attempt": 5, "waited_ms": POLICY.limit_ms}
+
+    assert decided(of_post(503), **gone) == GiveUp(reason=TRIED_TOO_LONG, in_doubt=True, error="HTTP 503")  # type: ignore[arg-type] # ints only
+    assert decided(of_post(429), **gone) == GiveUp(reason=TRIED_TOO_LONG, in_doubt=False, error="HTTP 429")  # type: ignore[arg-type] # ints only
+
+
+def test_waits_count_towards_giving_up_as_they_were_planned() -> None:
+    decision = again(of_post(503), attempt=7)
+
+    assert decision.counted_ms == decision.after_ms > 0
