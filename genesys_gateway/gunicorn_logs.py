@@ -17,6 +17,7 @@ from genesys_gateway.logs import get_logger
 _LONGEST_PATH = 200
 
 _QUERY = re.compile(r"\?[^\s'\"]*")
+_QUOTED = re.compile(r"b?['\"].*", re.DOTALL)
 
 log = get_logger("gunicorn.access")
 
@@ -31,7 +32,7 @@ class GunicornLogger(Logger):  # type: ignore[misc] # for the same reason
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
-        self.error_log.filters[:] = [_without_query]
+        self.error_log.filters[:] = [_without_what_came]
 
     def access(self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta) -> None:  # noqa: ARG002
         """Of gunicorn: one line for each request answered."""
@@ -44,7 +45,9 @@ class GunicornLogger(Logger):  # type: ignore[misc] # for the same reason
         )
 
 
-def _without_query(record: logging.LogRecord) -> bool:
-    # gunicorn names the whole target of a request it could not handle.
-    record.msg, record.args = _QUERY.sub("?…", record.getMessage()), ()
+def _without_what_came(record: logging.LogRecord) -> bool:
+    # gunicorn names the whole target of a request it could not handle, and quotes a header it could not read.
+    message = record.getMessage()
+    quoted = _QUOTED if message.startswith("Invalid request") else _QUERY
+    record.msg, record.args = quoted.sub("…", message), ()
     return True

@@ -31,12 +31,14 @@ def get_logger(name: str) -> FilteringBoundLogger:
 def configure(level: str = "info", style: str = "json", stream: TextIO | None = None) -> None:
     """Send all logging of this process, libraries' and ``warnings`` too, to one stream. A repetition replaces.
 
+    It must work before the settings are checked, so a word it does not know counts as the default.
+
     Args:
         level: The lowest that is written: debug, info, warning, error, critical.
         style: ``json`` or ``text``.
         stream: stderr by default, so that a command's result stays alone on stdout.
     """
-    number = logging.getLevelNamesMapping()[level.upper()]
+    number = logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -81,7 +83,7 @@ def _formatter(style: str) -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             structlog.processors.StackInfoRenderer(),
-            _as_text if style == "text" else _as_json,
+            _as_text if style.strip().lower() == "text" else _as_json,
         ],
     )
 

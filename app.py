@@ -1,0 +1,44 @@
+"""The Flask application: the door and what stands behind it."""
+
+import os
+import signal
+
+from flask import Flask
+
+from genesys_gateway import problems, routes
+from genesys_gateway.clock import SystemClock
+from genesys_gateway.gateway import Gateway
+from genesys_gateway.logs import get_logger
+from genesys_gateway.security import Guard
+from genesys_gateway.settings import Settings
+
+log = get_logger(__name__)
+
+
+def create_app(gateway: routes.Behind | None = None) -> Flask:
+    """Put a door before a gateway.
+
+    Args:
+        gateway: What to serve; by default one is made from the environment. Its owner begins and stops it; until it
+            serves, requests are answered with 503.
+
+    Raises:
+        SettingsError: The environment does not describe a gateway.
+    """
+    behind = gateway or Gateway(Settings.from_environment(os.environ), on_broken=_end_this_worker)
+    app = Flask(__name__, static_folder=None)
+    # OPTIONS is answered with 405 like any other method we don't have: browsers are no callers, so there is no CORS.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # A redirect would be followed by some callers and not by others; an address is right or it is not.
+    app.url_map.merge_slashes = False
+    app.extensions[routes.BEHIND] = behind
+    app.extensions[routes.GUARD] = Guard(behind.settings.tokens, behind.settings.client_rate_per_minute, SystemClock())
+    app.register_blueprint(routes.blueprint)
+    problems.install(app)
+    return app
+
+
+def _end_this_worker(greenlet: str) -> None:
+    """Drain and end, as on SIGTERM; the master starts a fresh worker, which goes on with what is on disk."""
+    log.critical("worker_ends_itself", greenlet=greenlet)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,101 @@
+"""Every error as ``application/problem+json`` (RFC 9457), whoever raised it.
+
+Law: an answer says what the caller can do, and nothing about what is inside: no trace, statement, host or value.
+"""
+
+import http
+import math
+from collections.abc import Mapping, Sequence
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from genesys_gateway.errors import PairedAlready, Unavailable
+from genesys_gateway.logs import get_logger
+from genesys_gateway.security import NotAllowed, NotAuthenticated, TooOften
+
+CONTENT_TYPE = "application/problem+json"
+#: Field to what is wrong with it.
+FieldErrors = Mapping[str, Sequence[str]]
+
+#: What to say for an error that werkzeug raises; its own texts are made for browsers.
+_DETAILS = {
+    400: "The body is not JSON.",
+    404: "There is nothing at this address.",
+    405: "This address does not know the method; the header Allow names those it does.",
+    413: "The body is larger than 16 KiB.",
+    415: "The body must be sent as application/json in UTF-8.",
+}
+
+log = get_logger(__name__)
+
+
+class InvalidBody(HTTPException):
+    """A body, or an id in the path, that does not keep its schema.
+
+    Args:
+        errors: What is wrong, by field.
+    """
+
+    code = 422
+
+    def __init__(self, errors: FieldErrors) -> None:
+        super().__init__("Some fields are missing or wrong.")
+        self.errors = errors
+
+
+def document(status: int, detail: str, errors: FieldErrors | None = None) -> bytes:
+    """A problem as JSON."""
+    problem = {"type": "about:blank", "title": http.HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return orjson.dumps(problem | ({"errors": errors} if errors is not None else {}))
+
+
+def answer(
+    status: int, detail: str, errors: FieldErrors | None = None, headers: Mapping[str, str] | None = None
+) -> Response:
+    """A problem as a response."""
+    return Response(document(status, detail, errors), status, headers, content_type=CONTENT_TYPE)
+
+
+def install(app: Flask) -> None:
+    """Have every error of the app answered by this room."""
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(NotAuthenticated, _not_authenticated)
+    app.register_error_handler(NotAllowed, lambda error: answer(403, str(error)))
+    app.register_error_handler(TooOften, lambda error: answer(429, str(error), headers=_retry_after(error)))
+    app.register_error_handler(PairedAlready, _paired_already)
+    app.register_error_handler(Unavailable, _unavailable)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def _http(error: HTTPException) -> Response:
+    status = error.code or 500
+    if isinstance(error, InvalidBody):
+        return answer(status, error.description or "", error.errors)
+    allowed = getattr(error, "valid_methods", None)
+    headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
+    return answer(status, _DETAILS.get(status, "The request can't be served."), headers=headers)
+
+
+def _not_authenticated(error: NotAuthenticated) -> Response:
+    return answer(401, str(error), headers={"WWW-Authenticate": "Bearer"})
+
+
+def _paired_already(_error: PairedAlready) -> Response:
+    return answer(409, "The interaction belongs to another customer, and a record of it was already sent or tried.")
+
+
+def _unavailable(error: Unavailable) -> Response:
+    # Its message is for the log: it may name what the caller must not know.
+    log.warning("request_unavailable", reason=str(error), error=type(error).__name__)
+    return answer(503, "The gateway can't take this now; please repeat it.", headers=_retry_after(error))
+
+
+def _unexpected(_error: Exception) -> Response:
+    log.exception("request_failed", method=request.method, route=str(request.url_rule))
+    return answer(500, "An unexpected error; it has been logged.")
+
+
+def _retry_after(error: Unavailable) -> Mapping[str, str]:
+    return {"Retry-After": str(max(1, math.ceil(error.retry_after)))}

@@ -1,0 +1,148 @@
+"""The door: each address loads what came, calls one function and answers.
+
+Law: nothing here decides or remembers anything, and 2xx is said only after the function has returned.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import ParamSpec, Protocol, cast
+
+import gevent
+import orjson
+from flask import Blueprint, Response, current_app, request
+from marshmallow import ValidationError
+from werkzeug.exceptions import NotFound
+
+from genesys_gateway import json_body, problems
+from genesys_gateway.errors import Unavailable
+from genesys_gateway.metrics import CONTENT_TYPE as METRICS_TYPE
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.registration import Registration
+from genesys_gateway.schemas.requests import SupportInteractionReply, SupportInteractionRequest, uuid
+from genesys_gateway.security import Guard
+from genesys_gateway.settings import Settings
+
+P = ParamSpec("P")
+
+#: Key of what stands behind the door in ``app.extensions``; a test puts in a double.
+BEHIND = "genesys_gateway"
+#: Key of the :class:`Guard` there.
+GUARD = "genesys_gateway_guard"
+#: Seconds a caller is told to wait while the gateway starts or ends.
+_STARTING_RETRY = 2.0
+
+_BOFE = frozenset({"bofe"})
+_READERS = frozenset({"bofe", "ops"})
+
+blueprint = Blueprint("door", __name__)
+_load = SupportInteractionRequest().load
+_dump = SupportInteractionReply().dump
+
+
+class Behind(Protocol):
+    """What the door needs of the gateway."""
+
+    @property
+    def registration(self) -> Registration:
+        """The use case behind ``supportInteraction``."""
+
+    @property
+    def settings(self) -> Settings:
+        """What it was made from."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """The numbers to show."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether requests can be served: started and not yet stopped. Still true while the worker drains."""
+
+    def ready(self) -> bool:
+        """Whether a commit works and no end is near."""
+
+
+def _behind() -> Behind:
+    return cast(Behind, current_app.extensions[BEHIND])
+
+
+def _when_serving(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Answer 503 while the gateway starts or waits for the lock of the process before it."""
+
+    @wraps(view)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
+        # A view that never waits would starve other greenlets under keep-alive load: pass through the loop once.
+        gevent.sleep(1e-7)
+        if not _behind().serving:
+            raise Unavailable("the gateway is starting or ending", _STARTING_RETRY)
+        return view(*args, **kwargs)
+
+    return checked
+
+
+def _for(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
+    """Admit callers with one of the roles only."""
+
+    def decorate(view: Callable[P, Response]) -> Callable[P, Response]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+            guard = cast(Guard, current_app.extensions[GUARD])
+            guard.admit(request.headers.get("Authorization"), roles)
+            return view(*args, **kwargs)
+
+        return _when_serving(guarded)
+
+    return decorate
+
+
+@blueprint.post("/customers/supportInteraction")
+@_for(_BOFE)
+def register() -> Response:
+    """Register an interaction for a customer and have it followed."""
+    try:
+        pair = _load(json_body.read(request))
+    except ValidationError as error:
+        raise problems.InvalidBody(error.messages_dict) from error
+    registered = _behind().registration.register(pair["customer_id"], pair["interaction_id"])
+    return _json(_dump(registered.view), 201 if registered.created else 200)
+
+
+@blueprint.get("/customers/supportInteraction/<interaction_id>")
+@_for(_READERS)
+def show(interaction_id: str) -> Response:
+    """What is known of an interaction."""
+    try:
+        canonical = uuid(interaction_id)
+    except ValidationError as error:
+        raise problems.InvalidBody({"interactionId": list(error.messages)}) from error
+    view = _behind().registration.view(canonical)
+    if view is None:
+        raise NotFound
+    return _json(_dump(view))
+
+
+@blueprint.get("/livez")
+def livez() -> Response:
+    """The process lives; nothing else is asked."""
+    gevent.sleep(1e-7)
+    return _json({"status": "alive"})
+
+
+@blueprint.get("/readyz")
+@_when_serving
+def readyz() -> Response:
+    """Whether a registration would be taken, and goes on being taken."""
+    if not _behind().ready():
+        raise Unavailable("the disk refuses, or the process is ending", _STARTING_RETRY)
+    return _json({"status": "ready"})
+
+
+@blueprint.get("/metrics")
+@_when_serving
+def metrics() -> Response:
+    """For Prometheus."""
+    return Response(_behind().metrics.render(), content_type=METRICS_TYPE)
+
+
+def _json(value: Mapping[str, object], status: int = 200) -> Response:
+    return Response(orjson.dumps(value), status, content_type="application/json")

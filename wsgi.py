@@ -1,0 +1,9 @@
+"""What gunicorn serves: ``gunicorn -c gunicorn.conf.py wsgi:app``."""
+
+from gevent import monkey
+
+monkey.patch_all()  # before anything imports ssl or psycopg: they would block, or break, later
+
+from app import create_app
+
+app = create_app()
