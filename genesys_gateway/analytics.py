@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from genesys_gateway.answers import BadAnswer, load, lower, moment, read_object, upper
-from genesys_gateway.conversation import Verdict, has_user
+from genesys_gateway.conversation import Verdict
+from genesys_gateway.conversation_answer import has_user
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.schemas.genesys_answers import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
 
@@ -55,9 +56,15 @@ class Details:
     """``GET /api/v2/analytics/conversations/details``, one conversation of it."""
 
     conversation_id: str
-    #: it has an end, and every agent in the answer could be read: only then does it speak for the whole
-    ended: bool
+    #: its end (epoch milliseconds), if it has one and every agent in the answer could be read: only then does it speak
+    #: for the whole
+    ended_at: int | None
     sessions: tuple[Session, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is over for the customer."""
+        return self.ended_at is not None
 
     @property
     def acw_pending(self) -> bool:
@@ -71,13 +78,33 @@ def finished_acw(details: Details) -> tuple[AcwEvent, ...]:
     return tuple(_event(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
 
 
-def completes(details: Details, verdict: Verdict) -> bool:
+def all_wrapped_up(details: Details) -> bool:
+    """Whether it has ended, and each agent's session shows its after-call work as done or skipped.
+
+    A session that shows neither may have had none, or may still be in the middle of it: that only the live view tells.
+    """
+    if not details.ended or details.acw_pending or not details.sessions:
+        return False
+    return all(session.acw_skipped or _last_done(session) for session in details.sessions)
+
+
+def completes(details: Details, verdict: Verdict, complete_until: int | None = None) -> bool:
     """Whether analytics have caught up with a verdict that could not name everything.
 
-    Only then do both together name every finished after-call work of a conversation that is over.
+    Only then do both together name every finished after-call work of a conversation that is over. Who certainly did
+    some must be seen here; of those in doubt, silence is believed only about what analytics have had the time to learn.
+
+    Args:
+        details: The conversation in analytics.
+        verdict: On the live answer, taken before.
+        complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
     """
+    if not details.ended or details.acw_pending:
+        return False
     found = {event.participant_id for event in finished_acw(details)}
-    return details.ended and not details.acw_pending and verdict.unnamed <= found
+    told, until = verdict.told_until, complete_until
+    had_time = told is not None and until is not None and told <= until
+    return verdict.unnamed <= found and (had_time or verdict.doubtful <= found)
 
 
 def details_from_answer(body: bytes) -> tuple[Details, ...]:
@@ -122,8 +149,8 @@ def _details(item: object) -> Details:
                 sessions += _sessions(load(ANALYTICS_AGENT, participant))
             except BadAnswer:
                 whole = False
-    ended = whole and moment(values["conversationEnd"]) is not None
-    return Details(conversation_id=values["conversationId"].lower(), ended=ended, sessions=tuple(sessions))
+    ended_at = moment(values["conversationEnd"]) if whole else None
+    return Details(conversation_id=values["conversationId"].lower(), ended_at=ended_at, sessions=tuple(sessions))
 
 
 def _sessions(agent: Mapping[str, Any]) -> Iterator[Session]:

@@ -4,28 +4,12 @@ Law: pure, and in doubt *not yet*. An after-call work is named only where exactl
 several could be, the verdict says that this answer can't name it, and analytics must.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
 
-from genesys_gateway.answers import load, lower, moment, read_object, upper
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.schemas.genesys_answers import AGENT_PARTICIPANT, CONVERSATION, OTHER_PARTICIPANT
 
-#: A participant's lists of communications, and what a notification calls each medium. Internal messages and screen
-#: monitorings are left out: Genesys gives them no after-call work.
-MEDIA = {
-    "calls": "VOICE",
-    "callbacks": "CALLBACK",
-    "chats": "CHAT",
-    "cobrowsesessions": "COBROWSE",
-    "emails": "EMAIL",
-    "messages": "MESSAGE",
-    "screenshares": "SCREENSHARE",
-    "socialExpressions": "UNKNOWN",
-    "videos": "VIDEO",
-}
 _TELEPHONE = frozenset({"VOICE", "CALLBACK"})
 
 
@@ -37,9 +21,6 @@ class AcwState(Enum):
     SKIPPED = "skipped"
     PENDING = "pending"
     COMPLETE = "complete"
-
-
-_ACW_STATES = {state.value: state for state in AcwState}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,19 +86,25 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """``GET /api/v2/conversations/{id}``."""
+    """Everybody who was on the line, as of one answer."""
 
     id: str
-    ended: bool
+    #: when the last participant left; None while it goes on
+    ended_at: int | None
     agents: tuple[Agent, ...]
     customer: Customer
+
+    @property
+    def ended(self) -> bool:
+        """Whether nobody is on the line any more; after-call work may still go on."""
+        return self.ended_at is not None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What one answer proves."""
 
-    #: ended, and no agent has after-call work before him
+    #: ended, and no agent has after-call work left
     over: bool
     #: after-call work that is done and whose session is certain
     finished: tuple[AcwEvent, ...]
@@ -125,6 +112,10 @@ class Verdict:
     nameable: bool
     #: ids of participants who certainly have done after-call work that ``finished`` does not name
     unnamed: frozenset[str] = frozenset()
+    #: ids of participants who may have
+    doubtful: frozenset[str] = frozenset()
+    #: the latest moment that the answer tells of
+    told_until: int | None = None
 
 
 class Work(Enum):
@@ -140,43 +131,24 @@ class Work(Enum):
 def judge(conversation: Conversation) -> Verdict:
     """What this answer proves about the whole conversation."""
     finished: list[AcwEvent] = []
-    unnamed: set[str] = set()
-    seen: set[Work] = set()
+    is_open, unnamed, doubtful = False, set(), set()
     for agent in conversation.agents:
         works = _works(agent)
-        seen.update(work for _, work in works)
+        states = {work for _, work in works}
         done = [communication for communication, work in works if work is Work.DONE]
         named = [leg for leg in done if leg and (len(done) == 1 or _has_its_own(agent, leg))]
-        finished += (_event(conversation, agent, communication) for communication in named)
-        if len(named) < len(done):
-            unnamed.add(agent.id)
+        finished += (_event(conversation, agent, leg) for leg in named)
+        is_open |= Work.OPEN in states
+        unnamed |= {agent.id} if len(named) < len(done) else set()
+        doubtful |= {agent.id} if Work.DOUBTFUL in states else set()
     return Verdict(
-        over=conversation.ended and Work.OPEN not in seen,
+        over=conversation.ended and not is_open,
         finished=tuple(finished),
-        nameable=not unnamed and Work.DOUBTFUL not in seen,
+        nameable=not unnamed and not doubtful,
         unnamed=frozenset(unnamed),
+        doubtful=frozenset(doubtful),
+        told_until=max(_moments(conversation), default=None),
     )
-
-
-def from_answer(body: bytes) -> Conversation:
-    """Read ``GET /api/v2/conversations/{id}``.
-
-    Raises:
-        BadAnswer: It is no conversation, or an agent's participant or communication has no usable id.
-    """
-    answer = load(CONVERSATION, read_object(body))
-    participants = answer["participants"]
-    return Conversation(
-        id=answer["id"].lower(),
-        ended=moment(answer["endTime"]) is not None,
-        agents=tuple(_agent(load(AGENT_PARTICIPANT, item)) for item in participants if has_user(item)),
-        customer=_customer([load(OTHER_PARTICIPANT, item) for item in participants if not has_user(item)]),
-    )
-
-
-def has_user(participant: Mapping[str, Any]) -> bool:
-    """Whether this is an agent; a user id of a wrong type is one too, and fails where it is loaded."""
-    return participant.get("userId") not in (None, "")
 
 
 def _works(agent: Agent) -> list[tuple[Communication | None, Work]]:
@@ -215,6 +187,13 @@ def _by_participant(agent: Agent, required: bool = False) -> Work:
 def _has_its_own(agent: Agent, communication: Communication) -> bool:
     """Whether a wrap-up is this communication's alone; a participant's tags every one it fits (a callback has two)."""
     return communication.wrapup is not None and agent.wrapup is None
+
+
+def _moments(conversation: Conversation) -> Iterator[int]:
+    ends = [conversation.ended_at]
+    for agent in conversation.agents:
+        ends += [agent.acw_ended_at, *(leg.acw_ended_at for leg in agent.communications)]
+    return (end for end in ends if end is not None)
 
 
 def _event(conversation: Conversation, agent: Agent, communication: Communication) -> AcwEvent:
@@ -266,77 +245,3 @@ def _between(start: int | None, end: int | None) -> int | None:
 
 def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
-
-
-def _agent(values: Mapping[str, Any]) -> Agent:
-    return Agent(
-        id=values["id"].lower(),
-        user_id=values["userId"].lower(),
-        queue_id=lower(values["queueId"]),
-        ani=values["ani"],
-        dnis=values["dnis"],
-        wrapup_required=bool(values["wrapupRequired"]),
-        wrapup_skipped=bool(values["wrapupSkipped"]),
-        wrapup=_wrapup(values["wrapup"]),
-        draft=_is_draft(values["wrapup"]),
-        acw_started_at=moment(values["startAcwTime"]),
-        acw_ended_at=moment(values["endAcwTime"]),
-        communications=tuple(_communications(values)),
-    )
-
-
-def _communications(values: Mapping[str, Any]) -> Iterator[Communication]:
-    for name, media_type in MEDIA.items():
-        for item in values[name] or ():
-            yield _communication(media_type, item)
-
-
-def _communication(media_type: str, values: Mapping[str, Any]) -> Communication:
-    acw = values["afterCallWork"] or {}
-    return Communication(
-        id=values["id"].lower(),
-        media_type=media_type,
-        message_type=upper(values["type"]),
-        direction=upper(values["direction"]),
-        subject=values["subject"],
-        callback_numbers=values["callbackNumbers"] or (),
-        address_from=_address(values["fromAddress"]),
-        address_to=_address(values["toAddress"]),
-        acw=_ACW_STATES.get((acw.get("state") or "").lower(), AcwState.UNKNOWN),
-        acw_started_at=moment(acw.get("startTime")),
-        acw_ended_at=moment(acw.get("endTime")),
-        acw_required=bool(values["afterCallWorkRequired"]),
-        wrapup=_wrapup(values["wrapup"]),
-        draft=_is_draft(values["wrapup"]),
-    )
-
-
-def _is_draft(values: Mapping[str, Any] | None) -> bool:
-    return bool(values and values["provisional"])
-
-
-def _wrapup(values: Mapping[str, Any] | None) -> Wrapup | None:
-    if values is None or _is_draft(values):
-        return None
-    seconds, ended_at = values["durationSeconds"], moment(values["endTime"])
-    if values["code"] is None and ended_at is None:
-        return None  # neither a code nor an end: nobody finished this
-    return Wrapup(
-        code=values["code"],
-        notes=values["notes"],
-        duration_ms=None if seconds is None else seconds * 1000,
-        ended_at=ended_at,
-    )
-
-
-def _address(values: Mapping[str, Any] | None) -> str | None:
-    return (values["addressNormalized"] or values["addressRaw"]) if values else None
-
-
-def _customer(others: list[dict[str, Any]]) -> Customer:
-    """The customer's participant; one that was called without a queue is called external."""
-    for purpose in ("customer", "external"):
-        for other in others:
-            if (other["purpose"] or "").lower() == purpose:
-                return Customer(ani=other["ani"], dnis=other["dnis"], address=other["address"])
-    return Customer()

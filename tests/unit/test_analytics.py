@@ -225,3 +225,22 @@ def test_analytics_complete_a_verdict_once_they_show_all_it_could_not_name(
 ) -> None:
     verdict = Verdict(over=True, finished=(), nameable=False, unnamed=frozenset({"participant-1"}))
     assert completes(read(*participants, conversationEnd=end), verdict) is expected
+
+
+@pytest.mark.parametrize(
+    ("participants", "complete_until", "expected"),
+    [
+        ([agent(1, session(1, DONE))], None, True),
+        ([agent(1, session(1))], None, False),
+        ([agent(1, session(1))], ACW_END, False),
+        ([agent(1, session(1))], LATER, True),
+        ([agent(1, session(1, AT_IT))], LATER, False),
+    ],
+)
+def test_silence_about_an_agent_in_doubt_counts_only_once_analytics_had_the_time_to_learn(
+    participants: list[object], complete_until: str | None, expected: bool
+) -> None:
+    doubtful = frozenset({"participant-1"})
+    verdict = Verdict(over=True, finished=(), nameable=False, doubtful=doubtful, told_until=parse_iso(ACW_END) + 1)
+    until = parse_iso(complete_until) if complete_until else None
+    assert completes(read(*participants), verdict, until) is expected

@@ -4,15 +4,19 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.conversation import Verdict, from_answer, judge
+from genesys_gateway.clock import parse_iso
+from genesys_gateway.conversation import Verdict, judge
+from genesys_gateway.conversation_answer import from_answer
 from tests.genesys_answers import (
     ACW_END,
     ACW_START,
     COMPLETE,
     DRAFT,
+    ENDED,
     NOT_APPLICABLE,
     PENDING,
     SKIPPED,
+    TWO_HOURS_LATER,
     WRAPUP,
     agent,
     answer,
@@ -285,9 +289,17 @@ def test_what_is_certainly_done_but_not_named_is_told_by_participant() -> None:
     doubtful = agent(2, calls=[call(3)], wrapupSkipped=True, wrapup=WRAPUP)
     verdict = verdict_on(callback, doubtful, agent(3, calls=[call(4, COMPLETE)]))
     assert verdict.unnamed == {"participant-1"}
+    assert verdict.doubtful == {"participant-2"}
+
+
+def test_the_latest_moment_of_an_answer_is_told_so_that_analytics_can_be_waited_for() -> None:
+    assert verdict_on().told_until == parse_iso(ENDED)
+    assert verdict_on(agent(calls=[call(1, COMPLETE)], endAcwTime="bad")).told_until == parse_iso(ACW_END)
+    assert verdict_on(agent(endAcwTime=TWO_HOURS_LATER)).told_until == parse_iso(TWO_HOURS_LATER)
+    assert verdict_on(endTime=None).told_until is None
 
 
 def test_participants_without_a_user_are_not_agents_whatever_they_hold() -> None:
     flow = {"id": 7, "purpose": "ivr", "wrapupRequired": True, "calls": "none", "userId": None}
     queue = {"purpose": "acd", "calls": [call(1, PENDING)], "userId": ""}
-    assert verdict_on(flow, queue) == Verdict(over=True, finished=(), nameable=True)
+    assert verdict_on(flow, queue) == Verdict(over=True, finished=(), nameable=True, told_until=parse_iso(ENDED))

@@ -5,7 +5,8 @@ import pytest
 
 from genesys_gateway.answers import BadAnswer
 from genesys_gateway.clock import parse_iso
-from genesys_gateway.conversation import Verdict, from_answer, judge
+from genesys_gateway.conversation import Verdict, judge
+from genesys_gateway.conversation_answer import from_answer
 from genesys_gateway.errors import Delayed
 from tests.genesys_answers import (
     ACW_END,
