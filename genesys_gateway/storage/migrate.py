@@ -7,7 +7,7 @@ done. Alembic is imported only when there is something to do: it takes longer th
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from genesys_gateway.errors import Refused, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
@@ -41,7 +41,7 @@ def migrate(database_url: str) -> bool:
 
     Raises:
         DatabaseTooNew: Install the version of the gateway that was used with this database last, or a later one.
-        StorageUnavailable: The database can't be reached, opened or locked.
+        StorageUnavailable: The database can't be reached, opened, locked or changed; the message has its own words.
         OSError: The folder or file of a SQLite database can't be made.
     """
     url = make_url(database_url)
@@ -71,7 +71,7 @@ def _migrate(engine: Engine) -> bool:
                 _upgrade(connection)
             connection.commit()
             return behind
-    except OperationalError as error:
+    except DBAPIError as error:
         raise StorageUnavailable(f"the tables can't be made or checked: {error.orig}") from error
     finally:
         engine.dispose()

@@ -98,11 +98,10 @@ class PostgresDatabase:
             try:
                 value = job(connection)
                 self._commit(connection)
-            except Exception:
-                raise
-            except BaseException:
-                # A greenlet that was stopped here left half a conversation with the server behind.
-                connection.invalidate()
+            except BaseException as error:
+                # A greenlet that was stopped in here left half a conversation with the server behind.
+                if not isinstance(error, Exception):
+                    connection.invalidate()
                 raise
         return value
 

@@ -28,7 +28,9 @@ class TcpProxy:
 
     @property
     def port(self) -> int:
-        return int(self._server.server_port)
+        port = self._server.server_port
+        assert port is not None
+        return port
 
     def cut_replies_after(self, request: bytes) -> None:
         """Let the next request with these bytes through, but close both sides before any reply; once."""

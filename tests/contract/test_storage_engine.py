@@ -1,22 +1,18 @@
 """What every room may rely on when it hands a job to storage, on either database."""
 
 import signal
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import gevent
 import pytest
-from gevent import subprocess
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.storage import Storage, database_now, insert_for
 from genesys_gateway.storage.tables import registration
+from tests.contract.processes import python
 from tests.doubles import FakeClock
-
-PROJECT = Path(__file__).parents[2]
 
 ACCEPT_IN_A_PROCESS_OF_ITS_OWN = """
 from gevent import monkey; monkey.patch_all()
@@ -106,14 +102,7 @@ def test_many_greenlets_at_once_all_get_their_own_answer(storage: Storage) -> No
 
 
 def test_what_was_promised_survives_a_kill(database_url: str, storage: Storage) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", ACCEPT_IN_A_PROCESS_OF_ITS_OWN, database_url],
-        cwd=PROJECT,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    )
-    with process:
-        assert process.stdout.readline() == b"committed\n"
+    with python(ACCEPT_IN_A_PROCESS_OF_ITS_OWN, database_url) as process:
         process.send_signal(signal.SIGKILL)
 
     assert storage.run(accepted) == {"a"}

@@ -48,10 +48,12 @@ def _conversation() -> None:
         sa.Column("covered_at", sa.BigInteger),
         sa.Column("in_doubt", sa.Boolean, nullable=False, server_default=sa.false()),
         sa.Column("due_at", sa.BigInteger),
+        sa.Column("looked_at", sa.BigInteger),
         sa.Column("asked", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("deadline_at", sa.BigInteger, nullable=False),
         sa.Column("closed_at", sa.BigInteger),
         sa.Column("last_look_at", sa.BigInteger),
+        sa.Column("missed", sa.Integer, nullable=False, server_default=sa.text("0")),
         sa.Column("unknown_since", sa.BigInteger),
         sa.Column("erased_at", sa.BigInteger),
     )

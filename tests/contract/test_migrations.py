@@ -1,0 +1,201 @@
+"""The tables that the migrations make are the tables that the statements are written for, on either database."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gevent
+import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
+
+from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.storage import migrate as module
+from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
+from genesys_gateway.storage.tables import metadata
+from tests.contract.conftest import new_postgres_database
+from tests.contract.processes import python
+
+MIGRATE = """
+import sys
+from genesys_gateway.storage.migrate import migrate
+print("ready", flush=True)
+sys.stdin.readline()
+print(migrate(sys.argv[1]), "alembic" in sys.modules)
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database without tables, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/new/gateway.db"
+    return str(request.getfixturevalue("empty_postgres_url"))
+
+
+@pytest.fixture
+def created_url(empty_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
+    """A second database of that kind, whose tables SQLAlchemy made from the metadata."""
+    if empty_url.startswith("sqlite"):
+        url = f"sqlite:///{tmp_path}/created.db"
+        create(url)
+        yield url
+        return
+    with new_postgres_database(request.getfixturevalue("postgres_server")) as url:
+        create(url)
+        yield url
+
+
+def engine_of(url: str) -> Engine:
+    return create_engine(url, poolclass=NullPool)
+
+
+def create(url: str) -> None:
+    with engine_of(url).begin() as connection:
+        metadata.create_all(connection)
+
+
+def structure(url: str) -> dict[str, Any]:
+    """All that the database knows of its tables, except those of Alembic itself."""
+    with engine_of(url).connect() as connection:
+        inspector = inspect(connection)
+        names = set(inspector.get_table_names()) - {"alembic_version"}
+        return {name: table_structure(connection, name) for name in names}
+
+
+def table_structure(connection: Connection, table: str) -> dict[str, Any]:
+    inspector = inspect(connection)
+    return {
+        "columns": {column["name"]: {**column, "type": str(column["type"])} for column in inspector.get_columns(table)},
+        "key": inspector.get_pk_constraint(table),
+        "foreign keys": sorted(map(repr, inspector.get_foreign_keys(table))),
+        "indexes": sorted(map(repr, inspector.get_indexes(table))),
+        "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
+        "checks": sorted(map(repr, inspector.get_check_constraints(table))),
+    }
+
+
+def set_version(url: str, version: str) -> None:
+    with engine_of(url).begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+
+
+def test_migrated_tables_equal_those_of_the_metadata(empty_url: str, created_url: str) -> None:
+    migrate(empty_url)
+
+    migrated = structure(empty_url)
+
+    assert migrated == structure(created_url)
+    assert set(migrated) == set(metadata.tables)
+
+
+def test_a_second_migration_finds_nothing_to_do(empty_url: str) -> None:
+    assert migrate(empty_url) is True
+
+    assert migrate(empty_url) is False
+
+
+def test_a_database_from_a_newer_version_is_left_alone(empty_url: str) -> None:
+    migrate(empty_url)
+    set_version(empty_url, "9999")
+
+    with pytest.raises(DatabaseTooNew, match="9999"):
+        migrate(empty_url)
+
+
+def test_the_question_whether_there_is_something_to_do_needs_no_alembic(database_url: str) -> None:
+    with python(MIGRATE, database_url) as process:
+        answer, _ = process.communicate(b"\n", timeout=10)
+
+    assert answer == b"False False\n"
+
+
+def test_of_several_that_start_at_once_one_migrates_and_the_others_find_it_done(empty_url: str) -> None:
+    with python(MIGRATE, empty_url) as one, python(MIGRATE, empty_url) as two, python(MIGRATE, empty_url) as three:
+        all_at_once = [gevent.spawn(process.communicate, b"\n", timeout=20) for process in (one, two, three)]
+        gevent.joinall(all_at_once, raise_error=True)
+
+    answers = [str(greenlet.value) for greenlet in all_at_once]
+    assert sorted(answer.count("True True") for answer in answers) == [0, 0, 1]
+
+
+def test_a_migration_that_breaks_off_leaves_nothing(empty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    class BrokenOffError(Exception):
+        pass
+
+    def break_off(connection: Connection) -> None:
+        upgrade(connection)
+        raise BrokenOffError
+
+    upgrade = module._upgrade
+    with monkeypatch.context() as patched:
+        patched.setattr(module, "_upgrade", break_off)
+        with pytest.raises(BrokenOffError):
+            migrate(empty_url)
+
+    assert structure(empty_url) == {}
+    assert migrate(empty_url) is True
+
+
+def test_revisions_are_numbered_in_their_order() -> None:
+    folder = Path(module.__file__).with_name("migrations")
+    config = Config()
+    config.set_main_option("script_location", str(folder))
+
+    revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+
+    assert revisions[0] == HEAD
+    assert revisions == sorted(revisions, reverse=True)
+    assert all(len(revision) == 4 and revision.isdigit() for revision in revisions)
+
+
+def test_an_unreachable_server_is_unavailable() -> None:
+    with pytest.raises(StorageUnavailable):
+        migrate("postgresql+psycopg://postgres@127.0.0.1:1/test")
+
+
+def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    path.write_bytes(b"somebody's letter" * 100)
+
+    with pytest.raises(StorageUnavailable):
+        migrate(f"sqlite:///{path}")
+
+    assert path.read_bytes() == b"somebody's letter" * 100
+
+
+def test_memory_is_left_to_the_storage_that_opens_it() -> None:
+    assert migrate("sqlite://") is False
+
+
+def test_the_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
+    path = tmp_path / "var" / "gateway.db"
+
+    migrate(f"sqlite:///{path}")
+
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+def test_nothing_to_do_takes_no_longer_than_a_query(sqlite_url: str) -> None:
+    begun = time.perf_counter()
+
+    migrate(sqlite_url)
+
+    assert time.perf_counter() - begun < 0.1
+
+
+def test_a_migration_waits_for_another_process_that_writes(tmp_path: Path) -> None:
+    path = tmp_path / "gateway.db"
+    url = f"sqlite:///{path}"
+    sqlite3.connect(path).close()
+    hold = (
+        "import sqlite3, sys, time; c = sqlite3.connect(sys.argv[1], isolation_level=None);"
+        " c.execute('PRAGMA journal_mode=WAL'); c.execute('BEGIN IMMEDIATE'); print('locked', flush=True);"
+        " time.sleep(0.3)"
+    )
+    with python(hold, str(path)):
+        assert migrate(url) is True
