@@ -22,6 +22,7 @@ from genesys_gateway.gauges import Gauges
 from genesys_gateway.genesys import ChannelGrant, Genesys
 from genesys_gateway.greenlets import Crew
 from genesys_gateway.history import History
+from genesys_gateway.inquiry import Inquiry
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.names import Names
@@ -105,7 +106,7 @@ class Gateway:
         )
         self.reconciliation = Reconciliation(
             self.storage,
-            genesys,
+            Inquiry(genesys, settings, clock),
             settings,
             clock,
             metrics,

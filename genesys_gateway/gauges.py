@@ -54,11 +54,11 @@ class Gauges:
         return worst
 
     def _set(self) -> None:
-        accepted, states = self._storage.run(conversations.balance)
+        balance = self._storage.run(conversations.balance)
         for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
-            self._metrics.conversations.labels(state=state).set(states.get(state, 0))
-        self._metrics.conversations_unaccounted.set(accepted - sum(states.values()))
-        self._metrics.conversations_uncovered.set(states.get(conversations.PENDING, 0))
+            self._metrics.conversations.labels(state=state).set(balance.states.get(state, 0))
+        self._metrics.conversations_unaccounted.set(balance.unaccounted)
+        self._metrics.conversations_uncovered.set(balance.states.get(conversations.PENDING, 0))
         self._metrics.channels_open.set(sum(channel.listening for channel in self._registry.channels()))
         now = self._clock.now()
         backlog = self._storage.run(lambda connection: self._backlog(connection, now))

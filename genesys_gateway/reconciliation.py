@@ -6,19 +6,15 @@ everything closes nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
 
 from gevent.event import Event
 from sqlalchemy import Connection
 
-from genesys_gateway import analytics
-from genesys_gateway.analytics import Details
 from genesys_gateway.clock import Clock
-from genesys_gateway.conversation import Verdict, judge
-from genesys_gateway.errors import Delayed, Refused, StorageUnavailable
+from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.genesys import Forbidden, Genesys, NotFound
 from genesys_gateway.greenlets import Crash, Crew
+from genesys_gateway.inquiry import BULK, Finding, Inquiry
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.schedule import HOUR_SECONDS, next_question
@@ -31,28 +27,8 @@ log = get_logger(__name__)
 
 #: Conversations looked at in one round.
 _ROUND = 500
-#: Ids in one bulk question; Genesys advises no more.
-_BULK = 50
-#: Single questions in one round: beyond them the bulk question is cheaper.
-_SINGLES = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Answer:
-    """What was learned about one conversation."""
-
-    #: epoch milliseconds before the question was asked
-    asked_at: int
-    finished: Sequence[AcwEvent]
-    #: Genesys says the conversation goes on
-    goes_on: bool = False
-    #: it is over, and ``finished`` names everything
-    settled: bool = False
-    #: whether the doubt that a gap left behind is cleared
-    clears_doubt: bool = False
-    #: whether it may decide a conversation whose deadline has passed
-    evidence: bool = False
-    unknown: bool = False
+#: Live questions in one round: beyond them the bulk question is cheaper.
+_LIVE = 5
 
 
 class Reconciliation:
@@ -66,7 +42,7 @@ class Reconciliation:
     def __init__(
         self,
         storage: Storage,
-        genesys: Genesys,
+        inquiry: Inquiry,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
@@ -76,7 +52,7 @@ class Reconciliation:
         on_crash: Crash,
     ) -> None:
         self._storage = storage
-        self._genesys = genesys
+        self._inquiry = inquiry
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
@@ -84,7 +60,6 @@ class Reconciliation:
         self._closed = closed
         self._poked = Event()
         self._failures = 0
-        self._forbidden_told = False
         self._crew = Crew("reconciliation", on_crash)
 
     def start(self) -> None:
@@ -114,125 +89,105 @@ class Reconciliation:
             except (Delayed, StorageUnavailable) as error:
                 seconds = self._delay(error)
                 log.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
-                if self._crew.wait(seconds):
-                    return
+                self._crew.wait(seconds)
                 continue
-            if not self._crew.wait(least):
+            if not self._crew.wait(least) and not self._crew.stopping:
                 self._poked.wait(seconds)
 
     def _delay(self, error: Delayed | StorageUnavailable) -> float:
         self._failures += 1
-        longest = min(
-            self._settings.retry_max_seconds, self._settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
-        )
+        settings = self._settings
+        longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0 ** min(self._failures, 30))
         return error.retry_after or longest
 
     def _round(self) -> float:
-        """Ask about everyone due; seconds until the next is."""
+        """Ask about everyone due; seconds until somebody else is."""
+        due = self._due()
+        for one in due if len(due) <= _LIVE else self._ask_many(due)[:_LIVE]:
+            self._learn(one, self._inquiry.live(one.id))
+        doubtful = self._storage.run(lambda connection: conversations.doubtful(connection, _LIVE))
+        for one in doubtful:
+            self._learn(one, self._inquiry.live(one.id))
+        if doubtful or len(due) == _ROUND or (not due and self._look_last()):
+            return 0.0
+        return self._until_next()
+
+    def _due(self) -> list[Due]:
         now = self._clock.now()
-        furthest = now + round(self._settings.follow_deadline_seconds * 1000) + round(HOUR_SECONDS * 1000)
-        due = self._storage.run(lambda c: conversations.due(c, now=now, furthest=furthest, limit=_ROUND))
-        singles = due if len(due) <= _SINGLES else self._ask_many(due)[:_SINGLES]
-        for one in singles:
-            if self._crew.stopping:
-                return 0.0
-            self._ask_one(one)
+        furthest = now + round((self._settings.follow_deadline_seconds + HOUR_SECONDS) * 1000)
+        return self._storage.run(
+            lambda connection: conversations.due(connection, now=now, furthest=furthest, limit=_ROUND)
+        )
+
+    def _until_next(self) -> float:
         next_at = self._storage.run(conversations.next_due)
-        if next_at is None:
-            return self._settings.reconcile_seconds
-        return min(max(0.0, (next_at - self._clock.now()) / 1000), self._settings.reconcile_seconds)
+        longest = self._settings.reconcile_seconds
+        return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
     def _ask_many(self, due: Sequence[Due]) -> list[Due]:
         """Ask in bulk.
 
         Returns:
-            Those that a single question may close now, longest due first.
+            Those that the live view may close now, longest due first.
         """
         closable = []
-        for start in range(0, len(due), _BULK):
-            some = due[start : start + _BULK]
-            asked_at = self._clock.now()
-            found = {one.conversation_id: one for one in self._genesys.conversation_details([d.id for d in some])}
+        for start in range(0, len(due), BULK):
+            some = due[start : start + BULK]
+            findings = self._inquiry.bulk(some)
             for one in some:
-                details = found.get(one.id)
-                if (details is not None and details.ended) or asked_at >= one.deadline_at:
+                finding = findings[one.id]
+                closed = self._learn(one, finding)
+                if not closed and (finding.ended or finding.asked_at >= one.deadline_at):
                     closable.append(one)
-                self._learn(one, self._from_analytics(one, details, asked_at))
         return closable
 
-    def _from_analytics(self, one: Due, details: Details | None, asked_at: int) -> _Answer:
-        """Analytics lag: only an answer taken long enough after the gap clears a doubt, and none closes."""
-        settled_at = (one.covered_at or asked_at) + round(self._settings.analytics_settle_seconds * 1000)
-        return _Answer(
-            asked_at=asked_at,
-            finished=analytics.finished_acw(details) if details else (),
-            clears_doubt=details is not None and asked_at >= settled_at,
-        )
+    def _learn(self, one: Due, finding: Finding) -> bool:
+        """Put what was found and decide what follows, in one transaction; True when that closed it."""
+        stored, closed = self._storage.run(lambda connection: self._write(connection, one, finding))
+        self._count(one.id, stored)
+        if closed:
+            self._closed(one.id)
+        return closed
 
-    def _ask_one(self, one: Due) -> None:
-        asked_at = self._clock.now()
-        try:
-            conversation = self._genesys.conversation(one.id)
-            answer = self._from_verdict(one, judge(conversation), asked_at)
-            self._learn(one, replace(answer, goes_on=not conversation.ended))
-        except NotFound:
-            self._learn(one, _Answer(asked_at=asked_at, finished=(), evidence=True, unknown=True))
-        except Forbidden as error:
-            if not self._forbidden_told:
-                self._forbidden_told = True
-                log.error("permission_missing", error=str(error), advice="grant conversation:communication:view")
-            self._learn(one, _Answer(asked_at=asked_at, finished=(), evidence=True))
-        except Refused as error:
-            log.error("question_refused", conversation=one.id, error=str(error))
-            self._learn(one, _Answer(asked_at=asked_at, finished=()))
-
-    def _from_verdict(self, one: Due, verdict: Verdict, asked_at: int) -> _Answer:
-        finished = {event.record_id: event for event in verdict.finished}
-        named = verdict.nameable
-        if not named:
-            details = next(iter(self._genesys.conversation_details([one.id])), None)
-            if details is not None:
-                named = analytics.completes(details, verdict)
-                for event in analytics.finished_acw(details):
-                    finished.setdefault(event.record_id, event)
-        return _Answer(
-            asked_at=asked_at,
-            finished=tuple(finished.values()),
-            settled=verdict.over and named,
-            clears_doubt=named,
-            evidence=True,
-        )
-
-    def _learn(self, one: Due, answer: _Answer) -> None:
-        """Put what was found and decide what follows, in one transaction."""
-        stored, closed = self._storage.run(lambda connection: self._write(connection, one, answer))
+    def _count(self, conversation_id: str, stored: int) -> None:
         if stored:
             self._metrics.events_received.labels(source=intake.BACKFILL).inc(stored)
             self._metrics.reconcile_recovered_events.inc(stored)
-            log.info("recovered", conversation=one.id, events=stored)
+            log.info("recovered", conversation=conversation_id, events=stored)
             self._stored()
-        if closed:
-            self._closed(one.id)
 
-    def _write(self, connection: Connection, one: Due, answer: _Answer) -> tuple[int, bool]:
+    def _write(self, connection: Connection, one: Due, finding: Finding) -> tuple[int, bool]:
         now = self._clock.now()
         deadline_at = one.deadline_at
-        if answer.goes_on:
+        if finding.goes_on:
             deadline_at = now + round(self._settings.follow_deadline_seconds * 1000)
-        stored = 0
-        for event in answer.finished:
-            put = intake.put(connection, event, intake.BACKFILL, now=now, due_at=now, deadline_at=deadline_at)
-            stored += put is Taken.STORED
-        last_look_at = now + round(self._settings.last_look_seconds * 1000)
-        if answer.settled or (answer.evidence and not answer.goes_on and answer.asked_at >= deadline_at):
-            outcome = conversations.NO_ACW if answer.settled else conversations.UNRESOLVED
-            closed = conversations.close(connection, one.id, without_record=outcome, now=now, last_look_at=last_look_at)
-            return stored, closed
-        self._postpone(connection, one, answer, now, deadline_at)
+        stored = self._put(connection, finding.finished, now, deadline_at)
+        expired = finding.evidence and not finding.goes_on and finding.asked_at >= deadline_at
+        if finding.over or expired:
+            outcome = conversations.NO_ACW if finding.over else conversations.UNRESOLVED
+            return stored, self._close(connection, one.id, outcome, now)
+        self._postpone(connection, one, finding, now, deadline_at)
         return stored, False
 
-    def _postpone(self, connection: Connection, one: Due, answer: _Answer, now: int, deadline_at: int) -> None:
-        in_doubt = one.in_doubt and not answer.clears_doubt
+    def _put(self, connection: Connection, events: Sequence[AcwEvent], now: int, deadline_at: int) -> int:
+        taken = [
+            intake.put(connection, event, intake.BACKFILL, now=now, due_at=now, deadline_at=deadline_at)
+            for event in events
+        ]
+        return taken.count(Taken.STORED)
+
+    def _close(self, connection: Connection, conversation_id: str, outcome: str, now: int) -> bool:
+        last_look_at = now + round(self._settings.last_look_seconds * 1000)
+        ended_as = conversations.close(
+            connection, conversation_id, without_record=outcome, now=now, last_look_at=last_look_at
+        )
+        if ended_as == conversations.UNRESOLVED:
+            self._metrics.conversations_unresolved.inc()
+            log.error("unresolved", conversation=conversation_id)
+        return ended_as is not None
+
+    def _postpone(self, connection: Connection, one: Due, finding: Finding, now: int, deadline_at: int) -> None:
+        in_doubt = one.in_doubt and not finding.clears_doubt
         due_at = next_question(
             now,
             asked=one.asked,
@@ -241,7 +196,7 @@ class Reconciliation:
             settle_seconds=self._settings.analytics_settle_seconds,
         )
         unknown_since = None
-        if answer.unknown:
+        if finding.unknown:
             unknown_since = one.unknown_since or now
             self._note_unknown(connection, one.id, unknown_since, now)
         conversations.ask_again(
@@ -249,8 +204,9 @@ class Reconciliation:
             one,
             due_at=due_at,
             deadline_at=deadline_at,
-            clears_doubt=answer.clears_doubt,
+            clears_doubt=finding.clears_doubt,
             unknown_since=unknown_since,
+            looked_at=finding.asked_at if finding.live else None,
         )
 
     def _note_unknown(self, connection: Connection, conversation_id: str, since: int, now: int) -> None:
@@ -259,3 +215,26 @@ class Reconciliation:
         if not known and now - since >= HOUR_SECONDS * 1000:
             timeline.note(connection, conversation_id, now, "unknown_to_genesys")
             log.warning("unknown_to_genesys", conversation=conversation_id)
+
+    def _look_last(self) -> bool:
+        """Ask once more about some that were closed long ago: it measures our own honesty. False: nobody is due."""
+        now = self._clock.now()
+        ids = self._storage.run(lambda connection: conversations.due_for_last_look(connection, now=now, limit=BULK))
+        if not ids:
+            return False
+        finished = self._inquiry.finished(ids)
+        for conversation_id in ids:
+            self._look_last_at(conversation_id, finished.get(conversation_id, ()))
+        return True
+
+    def _look_last_at(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
+        def job(connection: Connection) -> int:
+            now = self._clock.now()
+            missed = self._put(connection, events, now, now)
+            conversations.looked_last(connection, conversation_id, missed)
+            return missed
+
+        missed = self._storage.run(job)
+        if missed:
+            log.error("missed_until_last_look", conversation=conversation_id, events=missed)
+        self._count(conversation_id, missed)

@@ -1,13 +1,15 @@
 """When Genesys is asked about a conversation next.
 
-Law: pure. While a gap is in doubt the questions come closer and closer to the moment at which analytics are complete;
-otherwise they thin out, for ever, to one an hour.
+Law: pure. While a gap is in doubt the questions start close together and thin out towards the moment at which analytics
+are complete; without a doubt they thin out, for ever, to one an hour.
 """
 
-#: Parts of the time that analytics take to settle, counted from the end of the gap.
-_STEPS = (1 / 20, 1 / 10, 1 / 5, 1 / 2.5, 1.0)
-#: The longest period between two questions.
+#: The longest period between two routine questions.
 HOUR_SECONDS = 3600.0
+#: Of the time that analytics take to settle: the period of the first questions after a gap.
+_FIRST = 1 / 40
+#: Of the time since the gap: the period later on.
+_LATER = 1 / 4
 
 
 def next_question(
@@ -22,10 +24,10 @@ def next_question(
         reconcile_seconds: First period of the routine questions; it doubles.
         settle_seconds: How long analytics may be incomplete.
     """
-    if doubt_since is not None:
-        for step in _STEPS:
-            at = doubt_since + round(step * settle_seconds * 1000)
-            if at > now:
-                return at
-        return now + round(settle_seconds * 1000)
-    return now + round(min(HOUR_SECONDS, reconcile_seconds * 2.0 ** min(asked, 30)) * 1000)
+    if doubt_since is None:
+        return now + round(min(HOUR_SECONDS, reconcile_seconds * 2.0 ** min(asked, 30)) * 1000)
+    settle_ms = round(settle_seconds * 1000)
+    age = max(now - doubt_since, 0)
+    wait = round(min(max(settle_ms * _FIRST, age * _LATER), settle_ms))
+    settled_at = doubt_since + settle_ms
+    return min(now + wait, settled_at) if now < settled_at else now + wait

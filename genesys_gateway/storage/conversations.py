@@ -3,7 +3,7 @@
 Law: ``accepted = followed + closed`` after every statement; a closed conversation is opened only by a registration.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -62,7 +62,6 @@ class Due:
 
     id: str
     #: epoch milliseconds, all of them
-    created_at: int
     covered_at: int | None
     uncovered_since: int | None
     in_doubt: bool
@@ -198,25 +197,28 @@ def make_all_due(connection: Connection, now: int) -> None:
 
 def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
     """Whom to ask Genesys about now, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
-    query = (
-        select(conversation)
-        .where(_table.state != CLOSED, or_(_table.due_at <= now, _table.due_at > furthest))
-        .order_by(_table.due_at)
-        .limit(limit)
+    late = or_(_table.due_at <= now, _table.due_at > furthest)
+    query = select(conversation).where(_table.state != CLOSED, late).order_by(_table.due_at).limit(limit)
+    return [_due(row) for row in connection.execute(query)]
+
+
+def doubtful(connection: Connection, limit: int) -> list[Due]:
+    """Covered ones with a gap behind them that no live answer was taken for yet, longest covered first."""
+    unseen = or_(_table.looked_at.is_(None), _table.looked_at < _table.covered_at)
+    query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unseen)
+    return [_due(row) for row in connection.execute(query.order_by(_table.covered_at).limit(limit))]
+
+
+def _due(row: Row[tuple[object, ...]]) -> Due:
+    return Due(
+        id=row.id,
+        covered_at=row.covered_at,
+        uncovered_since=row.uncovered_since,
+        in_doubt=row.in_doubt,
+        asked=row.asked,
+        deadline_at=row.deadline_at,
+        unknown_since=row.unknown_since,
     )
-    return [
-        Due(
-            id=row.id,
-            created_at=row.created_at,
-            covered_at=row.covered_at,
-            uncovered_since=row.uncovered_since,
-            in_doubt=row.in_doubt,
-            asked=row.asked,
-            deadline_at=row.deadline_at,
-            unknown_since=row.unknown_since,
-        )
-        for row in connection.execute(query)
-    ]
 
 
 def next_due(connection: Connection) -> int | None:
@@ -225,7 +227,14 @@ def next_due(connection: Connection) -> int | None:
 
 
 def ask_again(
-    connection: Connection, one: Due, *, due_at: int, deadline_at: int, clears_doubt: bool, unknown_since: int | None
+    connection: Connection,
+    one: Due,
+    *,
+    due_at: int,
+    deadline_at: int,
+    clears_doubt: bool,
+    unknown_since: int | None,
+    looked_at: int | None,
 ) -> None:
     """Write what an answer changed in a conversation that stays followed.
 
@@ -241,15 +250,18 @@ def ask_again(
             deadline_at=deadline_at,
             in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,
             unknown_since=unknown_since,
+            looked_at=_table.looked_at if looked_at is None else looked_at,
         )
     )
 
 
-def close(connection: Connection, conversation_id: str, *, without_record: str, now: int, last_look_at: int) -> bool:
+def close(
+    connection: Connection, conversation_id: str, *, without_record: str, now: int, last_look_at: int
+) -> str | None:
     """Follow it no longer. With a record it ends as ``logged``, else as ``without_record`` says.
 
     Returns:
-        False when it was closed already; then nothing changed.
+        How it ended; None when it was closed already, and nothing changed.
     """
     has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
     outcome = LOGGED if connection.execute(has_record).first() else without_record
@@ -266,13 +278,44 @@ def close(connection: Connection, conversation_id: str, *, without_record: str, 
             uncovered_since=None,
         )
     )
-    if closed.rowcount:
-        timeline.note(connection, conversation_id, now, "closed", outcome)
-    return bool(closed.rowcount)
+    if not closed.rowcount:
+        return None
+    timeline.note(connection, conversation_id, now, "closed", outcome)
+    return outcome
 
 
-def balance(connection: Connection) -> tuple[int, dict[str, int]]:
-    """How many were ever accepted, and how many are in each state; their sum must be the same."""
+def due_for_last_look(connection: Connection, *, now: int, limit: int) -> list[str]:
+    """Closed ones whose last look is due, longest due first."""
+    query = select(_table.id).where(_table.state == CLOSED, _table.last_look_at <= now)
+    return list(connection.execute(query.order_by(_table.last_look_at).limit(limit)).scalars())
+
+
+def looked_last(connection: Connection, conversation_id: str, missed: int) -> None:
+    """The last look was taken, and found so many after-call works that nobody knew of."""
+    change = update(conversation).where(_table.id == conversation_id)
+    connection.execute(change.values(last_look_at=None, missed=_table.missed + missed))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """Whether everything that was promised is still in hand."""
+
+    #: conversations ever answered with 2xx
+    accepted: int
+    #: conversations in each state
+    states: Mapping[str, int]
+    #: after-call works that only the last look found
+    missed: int
+
+    @property
+    def unaccounted(self) -> int:
+        """What the promise was broken for; 0 unless there is a bug."""
+        return self.accepted - sum(self.states.values()) + self.missed
+
+
+def balance(connection: Connection) -> Balance:
+    """The balance as of this transaction."""
     accepted = connection.execute(select(func.count()).select_from(registration)).scalar_one()
-    states = connection.execute(select(_table.state, func.count()).group_by(_table.state))
-    return accepted, {row[0]: row[1] for row in states}
+    query = select(_table.state, func.count(), func.sum(_table.missed)).group_by(_table.state)
+    rows = connection.execute(query).all()
+    return Balance(accepted=accepted, states={row[0]: row[1] for row in rows}, missed=sum(int(row[2]) for row in rows))

@@ -45,6 +45,8 @@ conversation = Table(
     Column("in_doubt", Boolean, nullable=False, server_default=false()),
     #: when Genesys is to be asked about it next; null when closed
     Column("due_at", BigInteger),
+    #: when Genesys's live answer about it was taken last
+    Column("looked_at", BigInteger),
     #: how often it was asked about in this stage of its schedule
     Column("asked", Integer, nullable=False, server_default=text("0")),
     #: after this, and one more successful answer, it is closed whatever is known
@@ -52,6 +54,8 @@ conversation = Table(
     Column("closed_at", BigInteger),
     #: when the one question after the close is due; null once answered
     Column("last_look_at", BigInteger),
+    #: after-call works that only the last look found; each is a failure of this service
+    Column("missed", Integer, nullable=False, server_default=text("0")),
     #: since when Genesys answers 404 for it
     Column("unknown_since", BigInteger),
     Column("erased_at", BigInteger),

@@ -1,0 +1,127 @@
+"""Questions to Genesys about conversations, and what the answers prove.
+
+Law: nothing is concluded from what is absent in analytics, and no failure is taken for an answer.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from genesys_gateway import analytics
+from genesys_gateway.analytics import Details
+from genesys_gateway.clock import Clock
+from genesys_gateway.conversation import Conversation, judge
+from genesys_gateway.errors import Refused
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.genesys import Forbidden, Genesys, NotFound
+from genesys_gateway.logs import get_logger
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage.conversations import Due
+
+log = get_logger(__name__)
+
+#: Ids in one bulk question; Genesys takes no more with good grace.
+BULK = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one answer proves about one conversation."""
+
+    #: epoch milliseconds before the question was asked
+    asked_at: int
+    #: after-call works that are done
+    finished: Sequence[AcwEvent] = ()
+    #: whether it came from the live view, not from analytics
+    live: bool = False
+    #: Genesys says the conversation goes on
+    goes_on: bool = False
+    #: it is over, and ``finished`` names every after-call work
+    over: bool = False
+    #: whether it clears the doubt that a gap has left behind
+    clears_doubt: bool = False
+    #: whether it may close a conversation whose deadline has passed
+    evidence: bool = False
+    #: Genesys knows no such conversation
+    unknown: bool = False
+    #: analytics show an end: the live view may prove it
+    ended: bool = False
+
+
+class Inquiry:
+    """Asks, live or in bulk. Every failure that may pass is raised as Delayed."""
+
+    def __init__(self, genesys: Genesys, settings: Settings, clock: Clock) -> None:
+        self._genesys = genesys
+        self._clock = clock
+        self._settle_ms = round(settings.analytics_settle_seconds * 1000)
+        self._forbidden: set[str] = set()
+
+    def live(self, conversation_id: str) -> Finding:
+        """The live view of one; where it can't name everything, analytics are asked as well."""
+        asked_at = self._clock.now()
+        try:
+            conversation = self._genesys.conversation(conversation_id)
+        except NotFound:
+            return Finding(asked_at=asked_at, live=True, evidence=True, unknown=True)
+        except Forbidden as error:
+            self._tell_forbidden("conversation:communication:view", error)
+            return Finding(asked_at=asked_at, live=True, evidence=True)
+        except Refused as error:
+            log.error("question_refused", conversation=conversation_id, error=str(error))
+            return Finding(asked_at=asked_at, live=True)
+        return self._judged(conversation, asked_at)
+
+    def bulk(self, due: Sequence[Due]) -> Mapping[str, Finding]:
+        """What analytics tell of up to 50; a conversation that they do not show gives a finding that proves nothing."""
+        asked_at = self._clock.now()
+        found = {details.conversation_id: details for details in self._details([one.id for one in due])}
+        return {one.id: self._from_analytics(one, found.get(one.id), asked_at) for one in due}
+
+    def finished(self, conversation_ids: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
+        """All after-call works that analytics show as done, by conversation."""
+        return {one.conversation_id: analytics.finished_acw(one) for one in self._details(conversation_ids)}
+
+    def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
+        try:
+            return self._genesys.conversation_details(conversation_ids)
+        except (NotFound, Forbidden) as error:
+            self._tell_forbidden("analytics:conversationDetail:view", error)
+            return ()
+
+    def _from_analytics(self, one: Due, details: Details | None, asked_at: int) -> Finding:
+        if details is None:
+            return Finding(asked_at=asked_at)
+        complete = asked_at >= (one.covered_at or asked_at) + self._settle_ms
+        settled = details.ended_at is not None and asked_at >= details.ended_at + self._settle_ms
+        return Finding(
+            asked_at=asked_at,
+            finished=analytics.finished_acw(details),
+            over=complete and settled and analytics.all_wrapped_up(details),
+            clears_doubt=complete,
+            ended=details.ended,
+        )
+
+    def _judged(self, conversation: Conversation, asked_at: int) -> Finding:
+        verdict = judge(conversation)
+        finished = {event.record_id: event for event in verdict.finished}
+        named = verdict.nameable
+        if not named:
+            for details in self._details([conversation.id]):
+                named = analytics.completes(details, verdict, asked_at - self._settle_ms)
+                for event in analytics.finished_acw(details):
+                    finished.setdefault(event.record_id, event)
+        return Finding(
+            asked_at=asked_at,
+            finished=tuple(finished.values()),
+            live=True,
+            goes_on=not conversation.ended,
+            over=verdict.over and named,
+            clears_doubt=named,
+            evidence=True,
+        )
+
+    def _tell_forbidden(self, permission: str, error: Refused) -> None:
+        """Once for each permission: it is missing for every conversation alike."""
+        if permission not in self._forbidden:
+            self._forbidden.add(permission)
+            log.error("permission_missing", permission=permission, error=str(error))
