@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from genesys_gateway.analytics import Details, completes, details_from_answer, finished_acw
+from genesys_gateway.analytics import Details, all_wrapped_up, completes, details_from_answer, finished_acw
 from genesys_gateway.answers import BadAnswer
 from genesys_gateway.clock import parse_iso
 from genesys_gateway.conversation import Verdict
@@ -145,7 +145,26 @@ def test_without_an_end_it_has_not_ended(end: object) -> None:
 
 
 def test_it_has_ended_when_it_says_so() -> None:
-    assert read().ended
+    assert (read().ended, read().ended_at) == (True, parse_iso(ENDED))
+
+
+@pytest.mark.parametrize(
+    ("participants", "end", "expected"),
+    [
+        ([agent(1, session(1, DONE)), agent(2, session(2, DONE))], ENDED, True),
+        ([agent(1, session(1, DONE)), agent(2, session(2, acwSkipped=True))], ENDED, True),
+        ([agent(1, session(1, DONE)), agent(2, session(2))], ENDED, False),
+        ([agent(1, session(1, DONE)), agent(2, session(2, AT_IT))], ENDED, False),
+        ([agent(1, session(1, DONE, AT_IT))], ENDED, False),
+        ([agent(1, session(1, DONE))], None, False),
+        ([], ENDED, False),
+        ([agent(1)], ENDED, False),
+    ],
+)
+def test_analytics_prove_an_end_only_where_every_session_shows_its_own(
+    participants: list[object], end: str | None, expected: bool
+) -> None:
+    assert all_wrapped_up(read(*participants, conversationEnd=end)) is expected
 
 
 @pytest.mark.parametrize(
