@@ -23,8 +23,6 @@ from genesys_gateway.logs import get_logger
 
 #: Genesys docs: the limit is given in calls a minute.
 WINDOW_SECONDS = 60.0
-#: Nobody is held longer than this by one ``Retry-After``; a larger one is a mistake of its sender.
-MAX_PAUSE_SECONDS = 3600.0
 
 log = get_logger(__name__)
 
@@ -86,7 +84,6 @@ class CallBudget:
 
     def pause(self, seconds: float) -> None:
         """Let nobody through for that long, as after a 429. A shorter pause never ends a longer one."""
-        seconds = min(seconds, MAX_PAUSE_SECONDS)
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
         log.warning("genesys_calls_paused", seconds=round(seconds, 3), waiting=len(self._queue))
 

@@ -31,6 +31,8 @@ from genesys_gateway.settings import Settings
 
 #: No answer we ask for comes near this; whoever sends more is broken or hostile.
 MAX_BODY_BYTES = 5 * 1024 * 1024
+#: One header must not silence us for days: a longer wait is cut to this, and then the other side may ask again.
+MAX_RETRY_AFTER_SECONDS = 3600.0
 
 _CHUNK_BYTES = 64 * 1024
 # A socket's own time limit comes a little before the call's, because after it ssl and urllib3 tidy up by themselves.
@@ -175,7 +177,7 @@ def retry_after(headers: Mapping[str, str], now: int) -> float | None:
         now: Epoch milliseconds, against which a date is read.
 
     Returns:
-        None when there is none that can be read; never negative.
+        None when there is none that can be read; else from 0 to MAX_RETRY_AFTER_SECONDS.
     """
     text = headers.get("Retry-After", "").strip()
     if not text:
@@ -183,17 +185,17 @@ def retry_after(headers: Mapping[str, str], now: int) -> float | None:
     try:
         seconds = float(text)
     except ValueError:
-        return _seconds_until(text, now)
-    return max(0.0, seconds) if math.isfinite(seconds) else None
+        seconds = _seconds_until(text, now)
+    return min(max(0.0, seconds), MAX_RETRY_AFTER_SECONDS) if math.isfinite(seconds) else None
 
 
-def _seconds_until(date: str, now: int) -> float | None:
+def _seconds_until(date: str, now: int) -> float:
     try:
         moment = parsedate_to_datetime(date)
         at = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
-        return None
-    return max(0.0, at - now / 1000)
+        return math.nan
+    return at - now / 1000
 
 
 def _root(error: BaseException) -> str:

@@ -6,7 +6,7 @@ from random import Random
 import gevent
 import pytest
 
-from genesys_gateway.call_budget import MAX_PAUSE_SECONDS, WINDOW_SECONDS, CallBudget, Priority
+from genesys_gateway.call_budget import WINDOW_SECONDS, CallBudget, Priority
 from genesys_gateway.errors import Delayed
 from tests.doubles import FakeClock, until
 
@@ -219,15 +219,6 @@ def test_a_pause_that_comes_while_one_waits_holds_it_too() -> None:
     assert not waiter.dead
     clock.advance(30)
     until(lambda: waiter.dead)
-
-
-def test_an_absurd_pause_is_bounded() -> None:
-    clock = FakeClock()
-    budget = CallBudget(300, clock)
-
-    budget.pause(1e12)
-
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(MAX_PAUSE_SECONDS)
 
 
 def test_what_the_server_counted_beyond_ours_is_believed_until_its_reset() -> None:

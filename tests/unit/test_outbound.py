@@ -415,6 +415,8 @@ def _tls_server(folder: Path) -> Any:
         ("-3", 0.0),
         ("Sat, 22 Nov 2025 10:00:09 GMT", 9.0),
         ("Sat, 22 Nov 2025 09:00:00 GMT", 0.0),
+        ("1e12", 3600.0),
+        ("Sun, 22 Nov 2099 10:00:00 GMT", 3600.0),
         ("", None),
         ("soon", None),
         ("nan", None),

@@ -1,0 +1,41 @@
+"""What the login host answers: a token, or one of its errors."""
+
+import math
+import re
+
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
+
+
+def _positive(value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value <= 0:
+        raise ValidationError("Not a number of seconds.")
+
+
+class TokenAnswer(Schema):
+    """Genesys docs: ``{"access_token": "…", "token_type": "bearer", "expires_in": 86399}``."""
+
+    class Meta:
+        """Genesys may add fields at any time."""
+
+        unknown = EXCLUDE
+
+    # It goes into a header, where a line break would begin another one.
+    access_token = fields.String(required=True, validate=validate.Regexp(re.compile(r"[!-~]{1,8192}\Z")))
+    expires_in = fields.Raw(required=True, validate=_positive)
+
+
+class LoginError(Schema):
+    """Not the API's error body: three keys, of which two say the same; 400 even for a wrong secret."""
+
+    class Meta:
+        """Genesys may add fields at any time."""
+
+        unknown = EXCLUDE
+
+    error = fields.String(required=True)
+    description = fields.String(load_default=None, allow_none=True)
+    error_description = fields.String(load_default=None, allow_none=True)
+
+
+TOKEN_ANSWER = TokenAnswer()
+LOGIN_ERROR = LoginError()
