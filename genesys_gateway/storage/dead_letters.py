@@ -1,0 +1,97 @@
+"""Statements about entries that were given up: shown, and sent on their way again.
+
+Law: nothing that is dead is thrown away. A requeued entry whose earlier outcome is unknown is looked up before it is
+sent, and sends the same content; any other is made afresh.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, case, func, insert, select, update
+
+from genesys_gateway.storage.entries import DEAD, PENDING
+from genesys_gateway.storage.tables import entry, transition
+
+_table = entry.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """An entry that was given up."""
+
+    id: str
+    conversation_id: str
+    reason: str
+    last_error: str | None
+    attempt: int
+    #: epoch milliseconds
+    stored_at: int
+    #: whether the receiver may have it all the same
+    in_doubt: bool
+
+
+def dead_letters(connection: Connection, *, limit: int, reason: str | None = None) -> list[DeadLetter]:
+    """What is dead, oldest first; all, or only for that reason."""
+    query = select(entry).where(_table.state == DEAD)
+    if reason is not None:
+        query = query.where(_table.reason == reason)
+    return [
+        DeadLetter(
+            id=row.id,
+            conversation_id=row.conversation_id,
+            reason=row.reason or "",
+            last_error=row.last_error,
+            attempt=row.attempt,
+            stored_at=row.stored_at,
+            in_doubt=row.in_doubt,
+        )
+        for row in connection.execute(query.order_by(_table.stored_at, _table.id).limit(limit))
+    ]
+
+
+def reasons(connection: Connection) -> dict[str, int]:
+    """How many are dead for which reason."""
+    query = select(_table.reason, func.count()).where(_table.state == DEAD).group_by(_table.reason)
+    return {row[0] or "": row[1] for row in connection.execute(query)}
+
+
+def requeue(connection: Connection, record_id: str, *, now: int) -> bool:
+    """Send one dead entry on its way again; False when it is not dead, or its content was erased."""
+    return bool(_requeue(connection, [record_id], now, "by hand"))
+
+
+def requeue_all(connection: Connection, reason: str, *, now: int, limit: int) -> int:
+    """Send those that are dead for that reason on their way again, ``limit`` at most; how many there were."""
+    query = select(_table.id).where(_table.state == DEAD, _table.reason == reason, _table.content.is_not(None))
+    ids = connection.execute(query.order_by(_table.stored_at).limit(limit)).scalars().all()
+    return _requeue(connection, ids, now, "all of its reason")
+
+
+def revive(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
+    """Take back deaths by a rule that turned out to refuse everything; how many there were."""
+    return _requeue(connection, record_ids, now, "every record was refused alike")
+
+
+def _requeue(connection: Connection, ids: Sequence[str], now: int, why: str) -> int:
+    dead = select(_table.id, _table.conversation_id).where(
+        _table.id.in_(ids), _table.state == DEAD, _table.content.is_not(None)
+    )
+    rows = connection.execute(dead.order_by(_table.id).with_for_update()).all()
+    if not rows:
+        return 0
+    fresh_start = {
+        "state": PENDING,
+        "reason": None,
+        "next_at": now,
+        "waited_ms": 0,
+        # As if only the first attempt had been made: a re-pairing stays impossible, and the back-off begins again.
+        "attempt": 1,
+        "names": case((_table.in_doubt, _table.names), else_=None),
+    }
+    connection.execute(update(entry).where(_table.id.in_([row.id for row in rows])).values(fresh_start))
+    notes = [
+        {"conversation_id": row.conversation_id, "at": now, "event": "requeued", "detail": f"{row.id} {why}"}
+        for row in rows
+    ]
+    connection.execute(insert(transition), notes)
+    return len(rows)

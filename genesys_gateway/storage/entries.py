@@ -1,0 +1,325 @@
+"""Statements about entries on their way out: which are due, who may attempt them, how that ended.
+
+Law: a claim raises the entry's number, and whoever concludes must still hold that number; otherwise somebody else has
+taken over and the conclusion counts for nothing. ``now`` is the database's clock everywhere: leases are compared with
+no other.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, or_, select, update
+
+from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, TryAgain
+from genesys_gateway.record import Known
+from genesys_gateway.storage import timeline
+from genesys_gateway.storage.tables import conversation, entry
+
+_table = entry.c
+
+PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
+
+#: After so many attempts only a failure unlike the last one is worth a line in the timeline.
+_NOTED_ATTEMPTS = 10
+#: Longest text kept about a failure.
+_ERROR_LENGTH = 200
+
+_ENTRY = select(
+    _table.id,
+    _table.conversation_id,
+    _table.content,
+    _table.source,
+    _table.stored_at,
+    _table.next_at,
+    _table.claim,
+    _table.attempt,
+    _table.in_doubt,
+    _table.names,
+    _table.waited_ms,
+    _table.last_error,
+)
+
+_TAKE = (
+    update(entry)
+    .where(_table.id == bindparam("of"))
+    .values(
+        claim=bindparam("number"),
+        claimed_by=bindparam("owner"),
+        claimed_until=bindparam("until"),
+        attempt=bindparam("begun"),
+        names=bindparam("known"),
+        waited_ms=bindparam("waited"),
+        in_doubt=True,
+    )
+)
+
+_CONCLUDE = (
+    update(entry)
+    .where(_table.id == bindparam("of"))
+    .values(
+        state=bindparam("becomes"),
+        reason=bindparam("why"),
+        attempt=bindparam("begun"),
+        in_doubt=bindparam("doubt"),
+        names=bindparam("known"),
+        next_at=bindparam("due_at"),
+        waited_ms=bindparam("waited"),
+        last_error=bindparam("error"),
+        delivered_at=bindparam("done_at"),
+        claimed_by=None,
+        claimed_until=None,
+    )
+)
+
+_POSTPONE = (
+    update(entry)
+    .where(_table.id == bindparam("of"), _table.claim == bindparam("seen"), _table.state == PENDING)
+    .values(next_at=bindparam("due_at"), waited_ms=bindparam("waited"))
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """An entry to be claimed, with what was found out for its first attempt."""
+
+    entry: Entry
+    agent_name: str | None = None
+    wrapup_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to make one attempt, until the lease ends."""
+
+    #: as it was before
+    entry: Entry
+    number: int
+    #: what the record is made of beside the event; the same in every attempt
+    known: Known
+    #: an earlier claim was never concluded: its process died in the middle of it
+    crashed: bool
+
+    @property
+    def attempt(self) -> int:
+        """The number of this attempt, from 1."""
+        return self.entry.attempt + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backlog:
+    """What waits, and what was given up."""
+
+    pending: int
+    dead: int
+    #: age of the oldest that waits
+    oldest_ms: int
+
+
+def due(connection: Connection, *, now: int, lease_ms: int, limit: int) -> list[Entry]:
+    """Entries whose time has come and that nobody has claimed, longest due first."""
+    return _read(connection, _due(now, lease_ms).order_by(_table.next_at).limit(limit))
+
+
+def fresh(connection: Connection, *, now: int, lease_ms: int, since: int, limit: int) -> list[Entry]:
+    """Never attempted ones that came in after ``since`` (epoch milliseconds), newest first."""
+    never = _due(now, lease_ms).where(_table.next_at > since, _table.attempt == 0)
+    return _read(connection, never.order_by(_table.next_at.desc()).limit(limit))
+
+
+def _due(now: int, lease_ms: int) -> Select[*tuple[Any, ...]]:
+    return _ENTRY.where(_table.state == PENDING, _table.next_at <= now, _unclaimed(now, lease_ms))
+
+
+def _unclaimed(now: int, lease_ms: int) -> ColumnElement[bool]:
+    until = _table.claimed_until
+    return or_(until.is_(None), until <= now, until > now + lease_ms)  # beyond the lease: the clock was set back
+
+
+def _read(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Entry]:
+    return [_entry(row) for row in connection.execute(query)]
+
+
+def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
+    return Entry(
+        id=row.id,
+        conversation_id=row.conversation_id,
+        content=row.content,
+        source=row.source,
+        stored_at=row.stored_at,
+        next_at=row.next_at,
+        claim=row.claim,
+        attempt=row.attempt,
+        in_doubt=row.in_doubt,
+        known=row.names,
+        waited_ms=row.waited_ms,
+        last_error=row.last_error,
+    )
+
+
+def next_due(connection: Connection, *, now: int, furthest_ms: int) -> int | None:
+    """Milliseconds until the next entry is due; None when none waits for its time.
+
+    A date further away than any wait can be was set by a clock that was wrong: such an entry is made due now.
+    """
+    lost = update(entry).where(_table.state == PENDING, _table.next_at > now + furthest_ms)
+    if connection.execute(lost.values(next_at=now)).rowcount:
+        return 0
+    following = select(func.min(_table.next_at)).where(_table.state == PENDING, _table.next_at > now)
+    at = connection.execute(following).scalar()
+    return None if at is None else at - now
+
+
+def claim(connection: Connection, wanted: Sequence[Wanted], *, owner: str, now: int, lease_ms: int) -> list[Claim]:
+    """Begin an attempt at each; whoever is claimed, concluded or changed meanwhile is left out.
+
+    From here on the outcome counts as unknown until :func:`conclude` says otherwise, whatever becomes of this process.
+    """
+    # A re-pairing locks the conversation first and looks for begun attempts then; so do we, the other way round.
+    customers = _customers(connection, sorted({one.entry.conversation_id for one in wanted}))
+    free = _lock_free(connection, [one.entry.id for one in wanted], now, lease_ms)
+    claims = [
+        Claim(
+            entry=one.entry,
+            number=one.entry.claim + 1,
+            known=_known(one, customers.get(one.entry.conversation_id)),
+            crashed=free[one.entry.id].claimed_by is not None,
+        )
+        for one in wanted
+        if one.entry.id in free and _as_read(one.entry, free[one.entry.id])
+    ]
+    if claims:
+        connection.execute(_TAKE, [_taken(one, owner, now + lease_ms) for one in claims])
+    return claims
+
+
+def _customers(connection: Connection, conversation_ids: Sequence[str]) -> Mapping[str, str | None]:
+    query = select(conversation.c.id, conversation.c.customer_id).where(conversation.c.id.in_(conversation_ids))
+    return {row.id: row.customer_id for row in connection.execute(query.with_for_update(read=True))}
+
+
+def _lock_free(connection: Connection, ids: Sequence[str], now: int, lease_ms: int) -> dict[str, Row[*tuple[Any, ...]]]:
+    query = select(_table.id, _table.claim, _table.claimed_by, _table.source).where(
+        _table.id.in_(ids), _table.state == PENDING, _unclaimed(now, lease_ms)
+    )
+    return {row.id: row for row in connection.execute(query.with_for_update(skip_locked=True))}
+
+
+def _as_read(read: Entry, row: Row[*tuple[Any, ...]]) -> bool:
+    # The source changes when a live event takes a backfilled one's place: names were looked up for the former then.
+    return (row.claim, row.source) == (read.claim, read.source)
+
+
+def _known(wanted: Wanted, customer_id: str | None) -> Known:
+    if wanted.entry.known is not None:
+        return Known.from_json(wanted.entry.known)
+    return Known(agent_name=wanted.agent_name, wrapup_name=wanted.wrapup_name, customer_id=customer_id)
+
+
+def _taken(claim: Claim, owner: str, until: int) -> dict[str, object]:
+    return {
+        "of": claim.entry.id,
+        "number": claim.number,
+        "owner": owner,
+        "until": until,
+        "begun": claim.attempt,
+        "known": claim.entry.known or claim.known.to_json(),
+        # Until now it waited for names; what counts towards giving up are the waits between attempts.
+        "waited": claim.entry.waited_ms if claim.entry.attempt else 0,
+    }
+
+
+def conclude(connection: Connection, results: Sequence[tuple[Claim, Decision]], *, now: int) -> list[str]:
+    """Write down how attempts ended, timeline included.
+
+    Returns:
+        The ids of those that came late: their claim is over, and nothing was written.
+    """
+    query = select(_table.id, _table.claim).where(
+        _table.id.in_([claim.entry.id for claim, _ in results]), _table.state == PENDING
+    )
+    held = {row.id: row.claim for row in connection.execute(query.order_by(_table.id).with_for_update())}
+    mine = [(claim, decision) for claim, decision in results if held.get(claim.entry.id) == claim.number]
+    if mine:
+        connection.execute(_CONCLUDE, [_concluded(claim, decision, now) for claim, decision in mine])
+        for claim, decision in mine:
+            _note(connection, claim, decision, now)
+    return [claim.entry.id for claim, _ in results if held.get(claim.entry.id) != claim.number]
+
+
+def _concluded(claim: Claim, decision: Decision, now: int) -> dict[str, Any]:
+    was = claim.entry
+    row: dict[str, Any] = {
+        "of": was.id,
+        "becomes": PENDING,
+        "why": None,
+        "begun": claim.attempt,
+        "doubt": False,
+        "known": was.known or claim.known.to_json(),
+        "due_at": was.next_at,
+        "waited": was.waited_ms if was.attempt else 0,
+        "error": was.last_error,
+        "done_at": None,
+    }
+    match decision:
+        case Delivered():
+            return row | {"becomes": DELIVERED, "done_at": now, "error": None}
+        case TryAgain():
+            waited = row["waited"] + decision.counted_ms
+            again = {"due_at": now + decision.after_ms, "waited": waited, "doubt": decision.in_doubt}
+            return row | again | {"error": _cut(decision.error)}
+        case GiveUp():
+            dead = {"becomes": DEAD, "why": _cut(decision.reason), "doubt": decision.in_doubt}
+            return row | dead | {"error": _cut(decision.error)}
+        case NotBegun():
+            return row | {"begun": was.attempt, "doubt": was.in_doubt, "known": was.known, "waited": was.waited_ms}
+
+
+def _note(connection: Connection, claim: Claim, decision: Decision, now: int) -> None:
+    was = claim.entry
+    match decision:
+        case Delivered():
+            timeline.note(connection, was.conversation_id, now, "delivered", was.id)
+        case TryAgain(error=error) if claim.attempt <= _NOTED_ATTEMPTS or _cut(error) != was.last_error:
+            timeline.note(connection, was.conversation_id, now, "attempt_failed", f"{was.id} {error}")
+        case GiveUp(reason=reason):
+            timeline.note(connection, was.conversation_id, now, "dead", f"{was.id} {reason}")
+
+
+def _cut(text: str) -> str:
+    return text[:_ERROR_LENGTH]
+
+
+def postpone(connection: Connection, waits: Sequence[tuple[Entry, int]], *, now: int) -> None:
+    """Let entries that nobody has attempted yet wait so many milliseconds more; claimed ones are left alone."""
+    rows = [
+        {"of": one.id, "seen": one.claim, "due_at": now + wait_ms, "waited": one.waited_ms + wait_ms}
+        for one, wait_ms in waits
+    ]
+    if rows:
+        connection.execute(_POSTPONE, rows)
+
+
+def hasten(connection: Connection, *, now: int) -> None:
+    """The receiver is back: whatever waits for another attempt is due at once, oldest first."""
+    waiting = update(entry).where(_table.state == PENDING, _table.attempt > 0, _table.next_at > now)
+    connection.execute(waiting.values(next_at=case((_table.stored_at < now, _table.stored_at), else_=now)))
+
+
+def release(connection: Connection) -> int:
+    """End all claims, at the start of the only process that can have made them; how many there were.
+
+    On PostgreSQL, where other instances live, nothing happens: a claim ends with its lease.
+    """
+    if connection.dialect.name == "postgresql":
+        return 0
+    left = and_(_table.state == PENDING, _table.claimed_until.is_not(None))
+    return connection.execute(update(entry).where(left).values(claimed_until=None)).rowcount
+
+
+def backlog(connection: Connection, now: int) -> Backlog:
+    """How much waits, how old it is, and how much is dead."""
+    states = select(_table.state, func.count(), func.min(_table.stored_at)).where(_table.state.in_((PENDING, DEAD)))
+    found = {row[0]: (row[1], row[2]) for row in connection.execute(states.group_by(_table.state))}
+    pending, oldest = found.get(PENDING, (0, now))
+    return Backlog(pending=pending, dead=found.get(DEAD, (0, now))[0], oldest_ms=max(0, now - oldest))

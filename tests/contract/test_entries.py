@@ -1,0 +1,429 @@
+"""Claims, conclusions and dead letters, on both databases."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import pytest
+from sqlalchemy import Row, insert, select, update
+
+from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, TryAgain
+from genesys_gateway.record import Known
+from genesys_gateway.storage import Storage, entries, timeline
+from genesys_gateway.storage.dead_letters import dead_letters, reasons, requeue, requeue_all, revive
+from genesys_gateway.storage.entries import Backlog, Claim, Wanted
+from genesys_gateway.storage.tables import conversation, entry
+
+T = TypeVar("T")
+
+#: Epoch milliseconds; every statement is given its time.
+NOW = 1_763_805_600_000
+LEASE = 20_000
+CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
+CUSTOMER = "11111111-2222-4333-8444-555555555555"
+FAILED = TryAgain(after_ms=5000, counted_ms=5000, in_doubt=True, error="HTTP 503")
+REFUSED = GiveUp(reason="refused with HTTP 422", in_doubt=False, error="HTTP 422")
+
+
+class Desk:
+    """The statements, each run in a transaction of its own."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.run = storage.run
+
+    def store(self, record_id: str, **values: Any) -> str:
+        row = {
+            "id": record_id,
+            "conversation_id": CONVERSATION,
+            "source": "live",
+            "content": "{}",
+            "stored_at": NOW,
+            "state": "pending",
+            "next_at": NOW,
+            **values,
+        }
+        self.run(lambda connection: connection.execute(insert(entry).values(row)).close())
+        return record_id
+
+    def register(self, customer_id: str | None = CUSTOMER) -> None:
+        row = {
+            "id": CONVERSATION,
+            "customer_id": customer_id,
+            "state": "pending",
+            "created_at": NOW,
+            "deadline_at": NOW,
+        }
+        self.run(lambda connection: connection.execute(insert(conversation).values(row)).close())
+
+    def change(self, record_id: str, **values: Any) -> None:
+        statement = update(entry).where(entry.c.id == record_id).values(values)
+        self.run(lambda connection: connection.execute(statement).close())
+
+    def row(self, record_id: str) -> Row[*tuple[Any, ...]]:
+        return self.run(lambda connection: connection.execute(select(entry).where(entry.c.id == record_id)).one())
+
+    def due(self, now: int = NOW, limit: int = 100) -> list[Entry]:
+        return self.run(lambda connection: entries.due(connection, now=now, lease_ms=LEASE, limit=limit))
+
+    def due_ids(self, now: int = NOW, limit: int = 100) -> list[str]:
+        return [one.id for one in self.due(now, limit)]
+
+    def fresh_ids(self, since: int, now: int = NOW, limit: int = 100) -> list[str]:
+        found = self.run(
+            lambda connection: entries.fresh(connection, now=now, lease_ms=LEASE, since=since, limit=limit)
+        )
+        return [one.id for one in found]
+
+    def claim(self, *wanted: Wanted, now: int = NOW, owner: str = "me") -> list[Claim]:
+        return self.run(lambda connection: entries.claim(connection, wanted, owner=owner, now=now, lease_ms=LEASE))
+
+    def claim_one(self, record_id: str, now: int = NOW) -> Claim:
+        (one,) = [one for one in self.due(now) if one.id == record_id]
+        (claim,) = self.claim(Wanted(entry=one), now=now)
+        return claim
+
+    def conclude(self, claim: Claim, decision: Decision, now: int = NOW) -> list[str]:
+        return self.run(lambda connection: entries.conclude(connection, [(claim, decision)], now=now))
+
+    def die(self, record_id: str, decision: GiveUp = REFUSED) -> str:
+        self.conclude(self.claim_one(self.store(record_id)), decision)
+        return record_id
+
+    def timeline(self) -> list[tuple[str, str | None]]:
+        return [(item.event, item.detail) for item in self.run(lambda c: timeline.of(c, CONVERSATION))]
+
+    def at_now(self, statement: Callable[..., T], *values: Any, now: int = NOW, **named: Any) -> T:
+        return self.run(lambda connection: statement(connection, *values, now=now, **named))
+
+
+@pytest.fixture
+def desk(storage: Storage) -> Desk:
+    return Desk(storage)
+
+
+def test_due_entries_come_longest_due_first(desk: Desk) -> None:
+    desk.store("b", next_at=NOW - 1)
+    desk.store("a", next_at=NOW - 2)
+    desk.store("later", next_at=NOW + 1)
+    desk.store("done", state="delivered")
+    desk.store("dead", state="dead")
+
+    assert desk.due_ids() == ["a", "b"]
+    assert desk.due_ids(limit=1) == ["a"]
+
+
+def test_fresh_entries_are_new_and_never_tried_newest_first(desk: Desk) -> None:
+    desk.store("old", next_at=NOW - 20_000)
+    desk.store("tried", next_at=NOW - 1, attempt=1)
+    desk.store("new", next_at=NOW - 2)
+    desk.store("newest", next_at=NOW - 1)
+
+    assert desk.fresh_ids(since=NOW - 10_000) == ["newest", "new"]
+    assert desk.fresh_ids(since=NOW - 10_000, limit=1) == ["newest"]
+
+
+def test_a_claim_takes_the_registered_customer_and_begins_an_attempt(desk: Desk) -> None:
+    desk.register()
+    desk.store("r", waited_ms=3000)
+    (one,) = desk.due()
+
+    (claim,) = desk.claim(Wanted(entry=one, agent_name="Maria Cruz", wrapup_name="Invoice"))
+
+    assert claim.known == Known(agent_name="Maria Cruz", wrapup_name="Invoice", customer_id=CUSTOMER)
+    assert (claim.number, claim.attempt, claim.crashed) == (1, 1, False)
+    row = desk.row("r")
+    assert (row.claim, row.attempt, row.claimed_by, row.claimed_until) == (1, 1, "me", NOW + LEASE)
+    assert row.in_doubt, "until it is concluded, nobody knows"
+    assert row.waited_ms == 0, "waiting for names is not held against it"
+    assert Known.from_json(row.names) == claim.known
+
+
+def test_an_entry_of_an_unknown_conversation_has_no_customer(desk: Desk) -> None:
+    desk.store("r")
+
+    assert desk.claim_one("r").known.customer_id is None
+
+
+def test_what_was_known_at_the_first_attempt_stands(desk: Desk) -> None:
+    desk.register()
+    first = desk.claim_one(desk.store("r"))
+    desk.conclude(first, FAILED)
+    desk.run(lambda connection: connection.execute(update(conversation).values(customer_id="another")).close())
+    (one,) = desk.due(NOW + 5000)
+
+    (again,) = desk.claim(Wanted(entry=one, agent_name="Somebody Else"), now=NOW + 5000)
+
+    assert again.known == first.known
+    assert (again.number, again.attempt) == (2, 2)
+
+
+def test_a_claimed_entry_is_nobody_elses_until_the_lease_ends(desk: Desk) -> None:
+    desk.store("r")
+    (seen,) = desk.due()
+    desk.claim(Wanted(entry=seen))
+
+    assert desk.due() == []
+    assert desk.claim(Wanted(entry=seen), owner="other") == []
+    assert desk.due_ids(NOW + LEASE - 1) == []
+    assert desk.due_ids(NOW + LEASE) == ["r"]
+
+
+def test_a_claim_that_was_never_concluded_leaves_the_next_one_in_doubt(desk: Desk) -> None:
+    desk.claim_one(desk.store("r"))
+
+    again = desk.claim_one("r", NOW + LEASE)
+
+    assert again.crashed
+    assert again.entry.in_doubt
+
+
+def test_a_claim_from_a_clock_that_was_set_back_does_not_hold_for_ever(desk: Desk) -> None:
+    desk.claim_one(desk.store("r"), NOW)
+
+    assert desk.due_ids(NOW - 1) == []
+    desk.change("r", next_at=NOW - 86_400_000)
+    assert desk.due_ids(NOW - 3_600_000) == ["r"]
+
+
+def test_of_two_that_saw_the_same_entry_one_gets_it(desk: Desk) -> None:
+    desk.store("r")
+    (seen,) = desk.due()
+
+    assert len(desk.claim(Wanted(entry=seen))) == 1
+    assert desk.claim(Wanted(entry=seen), now=NOW + LEASE) == [], "its number has moved on"
+
+
+def test_an_entry_that_a_live_event_replaced_meanwhile_is_left_out(desk: Desk) -> None:
+    desk.store("r", source="backfill")
+    (seen,) = desk.due()
+    desk.change("r", source="live", content='{"other": "event"}')
+
+    assert desk.claim(Wanted(entry=seen)) == []
+
+
+def test_many_are_claimed_at_once_and_those_taken_are_left_out(desk: Desk) -> None:
+    for n in range(20):
+        desk.store(f"r{n:02}")
+    seen = desk.due()
+    desk.claim(*(Wanted(entry=one) for one in seen[:5]), owner="other")
+
+    claims = desk.claim(*(Wanted(entry=one) for one in seen))
+
+    assert [claim.entry.id for claim in claims] == [f"r{n:02}" for n in range(5, 20)]
+
+
+def test_a_delivered_entry_is_done(desk: Desk) -> None:
+    claim = desk.claim_one(desk.store("r"))
+
+    assert desk.conclude(claim, Delivered(), NOW + 7) == []
+
+    row = desk.row("r")
+    assert (row.state, row.delivered_at, row.in_doubt, row.claimed_by) == ("delivered", NOW + 7, False, None)
+    assert desk.due(NOW + LEASE) == []
+    assert desk.timeline() == [("delivered", "r")]
+
+
+def test_a_failed_attempt_is_due_again_after_its_wait(desk: Desk) -> None:
+    claim = desk.claim_one(desk.store("r"))
+
+    desk.conclude(claim, FAILED)
+
+    row = desk.row("r")
+    assert (row.state, row.next_at, row.waited_ms, row.in_doubt) == ("pending", NOW + 5000, 5000, True)
+    assert (row.attempt, row.last_error) == (1, "HTTP 503")
+    assert desk.due_ids(NOW + 4999) == []
+    assert not desk.claim_one("r", NOW + 5000).crashed
+    assert desk.timeline() == [("attempt_failed", "r HTTP 503")]
+
+
+def test_waits_add_up(desk: Desk) -> None:
+    desk.conclude(desk.claim_one(desk.store("r")), FAILED)
+    desk.conclude(desk.claim_one("r", NOW + 5000), FAILED, NOW + 5000)
+
+    assert desk.row("r").waited_ms == 10_000
+
+
+def test_a_given_up_entry_is_dead_with_its_reason(desk: Desk) -> None:
+    desk.die("r")
+
+    row = desk.row("r")
+    assert (row.state, row.reason, row.last_error) == ("dead", "refused with HTTP 422", "HTTP 422")
+    assert desk.timeline() == [("dead", "r refused with HTTP 422")]
+
+
+def test_a_claim_that_came_to_nothing_leaves_the_entry_as_it_was(desk: Desk) -> None:
+    desk.store("r", waited_ms=7000)
+    before = desk.due()
+    (claim,) = desk.claim(Wanted(entry=before[0], agent_name="Maria Cruz"))
+
+    desk.conclude(claim, NotBegun())
+
+    (after,) = desk.due()
+    assert after == Entry(**{**{name: getattr(before[0], name) for name in Entry.__slots__}, "claim": 1})
+    assert desk.timeline() == []
+
+
+def test_whoever_concludes_late_changes_nothing(desk: Desk) -> None:
+    late = desk.claim_one(desk.store("r"))
+    taken_over = desk.claim_one("r", NOW + LEASE)
+
+    assert desk.conclude(late, REFUSED) == ["r"]
+    assert desk.row("r").state == "pending"
+
+    assert desk.conclude(taken_over, Delivered()) == []
+    assert desk.conclude(taken_over, REFUSED) == ["r"], "a repetition is late too"
+    assert desk.row("r").state == "delivered"
+    assert desk.timeline() == [("delivered", "r")]
+
+
+def test_the_timeline_is_not_flooded_by_failures_alike(desk: Desk) -> None:
+    desk.store("r")
+    for n in range(30):
+        desk.conclude(desk.claim_one("r", NOW + n * 5000), FAILED, NOW + n * 5000)
+    other = TryAgain(after_ms=0, counted_ms=0, in_doubt=False, error="not reached")
+    desk.conclude(desk.claim_one("r", NOW + 30 * 5000), other, NOW + 30 * 5000)
+
+    events = desk.timeline()
+    assert len(events) == 11
+    assert events[-1] == ("attempt_failed", "r not reached")
+
+
+def test_a_long_error_is_cut(desk: Desk) -> None:
+    long = TryAgain(after_ms=0, counted_ms=0, in_doubt=False, error="x" * 500)
+
+    desk.conclude(desk.claim_one(desk.store("r")), long)
+
+    assert desk.row("r").last_error == "x" * 200
+
+
+def test_waiting_for_names_counts_before_the_first_attempt(desk: Desk) -> None:
+    desk.store("r")
+    desk.store("taken")
+    seen = desk.due()
+    desk.claim_one("taken")
+
+    desk.at_now(entries.postpone, [(one, 2000) for one in seen])
+
+    assert (desk.row("r").next_at, desk.row("r").waited_ms) == (NOW + 2000, 2000)
+    assert (desk.row("taken").next_at, desk.row("taken").waited_ms) == (NOW, 0)
+
+
+def test_what_waits_for_another_attempt_is_hastened_oldest_first(desk: Desk) -> None:
+    desk.store("younger", stored_at=NOW - 10, attempt=3, next_at=NOW + 1000)
+    desk.store("older", stored_at=NOW - 20, attempt=1, next_at=NOW + 100_000)
+    desk.store("of the future", stored_at=NOW + 99, attempt=1, next_at=NOW + 100)
+    desk.store("without names", stored_at=NOW - 30, attempt=0, next_at=NOW + 2000)
+
+    desk.at_now(entries.hasten)
+
+    assert desk.due_ids() == ["older", "younger", "of the future"]
+
+
+def test_the_next_due_time_is_told_and_lost_ones_are_due_now(desk: Desk) -> None:
+    assert desk.at_now(entries.next_due, furthest_ms=300_000) is None
+    desk.store("soon", next_at=NOW + 1234)
+    assert desk.at_now(entries.next_due, furthest_ms=300_000) == 1234
+
+    desk.store("lost", next_at=NOW + 86_400_000)
+    assert desk.at_now(entries.next_due, furthest_ms=300_000) == 0
+    assert desk.due_ids() == ["lost"]
+
+
+def test_claims_of_the_last_process_end_at_the_start_of_a_sqlite_one(desk: Desk, database_url: str) -> None:
+    desk.claim_one(desk.store("r"))
+
+    released = desk.run(entries.release)
+
+    if database_url.startswith("sqlite"):
+        assert released == 1
+        assert desk.claim_one("r").crashed
+    else:
+        assert released == 0
+        assert desk.due() == []
+
+
+def test_the_backlog_counts_what_waits_and_what_is_dead(desk: Desk) -> None:
+    assert desk.run(lambda connection: entries.backlog(connection, NOW)) == Backlog(pending=0, dead=0, oldest_ms=0)
+    desk.die("d")
+    desk.store("a", stored_at=NOW - 500)
+    desk.store("b")
+    desk.store("c", state="delivered", stored_at=NOW - 9000)
+
+    assert desk.run(lambda connection: entries.backlog(connection, NOW)) == Backlog(pending=2, dead=1, oldest_ms=500)
+
+
+def test_a_requeued_entry_starts_afresh(desk: Desk) -> None:
+    desk.register()
+    desk.die("r")
+
+    assert desk.at_now(requeue, "r", now=NOW + 9)
+
+    row = desk.row("r")
+    assert (row.state, row.reason, row.next_at, row.waited_ms, row.names) == ("pending", None, NOW + 9, 0, None)
+    assert row.attempt == 1, "an attempt has begun: its customer can't be changed any more"
+    assert desk.timeline()[-1] == ("requeued", "r by hand")
+
+
+def test_a_requeued_entry_in_doubt_will_be_looked_up_and_sends_the_same(desk: Desk) -> None:
+    desk.die("r", GiveUp(reason="tried for too long", in_doubt=True, error="HTTP 503"))
+    known = desk.row("r").names
+
+    desk.at_now(requeue, "r")
+
+    assert desk.row("r").in_doubt
+    assert desk.row("r").names == known
+
+
+@pytest.mark.parametrize("state", ["pending", "delivered"])
+def test_only_the_dead_are_requeued(desk: Desk, state: str) -> None:
+    desk.store("r", state=state, next_at=NOW + 77)
+
+    assert not desk.at_now(requeue, "r")
+    assert not desk.at_now(requeue, "unknown")
+    assert (desk.row("r").state, desk.row("r").next_at) == (state, NOW + 77)
+
+
+def test_an_erased_entry_can_not_be_requeued(desk: Desk) -> None:
+    desk.die("r")
+    desk.change("r", content=None)
+
+    assert not desk.at_now(requeue, "r")
+    assert desk.at_now(requeue_all, REFUSED.reason, limit=10) == 0
+
+
+def test_all_that_are_dead_for_one_reason_are_requeued_by_portions(desk: Desk) -> None:
+    for n in range(5):
+        desk.die(f"r{n}")
+    desk.die("other", GiveUp(reason="tried for too long", in_doubt=False, error="HTTP 503"))
+    assert desk.run(reasons) == {REFUSED.reason: 5, "tried for too long": 1}
+
+    portions = [desk.at_now(requeue_all, REFUSED.reason, limit=3) for _ in range(3)]
+
+    assert portions == [3, 2, 0]
+    assert desk.run(reasons) == {"tried for too long": 1}
+
+
+def test_wrongly_refused_ones_are_revived_and_nobody_else(desk: Desk) -> None:
+    desk.die("a")
+    desk.die("b")
+    desk.store("waiting", next_at=NOW + 77)
+
+    assert desk.at_now(revive, ["a", "waiting", "unknown"]) == 1
+
+    assert [desk.row(name).state for name in ("a", "b", "waiting")] == ["pending", "dead", "pending"]
+    assert desk.row("waiting").next_at == NOW + 77
+    assert desk.timeline()[-1] == ("requeued", "a every record was refused alike")
+
+
+def test_dead_letters_are_shown_oldest_first(desk: Desk) -> None:
+    desk.die("young")
+    desk.die("old", GiveUp(reason="tried for too long", in_doubt=True, error="HTTP 503"))
+    desk.change("old", stored_at=NOW - 5)
+
+    shown = desk.run(lambda connection: dead_letters(connection, limit=10))
+
+    assert [(one.id, one.reason, one.in_doubt) for one in shown] == [
+        ("old", "tried for too long", True),
+        ("young", "refused with HTTP 422", False),
+    ]
+    only = desk.run(lambda connection: dead_letters(connection, limit=10, reason="refused with HTTP 422"))
+    assert [one.id for one in only] == ["young"]
