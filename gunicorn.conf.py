@@ -71,7 +71,7 @@ gunicorn.util.write_error = _write_problem
 def on_starting(_server: Any) -> None:
     """Check everything that can be wrong before there is a worker: only here does a mistake end with its exit code."""
     try:
-        if psycopg.waiting.wait.__name__ != "wait_poll":
+        if getattr(psycopg.waiting.wait, "__name__", "") != "wait_poll":
             raise Refused("gevent's patches came too late: psycopg would block the whole worker")
         settings = Settings.from_environment(os.environ)
         if migrate(settings.database_url):

@@ -1,0 +1,238 @@
+"""Is every line one JSON object, whoever writes it and whatever came in?"""
+
+import io
+import json
+import logging
+import math
+import subprocess
+import sys
+import warnings
+from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import structlog
+
+from genesys_gateway import logs
+from genesys_gateway.gunicorn_logs import GunicornLogger
+
+HOSTILE = 'a\nb\r\x00\x1b[31m\u2028\u0085"}\ud800{"level": "critical"}'
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    root, handlers, level = logging.root, list(logging.root.handlers), logging.root.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    logging.captureWarnings(False)
+    structlog.reset_defaults()
+
+
+def written(stream: io.StringIO) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def configured(level: str = "info", style: str = "json") -> io.StringIO:
+    stream = io.StringIO()
+    logs.configure(level, style, stream)
+    return stream
+
+
+def test_an_event_is_one_line_with_its_fields() -> None:
+    stream = configured()
+
+    logs.get_logger("room").info("channel_opened", channel="streaming-0", topics=3)
+
+    (line,) = written(stream)
+    assert line.pop("at").endswith("Z")
+    assert line == {
+        "level": "info",
+        "event": "channel_opened",
+        "logger": "room",
+        "channel": "streaming-0",
+        "topics": 3,
+    }
+
+
+def test_lines_below_the_level_are_not_written() -> None:
+    stream = configured("warning")
+
+    logs.get_logger("room").info("quiet")
+    logging.getLogger("library").info("quiet")
+
+    assert stream.getvalue() == ""
+
+
+@pytest.mark.parametrize("level", ["", "loud"])
+def test_a_level_or_style_that_is_not_known_counts_as_the_default(level: str) -> None:
+    stream = configured(level, level)
+
+    logs.get_logger("room").debug("quiet")
+    logs.get_logger("room").info("heard")
+
+    assert [line["event"] for line in written(stream)] == ["heard"]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+def test_nothing_that_comes_in_can_break_a_line(style: str) -> None:
+    stream = configured(style=style)
+
+    logs.get_logger("room").info("strange", value=HOSTILE, many=[HOSTILE], by=HOSTILE.encode("utf-8", "replace"))
+    logging.getLogger("library").warning("took %s", HOSTILE)
+
+    assert len(stream.getvalue().splitlines()) == 2
+    assert "\x1b" not in stream.getvalue()
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, {(1, 2): 3}, {1, 2}, object(), b"\xff"])
+def test_a_value_json_has_no_word_for_does_not_cost_the_line(value: object) -> None:
+    stream = configured()
+
+    logs.get_logger("room").info("strange", value=value, id=7)
+
+    (line,) = written(stream)
+    assert (line["event"], str(line["id"])) == ("strange", "7")
+
+
+def test_a_value_that_contains_itself_does_not_cost_the_line() -> None:
+    stream = configured()
+    endless: list[object] = []
+    endless.append(endless)
+
+    logs.get_logger("room").info("strange", value=endless)
+
+    assert [line["event"] for line in written(stream)] == ["strange"]
+
+
+def test_a_line_that_can_not_be_made_becomes_a_line_that_says_so() -> None:
+    stream = configured()
+
+    logging.getLogger("library").warning("%d", "no number")
+
+    assert written(stream) == [{"level": "error", "event": "log_line_failed", "logger": "library"}]
+
+
+def test_a_traceback_is_a_field() -> None:
+    stream = configured()
+
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        logs.get_logger("room").exception("went_wrong", id=1)
+
+    (line,) = written(stream)
+    assert line["exception"].startswith("Traceback (most recent call last):\n")
+    assert "ValueError" in line["exception"]
+
+
+def test_warnings_are_lines_too() -> None:
+    stream = configured()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        logging.captureWarnings(False)
+        logging.captureWarnings(True)
+        warnings.warn("careful", stacklevel=1)
+
+    (line,) = written(stream)
+    assert (line["logger"], line["level"]) == ("py.warnings", "warning")
+    assert "careful" in line["event"]
+
+
+EVERYTHING = """
+from gevent import monkey; monkey.patch_all()
+import gevent, sys, threading
+from genesys_gateway import logs
+logs.configure("info", "json")
+logs.capture_everything()
+logs.capture_everything()
+print("printed")
+print("two\\nlines", file=sys.stderr)
+gevent.spawn(lambda: 1 / 0).join()
+gevent.get_hub().threadpool.spawn(lambda: logs.get_logger("x").info("from_a_thread")).get()
+thread = threading.Thread(target=lambda: {}["missing"]); thread.start(); thread.join()
+class Unraisable:
+    def __del__(self): raise ValueError("in del")
+Unraisable()
+raise SystemError("the end")
+"""
+
+
+def test_what_bypasses_logging_is_logged_once_each() -> None:
+    done = subprocess.run([sys.executable, "-c", EVERYTHING], capture_output=True, text=True, timeout=30)
+
+    assert done.stdout == ""
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["event"] for line in lines] == [
+        "printed",
+        "two",
+        "lines",
+        "greenlet_died",
+        "from_a_thread",
+        "uncaught_error",
+        "uncaught_error",
+        "uncaught_error",
+    ]
+    errors = [line["exception"].splitlines()[-1] for line in lines if "exception" in line]
+    assert errors == [
+        "ZeroDivisionError: division by zero",
+        "KeyError: 'missing'",
+        "ValueError: in del",
+        "SystemError: the end",
+    ]
+
+
+def gunicorn_logger() -> GunicornLogger:
+    return GunicornLogger(SimpleNamespace(loglevel="info", accesslog="-"))
+
+
+def test_a_request_line_has_its_path_but_no_query_and_no_header() -> None:
+    stream = configured()
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/customers/supportInteraction/0d9f\n" + "x" * 500,
+        "QUERY_STRING": "token=canary",
+        "RAW_URI": "/customers?token=canary",
+        "HTTP_AUTHORIZATION": "Bearer canary",
+        "HTTP_REFERER": "canary",
+        "HTTP_USER_AGENT": "canary",
+    }
+
+    gunicorn_logger().access(SimpleNamespace(status="200 OK"), None, environ, timedelta(milliseconds=12.34))
+
+    (line,) = written(stream)
+    assert (line["event"], line["method"], line["status"], line["ms"]) == ("request", "GET", 200, 12.3)
+    assert line["path"].startswith("/customers/supportInteraction/0d9f\n")
+    assert len(line["path"]) == 200
+    assert "canary" not in stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Error handling request GET /livez?token=canary",
+        "Invalid request from ip=127.0.0.1: Invalid HTTP Header: 'Authorization Bearer canary'",
+        "Invalid request from ip=::1: Invalid HTTP request line: \"GET /'canary' HTTP/9\"",
+        "Invalid request from ip=::1: Invalid chunk size: b'canary'",
+    ],
+)
+def test_what_gunicorn_could_not_handle_is_logged_without_what_came(message: str) -> None:
+    stream = configured()
+
+    gunicorn_logger().warning(message)
+
+    (line,) = written(stream)
+    assert line["event"].startswith(message[:20])
+    assert "canary" not in line["event"]
+
+
+def test_gunicorn_writes_each_of_its_lines_once() -> None:
+    stream, logger = configured(), gunicorn_logger()
+    logger.setup(SimpleNamespace(loglevel="info", accesslog="-"))
+
+    logger.info("Booting worker with pid: %s", 7)
+
+    assert [line["event"] for line in written(stream)] == ["Booting worker with pid: 7"]
