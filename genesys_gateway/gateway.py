@@ -78,9 +78,7 @@ class Gateway:
         self._crew = Crew("gateway", self._crashed)
         self._lock = FileLock.beside(settings.database_url)
         self._lease_ms = round(settings.lease_seconds * 1000)
-        self.storage = Storage(
-            settings.database_url, self._clock, self.metrics, patience_seconds=settings.http_timeout_seconds
-        )
+        self.storage = Storage(settings.database_url, self._clock, patience_seconds=settings.http_timeout_seconds)
         self._wire(random or Random())
         self._gauges = Gauges(self.storage, settings, self._clock, self.metrics, self.registry)
 
