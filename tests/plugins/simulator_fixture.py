@@ -1,0 +1,27 @@
+"""The fixture `sim`: a simulator in this process, as new for every test. Ask for it with `pytest_plugins`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from genesys_gateway.simulator.server import Service
+from tests.simulated import Simulated
+
+
+@pytest.fixture(scope="session")
+def simulator_service() -> Iterator[Service]:
+    service = Service(port=0, history_port=0)
+    service.start()
+    yield service
+    service.stop()
+
+
+@pytest.fixture
+def sim(simulator_service: Service) -> Iterator[Simulated]:
+    """A simulator as new."""
+    simulated = Simulated(simulator_service)
+    simulated.reset()
+    yield simulated
+    simulated.close()
