@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from flask import Request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # it has no types
-from werkzeug.exceptions import BadRequest, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 #: Bytes a body may have.
 LIMIT = 16 * 1024
@@ -38,13 +38,15 @@ def parse(body: bytes) -> Any:
 
 
 def _bytes(request: Request) -> bytes:
-    # The stream counts "as much as the limit" as too much, hence one more.
+    # This bounds what is read when no length was told; the stream calls "just as much" too much, hence one more.
     request.max_content_length = LIMIT + 1
     try:
         body = request.get_data(cache=False)
     except ParseException as error:
         # gunicorn finds bad chunks only while the body is read.
         raise BadRequest from error
+    if len(body) > LIMIT:
+        raise RequestEntityTooLarge
     if request.content_length is not None and len(body) != request.content_length:
         raise BadRequest
     return body

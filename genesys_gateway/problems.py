@@ -31,7 +31,7 @@ _DETAILS = {
 log = get_logger(__name__)
 
 
-class InvalidBody(HTTPException):
+class InvalidRequest(HTTPException):
     """A body, or an id in the path, that does not keep its schema.
 
     Args:
@@ -41,8 +41,14 @@ class InvalidBody(HTTPException):
     code = 422
 
     def __init__(self, errors: FieldErrors) -> None:
-        super().__init__("Some fields are missing or wrong.")
+        super().__init__()
         self.errors = errors
+
+
+class NeverRegistered(HTTPException):
+    """A well-formed id that nobody registered."""
+
+    code = 404
 
 
 def document(status: int, detail: str, errors: FieldErrors | None = None) -> bytes:
@@ -71,8 +77,10 @@ def install(app: Flask) -> None:
 
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
-    if isinstance(error, InvalidBody):
-        return answer(status, error.description or "", error.errors)
+    if isinstance(error, InvalidRequest):
+        return answer(status, "Some fields are missing or wrong.", error.errors)
+    if isinstance(error, NeverRegistered):
+        return answer(status, "The interaction was never registered.")
     allowed = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
     return answer(status, _DETAILS.get(status, "The request can't be served."), headers=headers)

@@ -11,7 +11,6 @@ import gevent
 import orjson
 from flask import Blueprint, Response, current_app, request
 from marshmallow import ValidationError
-from werkzeug.exceptions import NotFound
 
 from genesys_gateway import json_body, problems
 from genesys_gateway.errors import Unavailable
@@ -102,7 +101,7 @@ def register() -> Response:
     try:
         pair = _load(json_body.read(request))
     except ValidationError as error:
-        raise problems.InvalidBody(error.messages_dict) from error
+        raise problems.InvalidRequest(error.messages_dict) from error
     registered = _behind().registration.register(pair["customer_id"], pair["interaction_id"])
     return _json(_dump(registered.view), 201 if registered.created else 200)
 
@@ -114,10 +113,10 @@ def show(interaction_id: str) -> Response:
     try:
         canonical = uuid(interaction_id)
     except ValidationError as error:
-        raise problems.InvalidBody({"interactionId": list(error.messages)}) from error
+        raise problems.InvalidRequest({"interactionId": list(error.messages)}) from error
     view = _behind().registration.view(canonical)
     if view is None:
-        raise NotFound
+        raise problems.NeverRegistered
     return _json(_dump(view))
 
 

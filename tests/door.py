@@ -1,0 +1,72 @@
+"""A gateway that remembers in a dictionary, for tests of the door that stands before it."""
+
+from typing import Any, cast
+
+from genesys_gateway.errors import GatewayError
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.registration import Registered, Registration
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage.conversations import ConversationView
+
+BOFE_TOKEN = "bofe-token-for-tests-0001"
+OPS_TOKEN = "ops-token-for-tests-00001"
+BACKOFFICE_TOKEN = "backoffice-token-for-tests"
+
+ENVIRON = {
+    "GENESYS_ENVIRONMENT": "genesys.invalid",
+    "GENESYS_GRANT_TYPE": "client-credentials",
+    "GENESYS_CLIENT_ID": "client",
+    "GENESYS_CLIENT_SECRET": "client-secret",
+    "COMMUNICATION_HISTORY_URL": "http://127.0.0.1:9/history",
+    "GATEWAY_TOKENS": f"bofe:{BOFE_TOKEN},ops:{OPS_TOKEN},backoffice:{BACKOFFICE_TOKEN}",
+}
+
+
+class FakeRegistration:
+    """Registers like the real one, or raises what it was told to."""
+
+    def __init__(self) -> None:
+        self.views: dict[str, ConversationView] = {}
+        self.error: BaseException | None = None
+        self.calls = 0
+
+    def register(self, customer_id: str, interaction_id: str) -> Registered:
+        self.calls += 1
+        if self.error is not None:
+            raise self.error
+        created = interaction_id not in self.views
+        self.views[interaction_id] = view(interaction_id, customer_id)
+        return Registered(created=created, view=self.views[interaction_id])
+
+    def view(self, interaction_id: str) -> ConversationView | None:
+        if self.error is not None:
+            raise self.error
+        return self.views.get(interaction_id)
+
+
+class FakeGateway:
+    """What the door needs of a gateway, and nothing behind it."""
+
+    def __init__(self, **environ: str) -> None:
+        self.settings = Settings.from_environment(ENVIRON | environ)
+        self.metrics = Metrics()
+        self.fake = FakeRegistration()
+        self.serving = True
+        self.is_ready = True
+
+    @property
+    def registration(self) -> Registration:
+        return cast(Registration, self.fake)
+
+    def ready(self) -> bool:
+        return self.is_ready
+
+    def fail_with(self, error: GatewayError | Exception | None) -> None:
+        self.fake.error = error
+
+
+def view(interaction_id: str, customer_id: str | None, **changes: Any) -> ConversationView:
+    known: dict[str, Any] = {"state": "pending", "outcome": None, "records": (), "timeline": ()}
+    return ConversationView(
+        interaction_id=interaction_id, customer_id=customer_id, created_at=1_795_341_600_000, **known | changes
+    )
