@@ -24,7 +24,7 @@ class Socket:
     """A plain WebSocket client that speaks JSON."""
 
     def __init__(self, uri: str) -> None:
-        self._socket = websocket.create_connection(uri, timeout=PATIENCE_SECONDS)
+        self._socket = websocket.create_connection(uri, timeout=PATIENCE_SECONDS, skip_utf8_validation=True)
 
     def send(self, message: object) -> None:
         self._socket.send(message if isinstance(message, str) else json.dumps(message))
@@ -72,7 +72,7 @@ class Socket:
     def close(self) -> None:
         with suppress(OSError, websocket.WebSocketException):
             self._socket.close(timeout=1)
-        self._socket.shutdown()  # a reset connection is not closed by close()
+        self._socket.shutdown()  # type: ignore[no-untyped-call]  # a reset connection is not closed by close()
 
 
 class Simulated:

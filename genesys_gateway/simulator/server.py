@@ -6,6 +6,7 @@ import socket
 from typing import Any
 
 import gevent
+from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
 
@@ -68,13 +69,14 @@ class Listener:
         # Accepted sockets inherit it. With Nagle's delay an answer takes 44 ms.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._port = listening.getsockname()[1]
-        self._server = WSGIServer(listening, self.simulator, handler_class=SocketHandler, log=None)
+        # A pool, so that stopping ends the connections that are open, and not only new ones.
+        self._server = WSGIServer(listening, self.simulator, handler_class=SocketHandler, log=None, spawn=Pool())
         self._server.start()
 
     def stop(self) -> None:
         """Refuse connections and end those that are open."""
         if self._server is not None:
-            self._server.stop(timeout=0.2)
+            self._server.stop(timeout=0.1)
             self._server = None
 
 
@@ -95,6 +97,11 @@ class Service:
     @property
     def history_url(self) -> str:
         return f"http://{self._host}:{self._history.port}" if self._history else f"{self.url}/history"
+
+    @property
+    def history_open(self) -> bool:
+        """Whether the history's port takes connections."""
+        return self._history is None or self._history.open
 
     def start(self) -> None:
         self._main.start()

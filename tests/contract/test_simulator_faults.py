@@ -1,0 +1,247 @@
+"""Every fault of the simulator by its name: what it does, whom it meets, and that it ends."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import gevent
+import pytest
+import requests
+import websocket
+
+from genesys_gateway.simulator.faults import CATALOGUE
+from tests.simulated import Simulated, acw_topic
+
+pytest_plugins = ("simulator_fixture",)
+
+ME = "/api/v2/tokens/me"
+
+
+def fault(sim: Simulated, name: str, **params: object) -> int:
+    return int(sim.sim("POST", "faults", {"name": name, **params})["id"])
+
+
+def test_every_fault_of_the_catalogue_has_a_test() -> None:
+    with open(__file__, encoding="utf-8") as text:
+        tested = text.read()
+    assert [name for name in CATALOGUE if f'"{name}"' not in tested] == []
+
+
+# --- HTTP ------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_can_be_told_for_a_number_of_calls(sim: Simulated) -> None:
+    fault(sim, "answer", method="GET", path=ME, status=503, retryAfter=7, count=2)
+    replies = [sim.api("GET", "tokens/me") for _ in range(3)]
+    assert [reply.status_code for reply in replies] == [503, 503, 200]
+    assert replies[0].headers["Retry-After"] == "7"
+    assert sim.api("HEAD", "tokens/me").status_code == 200, "another method is not met"
+
+
+def test_a_hanging_call_is_let_go_when_the_fault_ends(sim: Simulated) -> None:
+    number = fault(sim, "hang", path=ME)
+    with pytest.raises(requests.Timeout):
+        sim.http("GET", ME, timeout=0.2)
+    waiting = gevent.spawn(sim.http, "GET", ME)
+    waiting.join(0.1)
+    assert not waiting.ready()
+    sim.sim("DELETE", f"faults/{number}")
+    with pytest.raises(requests.ConnectionError):
+        waiting.get(timeout=5)
+
+
+def test_reset_does_nothing_and_reply_lost_does_it(sim: Simulated) -> None:
+    path = "/api/v2/notifications/channels"
+    for name, made in (("reset", 0), ("reply_lost", 1)):
+        fault(sim, name, method="POST", path=path, count=1)
+        with pytest.raises(requests.ConnectionError):
+            sim.channel()
+        assert len(sim.sim("GET", "channels")) == made
+    calls = sim.sim("GET", "ledger?part=calls")["calls"]
+    assert [call["status"] for call in calls if call["method"] == "POST" and call["path"] == path] == [0, 0]
+
+
+def test_answers_can_be_slow_or_trickle(sim: Simulated) -> None:
+    quick = sim.api("GET", "tokens/me")
+    for name, params in (("slow", {"delaySeconds": 0.2}), ("slow_body", {"bytesPerSecond": len(quick.content) / 0.2})):
+        fault(sim, name, path=ME, count=1, **params)
+        began = time.monotonic()
+        assert sim.api("GET", "tokens/me").json() == quick.json()
+        assert time.monotonic() - began >= 0.2
+
+
+def test_an_answer_can_be_garbage(sim: Simulated) -> None:
+    fault(sim, "garbage_answer", path="/oauth/token", count=1)
+    garbage = sim.grant()
+    assert garbage.status_code == 200
+    with pytest.raises(requests.JSONDecodeError):
+        garbage.json()
+
+
+def test_a_rate_storm_is_429_for_everything_while_it_lasts(sim: Simulated) -> None:
+    fault(sim, "rate_storm", retryAfter=3, seconds=100)
+    refused = sim.api("GET", "tokens/me")
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "3")
+    sim.sim("POST", "clock", {"advance": 100})
+    assert sim.api("GET", "tokens/me").status_code == 200
+
+
+def test_an_unknown_fault_is_refused_with_the_list(sim: Simulated) -> None:
+    refused = sim.http("POST", "/_sim/faults", json={"name": "nonsense"})
+    assert refused.status_code == 400
+    assert "lose_events" in refused.json()["error"]
+
+
+# --- sockets ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 429, 503])
+def test_an_upgrade_can_be_refused(sim: Simulated, status: int) -> None:
+    channel = sim.channel()
+    fault(sim, "refuse_upgrade", channel=channel["id"], status=status, count=1)
+    with pytest.raises(websocket.WebSocketBadStatusException) as refused:
+        sim.socket(channel)
+    assert refused.value.status_code == status
+    assert sim.socket(channel).ask({"message": "ping"})
+
+
+def test_a_hostile_connect_uri_is_handed_out(sim: Simulated) -> None:
+    fault(sim, "connect_uri", uri="wss://evil.example/channels/x", count=1)
+    assert sim.channel()["connectUri"] == "wss://evil.example/channels/x"
+    assert sim.channel()["connectUri"].startswith("ws://127.0.0.1")
+
+
+def test_a_frozen_socket_neither_speaks_nor_closes_until_it_thaws(sim: Simulated) -> None:
+    _, opened = sim.listening()
+    fault(sim, "freeze")
+    opened.send({"message": "ping"})
+    assert opened.hears_nothing()
+    sim.sim("DELETE", "faults")
+    assert opened.receive()["eventBody"]["message"] == "pong"
+
+
+def test_frames_can_come_byte_by_byte(sim: Simulated) -> None:
+    _, opened = sim.listening()
+    fault(sim, "slow_bytes", bytesPerSecond=300)
+    began = time.monotonic()
+    assert opened.ask({"message": "ping"})["eventBody"]["message"] == "pong"
+    assert time.monotonic() - began > 0.15
+
+
+def test_heartbeats_and_pongs_can_be_withheld(sim: Simulated) -> None:
+    sim.sim("PATCH", "settings", {"heartbeatSeconds": 0.02})
+    fault(sim, "no_heartbeat")
+    fault(sim, "no_pong")
+    opened = sim.socket(sim.channel())
+    opened.send({"message": "ping"})
+    assert opened.hears_nothing()
+    sim.sim("DELETE", "faults")
+    assert opened.receive()["topicName"] == "channel.metadata"
+
+
+def test_a_subscribe_message_can_stay_unanswered_though_done(sim: Simulated) -> None:
+    channel, topic = sim.channel(), acw_topic(sim.call())
+    opened = sim.socket(channel)
+    fault(sim, "no_reply")
+    opened.send({"message": "subscribe", "topics": [topic]})
+    assert opened.hears_nothing()
+    assert sim.topics(channel) == {topic}
+
+
+def test_a_subscribe_message_can_be_refused(sim: Simulated) -> None:
+    channel = sim.channel()
+    fault(sim, "refuse_reply", result="400")
+    reply = sim.socket(channel).ask({"message": "subscribe", "topics": [acw_topic(sim.call())]})
+    assert reply["result"] == "400"
+    assert sim.topics(channel) == set()
+
+
+@pytest.mark.parametrize("garbage", ["text", "huge", "deep", "not-utf8", "nul", "array", "number", "empty"])
+def test_garbage_can_be_written_to_a_socket(sim: Simulated, garbage: str) -> None:
+    channel, opened = sim.listening()
+    sim.sim("POST", f"channels/{channel['id']}/send", {"garbage": garbage})
+    frame = opened.receive_raw()
+    assert garbage not in ("huge", "deep") or len(frame) >= 100_000
+    assert opened.ask({"message": "ping"})["eventBody"]["message"] == "pong"
+
+
+def test_a_socket_can_be_dropped_or_its_channel_evicted_or_expired(sim: Simulated) -> None:
+    for deed, end in (("drop", "reset"), ("evict", "evicted"), ("expire", "expired")):
+        channel, opened = sim.listening()
+        sim.sim("POST", f"channels/{channel['id']}/{deed}")
+        assert opened.how_it_ends() == end
+
+
+# --- events ----------------------------------------------------------------------------------------------------
+
+
+def test_events_can_be_lost_and_the_ledger_knows(sim: Simulated) -> None:
+    conversation = sim.call()
+    _, opened = sim.listening(conversation)
+    fault(sim, "lose_events", topic=acw_topic(conversation), count=1)
+    assert sim.play(conversation, "wrapup")["heard"] == 0
+    assert opened.hears_nothing()
+    assert sim.sim("GET", "balance")["lost"] == 1
+
+
+def test_events_can_come_twice(sim: Simulated) -> None:
+    conversation = sim.call()
+    _, opened = sim.listening(conversation)
+    fault(sim, "duplicate_events", times=3)
+    sim.play(conversation, "wrapup")
+    first, second, third = (opened.event() for _ in range(3))
+    assert first == second == third
+
+
+def test_events_can_be_delayed(sim: Simulated) -> None:
+    conversation = sim.call()
+    _, opened = sim.listening(conversation)
+    fault(sim, "delay_events", delaySeconds=1000)
+    sim.play(conversation, "wrapup")
+    assert opened.hears_nothing()
+    sim.sim("POST", "clock", {"advance": 1000})
+    assert opened.event()["conversationId"] == conversation["conversationId"]
+
+
+def test_events_can_come_in_another_order(sim: Simulated) -> None:
+    conversations = [sim.call() for _ in range(20)]
+    _, opened = sim.listening(*conversations)
+    fault(sim, "reorder_events", delaySeconds=0.3)
+    for conversation in conversations:
+        sim.play(conversation, "wrapup")
+    sent = [conversation["conversationId"] for conversation in conversations]
+    heard = [opened.event()["conversationId"] for _ in sent]
+    assert sorted(heard) == sorted(sent)
+    assert heard != sent
+
+
+def test_the_same_session_can_be_announced_again_with_other_content(sim: Simulated) -> None:
+    conversation = sim.call()
+    _, opened = sim.listening(conversation)
+    sim.play(conversation, "wrapup")
+    sim.play(conversation, "announce", changes={"wrapupNotes": "another", "sessionId": None})
+    first, second = opened.event(), opened.event()
+    assert second["wrapupNotes"] == "another"
+    assert "sessionId" in first
+    assert "sessionId" not in second
+
+
+def test_subscriptions_can_be_refused_forgotten_or_lost(sim: Simulated) -> None:
+    refused, forgotten, lost = (acw_topic({"conversationId": uuid.uuid4()}) for _ in range(3))
+    channel = sim.channel()
+    fault(sim, "reject_topics", topic=refused)
+    fault(sim, "forget_topics", topic=forgotten)
+    states = sim.subscriptions("POST", channel, refused, forgotten, lost, ignore=True).json()["entities"]
+    assert [entity["state"] for entity in states] == ["Rejected", "Permitted", "Permitted"]
+    assert sim.topics(channel) == {lost}
+    sim.sim("POST", f"channels/{channel['id']}/lose-topics")
+    assert sim.topics(channel) == set()
+
+
+def test_a_topic_can_be_taken_with_notice(sim: Simulated) -> None:
+    conversation = sim.call()
+    channel, opened = sim.listening(conversation)
+    sim.sim("POST", f"channels/{channel['id']}/take-topic", {"topics": [acw_topic(conversation)], "reason": "x"})
+    assert opened.receive()["eventBody"]["reason"] == "x"
+    assert sim.topics(channel) == set()

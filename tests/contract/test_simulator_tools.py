@@ -1,0 +1,137 @@
+"""The simulator's tools: the ledger and its balance, `verify`, the clock, the control API's own manners."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import gevent
+import pytest
+
+from genesys_gateway.simulator import main
+from tests.simulated import Simulated
+
+pytest_plugins = ("simulator_fixture",)
+
+
+def store(sim: Simulated, key: str, identity: str) -> None:
+    conversation, participant, session = key.split("/")
+    body = {"participantId": participant, "sessionId": session}
+    sim.http(
+        "POST", "/history/communicationRecords", json={"id": identity, "interactionId": conversation, "body": body}
+    )
+
+
+def run_verify(sim: Simulated, *more: str) -> int:
+    # In the thread pool, as the process that asks is another one in real life.
+    return int(gevent.get_hub().threadpool.spawn(main, ["verify", "--url", sim.url, *more]).get() or 0)
+
+
+def test_a_finished_work_stored_once_is_clean(sim: Simulated, capfd: pytest.CaptureFixture[str]) -> None:
+    store(sim, sim.play(sim.call(), "wrapup")["recordKey"], "1")
+    assert run_verify(sim) == 0
+    assert capfd.readouterr().out.splitlines()[-1] == "clean"
+
+
+def test_lost_doubled_and_strange_records_are_told(sim: Simulated, capfd: pytest.CaptureFixture[str]) -> None:
+    lost, doubled = (sim.play(sim.call(), "wrapup")["recordKey"] for _ in range(2))
+    store(sim, doubled, "1")
+    store(sim, doubled, "2")
+    store(sim, "x/y/z", "3")
+    assert run_verify(sim, "--json") == 1
+    balance = json.loads(capfd.readouterr().out)
+    assert {name: balance[name] for name in ("expected", "storedOnce", "doubled", "lost", "strange")} == {
+        "expected": 2,
+        "storedOnce": 0,
+        "doubled": 1,
+        "lost": 1,
+        "strange": 1,
+    }
+    assert balance["examples"]["lost"] == [lost]
+
+
+def test_what_nobody_was_told_of_is_not_expected(sim: Simulated) -> None:
+    sim.play(sim.call(expected=False), "wrapup")
+    assert sim.sim("GET", "balance")["clean"] is True
+
+
+def test_verify_can_wait_and_says_when_nobody_answers(sim: Simulated) -> None:
+    key = sim.play(sim.call(), "wrapup")["recordKey"]
+    late = gevent.spawn_later(0.2, store, sim, key, "1")
+    assert run_verify(sim, "--wait", "5") == 0
+    late.join()
+    assert main(["verify", "--url", "http://127.0.0.1:1"]) == 2
+
+
+def test_the_ledger_tells_sockets_and_calls_in_order(sim: Simulated) -> None:
+    channel, opened = sim.listening()
+    opened.close()
+    ledger: dict[str, Any] = sim.sim("GET", "ledger")
+    assert next(s["event"] for s in ledger["sockets"] if s["channel"] == channel["id"]) == "opened"
+    assert [(call["method"], call["path"]) for call in ledger["calls"]][:2] == [
+        ("POST", "/oauth/token"),
+        ("POST", "/api/v2/notifications/channels"),
+    ]
+
+
+def test_a_day_passes_in_a_minute_and_clients_are_told_so(sim: Simulated) -> None:
+    sim.sim("POST", "clock", {"speed": 1440})
+    assert sim.grant().json()["expires_in"] == 60
+    opened = sim.socket(sim.channel())
+    for _ in range(3):
+        assert opened.receive()["eventBody"]["message"] == "WebSocket Heartbeat"
+
+
+def test_time_can_jump_but_only_forward(sim: Simulated) -> None:
+    before = sim.sim("GET", "clock")["virtualSeconds"]
+    assert sim.sim("POST", "clock", {"advance": 1000})["virtualSeconds"] >= before + 1000
+    assert sim.http("POST", "/_sim/clock", json={"advance": -1}).status_code == 400
+
+
+def test_a_storm_wraps_up_everybody_at_a_steady_rate(sim: Simulated) -> None:
+    conversations = sim.sim("POST", "conversations", {"count": 100})["conversations"]
+    _, opened = sim.listening(*conversations)
+    assert sim.sim("POST", "wrapup-all", {"perSecond": 1000})["count"] == 100
+    heard = {opened.event()["conversationId"] for _ in range(100)}
+    assert heard == {conversation["conversationId"] for conversation in conversations}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status"),
+    [
+        ("GET", "nothing", None, 404),
+        ("POST", "state", None, 405),
+        ("POST", "conversations", [1], 400),
+        ("POST", "conversations", {"mediaType": "SMELL"}, 400),
+        ("POST", "conversations/none/wrapup", {}, 404),
+        ("PATCH", "settings", {"nonsense": 1}, 400),
+        ("PATCH", "settings", {"heartbeatSeconds": "soon"}, 400),
+        ("POST", "history/mode", {"mode": "nonsense"}, 400),
+        ("POST", "channels/none/drop", {}, 404),
+        ("DELETE", "faults/99999", None, 404),
+        ("GET", "ledger?part=nonsense", None, 400),
+        ("POST", "users", {"id": "x"}, 400),
+    ],
+)
+def test_control_calls_that_make_no_sense_are_refused_in_a_sentence(
+    sim: Simulated, method: str, path: str, body: object, status: int
+) -> None:
+    refused = sim.http(method, f"/_sim/{path}", json=body)
+    assert refused.status_code == status
+    assert refused.json()["error"]
+
+
+def test_an_agent_is_wrapped_up_only_once(sim: Simulated) -> None:
+    conversation = sim.call()
+    sim.play(conversation, "wrapup")
+    path = f"/_sim/conversations/{conversation['conversationId']}/wrapup"
+    assert sim.http("POST", path, json={"participantId": conversation["participantId"]}).status_code == 409
+
+
+def test_reset_forgets_everything(sim: Simulated) -> None:
+    sim.play(sim.call(), "wrapup")
+    _, opened = sim.listening()
+    sim.sim("POST", "reset")
+    assert opened.how_it_ends() == "reset"
+    state = sim.sim("GET", "state")
+    assert [state[name] for name in ("conversations", "finishedAcw", "channels", "sockets", "tokens")] == [0] * 5
