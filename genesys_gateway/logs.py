@@ -17,8 +17,8 @@ import gevent
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, ProcessorReturnValue, WrappedLogger
 
-#: Loggers of libraries that would name hosts, paths or headers at debug level.
-_NEVER_BELOW_INFO = ("urllib3", "websocket", "alembic", "sqlalchemy")
+#: Loggers of libraries that below this would write statements with their values, hosts, paths or headers.
+_NEVER_BELOW_WARNING = ("urllib3", "websocket", "alembic", "sqlalchemy")
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
@@ -52,8 +52,8 @@ def configure(level: str = "info", style: str = "json", stream: TextIO | None = 
     handler.setFormatter(_formatter(style))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(number)
-    for name in _NEVER_BELOW_INFO:
-        logging.getLogger(name).setLevel(max(number, logging.INFO))
+    for name in _NEVER_BELOW_WARNING:
+        logging.getLogger(name).setLevel(max(number, logging.WARNING))
     logging.captureWarnings(True)
 
 

@@ -236,3 +236,13 @@ def test_gunicorn_writes_each_of_its_lines_once() -> None:
     logger.info("Booting worker with pid: %s", 7)
 
     assert [line["event"] for line in written(stream)] == ["Booting worker with pid: 7"]
+
+
+@pytest.mark.parametrize("library", ["sqlalchemy.engine.Engine", "urllib3.connectionpool", "websocket", "alembic"])
+def test_libraries_do_not_write_what_they_handle_even_at_debug_level(library: str) -> None:
+    stream = configured("debug")
+
+    logging.getLogger(library).info("INSERT INTO conversation: canary")
+    logging.getLogger(library).warning("something is wrong")
+
+    assert [line["event"] for line in written(stream)] == ["something is wrong"]
