@@ -70,7 +70,9 @@ class Storage:
             self._database = GroupCommit(file, patience_seconds)
 
     def open(self) -> None:
-        """Connect and make sure that a commit works. The tables must be there (``migrate``), except in memory.
+        """Make sure that a commit works. The tables must be there (``migrate``), except in memory.
+
+        A repetition checks again.
 
         Raises:
             StorageUnavailable: It does not work now. :meth:`run` may be called all the same and recovers by itself.
@@ -91,6 +93,8 @@ class Storage:
 
     def run(self, job: Callable[[Connection], T]) -> T:
         """Run the job in a transaction and return what it returned, after the commit.
+
+        A job that expects a statement to fail must have it fail in a savepoint (``connection.begin_nested()``).
 
         Raises:
             StorageUnavailable: It is not committed, or its outcome is unknown.

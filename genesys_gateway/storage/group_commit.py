@@ -14,6 +14,7 @@ from gevent.threadpool import ThreadPool
 from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.greenlets import Crew
 from genesys_gateway.logs import get_logger
+from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.sqlite import Done, Failed, Job, Lost, Outcome, SqliteDatabase
 
 log = get_logger(__name__)
@@ -48,18 +49,21 @@ class GroupCommit:
         self._patience_seconds = patience_seconds
         self._waiting: deque[_Waiter] = deque()
         self._arrived = Event()
+        self._serving = False
         self._closing = False
         self._crew = Crew("storage", self._crashed)
         self._thread = ThreadPool(1)
 
     def open(self) -> None:
-        """Start the committer and have it commit once.
+        """Start the committer, once, and have it commit.
 
         Raises:
             StorageUnavailable: The database can't be written now. Jobs may be handed in all the same.
         """
-        self._crew.spawn("committer", self._serve)
-        self.run(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+        if not self._serving:
+            self._serving = True
+            self._crew.spawn("committer", self._serve)
+        self.run(write_nothing)
 
     def run(self, job: Job) -> object:
         """Wait until the job is on disk, and give what it returned.

@@ -10,16 +10,18 @@ import gevent
 import psycopg
 import psycopg.waiting
 from gevent import monkey
+from psycopg.pq import TransactionStatus
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from genesys_gateway.errors import Refused, StorageUnavailable
-from genesys_gateway.storage.portable import EXECUTION_OPTIONS
+from genesys_gateway.storage.portable import EXECUTION_OPTIONS, write_nothing
 from genesys_gateway.storage.sqlite import Job
 
 _POOL_SIZE = 8
 _ATTEMPTS = 3
+_KEEPALIVE_SECONDS = 30
 #: serialization_failure and deadlock_detected: the server rolled back and says that a repetition may succeed.
 _REPEATABLE = frozenset({"40001", "40P01"})
 
@@ -48,13 +50,13 @@ class PostgresDatabase:
         self._engine = self._make_engine(url)
 
     def open(self) -> None:
-        """Connect once.
+        """Commit once.
 
         Raises:
             UnsafeDatabase: ``fsync`` or ``synchronous_commit`` is off.
-            StorageUnavailable: The server can't be reached, or doesn't let us in.
+            StorageUnavailable: The server can't be reached, doesn't let us in, or takes no writes.
         """
-        self._bounded(lambda connection: connection.exec_driver_sql("SELECT 1").scalar())
+        self._bounded(write_nothing)
 
     def run(self, job: Job) -> object:
         """Run the job in a transaction of its own, more than once if the server asks for it.
@@ -97,22 +99,13 @@ class PostgresDatabase:
         with self._engine.connect() as connection:
             try:
                 value = job(connection)
-                self._commit(connection)
+                _commit(connection)
             except BaseException as error:
                 # A greenlet that was stopped in here left half a conversation with the server behind.
                 if not isinstance(error, Exception):
                     connection.invalidate()
                 raise
         return value
-
-    @staticmethod
-    def _commit(connection: Connection) -> None:
-        try:
-            connection.commit()
-        except DBAPIError as error:
-            if error.connection_invalidated:
-                raise StorageUnavailable("the reply to a commit was lost; the outcome is not known") from error
-            raise
 
     def _make_engine(self, url: URL) -> Engine:
         milliseconds = str(round(self._patience_seconds * 1000))
@@ -127,6 +120,8 @@ class PostgresDatabase:
                 "application_name": "genesys-gateway",
                 "connect_timeout": max(2, round(self._patience_seconds)),
                 "tcp_user_timeout": milliseconds,
+                # A firewall that forgets an idle connection is noticed before a job is.
+                "keepalives_idle": _KEEPALIVE_SECONDS,
             },
         )
 
@@ -140,3 +135,16 @@ class PostgresDatabase:
                 raise UnsafeDatabase("PostgreSQL runs with fsync=off or synchronous_commit=off; turn both on")
 
         return engine
+
+
+def _commit(connection: Connection) -> None:
+    driver = connection.connection.driver_connection
+    # The server answers such a COMMIT with a rollback, and calls that no error.
+    if isinstance(driver, psycopg.Connection) and driver.info.transaction_status is TransactionStatus.INERROR:
+        raise RuntimeError("a job went on after its own statement had failed: all of it is rolled back")
+    try:
+        connection.commit()
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise StorageUnavailable("the reply to a commit was lost; the outcome is not known") from error
+        raise

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from genesys_gateway.clock import Clock
 from genesys_gateway.storage import sqlite_file
@@ -121,8 +122,8 @@ class SqliteDatabase:
         )
 
         @event.listens_for(engine, "connect")
-        def carry_clock(_connection: object, record: object) -> None:
-            record.info[CLOCK] = self._clock  # type: ignore[attr-defined]
+        def carry_clock(_connection: object, record: ConnectionPoolEntry) -> None:
+            record.info[CLOCK] = self._clock
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
@@ -134,7 +135,7 @@ class SqliteDatabase:
 
 def _attempt(connection: Connection, job: Job) -> Outcome:
     driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker; _make_engine makes no other
     driver.execute("SAVEPOINT job")
     try:
         value = job(connection)

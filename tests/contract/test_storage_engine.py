@@ -2,6 +2,7 @@
 
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 
 import gevent
 import pytest
@@ -90,6 +91,18 @@ def test_a_job_may_go_on_after_a_statement_of_its_own_conflicted(storage: Storag
     assert storage.run(lambda connection: connection.scalar(select(registration.c.accepted_at))) == 3
 
 
+def test_a_statement_that_fails_in_a_savepoint_harms_nothing_else_of_its_job(storage: Storage) -> None:
+    def try_twice(connection: Connection) -> None:
+        accept("a")(connection)
+        with suppress(IntegrityError), connection.begin_nested():
+            accept("a")(connection)
+        accept("b")(connection)
+
+    storage.run(try_twice)
+
+    assert storage.run(accepted) == {"a", "b"}
+
+
 def test_many_greenlets_at_once_all_get_their_own_answer(storage: Storage) -> None:
     def number(value: int) -> Callable[[Connection], int]:
         return lambda connection: accept(str(value))(connection) or value
@@ -124,6 +137,14 @@ def test_more_jobs_than_the_queue_holds_are_turned_away_at_once(database_url: st
     assert isinstance(jobs[2].exception, StorageUnavailable)
     assert storage.run(accepted) == {"a", "b"}
     storage.close()
+
+
+def test_opening_again_only_checks_again(storage: Storage) -> None:
+    storage.open()
+
+    storage.run(accept("a"))
+
+    assert storage.run(accepted) == {"a"}
 
 
 def test_a_closed_storage_takes_nothing(storage: Storage) -> None:

@@ -1,12 +1,13 @@
 """PostgreSQL alone: a server that ends connections, stalls, deadlocks, or loses the reply to a commit."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import gevent
 import pytest
 from gevent.event import Event
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 
 from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.storage import Storage
@@ -205,6 +206,18 @@ def test_of_two_jobs_that_block_each_other_both_end_well(storage: Storage, outsi
 def test_a_mistake_in_a_statement_is_its_jobs_own(storage: Storage) -> None:
     with pytest.raises(ProgrammingError):
         storage.run(lambda connection: connection.exec_driver_sql("SELECT * FROM nowhere"))
+
+
+def test_a_job_that_hides_a_failed_statement_promises_nothing(storage: Storage) -> None:
+    def hide_a_conflict(connection: Connection) -> None:
+        accept("a")(connection)
+        with suppress(IntegrityError):
+            accept("a")(connection)
+
+    with pytest.raises(RuntimeError, match="rolled back"):
+        storage.run(hide_a_conflict)
+
+    assert storage.run(accepted) == set()
 
 
 def test_a_server_that_refuses_writes_is_unavailable(storage: Storage) -> None:
