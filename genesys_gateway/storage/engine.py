@@ -16,7 +16,6 @@ from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.logs import get_logger
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.group_commit import GroupCommit
-from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.postgresql import PostgresDatabase
 from genesys_gateway.storage.sqlite import Job, SqliteDatabase
 
@@ -70,9 +69,9 @@ class Storage:
             self._database = GroupCommit(file, patience_seconds)
 
     def open(self) -> None:
-        """Make sure that a commit works. The tables must be there (``migrate``), except in memory.
+        """Commit a write that changes nothing, so as to know that it works. The tables must be there (``migrate``), except in memory.
 
-        A repetition checks again.
+        A repetition tries again.
 
         Raises:
             StorageUnavailable: It does not work now. :meth:`run` may be called all the same and recovers by itself.
@@ -117,14 +116,6 @@ class Storage:
                 self._idle.set()
         self._note_success()
         return cast(T, value)
-
-    def probe(self) -> None:
-        """Commit a write that changes nothing.
-
-        Raises:
-            StorageUnavailable: Whoever wants to commit now would fail too.
-        """
-        self.run(write_nothing)
 
     # Said once when it begins and once when it ends: a full disk needs no thousand lines.
 

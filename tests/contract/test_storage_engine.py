@@ -121,12 +121,6 @@ def test_what_was_promised_survives_a_kill(database_url: str, storage: Storage) 
     assert storage.run(accepted) == {"a"}
 
 
-def test_a_probe_commits_and_changes_nothing(storage: Storage) -> None:
-    storage.probe()
-
-    assert storage.run(accepted) == set()
-
-
 def test_more_jobs_than_the_queue_holds_are_turned_away_at_once(database_url: str, clock: FakeClock) -> None:
     storage = Storage(database_url, clock, queue_limit=2)
     storage.open()

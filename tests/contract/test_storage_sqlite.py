@@ -155,7 +155,7 @@ def test_another_process_holding_the_lock_makes_it_unavailable_until_it_lets_go(
         with pytest.raises(StorageUnavailable):
             storage.run(accept("a"))
         with pytest.raises(StorageUnavailable):
-            storage.probe()
+            storage.open()
 
     storage.run(accept("b"))
     assert storage.run(accepted) == {"b"}
@@ -180,7 +180,7 @@ def test_a_write_that_fails_makes_it_unavailable_until_writes_succeed(storage: S
         with pytest.raises(StorageUnavailable):
             storage.run(fill(written))
         with pytest.raises(StorageUnavailable):
-            storage.probe()
+            storage.open()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
@@ -281,7 +281,6 @@ def test_only_the_owner_can_read_the_files(tmp_path: Path, clock: FakeClock) -> 
     sqlite_file.prepare(path)
     storage = Storage(f"sqlite:///{path}", clock)
     storage.open()
-    storage.probe()
 
     modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
     assert modes == {"gateway.db": 0o600, "gateway.db-wal": 0o600, "gateway.db-shm": 0o600}
