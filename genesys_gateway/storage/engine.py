@@ -69,9 +69,9 @@ class Storage:
             self._database = GroupCommit(file, patience_seconds)
 
     def open(self) -> None:
-        """Commit a write that changes nothing, so as to know that it works. The tables must be there (``migrate``), except in memory.
+        """Commit a write that changes nothing, so as to know that it works; a repetition tries again.
 
-        A repetition tries again.
+        The tables must be there (``migrate``), except in memory.
 
         Raises:
             StorageUnavailable: It does not work now. :meth:`run` may be called all the same and recovers by itself.
