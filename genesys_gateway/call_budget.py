@@ -17,8 +17,7 @@ from itertools import count
 
 from gevent.event import Event
 
-from genesys_gateway.clock import Clock, Deadline
-from genesys_gateway.errors import Delayed
+from genesys_gateway.clock import Clock
 from genesys_gateway.logs import get_logger
 
 #: Genesys docs: the limit is given in calls a minute.
@@ -63,19 +62,15 @@ class CallBudget:
         self._arrivals = count()
 
     @contextmanager
-    def take(self, priority: Priority, patience_seconds: float = math.inf) -> Iterator[None]:
+    def take(self, priority: Priority) -> Iterator[None]:
         """Wait for room, then count whatever is done inside the ``with`` as one call.
 
         The wait has no limit of its own; killing the waiting greenlet, or a Timeout in it, leaves no trace.
 
         Args:
             priority: Lower ones wait as long as a higher one waits; equals are served in the order they came.
-            patience_seconds: Do not wait when it is sure to take longer.
-
-        Raises:
-            Delayed: The patience does not suffice.
         """
-        self._wait(priority, Deadline(self._clock, patience_seconds))
+        self._wait(priority)
         try:
             yield
         finally:
@@ -105,11 +100,11 @@ class CallBudget:
         for _ in range(unknown):
             insort(self._ended, now - age)
 
-    def _wait(self, priority: Priority, deadline: Deadline) -> None:
+    def _wait(self, priority: Priority) -> None:
         waiter = _Waiter(priority, next(self._arrivals))
         insort(self._queue, waiter)
         try:
-            while (seconds := self._seconds_until_room(waiter, deadline)) > 0:
+            while (seconds := self._seconds_until_room(waiter)) > 0:
                 self._clock.sleep(seconds)
             self._under_way += 1
         finally:
@@ -117,7 +112,7 @@ class CallBudget:
             if self._queue:
                 self._queue[0].turn.set()
 
-    def _seconds_until_room(self, waiter: _Waiter, deadline: Deadline) -> float:
+    def _seconds_until_room(self, waiter: _Waiter) -> float:
         """Wait until the waiter is the first, then tell how long the first one must still wait.
 
         Only the first watches the time. Room never comes earlier than it was told, so it need not be woken; when a
@@ -125,9 +120,7 @@ class CallBudget:
         """
         while self._queue[0] is not waiter:
             waiter.turn.clear()
-            left = deadline.left()
-            if not waiter.turn.wait(None if math.isinf(left) else left):
-                raise Delayed("the calls a minute are used up by more urgent ones")
+            waiter.turn.wait()
         now = self._forget()
         over = len(self._ended) + self._under_way - self._limit
         seconds = self._paused_until - now
@@ -135,8 +128,6 @@ class CallBudget:
             # What is still under way ends now at the earliest, and counts for a whole window from then on.
             freed_at = self._ended[over] if over < len(self._ended) else now
             seconds = max(seconds, freed_at + WINDOW_SECONDS - now)
-        if seconds > deadline.left():
-            raise Delayed("the calls a minute are used up", retry_after=seconds)
         return seconds
 
     def _forget(self) -> float:

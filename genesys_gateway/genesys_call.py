@@ -9,7 +9,7 @@ from genesys_gateway.errors import Delayed, NotSent
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.outbound import Outbound, Reply
 
-_OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "failed", 429: "throttled"}
+_OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "failed", 409: "failed", 429: "throttled"}
 
 
 def ask(outbound: Outbound, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:

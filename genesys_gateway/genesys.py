@@ -1,0 +1,273 @@
+"""Everything we ask of the Genesys Cloud API, each as one method that returns plain values or says what to do.
+
+Law: no call beyond the budget, none repeated but after a 401 (then nothing was done), no answer believed unchecked.
+A channel is spoken of with the token that made it: Genesys knows it under no other.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from genesys_gateway import analytics, conversation_answer
+from genesys_gateway.answers import BadAnswer, load, moment, read_object
+from genesys_gateway.call_budget import CallBudget, Priority
+from genesys_gateway.clock import Clock
+from genesys_gateway.conversation import Conversation
+from genesys_gateway.errors import Delayed, Refused
+from genesys_gateway.genesys_call import ask, transient
+from genesys_gateway.logs import get_logger
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.outbound import Outbound, Reply
+from genesys_gateway.schemas.genesys_channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
+from genesys_gateway.schemas.genesys_names import NAMED
+from genesys_gateway.settings import Settings
+from genesys_gateway.tokens import Token, Tokens
+
+#: Genesys docs give no limit for the bulk question; this many ids keep its URL short.
+MAX_DETAILS = 50
+
+#: Genesys docs: a channel lives a day.
+_CHANNEL_LIFE_MS = 86_400_000
+_CHANNELS = "/api/v2/notifications/channels"
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+#: A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.
+_WRAPUP_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
+_TOO_MANY = "notification.subscription.too.many.subscriptions"
+_MAX_REASON = 200
+
+log = get_logger(__name__)
+
+
+class NotFound(Refused):
+    """Genesys does not know it (404)."""
+
+
+class Forbidden(Refused):
+    """A permission or scope is missing (403)."""
+
+
+class TooManyTopics(Refused):
+    """The channel would hold more topics than Genesys allows; nothing was added."""
+
+
+class TokenDead(Delayed):
+    """Genesys takes the token no more (401); a channel made with it is gone too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChannelGrant:
+    """A channel just made."""
+
+    #: not a UUID
+    id: str
+    #: where its socket is; not checked yet
+    connect_uri: str
+    #: epoch milliseconds
+    expires_at: int
+    #: the only one that may speak of this channel
+    token: Token
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicResult:
+    """What became of one topic."""
+
+    topic: str
+    permitted: bool
+    #: why not, if Genesys said so
+    reason: str | None = None
+
+
+class Genesys:
+    """The API, spoken to with the present token within the budget.
+
+    Every method waits for room in the budget and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer, twice that
+    and a new token after a 401. Beside what it says, each raises :class:`Delayed` (NoReply and BadAnswer among it: it
+    may have been done), and :class:`Refused` for every other 4xx, with the status and Genesys's code.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        outbound_api: Outbound,
+        tokens: Tokens,
+        budget: CallBudget,
+        clock: Clock,
+        metrics: Metrics,
+    ) -> None:
+        self._settings = settings
+        self._outbound = outbound_api
+        self._tokens = tokens
+        self._budget = budget
+        self._clock = clock
+        self._metrics = metrics
+
+    def create_channel(self) -> ChannelGrant:
+        """Make a channel. Each repetition makes another one, and Genesys removes one of ours for the 21st."""
+        token, reply = self._ask_anew("create_channel", Priority.CHANNELS, "POST", _CHANNELS)
+        answer = load(CHANNEL, read_object(reply.body))
+        expires_at = moment(answer["expires"])
+        if expires_at is None:
+            raise BadAnswer("the answer has no usable expires")
+        if not self._clock.now() < expires_at <= self._clock.now() + 2 * _CHANNEL_LIFE_MS:
+            log.warning("channel_life_implausible", channel=answer["id"], advice="is this machine's clock right?")
+        return ChannelGrant(id=answer["id"], connect_uri=answer["connectUri"], expires_at=expires_at, token=token)
+
+    def count_channels(self) -> int:
+        """How many channels our user has in this application, whoever made them."""
+        params = [("includechannels", "oauthclient")]
+        _, reply = self._ask_anew("count_channels", Priority.CHANNELS, "GET", _CHANNELS, params=params)
+        return len(load(CHANNELS, read_object(reply.body))["entities"])
+
+    def topics(self, channel_id: str, token: Token) -> frozenset[str]:
+        """The channel's list, as Genesys holds it. Raises NotFound, TokenDead: the channel is gone."""
+        reply = self._ask("list_topics", Priority.SUBSCRIPTIONS, token, "GET", _subscriptions(channel_id))
+        return frozenset(result.topic for result in _results(reply) if result.permitted)
+
+    def add_topics(self, channel_id: str, token: Token, topics: Sequence[str]) -> tuple[TopicResult, ...]:
+        """Add to the channel's list; a topic that is on it stays on it. Raises TooManyTopics, NotFound, TokenDead.
+
+        Returns:
+            What Genesys says of each topic; one it does not mention may or may not have been added.
+        """
+        return self._change("add_topics", "POST", channel_id, token, topics)
+
+    def replace_topics(self, channel_id: str, token: Token, topics: Sequence[str]) -> tuple[TopicResult, ...]:
+        """Make this the channel's whole list. Raises TooManyTopics, NotFound, TokenDead."""
+        return self._change("replace_topics", "PUT", channel_id, token, topics)
+
+    def clear_topics(self, channel_id: str, token: Token) -> None:
+        """Empty the channel's list. Raises NotFound, TokenDead."""
+        self._ask("clear_topics", Priority.SUBSCRIPTIONS, token, "DELETE", _subscriptions(channel_id))
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """The conversation as it is now. Raises NotFound, Forbidden (conversation:communication:view)."""
+        path = f"/api/v2/conversations/{_checked(conversation_id)}"
+        _, reply = self._ask_anew("conversation", Priority.RECONCILIATION, "GET", path)
+        return conversation_answer.from_answer(reply.body)
+
+    def conversation_details(self, ids: Sequence[str]) -> tuple[analytics.Details, ...]:
+        """What analytics know of up to MAX_DETAILS conversations; those they do not know yet are left out.
+
+        Raises:
+            Forbidden: The permission analytics:conversationDetail:view is missing.
+            ValueError: Too many ids.
+        """
+        if len(ids) > MAX_DETAILS:
+            raise ValueError(f"{len(ids)} ids, at most {MAX_DETAILS}")
+        if not ids:
+            return ()
+        params = [("id", _checked(one)) for one in ids]
+        path = "/api/v2/analytics/conversations/details"
+        _, reply = self._ask_anew("conversation_details", Priority.RECONCILIATION, "GET", path, params=params)
+        return analytics.details_from_answer(reply.body)
+
+    def user_name(self, user_id: str) -> str | None:
+        """The name of an agent; None when Genesys knows none or does not tell."""
+        return self._name("user_name", f"/api/v2/users/{user_id}") if _UUID.match(user_id) else None
+
+    def wrapup_name(self, code: str) -> str | None:
+        """The name of a wrap-up code; None when there is none, as for system codes, or it is not told."""
+        return self._name("wrapup_name", f"/api/v2/routing/wrapupcodes/{code}") if _WRAPUP_CODE.match(code) else None
+
+    def _name(self, operation: str, path: str) -> str | None:
+        try:
+            _, reply = self._ask_anew(operation, Priority.NAMES, "GET", path)
+        except (NotFound, Forbidden):
+            return None
+        name: str | None = load(NAMED, read_object(reply.body))["name"]
+        return name.strip() or None if name else None
+
+    def _change(
+        self, operation: str, method: str, channel_id: str, token: Token, topics: Sequence[str]
+    ) -> tuple[TopicResult, ...]:
+        body = [{"id": topic} for topic in topics]
+        # Genesys docs: without it one forbidden topic fails the whole call.
+        params = [("ignoreErrors", "true")]
+        path = _subscriptions(channel_id)
+        return _results(self._ask(operation, Priority.SUBSCRIPTIONS, token, method, path, json=body, params=params))
+
+    def _ask_anew(
+        self, operation: str, priority: Priority, method: str, path: str, **parts: Any
+    ) -> tuple[Token, Reply]:
+        """Ask with the present token; if Genesys takes it no more, once again with a new one."""
+        token = self._tokens.current()
+        try:
+            return token, self._ask(operation, priority, token, method, path, **parts)
+        except TokenDead:
+            token = self._tokens.current()
+            return token, self._ask(operation, priority, token, method, path, **parts)
+
+    def _ask(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
+        with self._budget.take(priority):
+            headers = {"Authorization": f"Bearer {token.value}"}
+            reply = ask(self._outbound, self._metrics, operation, method, path, headers=headers, **parts)
+            self._budget.observe(reply.headers)
+            if reply.status == 429:
+                self._budget.pause(self._asked(reply))
+        if 200 <= reply.status < 300:
+            return reply
+        if reply.status == 401:
+            self._tokens.discard(token)
+        raise self._fault(operation, reply)
+
+    def _asked(self, reply: Reply) -> float:
+        return self._settings.retry_base_seconds if reply.retry_after is None else reply.retry_after
+
+    def _fault(self, operation: str, reply: Reply) -> Delayed | Refused:
+        """What an answer that is no success means for the caller."""
+        code = _code(reply)
+        text = f"{operation}: Genesys answered {reply.status} {code}".rstrip()
+        if reply.status == 401:
+            return TokenDead(text)
+        if transient(reply.status):
+            return Delayed(text, self._asked(reply) if reply.status == 429 else reply.retry_after)
+        if reply.status == 404:
+            return NotFound(text)
+        log.warning("genesys_refused", operation=operation, status=reply.status, code=code, request=_request_id(reply))
+        if reply.status == 403:
+            return Forbidden(text)
+        return TooManyTopics(text) if code == _TOO_MANY else Refused(text)
+
+
+def _subscriptions(channel_id: str) -> str:
+    if not CHANNEL_ID.match(channel_id):
+        raise Refused("not an id of a channel")
+    return f"{_CHANNELS}/{channel_id}/subscriptions"
+
+
+def _checked(conversation_id: str) -> str:
+    if not _UUID.match(conversation_id):
+        raise Refused("not an id of a conversation")
+    return conversation_id
+
+
+def _results(reply: Reply) -> tuple[TopicResult, ...]:
+    entities = load(TOPICS, read_object(reply.body))["entities"]
+    # Only a refusal carries a state for certain; a list that is merely read may have none.
+    return tuple(
+        TopicResult(topic=one["id"], permitted=one["state"] != "Rejected", reason=_reason(one["rejectionReason"]))
+        for one in entities
+    )
+
+
+def _reason(said: object) -> str | None:
+    """Shown in the conversation's timeline, so it is kept short and on one line."""
+    if not isinstance(said, str):
+        return None
+    return "".join(c if c.isprintable() else " " for c in said[:_MAX_REASON]).strip() or None
+
+
+def _code(reply: Reply) -> str:
+    """Genesys's word for the error; its message is left out, because it may name people."""
+    try:
+        return str(load(ERROR_BODY, read_object(reply.body))["code"])
+    except BadAnswer:
+        return ""
+
+
+def _request_id(reply: Reply) -> str | None:
+    """What Genesys support asks for."""
+    text = reply.headers.get("ININ-Correlation-Id", "")
+    return text if re.fullmatch(r"[A-Za-z0-9-]{1,64}", text) else None

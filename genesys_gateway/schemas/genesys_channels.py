@@ -1,0 +1,58 @@
+"""What Genesys answers about notification channels and their topic lists, and the body of its errors.
+
+Law: an id that would go into a path, and an address that would be opened, is well-formed or the answer is none.
+"""
+
+import re
+
+from marshmallow import EXCLUDE, Schema, fields, validate
+
+#: Not a UUID: ``streaming-0-abc…``. It goes into paths, so it must not be able to leave its segment.
+CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}\Z")
+
+
+class _Answer(Schema):
+    class Meta:
+        """Genesys may add fields at any time."""
+
+        unknown = EXCLUDE
+
+
+class Channel(_Answer):
+    """``POST /api/v2/notifications/channels``."""
+
+    id = fields.String(required=True, validate=validate.Regexp(CHANNEL_ID))
+    connectUri = fields.String(required=True, validate=validate.Length(min=1, max=2048))
+    expires = fields.String(required=True, validate=validate.Length(max=64))
+
+
+class Topic(_Answer):
+    """One entry of a topic list. Only the id may fail it: a strange reason must not hide a thousand other topics."""
+
+    id = fields.String(required=True, validate=validate.Length(min=1, max=512))
+    state = fields.Raw(load_default=None)
+    rejectionReason = fields.Raw(load_default=None)
+
+
+class Topics(_Answer):
+    """A channel's topic list, and what a change of it did to each topic."""
+
+    entities = fields.List(fields.Nested(Topic), required=True, validate=validate.Length(max=10_000))
+
+
+class Channels(_Answer):
+    """``GET /api/v2/notifications/channels``; other tokens' channels come without their ids."""
+
+    entities = fields.List(fields.Dict(), required=True, validate=validate.Length(max=10_000))
+
+
+class ErrorBody(_Answer):
+    """Genesys docs: ``{message, code, status, contextId, details[], errors[]}``; the message may name people."""
+
+    code = fields.String(required=True, validate=validate.Regexp(re.compile(r"[A-Za-z0-9._-]{1,100}\Z")))
+
+
+CHANNEL = Channel()
+TOPICS = Topics()
+CHANNELS = Channels()
+ERROR_BODY = ErrorBody()

@@ -1,0 +1,430 @@
+"""What we send to Genesys Cloud, and what we make of each of its answers."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import requests
+import requests_mock
+import structlog
+
+from genesys_gateway.answers import BadAnswer
+from genesys_gateway.call_budget import CallBudget
+from genesys_gateway.errors import Delayed, NoReply, NotSent, Refused
+from genesys_gateway.genesys import (
+    ChannelGrant,
+    Forbidden,
+    Genesys,
+    NotFound,
+    TokenDead,
+    TooManyTopics,
+    TopicResult,
+)
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.outbound import Outbound
+from genesys_gateway.tokens import Token, Tokens
+from tests.doubles import FakeClock
+from tests.genesys_doubles import API, LOGIN, settings
+
+CHANNEL = "streaming-0-abc123"
+CHANNELS = f"{API}/api/v2/notifications/channels"
+LIST = f"{CHANNELS}/{CHANNEL}/subscriptions"
+CONVERSATION = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
+USER = "8d7f1c52-9c4f-4a4e-8a5b-1f5b6f0a2c11"
+TOPIC = f"v2.detail.events.conversation.{CONVERSATION}.acw"
+#: the way of a channel's own token
+OWN = Token(value="own", issued_at=0, expires_at=1)
+
+
+class House:
+    """The client with everything below it; only the wire is mocked."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.clock = FakeClock()
+        self.metrics = Metrics()
+        made = settings(**changes)
+        self.tokens = Tokens(made, Outbound(made, LOGIN, self.clock, 1), self.clock, self.metrics)
+        self.budget = CallBudget(made.api_rate_per_minute, self.clock)
+        api = Outbound(made, API, self.clock, 4)
+        self.genesys = Genesys(made, api, self.tokens, self.budget, self.clock, self.metrics)
+
+    def outcomes(self) -> dict[tuple[str, str], float]:
+        """Calls by operation and outcome."""
+        return {
+            (sample.labels["operation"], sample.labels["outcome"]): sample.value
+            for metric in self.metrics.genesys_requests.collect()
+            for sample in metric.samples
+        }
+
+
+@pytest.fixture(name="wire")
+def _wire() -> Iterator[requests_mock.Mocker]:
+    with requests_mock.Mocker() as wire:
+        tokens = [{"json": {"access_token": f"token-{n}", "expires_in": 86399}} for n in range(1, 9)]
+        wire.post(f"{LOGIN}/oauth/token", tokens)
+        yield wire
+
+
+def calls(wire: requests_mock.Mocker) -> list[str]:
+    return [f"{one.method} {one.url}" for one in wire.request_history if one.url.startswith(API)]
+
+
+def error(status: int, code: str = "some.code", **more: Any) -> dict[str, Any]:
+    body = {"message": "Maria Cruz may not", "code": code, "status": status, "contextId": "c", "details": []}
+    return {"status_code": status, "json": body, **more}
+
+
+def every_operation(genesys: Genesys) -> dict[str, tuple[str, str, Callable[[], object]]]:
+    """Name in the metric: method, address and call."""
+    conversations = f"{API}/api/v2/conversations/{CONVERSATION}"
+    details = f"{API}/api/v2/analytics/conversations/details"
+    return {
+        "create_channel": ("POST", CHANNELS, genesys.create_channel),
+        "count_channels": ("GET", CHANNELS, genesys.count_channels),
+        "list_topics": ("GET", LIST, lambda: genesys.topics(CHANNEL, OWN)),
+        "add_topics": ("POST", LIST, lambda: genesys.add_topics(CHANNEL, OWN, [TOPIC])),
+        "replace_topics": ("PUT", LIST, lambda: genesys.replace_topics(CHANNEL, OWN, [TOPIC])),
+        "clear_topics": ("DELETE", LIST, lambda: genesys.clear_topics(CHANNEL, OWN)),
+        "conversation": ("GET", conversations, lambda: genesys.conversation(CONVERSATION)),
+        "conversation_details": ("GET", details, lambda: genesys.conversation_details([CONVERSATION])),
+        "user_name": ("GET", f"{API}/api/v2/users/{USER}", lambda: genesys.user_name(USER)),
+        "wrapup_name": ("GET", f"{API}/api/v2/routing/wrapupcodes/abc", lambda: genesys.wrapup_name("abc")),
+    }
+
+
+OPERATIONS = list(every_operation(House().genesys))
+ON_A_CHANNEL = ["list_topics", "add_topics", "replace_topics", "clear_topics"]
+ANSWERED = [one for one in OPERATIONS if one != "clear_topics"]
+
+
+def answering(wire: requests_mock.Mocker, house: House, operation: str, *answers: Any) -> Callable[[], object]:
+    method, url, call = every_operation(house.genesys)[operation]
+    wire.register_uri(method, url, list(answers))
+    return call
+
+
+def test_a_channel_is_made_with_the_present_token_which_stays_its_own(wire: requests_mock.Mocker) -> None:
+    house = House()
+    uri = f"wss://streaming.genesys.test/channels/{CHANNEL}"
+    wire.post(CHANNELS, json={"connectUri": uri, "id": CHANNEL, "expires": "2025-11-23T10:00:00.000Z", "new": 1})
+
+    grant = house.genesys.create_channel()
+
+    token = house.tokens.current()
+    assert grant == ChannelGrant(id=CHANNEL, connect_uri=uri, expires_at=1_763_892_000_000, token=token)
+    sent = wire.request_history[-1]
+    assert sent.body is None
+    assert sent.headers["Authorization"] == "Bearer token-1"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"id": "../../users"},
+        {"id": "a/b"},
+        {"id": ""},
+        {"id": 7},
+        {"id": None},
+        {"connectUri": ""},
+        {"connectUri": None},
+        {"expires": "soon"},
+        {"expires": "2025-11-23T10:00:00"},
+    ],
+)
+def test_a_channel_that_can_not_be_used_is_no_channel(wire: requests_mock.Mocker, wrong: dict[str, Any]) -> None:
+    answer = {"connectUri": "wss://x/y", "id": CHANNEL, "expires": "2025-11-23T10:00:00Z"} | wrong
+    wire.post(CHANNELS, json=answer)
+
+    with pytest.raises(BadAnswer):
+        House().genesys.create_channel()
+
+
+def test_a_channel_that_has_expired_already_hints_at_a_wrong_clock(wire: requests_mock.Mocker) -> None:
+    wire.post(CHANNELS, json={"connectUri": "wss://x/y", "id": CHANNEL, "expires": "2020-11-23T10:00:00Z"})
+
+    with structlog.testing.capture_logs() as lines:
+        House().genesys.create_channel()
+
+    assert "channel_life_implausible" in [line["event"] for line in lines]
+
+
+def test_channels_of_other_tokens_are_counted_too(wire: requests_mock.Mocker) -> None:
+    wire.get(f"{CHANNELS}?includechannels=oauthclient", json={"entities": [{}, {"id": CHANNEL}, {"connectUri": None}]})
+
+    assert House().genesys.count_channels() == 3
+
+
+@pytest.mark.parametrize(("operation", "method"), [("add_topics", "POST"), ("replace_topics", "PUT")])
+def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
+    wire: requests_mock.Mocker, operation: str, method: str
+) -> None:
+    entities = [
+        {"id": "a", "state": "Permitted", "selfUri": "/x"},
+        {"id": "b", "state": "Rejected", "rejectionReason": "no\nway " + "x" * 1000, "missingPermissions": ["p"]},
+        {"id": "c", "state": "Rejected", "rejectionReason": {"strange": True}},
+        {"id": "d"},
+    ]
+    wire.register_uri(method, LIST, json={"entities": entities})
+
+    change = getattr(House().genesys, operation)
+    results = change(CHANNEL, OWN, ["a", "b", "c", "d"])
+
+    assert results == (
+        TopicResult(topic="a", permitted=True),
+        TopicResult(topic="b", permitted=False, reason=results[1].reason),
+        TopicResult(topic="c", permitted=False),
+        TopicResult(topic="d", permitted=True),
+    )
+    assert results[1].reason.startswith("no way xxx")
+    assert len(results[1].reason) <= 200
+    sent = wire.request_history[-1]
+    assert sent.url == f"{LIST}?ignoreErrors=true"
+    assert sent.text == '[{"id":"a"},{"id":"b"},{"id":"c"},{"id":"d"}]'
+    assert sent.headers["Authorization"] == "Bearer own"
+    assert len(wire.request_history) == 1  # no other token was needed
+
+
+def test_the_list_of_topics_holds_those_that_are_on_it(wire: requests_mock.Mocker) -> None:
+    wire.get(
+        LIST, json={"entities": [{"id": "a"}, {"id": "b", "state": "Permitted"}, {"id": "c", "state": "Rejected"}]}
+    )
+
+    assert House().genesys.topics(CHANNEL, OWN) == {"a", "b"}
+
+
+@pytest.mark.parametrize("status", [200, 204])
+def test_a_list_is_cleared_by_delete(wire: requests_mock.Mocker, status: int) -> None:
+    wire.delete(LIST, status_code=status)
+
+    House().genesys.clear_topics(CHANNEL, OWN)
+
+    assert calls(wire) == [f"DELETE {LIST}"]
+
+
+def test_a_list_that_would_be_too_long_is_told_apart(wire: requests_mock.Mocker) -> None:
+    wire.post(LIST, **error(400, "notification.subscription.too.many.subscriptions"))
+
+    with pytest.raises(TooManyTopics):
+        House().genesys.add_topics(CHANNEL, OWN, [TOPIC])
+
+
+def test_a_conversation_is_read(wire: requests_mock.Mocker) -> None:
+    answer = {"id": CONVERSATION, "endTime": "2025-11-22T10:00:00Z", "participants": []}
+    wire.get(f"{API}/api/v2/conversations/{CONVERSATION}", json=answer)
+
+    conversation = House().genesys.conversation(CONVERSATION)
+
+    assert (conversation.id, conversation.ended) == (CONVERSATION, True)
+
+
+def test_fifty_conversations_are_asked_for_in_one_call(wire: requests_mock.Mocker) -> None:
+    details = f"{API}/api/v2/analytics/conversations/details"
+    wire.get(details, json={"conversations": []})
+    ids = [f"{n:08d}-2fa1-41d2-883f-0016d3cca427" for n in range(50)]
+    genesys = House().genesys
+
+    assert genesys.conversation_details(ids) == ()
+
+    assert calls(wire) == [f"GET {details}?" + "&".join(f"id={one}" for one in ids)]
+    assert genesys.conversation_details([]) == ()
+    assert len(calls(wire)) == 1
+    with pytest.raises(ValueError, match="51 ids"):
+        genesys.conversation_details([*ids, CONVERSATION])
+
+
+@pytest.mark.parametrize(
+    ("answer", "name"),
+    [
+        ({"json": {"name": " Maria Cruz ", "email": "m@bank.test"}}, "Maria Cruz"),
+        ({"json": {"name": ""}}, None),
+        ({"json": {"name": None}}, None),
+        ({"json": {}}, None),
+        (error(404), None),
+        (error(403), None),
+    ],
+)
+@pytest.mark.parametrize("operation", ["user_name", "wrapup_name"])
+def test_a_name_is_told_or_there_is_none(
+    wire: requests_mock.Mocker, operation: str, answer: dict[str, Any], name: str | None
+) -> None:
+    assert answering(wire, House(), operation, answer)() == name
+
+
+def test_a_system_code_is_asked_for_like_any_other(wire: requests_mock.Mocker) -> None:
+    wire.get(f"{API}/api/v2/routing/wrapupcodes/ININ-WRAP-UP-TIMEOUT", **error(404))
+
+    assert House().genesys.wrapup_name("ININ-WRAP-UP-TIMEOUT") is None
+    assert len(calls(wire)) == 1
+
+
+@pytest.mark.parametrize("bad", ["", "..", "a/b", "a?b", "a%2fb", "a b", "é", "a\n", "x" * 300])
+def test_what_is_no_id_never_gets_into_an_address(wire: requests_mock.Mocker, bad: str) -> None:
+    genesys = House().genesys
+
+    for call in (
+        lambda: genesys.topics(bad, OWN),
+        lambda: genesys.add_topics(bad, OWN, [TOPIC]),
+        lambda: genesys.clear_topics(bad, OWN),
+        lambda: genesys.conversation(bad),
+        lambda: genesys.conversation_details([bad]),
+    ):
+        with pytest.raises(Refused):
+            call()
+    assert (genesys.user_name(bad), genesys.wrapup_name(bad)) == (None, None)
+    assert wire.call_count == 0
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize(
+    ("answer", "error_type", "outcome"),
+    [
+        (error(400), Refused, "refused"),
+        (error(302, headers={"Location": "https://elsewhere.test"}), Refused, "refused"),
+        (error(403), Forbidden, "forbidden"),
+        (error(404), NotFound, "not_found"),
+        (error(408), Delayed, "failed"),
+        (error(409), Delayed, "failed"),
+        (error(500), Delayed, "failed"),
+        (error(503, headers={"Retry-After": "7"}), Delayed, "failed"),
+        ({"status_code": 502, "text": "<html>Bad gateway of Maria Cruz"}, Delayed, "failed"),
+        ({"exc": requests.ConnectTimeout}, NotSent, "not_sent"),
+        ({"exc": requests.ReadTimeout}, NoReply, "no_reply"),
+    ],
+)
+def test_every_failure_says_what_to_do_is_counted_and_repeats_nothing(
+    wire: requests_mock.Mocker, operation: str, answer: dict[str, Any], error_type: type[Exception], outcome: str
+) -> None:
+    house = House()
+    call = answering(wire, house, operation, answer)
+    if operation in ("user_name", "wrapup_name") and error_type in (Forbidden, NotFound):
+        assert call() is None
+    else:
+        with pytest.raises(error_type) as failure:
+            call()
+        assert type(failure.value) is error_type
+        assert "Maria" not in str(failure.value)
+        assert getattr(failure.value, "retry_after", None) == (
+            7 if answer.get("headers", {}).get("Retry-After") else None
+        )
+
+    assert len(calls(wire)) == 1
+    assert house.outcomes()[operation, outcome] == 1
+
+
+@pytest.mark.parametrize("operation", ANSWERED)
+@pytest.mark.parametrize("body", ["", "no json", "[]", '"x"', "null", "[" * 100_000, '{"a": NaN}'])
+def test_a_success_that_can_not_be_read_proves_nothing(wire: requests_mock.Mocker, operation: str, body: str) -> None:
+    call = answering(wire, House(), operation, {"text": body})
+
+    with pytest.raises(BadAnswer):
+        call()
+
+
+@pytest.mark.parametrize("operation", ["list_topics", "add_topics", "replace_topics"])
+@pytest.mark.parametrize("entities", [None, {}, "x", [7], [{}], [{"id": None}], [{"id": ["a"]}]])
+def test_a_topic_list_that_can_not_be_read_proves_nothing(
+    wire: requests_mock.Mocker, operation: str, entities: object
+) -> None:
+    call = answering(wire, House(), operation, {"json": {"entities": entities}})
+
+    with pytest.raises(BadAnswer):
+        call()
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one not in ON_A_CHANNEL])
+def test_a_token_that_is_not_taken_is_renewed_once_and_the_call_repeated_once(
+    wire: requests_mock.Mocker, operation: str
+) -> None:
+    house = House()
+    call = answering(wire, house, operation, error(401, "bad.credentials"))
+
+    with pytest.raises(TokenDead):
+        call()
+
+    sent = [one.headers["Authorization"] for one in wire.request_history if one.url.startswith(API)]
+    assert sent == ["Bearer token-1", "Bearer token-2"]
+    assert house.outcomes()[operation, "unauthorized"] == 2
+
+
+def test_the_repeated_call_is_answered_as_if_nothing_had_happened(wire: requests_mock.Mocker) -> None:
+    house = House()
+    call = answering(wire, house, "user_name", error(401), {"json": {"name": "Maria Cruz"}})
+
+    assert call() == "Maria Cruz"
+    assert house.tokens.current().value == "token-2"
+
+
+@pytest.mark.parametrize("operation", ON_A_CHANNEL)
+def test_a_channel_whose_own_token_is_not_taken_is_lost(wire: requests_mock.Mocker, operation: str) -> None:
+    call = answering(wire, House(), operation, error(401))
+
+    with pytest.raises(TokenDead):
+        call()
+
+    assert len(wire.request_history) == 1
+
+
+def test_a_channels_dead_token_is_not_handed_out_any_more(wire: requests_mock.Mocker) -> None:
+    house = House()
+    token = house.tokens.current()
+    wire.get(LIST, **error(401))
+
+    with pytest.raises(TokenDead):
+        house.genesys.topics(CHANNEL, token)
+
+    assert house.tokens.current().value == "token-2"
+
+
+@pytest.mark.parametrize(("header", "seconds"), [({"Retry-After": "30"}, 30.0), ({}, 1.0)])
+def test_after_429_no_call_of_any_kind_goes_out_before_the_time_is_over(
+    wire: requests_mock.Mocker, header: dict[str, str], seconds: float
+) -> None:
+    house = House()
+    call = answering(wire, house, "user_name", error(429, headers=header))
+    with pytest.raises(Delayed) as delayed:
+        call()
+    assert delayed.value.retry_after == seconds
+
+    begun = house.clock.monotonic()
+    answering(wire, house, "clear_topics", {"status_code": 200})()
+
+    assert house.clock.monotonic() - begun == pytest.approx(seconds)
+    assert house.outcomes()["user_name", "throttled"] == 1
+
+
+def test_what_genesys_counted_is_believed(wire: requests_mock.Mocker) -> None:
+    house = House()
+    headers = {"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "12"}
+    answering(wire, house, "clear_topics", {"status_code": 200, "headers": headers})()
+
+    begun = house.clock.monotonic()
+    answering(wire, house, "clear_topics", {"status_code": 200})()
+
+    assert house.clock.monotonic() - begun == pytest.approx(12)
+
+
+def test_the_calls_of_a_minute_are_bounded_whatever_they_ask(wire: requests_mock.Mocker) -> None:
+    house = House(api_rate_per_minute=2)
+    call = answering(wire, house, "clear_topics", {"status_code": 200})
+    begun = house.clock.monotonic()
+
+    for _ in range(6):
+        call()
+
+    assert house.clock.monotonic() - begun == pytest.approx(120)
+
+
+def test_a_refusal_is_logged_with_its_code_and_request_id_but_not_its_words(wire: requests_mock.Mocker) -> None:
+    headers = {"ININ-Correlation-Id": "5a3c-11"}
+    call = answering(wire, House(), "conversation", error(403, "missing.permissions", headers=headers))
+
+    with structlog.testing.capture_logs() as lines, pytest.raises(Forbidden, match="answered 403 missing"):
+        call()
+
+    refusal = lines[-1]
+    assert (refusal["event"], refusal["code"], refusal["request"]) == (
+        "genesys_refused",
+        "missing.permissions",
+        "5a3c-11",
+    )
+    assert "Maria" not in str(lines)
