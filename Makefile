@@ -1,0 +1,69 @@
+# Everything a person types. Each target makes what it needs first; a second run finds it made.
+#
+#   make demo             the whole way against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: until it is shown)
+#   make test             the tests (ARGS=… is handed to pytest)
+#   make check            lint, format, types, floors
+#   make run              the gateway alone, with the settings of the environment
+#   make simulator        the simulator alone (ARGS=--help)
+#   make bench            the benchmarks, one after the other
+#   make lock             write requirements*.txt anew from requirements*.in
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes
+LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+# A file in .venv says that a list was installed; it is older than the list when the list has changed since.
+RUNTIME := $(VENV)/.runtime-installed
+TOOLS := $(VENV)/.tools-installed
+
+.PHONY: demo test check run simulator bench lock clean
+.DELETE_ON_ERROR:
+
+demo: $(RUNTIME)
+	@$(BIN)/python -m genesys_gateway demo $(ARGS)
+
+test: $(TOOLS)
+	@$(BIN)/pytest $(ARGS)
+
+check: $(TOOLS)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+run: $(RUNTIME)
+	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+
+simulator: $(RUNTIME)
+	@exec $(BIN)/python -m genesys_gateway simulator $(ARGS)
+
+bench: $(TOOLS)
+	@for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
+
+lock: $(TOOLS)
+	$(LOCK) --output-file=requirements.txt requirements.in
+	$(LOCK) --output-file=requirements-dev.txt requirements-dev.in
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
+		|| { echo "Python 3.11 is needed; name it: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+	@echo "Setting up $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+
+$(RUNTIME): requirements.txt | $(BIN)/python
+	@echo "Installing what the service needs …"
+	@$(INSTALL) -r requirements.txt
+	@touch $@
+
+$(TOOLS): requirements-dev.txt $(RUNTIME)
+	@echo "Installing what tests and checks need …"
+	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
