@@ -3,7 +3,8 @@
 import os
 import signal
 
-from flask import Flask
+from flask import Flask, request
+from werkzeug.exceptions import NotFound
 
 from genesys_gateway import problems, routes
 from genesys_gateway.clock import SystemClock
@@ -33,9 +34,16 @@ def create_app(gateway: routes.Behind | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions[routes.BEHIND] = behind
     app.extensions[routes.GUARD] = Guard(behind.settings.tokens, behind.settings.client_rate_per_minute, SystemClock())
+    app.before_request(_refuse_double_slash)
     app.register_blueprint(routes.blueprint)
     problems.install(app)
     return app
+
+
+def _refuse_double_slash() -> None:
+    # werkzeug drops leading slashes; a proxy's rules for /ops/ would not know //ops/.
+    if request.environ["PATH_INFO"].startswith("//"):
+        raise NotFound
 
 
 def _end_this_worker(greenlet: str) -> None:

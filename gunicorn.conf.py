@@ -50,8 +50,9 @@ limit_request_field_size = 8190
 logger_class = GunicornLogger
 accesslog = "-"
 
-logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), os.environ.get("GATEWAY_LOG_FORMAT", ""))
-if os.environ.get("GATEWAY_LOG_FORMAT", "").strip().lower() != "text":
+_FOR_PEOPLE = os.environ.get("GATEWAY_LOG_FORMAT", "").strip().lower() == "text"
+logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), "text" if _FOR_PEOPLE else "json")
+if not _FOR_PEOPLE:
     logs.capture_everything()
 log = logs.get_logger("gunicorn.conf")
 
@@ -77,7 +78,10 @@ def on_starting(_server: Any) -> None:
         if migrate(settings.database_url):
             log.info("database_migrated")
     except SettingsError as error:
-        log.critical("settings_wrong", mistakes=error.mistakes)
+        if _FOR_PEOPLE:
+            sys.stderr.write(f"{error}\n")
+        else:
+            log.critical("settings_wrong", mistakes=error.mistakes)
         sys.exit(_MISCONFIGURED)
     except (Refused, Unavailable, OSError) as error:
         log.critical("database_unusable", reason=str(error))

@@ -251,7 +251,7 @@ def test_head_is_get_without_a_body(client: FlaskClient, address: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["/", "/customers", f"{ADDRESS}/", f"/{ADDRESS}", f"{ADDRESS}/{INTERACTION}/", "/static/x", "/livez/"]
+    "address", ["/", "/customers", f"{ADDRESS}/", "/%2Flivez", f"{ADDRESS}/{INTERACTION}/", "/static/x", "/livez/"]
 )
 def test_an_address_that_is_almost_right_is_404_and_no_redirect(client: FlaskClient, address: str) -> None:
     response = client.get(address, headers=bearer(BOFE_TOKEN))
