@@ -21,14 +21,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, order=True)
 class Timer:
-    """Something due at a virtual moment; `cancel` is safe at any time, also after it ran."""
+    """Something due at a virtual moment; those of one moment run in the order they were asked for."""
 
     due: float
     number: int
-    action: Callable[[], None] | None = field(compare=False)
-
-    def cancel(self) -> None:
-        self.action = None
+    action: Callable[[], None] = field(compare=False)
 
 
 class Clock:
@@ -73,13 +70,12 @@ class Clock:
         self._virtual += seconds
         self._changed.set()
 
-    def call_after(self, seconds: float, action: Callable[[], None]) -> Timer:
+    def call_after(self, seconds: float, action: Callable[[], None]) -> None:
         """Have `action` called `seconds` virtual seconds from now. It must not block."""
         timer = Timer(self.virtual() + seconds, next(self._numbers), action)
         heapq.heappush(self._timers, timer)
         if self._timers[0] is timer:
             self._changed.set()
-        return timer
 
     def start(self) -> None:
         """Begin to run timers; a repetition does nothing."""
@@ -103,11 +99,8 @@ class Clock:
     def _run_due(self) -> None:
         while self._timers and self._timers[0].due <= self.virtual():
             timer = heapq.heappop(self._timers)
-            action, timer.action = timer.action, None
-            if action is None:
-                continue
             try:
-                action()
+                timer.action()
             except Exception:  # one broken timer must not stop everybody's heartbeats
                 log.exception("timer_failed")
 

@@ -1,10 +1,156 @@
-"""The console page at `/`."""
+"""The console page at `/`: what goes on, and buttons to start, transfer, wrap up, end and break.
+
+Law: every button is a plain form that works without a script; the script only spares the reload.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+
+from genesys_gateway.simulator import mischief, plays
+from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.faults import CATALOGUE
+from genesys_gateway.simulator.receiver import MODES
 from genesys_gateway.simulator.wire import Answer, Request
 from genesys_gateway.simulator.world import World
 
+_PAGES = Path(__file__).parent / "pages"
+_TEMPLATES = Environment(loader=FileSystemLoader(_PAGES), autoescape=select_autoescape())
+_ASSETS = {"console.css": "text/css; charset=utf-8", "console.js": "text/javascript; charset=utf-8"}
+_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'",
+    "Cache-Control": "no-store",
+}
+#: conversations and records on the page; the control API has them all
+_SHOWN = 30
+_SPEEDS = (1, 60, 1440)
 
-def answer(_: World, __: Request) -> Answer:
-    return Answer(body=b"<!doctype html><title>Simulator</title><p>GET /_sim", content_type="text/html; charset=utf-8")
+Form = Mapping[str, str]
+
+
+def answer(world: World, request: Request) -> Answer:
+    """The page, its live part, its assets, or what a button does."""
+    name = request.path.removeprefix("/console/")
+    if request.method == "POST" and name == "do":
+        return _do(world, request)
+    if request.method not in ("GET", "HEAD"):
+        return Answer(status=405, headers={"Allow": "GET"})
+    if request.path == "/":
+        return _page("console.html", world, said=request.one("said"))
+    if name == "live":
+        return _page("live.html", world)
+    if name in _ASSETS:
+        return Answer(body=(_PAGES / name).read_bytes(), headers=_HEADERS, content_type=_ASSETS[name])
+    return Answer(status=404, body={"error": "no such page"})
+
+
+def _page(template: str, world: World, **more: object) -> Answer:
+    html = _TEMPLATES.get_template(template).render(
+        media=plays.MEDIA,
+        directions=plays.DIRECTIONS,
+        faults=CATALOGUE,
+        modes=MODES,
+        speeds=_SPEEDS,
+        codes=world.centre.wrapup_codes,
+        **_live(world),
+        **more,
+    )
+    return Answer(body=html.encode(), headers=_HEADERS, content_type="text/html; charset=utf-8")
+
+
+def _live(world: World) -> dict[str, Any]:
+    conversations = list(world.centre.conversations.values())
+    channels = list(world.channels.by_id.values())
+    return {
+        "conversations": conversations[: -_SHOWN - 1 : -1],
+        "conversation_count": len(conversations),
+        "channels": channels,
+        "sockets": sum(channel.sender is not None for channel in channels),
+        "active_faults": world.faults.active(),
+        "records": world.receiver.records[: -_SHOWN - 1 : -1],
+        "record_count": len(world.receiver.records),
+        "receiver_mode": world.receiver.behaviour.mode,
+        "balance": plays.balance(world),
+        "speed": world.clock.speed,
+        "announced": sum(acw.announced for acw in world.ledger.finished.values()),
+    }
+
+
+def _do(world: World, request: Request) -> Answer:
+    """Carry out one button and go back to the page with a sentence about it."""
+    # A page of another site must not press buttons here.
+    if request.header("Sec-Fetch-Site") not in ("", "same-origin", "none"):
+        return Answer(status=403, body={"error": "only from this page"})
+    form = request.form()
+    deed = _DEEDS.get(form.get("do", ""))
+    try:
+        if deed is None:
+            raise BadControl("there is no such button")
+        said = deed(world, form)
+    except (BadControl, ValueError, KeyError) as error:
+        said = f"Not done: {error}"
+    return Answer(status=303, headers={"Location": f"/?{urlencode({'said': said})}"})
+
+
+def _start(world: World, form: Form) -> str:
+    wanted = {name: value for name, value in form.items() if value and name != "do"}
+    started = plays.start(world, wanted)
+    return f"Conversation {started['conversationId']} is on the line."
+
+
+def _play(world: World, form: Form) -> str:
+    conversation = world.centre.get(form["conversation"])
+    body = {name: form[name] for name in ("participantId", "code", "notes") if form.get(name)}
+    plays.PLAYS[form["play"]](world, conversation, body)
+    return f"{form['play'].capitalize()}: done for {conversation.id}."
+
+
+def _channel(world: World, form: Form) -> str:
+    deed, notice = form["deed"].partition("+")[::2]
+    mischief.to_channels(world, form["channel"], deed, {"notice": notice == "notice"})
+    return f"{deed.capitalize()}: done to {form['channel']}."
+
+
+def _fault(world: World, form: Form) -> str:
+    seconds = float(form.get("seconds") or 10)
+    world.faults.switch_on(form["name"], {"seconds": seconds})
+    return f"{form['name']} is on for {seconds:g} s."
+
+
+def _fault_off(world: World, form: Form) -> str:
+    return "It is off." if world.faults.switch_off(int(form["id"])) else "It was off already."
+
+
+def _receiver(world: World, form: Form) -> str:
+    world.receiver.behave({"mode": form["mode"]})
+    return f"The communication history is now: {form['mode']}."
+
+
+def _speed(world: World, form: Form) -> str:
+    speed = float(form["speed"])
+    if speed not in _SPEEDS:
+        raise BadControl("that speed is not offered")
+    world.clock.set_speed(speed)
+    return f"Time passes {speed:g} times as fast."
+
+
+def _reset(world: World, _: Form) -> str:
+    world.reset()
+    return "Everything is as at the start."
+
+
+_DEEDS: Mapping[str, Callable[[World, Form], str]] = {
+    "start": _start,
+    "play": _play,
+    "channel": _channel,
+    "fault": _fault,
+    "fault-off": _fault_off,
+    "receiver": _receiver,
+    "speed": _speed,
+    "reset": _reset,
+}
