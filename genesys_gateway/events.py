@@ -19,7 +19,11 @@ from genesys_gateway.schemas.notification import ACW_BODY, IDENTITY_FIELDS
 RECORD_NAMESPACE = UUID("0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44")
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_ACW_TOPIC = re.compile(rf"v2\.detail\.events\.conversation\.({_UUID})\.acw", re.IGNORECASE)
+_TOPIC_PATTERN = rf"v2\.detail\.events\.conversation\.({_UUID})\.acw"
+_ACW_TOPIC = re.compile(_TOPIC_PATTERN, re.IGNORECASE | re.ASCII)
+_ACW_TOPIC_IN_BYTES = re.compile(rb'"' + _TOPIC_PATTERN.encode() + rb'"', re.IGNORECASE)
+#: Without participant and session these are the identity.
+_AGENT_IDENTITY = frozenset({"userId", "eventTime"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +168,7 @@ def parse(frame: bytes | str) -> Notification:
     try:
         message = orjson.loads(frame)
     except orjson.JSONDecodeError:  # also for bad UTF-8, NaN, lone surrogates and nesting beyond 1,024 levels
-        return Unreadable(reason="not_json")
+        return _not_json(frame)
     if not isinstance(message, dict):
         return Unreadable(reason="not_an_object")
     topic = message.get("topicName")
@@ -177,6 +181,15 @@ def parse(frame: bytes | str) -> Notification:
     if conversation_id is not None:
         return _acw(topic, conversation_id, body)
     return _system(topic, body if isinstance(body, dict) else {})
+
+
+def _not_json(frame: bytes | str) -> Unreadable:
+    """Half a character in an agent's notes must not hide whose after-call work this is: it can be asked about."""
+    match = _ACW_TOPIC_IN_BYTES.search(frame if isinstance(frame, bytes) else frame.encode(errors="replace"))
+    if match is None:
+        return Unreadable(reason="not_json")
+    conversation_id = match[1].decode().lower()
+    return Unreadable(reason="not_json", topic=acw_topic(conversation_id), conversation_id=conversation_id)
 
 
 def _system(topic: str, body: Mapping[str, Any]) -> Notification:
@@ -198,10 +211,10 @@ def _reply(message: Mapping[str, Any]) -> Notification:
     if result is None and status is None:
         return Unknown(topic=None)
     return Reply(
-        correlation_id=None if correlation_id is None else str(correlation_id),
+        correlation_id=_word(correlation_id),
         topics=_texts(message.get("topics")),
-        result=None if result is None else str(result),
-        status=None if status is None else str(status),
+        result=_word(result),
+        status=_word(status),
     )
 
 
@@ -222,8 +235,8 @@ def _acw(topic: str, conversation_id: str, body: object) -> Notification:
     if _lower(values.get("conversationId")) not in (None, conversation_id):
         return unreadable("other_conversation")
     event = _event(conversation_id, values)
-    if "userId" in dropped and not (event.participant_id and event.session_id):
-        return unreadable("bad_identity")  # here the agent would have been the identity
+    if _AGENT_IDENTITY & set(dropped) and not (event.participant_id and event.session_id):
+        return unreadable("bad_identity")
     return Acw(event=event, dropped=dropped)
 
 
@@ -252,6 +265,13 @@ def _event(conversation_id: str, values: Mapping[str, Any]) -> AcwEvent:
 
 def _texts(value: object) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
+
+
+def _word(value: object) -> str | None:
+    """A short word, which some send as a number."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return None
+    return str(value)
 
 
 def _lower(text: str | None) -> str | None:
