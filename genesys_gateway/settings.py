@@ -73,8 +73,8 @@ def _of_region(parse: Callable[[str], object], before: str) -> Any:
 class Settings:
     """All settings; made by :meth:`from_environment`. Times are in the unit their name ends with."""
 
-    #: Hosts that may be spoken to without TLS, besides loopback.
-    plain_http_hosts: frozenset[str] = _parsed(environment.hosts, "")
+    #: Hosts that may be spoken to without TLS; loopback's names are always among them.
+    plain_http_hosts: frozenset[str] = _parsed(settings_rules.plain_http_hosts, "")
     #: Base URLs, without a slash at the end.
     genesys_login_url: str = _of_region(environment.url, "https://login.")
     genesys_api_url: str = _of_region(environment.url, "https://api.")

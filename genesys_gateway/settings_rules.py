@@ -18,6 +18,8 @@ from genesys_gateway import environment
 from genesys_gateway.environment import Environment
 from genesys_gateway.secret import one_word, role_tokens
 
+#: What this machine is called by itself: nothing said to it can be overheard on the way.
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Below this a role token works, but a warning is given.
 COMFORTABLE_TOKEN_LENGTH = 20
 
@@ -36,14 +38,18 @@ _SAML_NOT_BUILT = (
 _OIDC_NOT_BUILT = ("GATEWAY_OIDC_ISSUER", "GATEWAY_OIDC_AUDIENCE", "GATEWAY_OIDC_JWKS_URL")
 
 
-def may_be_plain(host: str, plain_http_hosts: frozenset[str]) -> bool:
+def plain_http_hosts(value: str) -> frozenset[str]:
+    """The hosts that are listed, and loopback's usual names."""
+    return environment.hosts(value) | LOOPBACK
+
+
+def may_be_plain(host: str, listed: frozenset[str]) -> bool:
     """Whether a host may be spoken to without TLS: loopback always, others when they are listed."""
     name = host.lower().strip("[]")
     try:
-        loopback = ip_address(name).is_loopback
+        return name in listed or ip_address(name).is_loopback
     except ValueError:
-        loopback = name == "localhost"
-    return loopback or name in plain_http_hosts
+        return False
 
 
 def bypasses_proxy(host: str, no_proxy: tuple[str, ...]) -> bool:
@@ -159,12 +165,12 @@ def _check_grant(env: Environment, values: Mapping[str, Any]) -> None:
 
 
 def _check_plain_http(env: Environment, values: Mapping[str, Any]) -> None:
-    plain_http_hosts = values["plain_http_hosts"]
+    listed = values["plain_http_hosts"]
     for name in _URLS:
         parts = urlsplit(values[name] or "https:")
-        if plain_http_hosts is None or parts.scheme == "https":
+        if listed is None or parts.scheme == "https":
             continue
-        if not may_be_plain(parts.hostname or "", plain_http_hosts):
+        if not may_be_plain(parts.hostname or "", listed):
             env.mistake(name.upper(), "must be https://, or its host must be in GATEWAY_PLAIN_HTTP_HOSTS")
 
 
@@ -194,7 +200,8 @@ def _refuse_what_is_not_built(env: Environment) -> None:
 
 def worries(values: Mapping[str, Any]) -> tuple[str, ...]:
     """What is allowed but should be seen. Only for values without a mistake."""
-    plain = [f"GATEWAY_PLAIN_HTTP_HOSTS lets {host} be spoken to without TLS" for host in values["plain_http_hosts"]]
+    listed = values["plain_http_hosts"] - LOOPBACK
+    plain = [f"GATEWAY_PLAIN_HTTP_HOSTS lets {host} be spoken to without TLS" for host in listed]
     short = any(len(token) < COMFORTABLE_TOKEN_LENGTH for _, token in role_tokens(values["tokens"].reveal()))
     tokens = [f"GATEWAY_TOKENS has a token with less than {COMFORTABLE_TOKEN_LENGTH} characters"] if short else []
     return (*sorted(plain), *tokens)
