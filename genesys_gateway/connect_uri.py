@@ -5,7 +5,7 @@ form there is, so that no two readers of it can disagree about where it leads.
 """
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from genesys_gateway.errors import Refused
@@ -29,13 +29,13 @@ class ConnectUri:
     secure: bool
 
 
-def check(uri: str, hosts: Sequence[tuple[str, int | None]], plain_hosts: Collection[str]) -> ConnectUri:
+def check(uri: str, hosts: Sequence[tuple[str, int | None]], may_be_plain: Callable[[str], bool]) -> ConnectUri:
     """Accept a ``connectUri`` or refuse it.
 
     Args:
         uri: As Genesys answered it; it is used exactly as given or not at all.
         hosts: What it may name, lower case; a port of None stands for the scheme's own.
-        plain_hosts: Hosts that may be spoken to without TLS.
+        may_be_plain: Whether a host may be spoken to without TLS.
 
     Raises:
         Refused: It names another host or port, carries credentials, a fragment or odd characters, or is not encrypted.
@@ -48,6 +48,6 @@ def check(uri: str, hosts: Sequence[tuple[str, int | None]], plain_hosts: Collec
     port = int(match["port"]) if match["port"] else _DEFAULT_PORT[scheme]
     if not any(host == name and port == (wanted or _DEFAULT_PORT[scheme]) for name, wanted in hosts):
         raise Refused("connectUri names a host that is not in GENESYS_STREAMING_HOSTS")
-    if scheme == "ws" and host not in plain_hosts:
+    if scheme == "ws" and not may_be_plain(host):
         raise Refused("connectUri is not encrypted")
     return ConnectUri(uri=uri, host=host, port=port, secure=scheme == "wss")

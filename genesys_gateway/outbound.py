@@ -215,16 +215,12 @@ def _session(settings: Settings, host: str, pool_size: int) -> requests.Session:
     session.trust_env = False
     session.headers.update(_DEFAULT_HEADERS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    if settings.https_proxy and not _direct(host, settings.no_proxy):
+    if settings.https_proxy and not settings.bypasses_proxy(host):
         session.proxies = {"https": settings.https_proxy}
     adapter = _Adapter(settings.ca_bundle, pool_size)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session
-
-
-def _direct(host: str, no_proxy: Iterable[str]) -> bool:
-    return any(host == name or host.endswith(f".{name.lstrip('.')}") for name in no_proxy)
 
 
 class _Session(requests.Session):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count, islice
 from random import Random
+from typing import cast
 
 import orjson
 from gevent.event import AsyncResult, Event
@@ -269,9 +270,8 @@ class TopicWriter:
         self._doubtful = True
         try:
             self._tell.send(orjson.dumps(message).decode())
-            reply = awaited.get(timeout=self._settings.reply_seconds)
-        except Timeout as error:
-            raise Delayed("no reply to unsubscribe") from error
+            with Timeout(self._settings.reply_seconds, Delayed("no reply to unsubscribe")):
+                reply = cast(Reply, awaited.get())
         finally:
             self._awaited = None
         if reply.result == "404":  # Genesys: the channel expired, was evicted, or its token ended
