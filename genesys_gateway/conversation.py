@@ -231,12 +231,15 @@ def _addresses(communication: Communication, customer: Customer) -> tuple[str | 
 
 
 def _duration(agent: Agent, communication: Communication, wrapup: Wrapup | None) -> int | None:
-    """Milliseconds; the wrap-up itself only knows whole seconds."""
-    return _first(
+    """Milliseconds. The wrap-up says it in whole seconds; the clocks refine that where they agree with it."""
+    measured = _first(
         _between(communication.acw_started_at, communication.acw_ended_at),
-        wrapup.duration_ms if wrapup else None,
         _between(agent.acw_started_at, agent.acw_ended_at),
     )
+    stated = wrapup.duration_ms if wrapup else None
+    if stated is None or (measured is not None and abs(measured - stated) < 1000):
+        return measured
+    return stated
 
 
 def _between(start: int | None, end: int | None) -> int | None:

@@ -142,12 +142,16 @@ def test_its_time_is_the_end_of_the_after_call_work(
     ("acw", "wrapup", "expected"),
     [
         (COMPLETE, WRAPUP, 43_250),
+        (COMPLETE, {"code": CODE}, 43_250),
+        (COMPLETE, {**WRAPUP, "durationSeconds": 120}, 120_000),
         ({"state": "complete"}, WRAPUP, 43_000),
         ({**COMPLETE, "endTime": "2026-11-22T09:00:00Z"}, WRAPUP, 43_000),
         ({"state": "complete"}, {"code": CODE}, 7_200_000),
     ],
 )
-def test_its_duration_is_taken_from_the_finest_clock(acw: object, wrapup: object, expected: int) -> None:
+def test_its_duration_is_what_the_wrapup_says_refined_by_clocks_that_agree(
+    acw: object, wrapup: object, expected: int
+) -> None:
     times = {"startAcwTime": ACW_START, "endAcwTime": TWO_HOURS_LATER}
     (event,) = verdict_on(agent(calls=[call(1, acw)], wrapup=wrapup, **times)).finished
     assert event.wrapup_duration_ms == expected
