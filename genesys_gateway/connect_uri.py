@@ -12,7 +12,8 @@ from genesys_gateway.errors import Refused
 
 _URI = re.compile(
     r"(?P<scheme>wss?)://(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
-    r"(?P<path>/[A-Za-z0-9._~!$&'()*+,;=:/?%-]{0,2000})",
+    # No semicolon: the library that connects takes it for the old way to end a path, and would leave the rest out.
+    r"(?P<path>/[A-Za-z0-9._~!$&'()*+,=:/?%-]{0,2000})",
     re.ASCII,
 )
 _DEFAULT_PORT = {"ws": 80, "wss": 443}

@@ -1,0 +1,65 @@
+"""The life of a channel is a table; what it does not hold raises and moves nothing."""
+
+from itertools import product
+
+import pytest
+
+from genesys_gateway.channel_state import CONNECTED, LISTENING, NoSuchStep, Signal, State, step
+
+# Written out a second time on purpose: a row that is changed by mistake must be changed here as well.
+STEPS = {
+    State.CONNECTING: {
+        Signal.OPENED: State.OPEN,
+        Signal.LOST: State.WAITING,
+        Signal.REFUSED: State.GONE,
+        Signal.RETIRE: State.RETIRED,
+    },
+    State.OPEN: {
+        Signal.NOTICE: State.CLOSING,
+        Signal.LOST: State.WAITING,
+        Signal.REFUSED: State.GONE,
+        Signal.RETIRE: State.RETIRED,
+    },
+    State.CLOSING: {
+        Signal.NOTICE: State.CLOSING,
+        Signal.LOST: State.WAITING,
+        Signal.REFUSED: State.GONE,
+        Signal.RETIRE: State.RETIRED,
+    },
+    State.WAITING: {
+        Signal.RETRY: State.CONNECTING,
+        Signal.REFUSED: State.GONE,
+        Signal.RETIRE: State.RETIRED,
+    },
+    State.GONE: {Signal.REFUSED: State.GONE, Signal.RETIRE: State.RETIRED},
+    State.RETIRED: {Signal.RETIRE: State.RETIRED},
+}
+PAIRS = list(product(State, Signal))
+
+
+@pytest.mark.parametrize(("state", "signal"), [pair for pair in PAIRS if pair[1] in STEPS[pair[0]]])
+def test_a_row_of_the_table_leads_where_it_says(state: State, signal: Signal) -> None:
+    assert step(state, signal) is STEPS[state][signal]
+
+
+@pytest.mark.parametrize(("state", "signal"), [pair for pair in PAIRS if pair[1] not in STEPS[pair[0]]])
+def test_a_missing_row_raises_and_says_what_was_missing(state: State, signal: Signal) -> None:
+    with pytest.raises(NoSuchStep, match=f"^{signal.name} while {state.name}$"):
+        step(state, signal)
+
+
+def test_a_channel_that_ended_never_connects_again() -> None:
+    reached, frontier = set(), {State.GONE, State.RETIRED}
+    while frontier:
+        reached |= frontier
+        frontier = {after for state in frontier for after in STEPS[state].values()} - reached
+    assert reached == {State.GONE, State.RETIRED}
+
+
+def test_every_channel_can_be_retired_from_wherever_it_is() -> None:
+    assert {step(state, Signal.RETIRE) for state in State} == {State.RETIRED}
+
+
+def test_notifications_arrive_only_where_a_connection_counts() -> None:
+    assert LISTENING < CONNECTED
+    assert CONNECTED.isdisjoint({State.GONE, State.RETIRED})
