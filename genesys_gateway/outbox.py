@@ -124,6 +124,16 @@ class NotBegun:
     """It was claimed, but nothing was sent: as if it had never been claimed."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Postponed:
+    """Names for an entry's first attempt could not be told yet."""
+
+    entry: Entry
+    wait_ms: int
+    #: by how much its patience is used up, the wait included
+    spent_ms: int
+
+
 Decision = Delivered | TryAgain | GiveUp | NotBegun
 
 

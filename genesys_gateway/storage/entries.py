@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, or_, select, update
 
-from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, TryAgain
+from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.record import Known
 from genesys_gateway.storage import timeline
 from genesys_gateway.storage.tables import conversation, entry
@@ -290,11 +290,16 @@ def _cut(text: str) -> str:
     return text[:_ERROR_LENGTH]
 
 
-def postpone(connection: Connection, waits: Sequence[tuple[Entry, int]], *, now: int) -> None:
-    """Let entries that nobody has attempted yet wait so many milliseconds more; claimed ones are left alone."""
+def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) -> None:
+    """Let entries wait for their names; claimed ones are left alone."""
     rows = [
-        {"of": one.id, "seen": one.claim, "due_at": now + wait_ms, "waited": one.waited_ms + wait_ms}
-        for one, wait_ms in waits
+        {
+            "of": one.entry.id,
+            "seen": one.entry.claim,
+            "due_at": now + one.wait_ms,
+            "waited": one.entry.waited_ms + one.spent_ms,
+        }
+        for one in waits
     ]
     if rows:
         connection.execute(_POSTPONE, rows)

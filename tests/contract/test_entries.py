@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Row, insert, select, update
 
-from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, TryAgain
+from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.record import Known
 from genesys_gateway.storage import Storage, entries, timeline
 from genesys_gateway.storage.dead_letters import dead_letters, reasons, requeue, requeue_all, revive
@@ -301,9 +301,9 @@ def test_waiting_for_names_counts_before_the_first_attempt(desk: Desk) -> None:
     seen = desk.due()
     desk.claim_one("taken")
 
-    desk.at_now(entries.postpone, [(one, 2000) for one in seen])
+    desk.at_now(entries.postpone, [Postponed(entry=one, wait_ms=2000, spent_ms=2500) for one in seen])
 
-    assert (desk.row("r").next_at, desk.row("r").waited_ms) == (NOW + 2000, 2000)
+    assert (desk.row("r").next_at, desk.row("r").waited_ms) == (NOW + 2000, 2500)
     assert (desk.row("taken").next_at, desk.row("taken").waited_ms) == (NOW, 0)
 
 

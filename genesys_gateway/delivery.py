@@ -1,0 +1,335 @@
+"""Entries leave the outbox: claimed, sent, and how that ended written down.
+
+One greenlet, the desk, does all that touches the disk, in rounds of one transaction each. Eight senders do nothing but
+attempts. Names are found beside them.
+
+Law: every attempt is claimed on disk before it begins. How it ended is written down by a later round, or its claim runs
+out, and then its outcome counts as unknown.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from random import Random
+
+from gevent.event import Event
+from gevent.queue import Queue
+
+from genesys_gateway import delivery_round
+from genesys_gateway.clock import Clock, Deadline
+from genesys_gateway.delivery_round import Done, Round, Terms
+from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.greenlets import Crash, Crew
+from genesys_gateway.lane import Lane, Shift, State
+from genesys_gateway.logs import get_logger
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.name_finder import NameBook, NameFinder
+from genesys_gateway.outbox import Decision, Delivered, GiveUp, NotBegun, Policy, Postponed, TryAgain
+from genesys_gateway.sending import Receiver, Sender
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Storage, database_now, dead_letters, entries
+from genesys_gateway.storage.entries import Claim, Wanted
+from genesys_gateway.waiting_line import WaitingLine
+
+log = get_logger(__name__)
+
+#: More of them only hide latency: eight keep one process busy.
+SENDERS = 8
+#: Claims at a time: while eight are being sent, as many lie ready.
+_CLAIMS = 2 * SENDERS
+#: Of these, entries that failed before; so a crowd of hopeless ones leaves senders to the others.
+_REPEATED_CLAIMS = SENDERS - 2
+#: Entries read at a time, and how few must be left before more are read.
+_READ, _FEW = 64, SENDERS
+#: Part of the lease after which the outbox is looked at although nobody said that there is something.
+_LOOK_SHARE = 0.25
+#: Entries requeued in one transaction.
+_PORTION = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Job:
+    """A claim for a sender."""
+
+    claim: Claim
+    lease: Deadline
+    probe: bool
+
+
+class Delivery:
+    """The outbox's way out.
+
+    Args:
+        owner: Id of this instance.
+        on_crash: Told of a greenlet that died.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        history: Receiver,
+        names: NameBook,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        random: Random,
+        *,
+        owner: str,
+        on_crash: Crash,
+    ) -> None:
+        self._storage = storage
+        self._clock = clock
+        self._metrics = metrics
+        self._lease_seconds = settings.lease_seconds
+        self._pause_seconds = settings.retry_base_seconds
+        policy = Policy(
+            base_ms=round(settings.retry_base_seconds * 1000),
+            max_ms=round(settings.retry_max_seconds * 1000),
+            limit_ms=round(settings.retry_limit_hours * 3_600_000),
+        )
+        #: whether records flow, and if not, why: for people
+        self.lane = Lane(policy)
+        self._terms = Terms(owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms)
+        self._sender = Sender(history, self.lane, policy, settings, clock, metrics, random, shifted=self._shifted)
+        self._names = NameFinder(names, settings, clock, found=self._found, postponed=self._put_off, on_crash=on_crash)
+        self._line = WaitingLine()
+        self._jobs: Queue[_Job | None] = Queue()
+        #: read, and neither claimed nor put off yet
+        self._held: set[str] = set()
+        #: claimed, and not written down yet how it ended
+        self._out: dict[str, Claim] = {}
+        self._ended: list[tuple[Claim, Decision]] = []
+        self._postponed: list[Postponed] = []
+        self._revive: list[str] = []
+        self._hasten = False
+        #: something on disk may be due
+        self._more = True
+        #: but when it was read last, none of it had room in the line
+        self._crowded = False
+        self._look_at = clock.monotonic()
+        self._poked = Event()
+        self._desk = Crew("delivery", on_crash)
+        self._senders = Crew("delivery", on_crash)
+
+    def start(self) -> None:
+        """Begin; what an earlier process left unfinished goes on."""
+        self._desk.spawn("desk", self._work)
+        for n in range(SENDERS):
+            self._senders.spawn(f"sender-{n}", self._send)
+
+    def wake(self) -> None:
+        """There are new entries. Does not wait."""
+        self._more, self._crowded = True, False
+        self._poked.set()
+
+    def stop(self, seconds: float) -> list[str]:
+        """Begin no further attempt, finish and write down those under way, within ``seconds``.
+
+        Returns:
+            The names of greenlets that were late; their entries are in doubt, and asked about at the next start.
+        """
+        deadline = Deadline(self._clock, seconds)
+        self._names.stop()
+        for _ in range(SENDERS):
+            self._jobs.put(None)
+        late = self._senders.stop(deadline.left() * 0.8)
+        self._poked.set()
+        return late + self._desk.stop(deadline.left())
+
+    def requeue(self, record_id: str) -> bool:
+        """Send a dead entry on its way again; False when it is not dead. Raises :class:`StorageUnavailable`."""
+        requeued = self._storage.run(lambda c: dead_letters.requeue(c, record_id, now=database_now(c)))
+        self.wake()
+        return requeued
+
+    def requeue_all(self, reason: str) -> int:
+        """Send all that are dead for one reason on their way again; how many. Raises :class:`StorageUnavailable`."""
+        total = 0
+        while count := self._storage.run(
+            lambda c: dead_letters.requeue_all(c, reason, now=database_now(c), limit=_PORTION)
+        ):
+            total += count
+            self.wake()
+        return total
+
+    # The senders
+
+    def _send(self) -> None:
+        while (job := self._jobs.get()) is not None:
+            decision: Decision = NotBegun()
+            if not self._senders.stopping:
+                decision = self._sender.attempt(job.claim, job.lease, probe=job.probe)
+            self._ended.append((job.claim, decision))
+            self._poked.set()
+
+    def _shifted(self, shift: Shift) -> None:
+        self._revive += shift.revive
+        self._hasten |= shift.resumed
+        tell = {State.FLOWING: log.info, State.BROKEN: log.warning}.get(shift.after, log.error)
+        tell("delivery_lane", state=shift.after.value, trouble=self.lane.trouble)
+
+    # The desk
+
+    def _work(self) -> None:
+        self._release_claims()
+        while True:
+            self._poked.clear()
+            todo = self._plan()
+            if not todo.empty:
+                self._do(todo)
+            elif self._desk.stopping:
+                return
+            else:
+                self._poked.wait(self._nap())
+
+    def _release_claims(self) -> None:
+        while not self._desk.stopping:
+            try:
+                unfinished = self._storage.run(entries.release)
+            except StorageUnavailable as error:
+                log.warning("claims_not_released", error=str(error))
+                self._desk.wait(error.retry_after)
+            else:
+                log.info("delivery_started", unfinished=unfinished)
+                return
+
+    def _plan(self) -> Round:
+        now = self._clock.monotonic()
+        if now >= self._look_at:
+            self._more, self._crowded = True, False
+            self._look_at = now + self._lease_seconds * _LOOK_SHARE
+        ended, self._ended = self._ended, []
+        postponed, self._postponed = self._postponed, []
+        revive, self._revive = self._revive, []
+        hasten, self._hasten = self._hasten, False
+        open_now = not self._senders.stopping and self.lane.wait(now) == 0
+        return Round(
+            wanted=self._next(ended) if open_now else (),
+            probe=not self.lane.flowing,
+            ended=ended,
+            postponed=postponed,
+            revive=revive,
+            hasten=hasten,
+            read=self._how_many_to_read() if open_now else 0,
+        )
+
+    def _next(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[Wanted]:
+        if not self.lane.flowing:
+            return self._line.take_probe()
+        done = {claim.entry.id for claim, _ in ended}
+        busy = [claim for claim in self._out.values() if claim.entry.id not in done]
+        repeated = sum(claim.attempt > 1 for claim in busy)
+        return self._line.take(_CLAIMS - len(busy), _REPEATED_CLAIMS - repeated)
+
+    def _how_many_to_read(self) -> int:
+        if not self._more or self._line.first_attempts >= _FEW or (self._crowded and len(self._line) >= _FEW):
+            return 0
+        self._more = False
+        return _READ + len(self._held)
+
+    def _nap(self) -> float:
+        now = self._clock.monotonic()
+        return max(0.0, min(self._look_at - now, self.lane.wait(now) or self._lease_seconds))
+
+    def _do(self, todo: Round) -> None:
+        lease = Deadline(self._clock, self._lease_seconds)
+        try:
+            done = self._storage.run(partial(delivery_round.commit, todo=todo, terms=self._terms))
+        except StorageUnavailable as error:
+            log.warning("delivery_round_not_stored", error=str(error))
+            self._undo(todo)
+            self._ended[:0] = todo.ended
+            self._rest(error.retry_after)
+        except Exception:
+            # Better that the claims of one round run out than that one bad row stops every delivery for ever.
+            log.exception("delivery_round_failed")
+            self._undo(todo)
+            for claim, _ in todo.ended:
+                self._out.pop(claim.entry.id, None)
+            self._rest(self._pause_seconds)
+        else:
+            self._write_off(todo, done)
+            self._hand_out(done.claims, lease, probe=todo.probe)
+            self._take_in(done)
+
+    def _undo(self, todo: Round) -> None:
+        self._let_go(todo)
+        self._revive[:0] = todo.revive
+        self._hasten |= todo.hasten
+        self._more = True
+
+    def _let_go(self, todo: Round) -> None:
+        """What was wanted or put off stands on disk: if it is due and unclaimed, it will be read again."""
+        self._held.difference_update(one.entry.id for one in todo.wanted)
+        self._held.difference_update(one.entry.id for one in todo.postponed)
+
+    def _rest(self, seconds: float) -> None:
+        if self._desk.wait(seconds):
+            self._clock.sleep(self._pause_seconds / 10)  # stopping, but what ended should still be written down
+
+    def _write_off(self, todo: Round, done: Done) -> None:
+        now = self._clock.monotonic()
+        late = set(done.late)
+        self._let_go(todo)
+        for claim, decision in todo.ended:
+            self._out.pop(claim.entry.id, None)
+            if claim.entry.id in late:
+                log.warning("concluded_too_late", record=claim.entry.id, attempt=claim.attempt)
+            else:
+                self._count(claim, decision)
+            if isinstance(decision, TryAgain):
+                self._look_by(now + decision.after_ms / 1000)
+        for one in todo.postponed:
+            self._look_by(now + one.wait_ms / 1000)
+        self._more |= todo.hasten or bool(todo.revive) or len(done.claims) < len(todo.wanted)
+
+    def _count(self, claim: Claim, decision: Decision) -> None:
+        facts = {"record": claim.entry.id, "conversation": claim.entry.conversation_id, "attempt": claim.attempt}
+        match decision:
+            case Delivered():
+                self._metrics.deliveries.labels(outcome="delivered").inc()
+                log.debug("delivered", **facts)
+            case TryAgain():
+                self._metrics.deliveries.labels(outcome="failed").inc()
+                log.warning("attempt_failed", error=decision.error, again_ms=decision.after_ms, **facts)
+            case GiveUp():
+                self._metrics.deliveries.labels(outcome="dead").inc()
+                log.error("record_dead", reason=decision.reason, error=decision.error, **facts)
+            case NotBegun():
+                self._more = True
+
+    def _hand_out(self, claims: Sequence[Claim], lease: Deadline, *, probe: bool) -> None:
+        for claim in claims:
+            if claim.crashed:
+                self._metrics.deliveries_ambiguous.inc()
+            # Whoever was still under way may have set the lane flowing meanwhile.
+            test = probe and self.lane.state in (State.BROKEN, State.PAUSED)
+            if test:
+                self.lane.begin_probe()
+            self._out[claim.entry.id] = claim
+            self._jobs.put(_Job(claim=claim, lease=lease, probe=test))
+
+    def _take_in(self, done: Done) -> None:
+        new = [entry for entry in done.due if entry.id not in self._held and entry.id not in self._out]
+        taken = 0
+        for entry in new:
+            if self._line.has_room_for(entry):
+                taken += 1
+                self._held.add(entry.id)
+                self._names.find(entry)
+        left = done.full or taken < len(new)
+        self._more |= left
+        self._crowded = left and not taken
+        if done.next_ms is not None:
+            self._look_by(self._clock.monotonic() + done.next_ms / 1000)
+
+    def _look_by(self, moment: float) -> None:
+        self._look_at = min(self._look_at, moment)
+
+    def _found(self, wanted: Wanted) -> None:
+        self._line.add(wanted)
+        self._poked.set()
+
+    def _put_off(self, postponed: Postponed) -> None:
+        self._postponed.append(postponed)
+        self._poked.set()

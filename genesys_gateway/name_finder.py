@@ -1,0 +1,152 @@
+"""Names for entries before their first attempt: at once where they are known, else looked up beside the deliveries.
+
+Law: a Genesys that is slow or silent delays only the entries whose names are not known, each for at most
+GATEWAY_NAME_LOOKUP_PATIENCE_SECONDS; then they go without. Nothing else ever waits for a name.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import gevent
+import orjson
+
+from genesys_gateway.clock import Clock, Deadline
+from genesys_gateway.errors import GatewayError
+from genesys_gateway.greenlets import Crash, Crew
+from genesys_gateway.logs import get_logger
+from genesys_gateway.outbox import Entry, Postponed
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage.entries import Wanted
+
+log = get_logger(__name__)
+
+#: Pairs of names that are looked up at a time; entries beyond them come back a little later.
+LOOKUPS = 16
+#: The wait between two lookups for one entry grows up to so many times the retry base.
+_SLOWEST = 10
+
+#: user id and wrap-up code
+_Key = tuple[str | None, str | None]
+
+
+class NameBook(Protocol):
+    """Names by id; None has no name."""
+
+    def known(self, user_id: str | None, wrapup_code: str | None) -> bool:
+        """Whether both can be told without a call."""
+
+    def agent(self, user_id: str | None) -> str | None:
+        """The name of a user. Raises a :class:`GatewayError` when it can't be told now."""
+
+    def wrapup(self, code: str | None) -> str | None:
+        """The name of a wrap-up code. Raises a :class:`GatewayError` when it can't be told now."""
+
+
+class _Lookup:
+    """One pair of names being looked up, and who waits for it."""
+
+    __slots__ = ("ends", "entries")
+
+    def __init__(self, entry: Entry, ends: Deadline) -> None:
+        self.entries = [entry]
+        self.ends = ends
+
+
+class NameFinder:
+    """Finds the names for entries, those alike together.
+
+    Args:
+        found: Given each entry that is ready to be claimed; must not wait.
+        postponed: Given each entry that has to wait; must not wait itself.
+    """
+
+    def __init__(
+        self,
+        names: NameBook,
+        settings: Settings,
+        clock: Clock,
+        *,
+        found: Callable[[Wanted], None],
+        postponed: Callable[[Postponed], None],
+        on_crash: Crash,
+    ) -> None:
+        self._names = names
+        self._clock = clock
+        self._found = found
+        self._postponed = postponed
+        self._base_ms = round(settings.retry_base_seconds * 1000)
+        self._patience_ms = round(settings.name_lookup_patience_seconds * 1000)
+        self._lookups: dict[_Key, _Lookup] = {}
+        self._crew = Crew("names", on_crash)
+
+    def find(self, entry: Entry) -> None:
+        """Have the names of one entry found; it comes back through ``found`` or ``postponed``, maybe at once."""
+        key = _key(entry)
+        if key is None or entry.known is not None:
+            self._found(Wanted(entry=entry))
+        elif self._names.known(*key):
+            agent, wrapup = self._names.agent(key[0]), self._names.wrapup(key[1])
+            self._found(Wanted(entry=entry, agent_name=agent, wrapup_name=wrapup))
+        elif self._left_ms(entry) <= 0:
+            self._found(Wanted(entry=entry))
+        else:
+            self._begin_or_join(key, entry)
+
+    def stop(self) -> None:
+        """Give up the lookups under way; their entries are as they were."""
+        self._crew.stop(0)
+
+    def _begin_or_join(self, key: _Key, entry: Entry) -> None:
+        left = self._left_ms(entry) / 1000
+        lookup = self._lookups.get(key)
+        if lookup is not None and lookup.ends.left() <= left:
+            lookup.entries.append(entry)
+        elif lookup is None and len(self._lookups) < LOOKUPS:
+            lookup = self._lookups[key] = _Lookup(entry, Deadline(self._clock, left))
+            self._crew.spawn("lookup", self._look_up, key, lookup)
+        else:
+            self._put_off(entry, 0)
+
+    def _look_up(self, key: _Key, lookup: _Lookup) -> None:
+        begun = self._clock.monotonic()
+        agent, wrapup, whole = None, None, False
+        try:
+            # Waiting for its turn in the budget of calls is part of a lookup, and may take longer than any call.
+            with gevent.Timeout(lookup.ends.left(), False):  # type: ignore[arg-type] # False: ends silently
+                agent, agent_known = self._ask(self._names.agent, key[0])
+                wrapup, wrapup_known = self._ask(self._names.wrapup, key[1])
+                whole = agent_known and wrapup_known
+        finally:
+            del self._lookups[key]
+        spent_ms = round((self._clock.monotonic() - begun) * 1000)
+        for entry in lookup.entries:
+            if whole or spent_ms >= self._left_ms(entry):
+                self._found(Wanted(entry=entry, agent_name=agent, wrapup_name=wrapup))
+            else:
+                self._put_off(entry, spent_ms)
+
+    def _ask(self, name_of: Callable[[str | None], str | None], of: str | None) -> tuple[str | None, bool]:
+        try:
+            return name_of(of), True
+        except GatewayError as error:
+            log.warning("name_not_found_out", error=str(error))
+        except Exception:
+            log.exception("name_lookup_failed")  # a name is not worth losing a record for
+        return None, False
+
+    def _put_off(self, entry: Entry, spent_ms: int) -> None:
+        waited_ms = max(self._base_ms, entry.waited_ms)
+        wait_ms = min(waited_ms, _SLOWEST * self._base_ms, self._left_ms(entry) - spent_ms)
+        self._postponed(Postponed(entry=entry, wait_ms=wait_ms, spent_ms=spent_ms + wait_ms))
+
+    def _left_ms(self, entry: Entry) -> int:
+        return self._patience_ms - entry.waited_ms
+
+
+def _key(entry: Entry) -> _Key | None:
+    """What has to be looked up; None where nothing can be: whoever builds the record says what is wrong with it."""
+    try:
+        event = orjson.loads(entry.content or "")
+        return event.get("user_id"), event.get("wrapup_code")
+    except (ValueError, AttributeError):
+        return None

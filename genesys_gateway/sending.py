@@ -1,0 +1,134 @@
+"""One attempt: a claimed entry becomes a record and is sent, or is asked about when it may be there already.
+
+Law: an attempt begins nothing that its claim may not outlast, and sends nothing while an earlier outcome is unknown.
+"""
+
+from collections.abc import Callable
+from random import Random
+from typing import Protocol
+
+from genesys_gateway import record
+from genesys_gateway.clock import Clock, Deadline
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.lane import Lane, Shift
+from genesys_gateway.logs import get_logger
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.outbox import (
+    INVALID,
+    UNREADABLE,
+    Decision,
+    GiveUp,
+    NotBegun,
+    Outcome,
+    Policy,
+    Result,
+    decide,
+)
+from genesys_gateway.schemas.communication_record import mistakes
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage.entries import Claim
+
+log = get_logger(__name__)
+
+
+class Receiver(Protocol):
+    """CommunicationHistory as an attempt sees it; each call takes GATEWAY_HTTP_TIMEOUT_SECONDS at most."""
+
+    def post(self, record: record.Record) -> Result:
+        """Send a record."""
+
+    def lookup(self, record_id: str) -> Result | None:
+        """Ask whether it is there; None: nothing speaks against sending it."""
+
+
+class Sender:
+    """Makes attempts, any number at a time, and tells the lane how each ended.
+
+    Args:
+        shifted: Told what a result changed about the lane; must not wait.
+    """
+
+    def __init__(
+        self,
+        history: Receiver,
+        lane: Lane,
+        policy: Policy,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        random: Random,
+        *,
+        shifted: Callable[[Shift], None],
+    ) -> None:
+        self._history = history
+        self._lane = lane
+        self._policy = policy
+        self._call_seconds = settings.http_timeout_seconds
+        self._rules = record.Rules(domain_by_queue=settings.domain_by_queue, default_country=settings.default_country)
+        self._clock = clock
+        self._metrics = metrics
+        self._random = random
+        self._shifted = shifted
+
+    def attempt(self, claim: Claim, lease: Deadline, *, probe: bool) -> Decision:
+        """Make one attempt and say what follows; takes two calls' time at most.
+
+        Args:
+            claim: The right to make it.
+            lease: For how long the claim stands for certain.
+            probe: Whether this is the one record that a lane which does not flow may send.
+        """
+        try:
+            if not probe and self._lane.wait(self._clock.monotonic()) != 0:
+                return NotBegun()
+            return self._attempt(claim, lease)
+        except Exception:
+            log.exception("attempt_failed_unexpectedly", record=claim.entry.id)
+            return self._decide(claim, Result(outcome=Outcome.UNKNOWN, error="internal error"))
+        finally:
+            if probe:
+                self._lane.end_probe(self._clock.monotonic())
+
+    def _attempt(self, claim: Claim, lease: Deadline) -> Decision:
+        made = self._record(claim)
+        if isinstance(made, GiveUp):
+            return made
+        result = None
+        if claim.entry.in_doubt:
+            if lease.left() < self._call_seconds:
+                return NotBegun()
+            result = self._history.lookup(claim.entry.id)
+        if result is None:
+            if lease.left() < self._call_seconds:
+                return NotBegun()
+            result = self._history.post(made)
+        return self._conclude(claim, result)
+
+    def _record(self, claim: Claim) -> record.Record | GiveUp:
+        entry = claim.entry
+        try:
+            event = AcwEvent.from_json(entry.content or "")
+        except (ValueError, TypeError, AttributeError):
+            return GiveUp(reason=UNREADABLE, in_doubt=entry.in_doubt, error="content")
+        made = record.build(entry.id, event, entry.source, entry.stored_at, claim.known, self._rules)
+        if wrong := mistakes(made):
+            return GiveUp(reason=INVALID, in_doubt=entry.in_doubt, error=", ".join(wrong))
+        return made
+
+    def _conclude(self, claim: Claim, result: Result) -> Decision:
+        if result.outcome is Outcome.UNKNOWN and not result.asked:
+            self._metrics.deliveries_ambiguous.inc()
+        shift = self._lane.report(claim.entry.id, result, self._clock.monotonic())
+        if shift.before is not shift.after:
+            self._shifted(shift)
+        return self._decide(claim, result)
+
+    def _decide(self, claim: Claim, result: Result) -> Decision:
+        return decide(
+            result,
+            attempt=claim.attempt,
+            waited_ms=claim.entry.waited_ms if claim.entry.attempt else 0,
+            policy=self._policy,
+            random=self._random,
+            flowing=self._lane.flowing,
+        )

@@ -1,0 +1,78 @@
+"""Entries that are ready to be claimed, and in which order.
+
+Law: pure and bounded. Longest due first, yet a crowd of entries that failed before leaves senders to the others, and
+newcomers are not left standing behind a long backlog.
+"""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+from genesys_gateway.outbox import Entry
+from genesys_gateway.storage.entries import Wanted
+
+#: Entries that failed before and may stand in the line; the others of their kind stay on disk meanwhile.
+REPEATED = 24
+#: One place in so many belongs to a newcomer.
+FRESH_SHARE = 4
+
+
+class WaitingLine:
+    """Two lines, one for first attempts and one for repeated ones."""
+
+    def __init__(self) -> None:
+        self._first: deque[Wanted] = deque()
+        self._repeated: deque[Wanted] = deque()
+
+    def __len__(self) -> int:
+        return len(self._first) + len(self._repeated)
+
+    @property
+    def first_attempts(self) -> int:
+        """How many stand for their first attempt."""
+        return len(self._first)
+
+    def has_room_for(self, entry: Entry) -> bool:
+        """Whether it may stand in the line too."""
+        return not entry.attempt or len(self._repeated) < REPEATED
+
+    def add(self, wanted: Wanted) -> None:
+        """It stands last."""
+        (self._repeated if wanted.entry.attempt else self._first).append(wanted)
+
+    def take(self, most: int, most_repeated: int) -> list[Wanted]:
+        """The next ones, ``most`` at most, of which ``most_repeated`` at most failed before."""
+        taken: list[Wanted] = []
+        while len(taken) < most:
+            if self._repeated and most_repeated > 0 and self._repeated_is_next():
+                taken.append(self._repeated.popleft())
+                most_repeated -= 1
+            elif self._first:
+                taken.append(self._first.popleft())
+            else:
+                break
+        return taken
+
+    def take_probe(self) -> list[Wanted]:
+        """The one tried least often: a record that always fails must not be what a lane is tested with each time."""
+        if self._first:
+            return [self._first.popleft()]
+        if not self._repeated:
+            return []
+        least = min(self._repeated, key=lambda one: (one.entry.attempt, one.entry.next_at))
+        self._repeated.remove(least)
+        return [least]
+
+    def _repeated_is_next(self) -> bool:
+        return not self._first or self._repeated[0].entry.next_at <= self._first[0].entry.next_at
+
+
+def mixed(oldest: Sequence[Entry], newest: Sequence[Entry]) -> Iterator[Entry]:
+    """The oldest in their order, with one of the newest after every three; each once."""
+    newcomers = iter(newest)
+    seen: set[str] = set()
+    for n, entry in enumerate(oldest, 1):
+        for one in (entry, *islice(newcomers, not n % (FRESH_SHARE - 1))):
+            if one.id not in seen:
+                seen.add(one.id)
+                yield one
