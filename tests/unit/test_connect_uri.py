@@ -145,4 +145,4 @@ def test_the_library_that_connects_reads_an_accepted_address_as_we_do(uri: str) 
     host, port, resource, secure = parse_url(uri)
     assert (host, port, secure) == (accepted.host, accepted.port, accepted.secure)
     assert accepted.host in {name for name, _ in HOSTS}
-    assert uri.removesuffix("?").endswith(resource)  # a question mark without a query changes nothing
+    assert uri.endswith((resource, f"{resource}?"))  # a question mark without a query changes nothing
