@@ -79,17 +79,17 @@ def _heard(channels: Channels, channel: Channel, sender: Sender, text: bytes) ->
     elif kind in ("subscribe", "unsubscribe"):
         _change(channels, channel, sender, message)
     else:
-        sender.send(_reply(channels, {}, "400", "failed", "Message not understood."))
+        sender.send(_reply(channels, {}, "400", "failure", "Message not understood."))
 
 
 def _change(channels: Channels, channel: Channel, sender: Sender, message: dict[str, Any]) -> None:
     """Subscribe or unsubscribe over the socket (F31); its reply has no topicName (F32)."""
     if fault := channels.faults.take("refuse_reply", channel=channel.id):
         result = str(fault.params.get("result", "400"))
-        reply = _reply(channels, message, result, "failed", "Refused.")
+        reply = _reply(channels, message, result, "failure", "Refused.")
     elif channels.alive(channel.id) is None:
         # Genesys docs: "404" when the channel expired, was evicted, or its token is dead (F32).
-        reply = _reply(channels, message, "404", "failed", "Channel not found.")
+        reply = _reply(channels, message, "404", "failure", "Channel not found.")
     else:
         reply = _apply(channels, channel, message)
     if not channels.faults.take("no_reply", channel=channel.id):
@@ -99,14 +99,14 @@ def _change(channels: Channels, channel: Channel, sender: Sender, message: dict[
 def _apply(channels: Channels, channel: Channel, message: dict[str, Any]) -> dict[str, Any]:
     topics = message.get("topics")
     if not isinstance(topics, list) or not topics:
-        return _reply(channels, message, "400", "failed", "No topics.")
+        return _reply(channels, message, "400", "failure", "No topics.")
     if message["message"] == "unsubscribe":
         channels.remove(channel, [str(topic) for topic in topics])
         return _reply(channels, message, "200", "unsubscribed", "Successfully unsubscribed from topic(s).")
     try:
         channels.add(channel, topics, ignore_errors=False)
     except ApiError as error:
-        return _reply(channels, message, "400", "failed", error.message)
+        return _reply(channels, message, "400", "failure", error.message)
     return _reply(channels, message, "200", "subscribed", "Successfully subscribed to topic(s).")
 
 
