@@ -19,6 +19,8 @@ _LISTS = {
     "SCREENSHARE": "screenshares",
     "VIDEO": "videos",
 }
+#: media whose communications say in which direction they went
+_DIRECTED = ("calls", "callbacks", "chats", "emails", "messages")
 
 
 def conversation_answer(conversation: Conversation) -> dict[str, Any]:
@@ -71,12 +73,13 @@ def _participant(conversation: Conversation, participant: Participant) -> dict[s
     }
     for communication in participant.communications:
         medium = _LISTS.get(communication.media_type, "calls")
-        answer.setdefault(medium, []).append(_communication(conversation, participant, communication))
+        told = _communication(conversation, participant, communication, directed=medium in _DIRECTED)
+        answer.setdefault(medium, []).append(told)
     return without_nulls(answer)
 
 
 def _communication(
-    conversation: Conversation, participant: Participant, communication: Communication
+    conversation: Conversation, participant: Participant, communication: Communication, *, directed: bool
 ) -> dict[str, Any]:
     addresses = conversation.addresses
     message_type = conversation.message_type if communication.media_type == "MESSAGE" else None
@@ -84,7 +87,7 @@ def _communication(
         {
             "id": communication.id,
             "state": "connected" if communication.ended is None else "disconnected",
-            "direction": conversation.direction.lower(),
+            "direction": conversation.direction.lower() if directed else None,
             "type": message_type.lower() if message_type else None,
             "connectedTime": time_of(communication.started),
             "disconnectedTime": time_of(communication.ended),

@@ -30,7 +30,7 @@ class TopicKind:
         if "requiresPermissions" in expand:
             answer["requiresPermissions"] = list(self.permissions)
         if "permissionDetails" in expand:
-            answer["permissionDetails"] = [{"type": "requiresAll", "permissions": list(self.permissions)}]
+            answer["permissionDetails"] = [{"type": "requiresPermissions", "permissions": list(self.permissions)}]
         if "transports" in expand:
             answer["transports"] = list(self.transports)
         if "enforced" in expand:
