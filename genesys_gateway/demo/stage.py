@@ -1,0 +1,156 @@
+"""Where it is played: free ports, secrets made for this one time, a temporary folder, two processes.
+
+Law: nothing of a real deployment leaks in (its settings are left out of the environment), and nothing of this one is
+left behind, but for the files of one that failed.
+"""
+
+import base64
+import os
+import secrets
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from genesys_gateway.demo.children import Child
+from genesys_gateway.demo.errors import DemoFailed
+from genesys_gateway.demo.parties import ContactCentre, Gateway, Http
+from genesys_gateway.demo.screen import Screen
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+#: After the last event of a conversation; the one timer that is not production's 60 s, so that nobody has to wait.
+QUIET_SECONDS = 3
+
+_GATEWAY_PORT, _SIMULATOR_PORT = 8080, 9000
+_START_SECONDS = 30.0
+#: The gateway promises to end within 25 s.
+_STOP_SECONDS = 28.0
+_FRESH_ASSERTION_SECONDS = 30.0
+_OURS = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_", "DATABASE_", "GUNICORN_")
+
+
+class Stage:
+    """Simulator and gateway, running for as long as the ``with`` block does."""
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self.folder = Path(tempfile.mkdtemp(prefix="genesys-gateway-demo-"))
+        self._assertion = self.folder / "assertion"
+        self._keep = False
+        self._children: list[Child] = []
+        self.tokens = {role: secrets.token_urlsafe(24) for role in ("bofe", "ops")}
+        self.gateway_url = f"http://127.0.0.1:{_free_port(_GATEWAY_PORT)}"
+        self.simulator_url = f"http://127.0.0.1:{_free_port(_SIMULATOR_PORT)}"
+        self.gateway = Gateway(Http(self.gateway_url, self.tokens["bofe"]))
+        self.centre = ContactCentre(Http(self.simulator_url))
+
+    def __enter__(self) -> "Stage":
+        try:
+            self._start()
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+        self._keep = self._keep or (kind is not None and kind is not KeyboardInterrupt)
+        self._end()
+
+    def keep_files(self) -> None:
+        """Leave database and logs behind, to be looked at."""
+        self._keep = True
+
+    def stay(self) -> None:
+        """Leave everything running until Ctrl-C, and play the identity provider meanwhile.
+
+        Raises:
+            DemoFailed: One of the processes ended.
+        """
+        fresh_at = time.monotonic()
+        while True:
+            if time.monotonic() >= fresh_at:
+                # Genesys takes an assertion once: whenever the gateway wants a new token, a fresh one has to be there.
+                self._write_assertion()
+                fresh_at = time.monotonic() + _FRESH_ASSERTION_SECONDS
+            for child in self._children:
+                if not child.lives:
+                    raise DemoFailed(f"The {child.name} ended:\n{child.last_lines()}")
+            time.sleep(0.2)
+
+    def _start(self) -> None:
+        self._screen.heading("Genesys-gateway: the whole way, on this machine")
+        self._write_assertion()
+        module = [sys.executable, "-m"]
+        port = self.simulator_url.rpartition(":")[2]
+        simulator = self._child("simulator", [*module, "genesys_gateway", "simulator", "--port", port], _inherited())
+        seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS)
+        self._tell("simulator", self.simulator_url, f"Genesys Cloud and CommunicationHistory; up in {seconds:.1f} s")
+        gunicorn = [*module, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+        gateway = self._child("gateway", gunicorn, {**_inherited(), **self._settings()})
+        seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS)
+        self._tell("gateway", self.gateway_url, f"gunicorn and SQLite; ready in {seconds:.1f} s")
+        self._tell("files", str(self.folder), "database and logs")
+
+    def _child(self, name: str, command: list[str], environment: Mapping[str, str]) -> Child:
+        child = Child(name, command, environment, PROJECT, self.folder / f"{name}.log")
+        self._children.append(child)
+        return child
+
+    def _tell(self, name: str, where: str, what: str) -> None:
+        self._screen.say(f"  {name:<9}  {where:<35}  {what}")
+
+    def _settings(self) -> dict[str, str]:
+        """What a deployment sets, and the one timer that is shortened."""
+        return {
+            "GENESYS_LOGIN_URL": self.simulator_url,
+            "GENESYS_API_URL": self.simulator_url,
+            "GENESYS_STREAMING_HOSTS": self.simulator_url.removeprefix("http://"),
+            "GENESYS_GRANT_TYPE": "saml2-bearer",
+            "GENESYS_CLIENT_ID": "simulator-client",
+            "GENESYS_CLIENT_SECRET": "simulator-secret",
+            "GENESYS_ORG_NAME": "simulator-org",
+            "GENESYS_SAML_ASSERTION_FILE": str(self._assertion),
+            "COMMUNICATION_HISTORY_URL": f"{self.simulator_url}/history",
+            "DATABASE_URL": f"sqlite:///{self.folder}/gateway.db",
+            "GATEWAY_BIND": self.gateway_url.removeprefix("http://"),
+            "GATEWAY_TOKENS": ",".join(f"{role}:{token}" for role, token in self.tokens.items()),
+            "GATEWAY_QUIET_SECONDS": str(QUIET_SECONDS),
+            "GATEWAY_LOG_FORMAT": "text",
+        }
+
+    def _write_assertion(self) -> None:
+        fresh = self._assertion.with_suffix(".new")
+        fresh.touch(mode=0o600)
+        fresh.write_bytes(base64.b64encode(b"assertion " + secrets.token_bytes(32)))
+        fresh.replace(self._assertion)
+
+    def _end(self) -> None:
+        # A second Ctrl-C must not leave a child behind; what follows is bounded.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        for child in reversed(self._children):
+            child.stop(_STOP_SECONDS)
+        if self._keep:
+            self._screen.say(f"Database and logs are left in {self.folder}")
+        else:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(_OURS)}
+
+
+def _free_port(wanted: int) -> int:
+    """The wanted port if nobody listens there, else any free one."""
+    for port in (wanted, 0):
+        try:
+            with socket.create_server(("127.0.0.1", port)) as listening:
+                return int(listening.getsockname()[1])
+        except OSError:
+            continue
+    raise DemoFailed("There is no free port on 127.0.0.1.")
