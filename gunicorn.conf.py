@@ -42,8 +42,8 @@ workers = 1
 graceful_timeout = 30
 # Without this gunicorn opens a socket that every gunicorn of this user shares.
 control_socket_disable = True
-# Seconds for the head of a request, and between two requests.
-keepalive = 5
+# Seconds for the head of a request, and between two requests: an idle connection keeps a worker from ending that long.
+keepalive = 2
 limit_request_line = 2048
 limit_request_fields = 50
 limit_request_field_size = 8190

@@ -37,7 +37,9 @@ class Running:
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
         clean = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         with self.out.open("ab") as out, self.err.open("ab") as err:
-            self.process = subprocess.Popen(command, cwd=ROOT, env=clean | environ, stdout=out, stderr=err)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=clean | environ, stdout=out, stderr=err, start_new_session=True
+            )
 
     def stop(self, seconds: float = 30.0) -> int:
         """SIGTERM, and the exit code it gave; SIGKILL to one that does not end."""
@@ -46,9 +48,13 @@ class Running:
         try:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+            self.kill()
             raise
+
+    def kill(self) -> None:
+        """SIGKILL to it and its children at once, as a power cut would: nobody can tidy up."""
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
 
 
 class Simulator(Running):
