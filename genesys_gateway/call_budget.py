@@ -23,6 +23,10 @@ from genesys_gateway.logs import get_logger
 #: Genesys docs: the limit is given in calls a minute.
 WINDOW_SECONDS = 60.0
 
+#: Part of the calls that reconciliation leaves to the others: with a full window even the most urgent call waits for
+#: the oldest one to leave it.
+RESERVE = 0.1
+
 log = get_logger(__name__)
 
 
@@ -122,13 +126,19 @@ class CallBudget:
             waiter.turn.clear()
             waiter.turn.wait()
         now = self._forget()
-        over = len(self._ended) + self._under_way - self._limit
+        over = len(self._ended) + self._under_way - self._room_for(waiter.priority)
         seconds = self._paused_until - now
         if over >= 0:
             # What is still under way ends now at the earliest, and counts for a whole window from then on.
             freed_at = self._ended[over] if over < len(self._ended) else now
             seconds = max(seconds, freed_at + WINDOW_SECONDS - now)
         return seconds
+
+    def _room_for(self, priority: Priority) -> int:
+        """Calls in a window that may be made before one of this priority; the least urgent never fill it."""
+        if priority is Priority.RECONCILIATION:
+            return max(1, round(self._limit * (1 - RESERVE)))
+        return self._limit
 
     def _forget(self) -> float:
         """Drop what no longer counts, and return the time."""

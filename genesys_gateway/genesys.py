@@ -22,7 +22,7 @@ from genesys_gateway.outbound import Outbound, Reply
 from genesys_gateway.schemas.genesys_channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
 from genesys_gateway.schemas.genesys_names import NAMED
 from genesys_gateway.settings import Settings
-from genesys_gateway.tokens import Token, Tokens
+from genesys_gateway.tokens import Token, TokenRefused, Tokens
 
 #: Genesys docs give no limit for the bulk question; this many ids keep its URL short.
 MAX_DETAILS = 50
@@ -55,6 +55,10 @@ class TokenDead(Delayed):
     """Genesys takes the token no more (401); a channel made with it is gone too."""
 
 
+class NoToken(Delayed):
+    """The login host gives no token before someone mends what the text says; then the same call will do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelGrant:
     """A channel just made."""
@@ -84,7 +88,7 @@ class Genesys:
 
     Every method waits for room in the budget and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer, twice that
     and a new token after a 401. Beside what it says, each raises :class:`Delayed` (NoReply and BadAnswer among it: it
-    may have been done), and :class:`Refused` for every other 4xx, with the status and Genesys's code.
+    may have been done; NoToken: someone must mend something), and :class:`Refused` for every other 4xx, with the status and Genesys's code.
     """
 
     def __init__(
@@ -142,10 +146,17 @@ class Genesys:
         self._ask("clear_topics", Priority.SUBSCRIPTIONS, token, "DELETE", _subscriptions(channel_id))
 
     def conversation(self, conversation_id: str) -> Conversation:
-        """The conversation as it is now. Raises NotFound, Forbidden (conversation:communication:view)."""
+        """The conversation as it is now; the id in lower case.
+
+        Raises:
+            NotFound, Forbidden: The latter when the permission conversation:communication:view is missing.
+        """
         path = f"/api/v2/conversations/{_checked(conversation_id)}"
         _, reply = self._ask_anew("conversation", Priority.RECONCILIATION, "GET", path)
-        return conversation_answer.from_answer(reply.body)
+        conversation = conversation_answer.from_answer(reply.body)
+        if conversation.id != conversation_id:
+            raise BadAnswer("the answer is about another conversation")
+        return conversation
 
     def conversation_details(self, ids: Sequence[str]) -> tuple[analytics.Details, ...]:
         """What analytics know of up to MAX_DETAILS conversations; those they do not know yet are left out.
@@ -192,12 +203,19 @@ class Genesys:
         self, operation: str, priority: Priority, method: str, path: str, **parts: Any
     ) -> tuple[Token, Reply]:
         """Ask with the present token; if Genesys takes it no more, once again with a new one."""
-        token = self._tokens.current()
+        token = self._token()
         try:
             return token, self._ask(operation, priority, token, method, path, **parts)
         except TokenDead:
-            token = self._tokens.current()
+            token = self._token()
             return token, self._ask(operation, priority, token, method, path, **parts)
+
+    def _token(self) -> Token:
+        try:
+            return self._tokens.current()
+        except TokenRefused as error:
+            # It speaks of the deployment, not of the question: nobody may take it for Genesys's answer to that.
+            raise NoToken(str(error)) from error
 
     def _ask(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
         with self._budget.take(priority):

@@ -27,8 +27,40 @@ log = get_logger(__name__)
 
 #: Conversations looked at in one round.
 _ROUND = 500
-#: Live questions in one round: beyond them the bulk question is cheaper.
+#: Live questions in a row: beyond them the bulk question is cheaper.
 _LIVE = 5
+#: Part of the calls a minute that live questions may take; the bulk questions need the rest.
+_LIVE_SHARE = 0.55
+
+
+class Pace:
+    """Lets live questions through evenly, so that they leave room for the bulk questions of every round.
+
+    Args:
+        per_second: On the long run.
+        clock: Its monotonic time counts.
+    """
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._saved = float(_LIVE)
+        self._at = clock.monotonic()
+
+    def allowance(self) -> int:
+        """How many may be asked now."""
+        now = self._clock.monotonic()
+        self._saved = min(_LIVE, self._saved + (now - self._at) * self._per_second)
+        self._at = now
+        return int(self._saved)
+
+    def spend(self) -> None:
+        """One is asked."""
+        self._saved -= 1
+
+    def seconds(self) -> float:
+        """How long until the next may be asked."""
+        return max(0.0, 1 - self._saved) / self._per_second
 
 
 class Reconciliation:
@@ -60,6 +92,7 @@ class Reconciliation:
         self._closed = closed
         self._poked = Event()
         self._failures = 0
+        self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._crew = Crew("reconciliation", on_crash)
 
     def start(self) -> None:
@@ -103,14 +136,20 @@ class Reconciliation:
     def _round(self) -> float:
         """Ask about everyone due; seconds until somebody else is."""
         due = self._due()
-        for one in due if len(due) <= _LIVE else self._ask_many(due)[:_LIVE]:
-            self._learn(one, self._inquiry.live(one.id))
-        doubtful = self._storage.run(lambda connection: conversations.doubtful(connection, _LIVE))
-        for one in doubtful:
-            self._learn(one, self._inquiry.live(one.id))
-        if doubtful or len(due) == _ROUND or (not due and self._look_last()):
+        many = len(due) > self._pace.allowance()
+        self._ask_live(self._ask_many(due) if many else due)
+        unseen = self._storage.run(lambda connection: conversations.doubtful(connection, _LIVE))
+        self._ask_live(unseen)
+        if unseen:
+            return self._pace.seconds()
+        if len(due) == _ROUND or (not due and self._look_last()):
             return 0.0
         return self._until_next()
+
+    def _ask_live(self, some: Sequence[Due]) -> None:
+        for one in some[: self._pace.allowance()]:
+            self._pace.spend()
+            self._learn(one, self._inquiry.live(one.id))
 
     def _due(self) -> list[Due]:
         now = self._clock.now()

@@ -203,10 +203,15 @@ def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[
 
 
 def doubtful(connection: Connection, limit: int) -> list[Due]:
-    """Covered ones with a gap behind them that no live answer was taken for yet, longest covered first."""
+    """Covered ones with a gap behind them that no live answer was taken for yet.
+
+    Those without a record come first: the gap is more likely to have hidden one of theirs.
+    """
     unseen = or_(_table.looked_at.is_(None), _table.looked_at < _table.covered_at)
     query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unseen)
-    return [_due(row) for row in connection.execute(query.order_by(_table.covered_at).limit(limit))]
+    has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
+    ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)
+    return [_due(row) for row in connection.execute(ordered.limit(limit))]
 
 
 def _due(row: Row[tuple[object, ...]]) -> Due:

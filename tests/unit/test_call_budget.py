@@ -247,3 +247,14 @@ def test_a_count_without_a_reset_is_believed_for_a_minute() -> None:
     budget.observe({"inin-ratelimit-count": "999999"})
 
     assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(60)
+
+
+def test_reconciliation_leaves_a_tenth_of_the_calls_to_the_others() -> None:
+    clock = FakeClock()
+    budget = CallBudget(100, clock)
+
+    spend(budget, 90, Priority.RECONCILIATION)
+
+    assert clock.slept == []
+    assert waited(clock, lambda: spend(budget, 10)) == 0
+    assert waited(clock, lambda: spend(budget, 1, Priority.RECONCILIATION)) == pytest.approx(WINDOW_SECONDS)
