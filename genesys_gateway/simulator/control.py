@@ -172,10 +172,7 @@ def _channel_deed(world: World, body: Mapping[str, Any], _: Request, path: Mappi
 @_route("POST", "/_sim/tokens/revoke")
 def _revoke(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
     """revoke every token"""
-    tokens = list(world.login.tokens.values())
-    for token in tokens:
-        world.login.revoke(token)
-    return Answer(body={"revoked": len(tokens)})
+    return Answer(body=mischief.at_once(world, "revoked_token", {}))
 
 
 @_route("POST", "/_sim/clients")
@@ -240,16 +237,21 @@ def _set_clock(world: World, body: Mapping[str, Any], request: Request, path: Ma
 
 @_route("GET", "/_sim/faults")
 def _faults(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
-    """faults that are on, and all there are"""
-    return Answer(body={"on": [fault.as_json() for fault in world.faults.active()], "all": dict(CATALOGUE)})
+    """faults that are on, all that can be, and those that happen at once"""
+    on = [fault.as_json() for fault in world.faults.active()]
+    return Answer(body={"on": on, "all": dict(CATALOGUE), "atOnce": list(mischief.AT_ONCE_NAMES)})
 
 
 @_route("POST", "/_sim/faults")
 def _fault_on(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """switch a fault on: name, its parameters, count, seconds, and whom it meets (method, path, channel, topic)"""
-    fault = world.faults.switch_on(str(body.get("name")), body)
-    world.ledger.faults.append({"at": world.clock.wall(), **fault.as_json()})
-    return Answer(status=201, body=fault.as_json())
+    name = str(body.get("name"))
+    if name in mischief.AT_ONCE_NAMES:
+        done = mischief.at_once(world, name, body)
+    else:
+        done = world.faults.switch_on(name, body).as_json()
+    world.ledger.faults.append({"at": world.clock.wall(), **done})
+    return Answer(status=201, body=done)
 
 
 @_route("DELETE", "/_sim/faults")

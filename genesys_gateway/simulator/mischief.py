@@ -1,8 +1,12 @@
-"""Harm done to channels and sockets at once, as opposed to faults, which lie in wait."""
+"""Harm done to channels and sockets at once, as opposed to faults, which lie in wait.
+
+Each is a deed under `/_sim/channels` and, because nobody should have to know the difference, a fault by name too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from genesys_gateway.simulator.channels import Channel
@@ -24,6 +28,42 @@ GARBAGE: Mapping[str, Callable[[Body], bytes]] = {
     "number": lambda _: b"42",
     "empty": lambda _: b"",
 }
+
+
+#: fault name -> deed and what it is told beforehand; done at once to the channels that `channel` matches
+AT_ONCE: Mapping[str, tuple[str, Body]] = {
+    "socket_drop": ("drop", {}),
+    "socket_close": ("close", {"goodbye": True}),
+    "closing_notice": ("close", {"notice": True}),
+    "garbage_frame": ("send", {"garbage": "text"}),
+    "huge_frame": ("send", {"garbage": "huge"}),
+    "deep_frame": ("send", {"garbage": "deep"}),
+    "evict": ("evict", {}),
+    "expire": ("expire", {}),
+    "lose_topics": ("lose-topics", {}),
+    "no_longer_subscribed": ("take-topic", {}),
+}
+
+AT_ONCE_NAMES = (*AT_ONCE, "revoked_token", "receiver")
+
+
+def at_once(world: World, name: str, body: Body) -> dict[str, Any]:
+    """A fault that is over when it is answered; whom it met. Raises BadControl."""
+    if name == "revoked_token":
+        tokens = list(world.login.tokens.values())
+        for token in tokens:
+            world.login.revoke(token)
+        return {"name": name, "tokens": len(tokens)}
+    if name == "receiver":
+        world.receiver.behave(body)
+        return {"name": name, "mode": world.receiver.behaviour.mode}
+    deed, told = AT_ONCE[name]
+    pattern = str(body.get("channel", "*"))
+    chosen = [channel for channel in world.channels.by_id.values() if fnmatchcase(channel.id, pattern)]
+    for channel in chosen:
+        if deed != "send" or channel.sender is not None:
+            _DEEDS[deed](world, channel, {**told, **body})
+    return {"name": name, "channels": [channel.id for channel in chosen]}
 
 
 def to_channels(world: World, channel_id: str, deed: str, body: Body) -> dict[str, Any]:

@@ -173,6 +173,40 @@ def test_a_socket_can_be_dropped_or_its_channel_evicted_or_expired(sim: Simulate
         assert opened.how_it_ends() == end
 
 
+@pytest.mark.parametrize(
+    ("name", "end"),
+    [
+        ("socket_drop", "reset"),
+        ("socket_close", "closed by control"),
+        ("evict", "evicted"),
+        ("expire", "expired"),
+        ("revoked_token", "its token was revoked"),
+    ],
+)
+def test_harm_at_once_has_a_fault_name_too(sim: Simulated, name: str, end: str) -> None:
+    channel, opened = sim.listening()
+    sim.sim("POST", "faults", {"name": name, "channel": channel["id"]})
+    assert opened.how_it_ends() == end
+    assert [fault["name"] for fault in sim.sim("GET", "ledger?part=faults")["faults"]] == [name]
+
+
+@pytest.mark.parametrize("name", ["closing_notice", "garbage_frame", "huge_frame", "deep_frame"])
+def test_frames_nobody_asked_for_can_be_sent_to_every_socket(sim: Simulated, name: str) -> None:
+    (_, first), (_, second) = sim.listening(), sim.listening()
+    sim.sim("POST", "faults", {"name": name})
+    assert first.receive_raw() == second.receive_raw() != b""
+
+
+def test_topics_can_be_lost_or_taken_on_every_channel_and_the_receiver_told(sim: Simulated) -> None:
+    conversation = sim.call()
+    for name in ("lose_topics", "no_longer_subscribed"):
+        channel, _ = sim.listening(conversation)
+        sim.sim("POST", "faults", {"name": name})
+        assert sim.topics(channel) == set()
+    sim.sim("POST", "faults", {"name": "receiver", "mode": "503"})
+    assert sim.sim("GET", "history/mode")["mode"] == "503"
+
+
 # --- events ----------------------------------------------------------------------------------------------------
 
 

@@ -82,6 +82,14 @@ def test_a_day_passes_in_a_minute_and_clients_are_told_so(sim: Simulated) -> Non
         assert opened.receive()["eventBody"]["message"] == "WebSocket Heartbeat"
 
 
+def test_a_channels_whole_day_can_pass_while_one_watches(sim: Simulated) -> None:
+    sim.sim("PATCH", "settings", {"tokenSeconds": 172_800, "heartbeatSeconds": 3600})
+    sim.sim("POST", "clock", {"speed": 86_400})
+    channel, opened = sim.listening()
+    assert opened.how_it_ends() == "expired"
+    assert sim.api("HEAD", f"notifications/channels/{channel['id']}").status_code == 404
+
+
 def test_time_can_jump_but_only_forward(sim: Simulated) -> None:
     before = sim.sim("GET", "clock")["virtualSeconds"]
     assert sim.sim("POST", "clock", {"advance": 1000})["virtualSeconds"] >= before + 1000
