@@ -127,7 +127,9 @@ def test_a_missing_field_is_named_in_a_422(client: FlaskClient) -> None:
 def test_the_body_of_16_kib_is_taken_and_one_byte_more_is_not(client: FlaskClient) -> None:
     exact = json.dumps(BODY).encode().ljust(16 * 1024)
 
-    for more in ({}, {"environ_overrides": {"wsgi.input_terminated": True}}):
+    # Servers tell either the length or that the stream ends by itself.
+    ways: list[dict[str, Any]] = [{}, {"environ_overrides": {"wsgi.input_terminated": True}}]
+    for more in ways:
         assert register(client, exact, **more).status_code in (200, 201)
         assert register(client, exact + b" ", **more).status_code == 413
 
