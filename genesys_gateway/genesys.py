@@ -87,8 +87,9 @@ class Genesys:
     """The API, spoken to with the present token within the budget.
 
     Every method waits for room in the budget and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer, twice that
-    and a new token after a 401. Beside what it says, each raises :class:`Delayed` (NoReply and BadAnswer among it: it
-    may have been done; NoToken: someone must mend something), and :class:`Refused` for every other 4xx, with the status and Genesys's code.
+    and a new token after a 401. Beside what it says, each raises :class:`Delayed` and, for every other 4xx,
+    :class:`Refused` with the status and Genesys's code. Of the delayed, NoReply and BadAnswer may have been done, and
+    NoToken needs someone to mend something.
     """
 
     def __init__(

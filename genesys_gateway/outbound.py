@@ -38,6 +38,7 @@ MAX_RETRY_AFTER_SECONDS = 3600.0
 _CHUNK_BYTES = 64 * 1024
 # A socket's own time limit comes a little before the call's, because after it ssl and urllib3 tidy up by themselves.
 _SOCKET_SHARE = 0.98
+_LEAST_SECONDS = 0.001  # urllib3 takes no time limit of 0
 _DEFAULT_HEADERS = {
     "User-Agent": "genesys-gateway",
     "Accept": "application/json",
@@ -128,7 +129,7 @@ class Outbound:
         if not self._places.acquire(timeout=seconds):
             raise NotSent("every connection is busy")
         try:
-            return self._exchange(prepared, deadline.left())
+            return self._exchange(prepared, max(deadline.left(), _LEAST_SECONDS))
         finally:
             self._places.release()
 

@@ -12,12 +12,12 @@ import pytest
 from genesys_gateway.call_budget import CallBudget
 from genesys_gateway.clock import SystemClock
 from genesys_gateway.errors import Delayed, NoReply
-from genesys_gateway.genesys import Forbidden, Genesys, NotFound, TokenDead, TooManyTopics
+from genesys_gateway.genesys import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.names import Names
 from genesys_gateway.outbound import Outbound
 from genesys_gateway.secret import Secret
-from genesys_gateway.tokens import TokenRefused, Tokens
+from genesys_gateway.tokens import Tokens
 from tests.doubles import until
 from tests.genesys_doubles import settings
 from tests.simulated import Simulated, acw_topic
@@ -229,7 +229,7 @@ def test_an_assertion_is_taken_once_and_its_successor_next(sim: Simulated, stack
 def test_a_wrong_secret_is_refused_with_what_to_mend(sim: Simulated, stack: ExitStack) -> None:
     house = House(sim, stack, genesys_client_secret=Secret.of("wrong"))
 
-    with pytest.raises(TokenRefused, match="GENESYS_CLIENT_SECRET"):
+    with pytest.raises(NoToken, match="GENESYS_CLIENT_SECRET"):
         house.genesys.create_channel()
 
 
