@@ -13,7 +13,7 @@ from genesys_gateway.errors import Refused, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 
 #: The newest revision of this code; revisions are numbers of four digits, so that they can be compared.
-HEAD = "0001"
+HEAD = "0002"
 
 _VERSION_TABLE = "alembic_version"
 #: As long as another instance's migration may take; nobody is served in that time anyway.
@@ -28,6 +28,10 @@ _LOCKS = {
 
 class DatabaseTooNew(Refused):
     """The tables were made by a newer version of the gateway; this one could damage what it does not know."""
+
+
+class DatabaseTooOld(Refused):
+    """The tables are missing, or were made by an older version of the gateway."""
 
 
 def migrate(database_url: str) -> bool:
@@ -56,6 +60,17 @@ def migrate(database_url: str) -> bool:
             "sqlite+pysqlite://", creator=lambda: sqlite_file.connect(path, _LOCK_SECONDS), poolclass=NullPool
         )
     )
+
+
+def require_current(connection: Connection) -> None:
+    """Make sure that the statements of this code fit the tables, for whoever has no business to change those.
+
+    Raises:
+        DatabaseTooOld: A gateway of this version has never run on it, nor has ``migrate``.
+        DatabaseTooNew: Use the version of the gateway that was used with this database last, or a later one.
+    """
+    if _is_behind(connection):
+        raise DatabaseTooOld("the tables are missing or older than this version; start the gateway, or run: migrate")
 
 
 def _migrate(engine: Engine) -> bool:

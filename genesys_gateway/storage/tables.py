@@ -12,6 +12,13 @@ _ID = String(36)
 #: SQLite numbers rows by itself only where the key's type is exactly INTEGER.
 _SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 
+
+def _index_of_unerased(name: str, since: str) -> Index:
+    """Finds what retention still has to look at; what is erased stays for ever, and would only be in its way."""
+    where = text(f"erased_at IS NULL AND {since} IS NOT NULL")
+    return Index(name, since, sqlite_where=where, postgresql_where=where)
+
+
 #: One row for each conversation that was ever accepted with 2xx; append-only.
 registration = Table(
     "registration",
@@ -63,6 +70,7 @@ conversation = Table(
     Index("conversation_channel", "channel_id"),
     Index("conversation_last_look", "last_look_at"),
     Index("conversation_customer", "customer_id"),
+    _index_of_unerased("conversation_to_erase", "closed_at"),
 )
 
 #: The outbox: one after-call work, on its way to or already in communication history.
@@ -107,6 +115,7 @@ entry = Table(
     Column("erased_at", BigInteger),
     Index("entry_due", "state", "next_at"),
     Index("entry_conversation", "conversation_id"),
+    _index_of_unerased("entry_to_erase", "delivered_at"),
 )
 
 #: A notification channel that an instance of ours has made.

@@ -72,10 +72,16 @@ def table_structure(connection: Connection, table: str) -> dict[str, Any]:
         "columns": {column["name"]: {**column, "type": str(column["type"])} for column in inspector.get_columns(table)},
         "key": inspector.get_pk_constraint(table),
         "foreign keys": sorted(map(repr, inspector.get_foreign_keys(table))),
-        "indexes": sorted(map(repr, inspector.get_indexes(table))),
+        "indexes": sorted(spelled(dict(index)) for index in inspector.get_indexes(table)),
         "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
         "checks": sorted(map(repr, inspector.get_check_constraints(table))),
     }
+
+
+def spelled(index: dict[str, Any]) -> str:
+    """An index in full; of a partial one SQLAlchemy gives the condition as an object."""
+    options = {name: str(value) for name, value in index.pop("dialect_options", {}).items()}
+    return repr(index | options)
 
 
 def set_version(url: str, version: str) -> None:
