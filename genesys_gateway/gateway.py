@@ -83,6 +83,11 @@ class Gateway:
         self._gauges = Gauges(self.storage, settings, self._clock, self.metrics, self.registry)
 
     def _wire(self, random: Random) -> None:
+        genesys, history = self._reach_out()
+        self._wire_use_cases(genesys, history, random)
+        self._wire_channels(genesys, random)
+
+    def _reach_out(self) -> tuple[Genesys, History]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
         login = Outbound(settings, settings.genesys_login_url, clock, 1)
         tokens = Tokens(settings, login, clock, metrics)
@@ -91,9 +96,13 @@ class Gateway:
         genesys = Genesys(settings, api, tokens, budget, clock, metrics)
         receiver = Outbound(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
         self._outbounds = (login, api, receiver)
+        return genesys, History(settings, receiver, clock)
+
+    def _wire_use_cases(self, genesys: Genesys, history: History, random: Random) -> None:
+        settings, clock, metrics = self.settings, self._clock, self.metrics
         self.delivery = Delivery(
             self.storage,
-            History(settings, receiver, clock),
+            history,
             Names(genesys, settings, clock),
             settings,
             clock,
@@ -122,6 +131,9 @@ class Gateway:
             due=self.reconciliation.wake,
             on_crash=self._crashed,
         )
+
+    def _wire_channels(self, genesys: Genesys, random: Random) -> None:
+        settings, clock, metrics = self.settings, self._clock, self.metrics
         tools = Tools(
             genesys=genesys,
             settings=settings,

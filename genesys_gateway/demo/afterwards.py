@@ -70,11 +70,10 @@ def invite(screen: Screen, stage: Stage, interaction_id: str) -> None:
     gateway, simulator = stage.gateway_url, stage.simulator_url
     screen.heading("Everything goes on running until Ctrl-C. Try, in another terminal:")
     text = f"""
-  TOKEN={stage.tokens["bofe"]}    # role bofe
-  AUTH="Authorization: Bearer $TOKEN"
+  AUTH="Authorization: Bearer {stage.token}"
 
   # what the gateway knows of the last conversation
-  curl -s -H "$AUTH" {gateway}/customers/supportInteraction/{interaction_id}
+  curl -s -H "$AUTH" {gateway}/customers/supportInteraction/{interaction_id} | python3 -m json.tool
 
   # one of your own: an agent is on the line, BOFE registers it, the agent wraps it up, the customer goes
   C={uuid4()}
@@ -85,8 +84,8 @@ def invite(screen: Screen, stage: Stage, interaction_id: str) -> None:
   curl -s -X POST {simulator}/_sim/conversations/$C/end
 
   # what was stored, what else the simulator can do, the gateway's numbers
-  curl -s {simulator}/_sim/history
-  curl -s {simulator}/_sim
+  curl -s {simulator}/_sim/history | python3 -m json.tool
+  curl -s {simulator}/_sim | python3 -m json.tool
   curl -s {gateway}/metrics | grep ^genesys_gateway_
 """
     screen.say(text.rstrip())

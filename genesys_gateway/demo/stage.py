@@ -44,10 +44,10 @@ class Stage:
         self._assertion = self.folder / "assertion"
         self._keep = False
         self._children: list[Child] = []
-        self.tokens = {role: secrets.token_urlsafe(24) for role in ("bofe", "ops")}
+        self.token = secrets.token_urlsafe(24)
         self.gateway_url = f"http://127.0.0.1:{_free_port(_GATEWAY_PORT)}"
         self.simulator_url = f"http://127.0.0.1:{_free_port(_SIMULATOR_PORT)}"
-        self.gateway = Gateway(Http(self.gateway_url, self.tokens["bofe"]))
+        self.gateway = Gateway(Http(self.gateway_url, self.token))
         self.centre = ContactCentre(Http(self.simulator_url))
 
     def __enter__(self) -> "Stage":
@@ -119,7 +119,7 @@ class Stage:
             "COMMUNICATION_HISTORY_URL": f"{self.simulator_url}/history",
             "DATABASE_URL": f"sqlite:///{self.folder}/gateway.db",
             "GATEWAY_BIND": self.gateway_url.removeprefix("http://"),
-            "GATEWAY_TOKENS": ",".join(f"{role}:{token}" for role, token in self.tokens.items()),
+            "GATEWAY_TOKENS": f"bofe:{self.token}",
             "GATEWAY_QUIET_SECONDS": str(QUIET_SECONDS),
             "GATEWAY_LOG_FORMAT": "text",
         }

@@ -1,0 +1,1 @@
+"""The environment in which Alembic makes and changes the tables."""
