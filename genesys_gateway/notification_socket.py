@@ -4,12 +4,18 @@ Law: whatever the server sends costs bounded memory, and every way of losing it 
 """
 
 import socket
+import ssl
+from functools import cache
+from http.cookies import CookieError
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import gevent
+import gevent.socket
 from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketException
 from websocket._abnf import frame_buffer
+from websocket._http import connect, proxy_info
 
 from genesys_gateway import connect_uri
 from genesys_gateway.errors import Delayed, Refused
@@ -18,6 +24,12 @@ from genesys_gateway.settings import Settings
 #: Longest message taken; Genesys's are far below.
 MAX_MESSAGE_BYTES = 1 << 20
 _READ_BYTES = 1 << 16
+#: Longest answer to the request for an upgrade, the body of a refusal included.
+_HANDSHAKE_BYTES = 1 << 16
+#: Fragments and control frames between two messages; Genesys sends whole messages and beats every 30 s.
+_FRAMES_WITHOUT_MESSAGE = 1000
+#: Names no host. An empty list would make the library look into the environment's NO_PROXY.
+_NO_HOST = ["-"]
 
 
 class SocketLost(Delayed):
@@ -45,6 +57,7 @@ class _BufferedWebSocket(WebSocket):
         self.frame_buffer = _BoundedFrames(self._recv, True)
         self._chunk = b""
         self._at = 0
+        self._frames = 0
 
     def _recv(self, bufsize: int) -> bytes:
         if self._at >= len(self._chunk):
@@ -56,10 +69,35 @@ class _BufferedWebSocket(WebSocket):
 
     def recv_frame(self) -> ABNF:
         frame: ABNF = super().recv_frame()  # type: ignore[no-untyped-call] # it has no types
+        # Each is handled without a pause for other greenlets, so that a flood of them would stop the process.
+        self._frames = 0 if frame.fin and frame.opcode < ABNF.OPCODE_CLOSE else self._frames + 1
+        if self._frames > _FRAMES_WITHOUT_MESSAGE:
+            raise WebSocketException("too many frames without a message")
         begun = self.cont_frame.cont_data
         if begun is not None and len(begun[1]) + len(frame.data) > MAX_MESSAGE_BYTES:
             raise WebSocketException("message too long")
         return frame
+
+
+class _HandshakeWire:
+    """What the library reads from while it shakes hands.
+
+    It reads a header byte by byte and without end, and lets no other greenlet run as long as bytes are there.
+    """
+
+    def __init__(self, wire: Any) -> None:
+        self._wire = wire
+        self._left = _HANDSHAKE_BYTES
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._wire, name)
+
+    def recv(self, bufsize: int) -> bytes:
+        if self._left <= 0:
+            raise WebSocketException("handshake too long")
+        piece: bytes = self._wire.recv(bufsize)
+        self._left -= len(piece)
+        return piece
 
 
 class NotificationSocket:
@@ -103,8 +141,15 @@ class NotificationSocket:
             raise SocketLost(type(error).__name__) from error
 
     def abort(self) -> None:
-        """Close at once; whoever waits in :meth:`receive` gets :class:`SocketLost`. May be repeated."""
-        self._socket.abort()  # type: ignore[no-untyped-call] # it has no types
+        """Close at once; whoever waits in here gets :class:`SocketLost`. May be repeated."""
+        wire = self._socket.sock
+        if wire is None:
+            return
+        try:
+            # Of the plain socket below TLS: that of TLS would let the next read take ciphertext for a message.
+            gevent.socket.socket.shutdown(wire, socket.SHUT_RDWR)
+        except OSError:
+            return  # the other side was faster
 
     def close(self) -> None:
         """Free the socket; only after its receiver has ended."""
@@ -122,35 +167,40 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
     address = connect_uri.check(uri, settings.genesys_streaming_hosts, settings.may_speak_plainly_to)
     connecting = _BufferedWebSocket(
         sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
-        sslopt={"ca_certs": str(settings.ca_bundle)} if settings.ca_bundle else {},
+        sslopt={"context": _trust(settings.ca_bundle)},
         enable_multithread=True,  # pings, unsubscriptions and answers to pings come from three greenlets
         skip_utf8_validation=True,  # 258 µs a frame in pure Python; the JSON parser refuses bad UTF-8 itself
     )
     try:
         with gevent.Timeout(settings.http_timeout_seconds):
-            options = {"redirect_limit": 0, "suppress_origin": True, **_proxy(settings, address)}
+            wire, _ = connect(address.uri, connecting.sock_opt, _proxy(settings, address), None)
+            options = {"redirect_limit": 0, "suppress_origin": True, "socket": _HandshakeWire(wire)}
             connecting.connect(address.uri, **options)  # type: ignore[no-untyped-call] # it has no types
     except WebSocketBadStatusException as error:
         if error.status_code in (401, 403, 404):
             raise ChannelGone(f"upgrade refused with {error.status_code}") from error
         raise SocketLost(f"upgrade refused with {error.status_code}") from error
-    except (WebSocketException, OSError, ValueError, gevent.Timeout) as error:
+    except (WebSocketException, OSError, ValueError, CookieError, gevent.Timeout) as error:
         connecting.shutdown()  # type: ignore[no-untyped-call] # it has no types
         raise SocketLost(f"not opened: {type(error).__name__}") from error
+    connecting.sock = wire
     connecting.settimeout(None)
     return NotificationSocket(connecting, settings.http_timeout_seconds)
 
 
-def _proxy(settings: Settings, address: connect_uri.ConnectUri) -> dict[str, object]:
-    """Options for the configured proxy; the environment's own variables never count."""
+@cache
+def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
+    """One for all sockets: loading the authorities takes 10 ms in which no greenlet runs."""
+    return ssl.create_default_context(cafile=ca_bundle)
+
+
+def _proxy(settings: Settings, address: connect_uri.ConnectUri) -> proxy_info:
+    """The configured proxy, or none; the environment's own variables never count."""
     if settings.https_proxy is None or not address.secure or settings.bypasses_proxy(address.host):
-        return {"http_no_proxy": ["*"]}
+        # Only where a proxy is named does the library listen to the list of hosts that go without it.
+        options: dict[str, object] = {"http_proxy_host": "none", "http_proxy_port": 1, "http_no_proxy": ["*"]}
+        return proxy_info(**options)  # type: ignore[no-untyped-call] # it has no types
     proxy = urlsplit(settings.https_proxy)
     login = (unquote(proxy.username), unquote(proxy.password or "")) if proxy.username else None
-    return {
-        "http_proxy_host": proxy.hostname,
-        "http_proxy_port": proxy.port or 80,
-        "http_proxy_auth": login,
-        "proxy_type": "http",
-        "http_no_proxy": [],
-    }
+    options = {"http_proxy_host": proxy.hostname, "http_proxy_port": proxy.port or 80, "http_proxy_auth": login}
+    return proxy_info(**options, http_no_proxy=_NO_HOST)  # type: ignore[no-untyped-call] # it has no types
