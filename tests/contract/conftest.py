@@ -1,5 +1,6 @@
 """Databases for contract tests: a SQLite file, and a PostgreSQL database of this session's own."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -45,7 +46,10 @@ def postgres_server() -> Iterator[Engine]:
     try:
         engine.connect().close()
     except OperationalError:
-        pytest.skip("no PostgreSQL at 127.0.0.1:5432 with a database named test")
+        missing = "no PostgreSQL at 127.0.0.1:5432 with a database named test"
+        if os.environ.get("GATEWAY_TEST_REQUIRE_POSTGRES"):
+            pytest.fail(missing)  # where it must be there, a skip would hide what was not tested
+        pytest.skip(missing)
     yield engine
     engine.dispose()
 
