@@ -288,7 +288,6 @@ class Delivery:
         match decision:
             case Delivered():
                 self._metrics.deliveries.labels(outcome="delivered").inc()
-                log.debug("delivered", **facts)
             case TryAgain():
                 self._metrics.deliveries.labels(outcome="failed").inc()
                 log.warning("attempt_failed", error=decision.error, again_ms=decision.after_ms, **facts)

@@ -5,7 +5,7 @@ Law: pure, and the same inputs always give the same record: every attempt to del
 
 import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -52,7 +52,7 @@ class Known:
 
     def to_json(self) -> str:
         """As it is kept beside the event."""
-        return orjson.dumps(asdict(self)).decode()
+        return orjson.dumps(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "Known":

@@ -73,10 +73,10 @@ def revive(connection: Connection, record_ids: Sequence[str], *, now: int) -> in
 
 
 def _requeue(connection: Connection, ids: Sequence[str], now: int, why: str) -> int:
-    dead = select(_table.id, _table.conversation_id).where(
-        _table.id.in_(ids), _table.state == DEAD, _table.content.is_not(None)
+    among = select(_table.id, _table.conversation_id, _table.state).where(
+        _table.id.in_(ids), _table.content.is_not(None)
     )
-    rows = connection.execute(dead.order_by(_table.id).with_for_update()).all()
+    rows = [row for row in connection.execute(among.order_by(_table.id).with_for_update()) if row.state == DEAD]
     if not rows:
         return 0
     fresh_start = {

@@ -5,16 +5,16 @@ taken over and the conclusion counts for nothing. ``now`` is the database's cloc
 no other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_, select, update
 
 from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.record import Known
-from genesys_gateway.storage import timeline
-from genesys_gateway.storage.tables import conversation, entry
+from genesys_gateway.storage.tables import conversation, entry, transition
+from genesys_gateway.storage.timeline import DETAIL_LENGTH
 
 _table = entry.c
 
@@ -39,6 +39,35 @@ _ENTRY = select(
     _table.waited_ms,
     _table.last_error,
 )
+
+#: A claim that holds beyond the lease was made when the clock was ahead.
+_UNCLAIMED = or_(
+    _table.claimed_until.is_(None),
+    _table.claimed_until <= bindparam("now"),
+    _table.claimed_until > bindparam("longest"),
+)
+_AMONG = _table.id.in_(bindparam("ids", expanding=True))
+
+_DUE = _ENTRY.where(_table.state == PENDING, _table.next_at <= bindparam("now"), _UNCLAIMED)
+_OLDEST = _DUE.order_by(_table.next_at).limit(bindparam("most"))
+_NEWEST = (
+    _DUE.where(_table.next_at > bindparam("since"), _table.attempt == 0)
+    .order_by(_table.next_at.desc())
+    .limit(bindparam("most"))
+)
+
+_CUSTOMERS = (
+    select(conversation.c.id, conversation.c.customer_id)
+    .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
+    .with_for_update(read=True)
+)
+# Neither of these names the state: SQLite would then walk all that is pending instead of looking up a few ids.
+_FREE = (
+    select(_table.id, _table.state, _table.claim, _table.claimed_by, _table.source)
+    .where(_AMONG, _UNCLAIMED)
+    .with_for_update(skip_locked=True)
+)
+_MINE = select(_table.id, _table.state, _table.claim).where(_AMONG).order_by(_table.id).with_for_update()
 
 _TAKE = (
     update(entry)
@@ -71,6 +100,8 @@ _CONCLUDE = (
         claimed_until=None,
     )
 )
+
+_NOTE = insert(transition)
 
 _POSTPONE = (
     update(entry)
@@ -118,26 +149,14 @@ class Backlog:
 
 def due(connection: Connection, *, now: int, lease_ms: int, limit: int) -> list[Entry]:
     """Entries whose time has come and that nobody has claimed, longest due first."""
-    return _read(connection, _due(now, lease_ms).order_by(_table.next_at).limit(limit))
+    bounds = {"now": now, "longest": now + lease_ms, "most": limit}
+    return [_entry(row) for row in connection.execute(_OLDEST, bounds)]
 
 
 def fresh(connection: Connection, *, now: int, lease_ms: int, since: int, limit: int) -> list[Entry]:
     """Never attempted ones that came in after ``since`` (epoch milliseconds), newest first."""
-    never = _due(now, lease_ms).where(_table.next_at > since, _table.attempt == 0)
-    return _read(connection, never.order_by(_table.next_at.desc()).limit(limit))
-
-
-def _due(now: int, lease_ms: int) -> Select[*tuple[Any, ...]]:
-    return _ENTRY.where(_table.state == PENDING, _table.next_at <= now, _unclaimed(now, lease_ms))
-
-
-def _unclaimed(now: int, lease_ms: int) -> ColumnElement[bool]:
-    until = _table.claimed_until
-    return or_(until.is_(None), until <= now, until > now + lease_ms)  # beyond the lease: the clock was set back
-
-
-def _read(connection: Connection, query: Select[*tuple[Any, ...]]) -> list[Entry]:
-    return [_entry(row) for row in connection.execute(query)]
+    bounds = {"now": now, "longest": now + lease_ms, "since": since, "most": limit}
+    return [_entry(row) for row in connection.execute(_NEWEST, bounds)]
 
 
 def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
@@ -176,8 +195,10 @@ def claim(connection: Connection, wanted: Sequence[Wanted], *, owner: str, now: 
     From here on the outcome counts as unknown until :func:`conclude` says otherwise, whatever becomes of this process.
     """
     # A re-pairing locks the conversation first and looks for begun attempts then; so do we, the other way round.
-    customers = _customers(connection, sorted({one.entry.conversation_id for one in wanted}))
-    free = _lock_free(connection, [one.entry.id for one in wanted], now, lease_ms)
+    conversations = sorted({one.entry.conversation_id for one in wanted})
+    customers = {row.id: row.customer_id for row in connection.execute(_CUSTOMERS, {"ids": conversations})}
+    bounds = {"ids": [one.entry.id for one in wanted], "now": now, "longest": now + lease_ms}
+    free = {row.id: row for row in connection.execute(_FREE, bounds)}
     claims = [
         Claim(
             entry=one.entry,
@@ -193,21 +214,9 @@ def claim(connection: Connection, wanted: Sequence[Wanted], *, owner: str, now: 
     return claims
 
 
-def _customers(connection: Connection, conversation_ids: Sequence[str]) -> Mapping[str, str | None]:
-    query = select(conversation.c.id, conversation.c.customer_id).where(conversation.c.id.in_(conversation_ids))
-    return {row.id: row.customer_id for row in connection.execute(query.with_for_update(read=True))}
-
-
-def _lock_free(connection: Connection, ids: Sequence[str], now: int, lease_ms: int) -> dict[str, Row[*tuple[Any, ...]]]:
-    query = select(_table.id, _table.claim, _table.claimed_by, _table.source).where(
-        _table.id.in_(ids), _table.state == PENDING, _unclaimed(now, lease_ms)
-    )
-    return {row.id: row for row in connection.execute(query.with_for_update(skip_locked=True))}
-
-
 def _as_read(read: Entry, row: Row[*tuple[Any, ...]]) -> bool:
     # The source changes when a live event takes a backfilled one's place: names were looked up for the former then.
-    return (row.claim, row.source) == (read.claim, read.source)
+    return (row.state, row.claim, row.source) == (PENDING, read.claim, read.source)
 
 
 def _known(wanted: Wanted, customer_id: str | None) -> Known:
@@ -235,15 +244,13 @@ def conclude(connection: Connection, results: Sequence[tuple[Claim, Decision]], 
     Returns:
         The ids of those that came late: their claim is over, and nothing was written.
     """
-    query = select(_table.id, _table.claim).where(
-        _table.id.in_([claim.entry.id for claim, _ in results]), _table.state == PENDING
-    )
-    held = {row.id: row.claim for row in connection.execute(query.order_by(_table.id).with_for_update())}
+    ids = [claim.entry.id for claim, _ in results]
+    held = {row.id: row.claim for row in connection.execute(_MINE, {"ids": ids}) if row.state == PENDING}
     mine = [(claim, decision) for claim, decision in results if held.get(claim.entry.id) == claim.number]
     if mine:
         connection.execute(_CONCLUDE, [_concluded(claim, decision, now) for claim, decision in mine])
-        for claim, decision in mine:
-            _note(connection, claim, decision, now)
+    if notes := [note for claim, decision in mine if (note := _note(claim, decision, now))]:
+        connection.execute(_NOTE, notes)
     return [claim.entry.id for claim, _ in results if held.get(claim.entry.id) != claim.number]
 
 
@@ -275,15 +282,19 @@ def _concluded(claim: Claim, decision: Decision, now: int) -> dict[str, Any]:
             return row | {"begun": was.attempt, "doubt": was.in_doubt, "known": was.known, "waited": was.waited_ms}
 
 
-def _note(connection: Connection, claim: Claim, decision: Decision, now: int) -> None:
+def _note(claim: Claim, decision: Decision, now: int) -> dict[str, Any] | None:
+    """The line of the timeline, if it is worth one."""
     was = claim.entry
     match decision:
         case Delivered():
-            timeline.note(connection, was.conversation_id, now, "delivered", was.id)
+            event, detail = "delivered", was.id
         case TryAgain(error=error) if claim.attempt <= _NOTED_ATTEMPTS or _cut(error) != was.last_error:
-            timeline.note(connection, was.conversation_id, now, "attempt_failed", f"{was.id} {error}")
+            event, detail = "attempt_failed", f"{was.id} {error}"
         case GiveUp(reason=reason):
-            timeline.note(connection, was.conversation_id, now, "dead", f"{was.id} {reason}")
+            event, detail = "dead", f"{was.id} {reason}"
+        case _:
+            return None
+    return {"conversation_id": was.conversation_id, "at": now, "event": event, "detail": detail[:DETAIL_LENGTH]}
 
 
 def _cut(text: str) -> str:
