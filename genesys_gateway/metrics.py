@@ -60,6 +60,9 @@ class Metrics:
         self.conversations_unresolved = self._counter(
             "conversations_unresolved", "Closed at their deadline without a record."
         )
+        self.erased = self._counter("erased", "What lost its personal content because of its age.", "kind")
+        for kind in ("record", "conversation", "frame"):
+            self.erased.labels(kind=kind)
 
     def _make_event_metrics(self) -> None:
         self.events_received = self._counter("events_received", "After-call work events stored or known.", "source")

@@ -292,6 +292,7 @@ def test_the_metrics_have_the_names_alarms_use(client: FlaskClient) -> None:
             "conversations_unaccounted",
             "conversations_uncovered",
             "conversations_unresolved_total",
+            "erased_total",
             "events_received_total",
             "events_duplicate_total",
             "events_amended_total",
