@@ -103,7 +103,7 @@ class Gateway:
         self.delivery = Delivery(
             self.storage,
             history,
-            Names(genesys, settings, clock),
+            Names(genesys, clock),
             settings,
             clock,
             metrics,

@@ -82,11 +82,14 @@ class Inquiry:
         return {one.conversation_id: analytics.finished_acw(one) for one in self._details(conversation_ids)}
 
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
+        """Nothing when analytics refuse: that proves nothing, and the live view goes on telling."""
         try:
             return self._genesys.conversation_details(conversation_ids)
-        except (NotFound, Forbidden) as error:
+        except Forbidden as error:
             self._tell_forbidden("analytics:conversationDetail:view", error)
-            return ()
+        except Refused as error:
+            log.error("bulk_question_refused", conversations=len(conversation_ids), error=str(error))
+        return ()
 
     def _from_analytics(self, one: Due, details: Details | None, asked_at: int) -> Finding:
         if details is None:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 from genesys_gateway.clock import Clock
 from genesys_gateway.genesys import Genesys
-from genesys_gateway.settings import Settings
 from genesys_gateway.single_flight import SingleFlight
 
 #: Names remembered at most; the one not asked for the longest goes first.
@@ -36,7 +35,7 @@ class Names:
     :class:`~genesys_gateway.errors.Delayed` or :class:`~genesys_gateway.errors.Refused` when there was no answer.
     """
 
-    def __init__(self, genesys: Genesys, _settings: Settings, clock: Clock) -> None:
+    def __init__(self, genesys: Genesys, clock: Clock) -> None:
         self._genesys = genesys
         self._clock = clock
         self._cache: OrderedDict[_Key, _Known] = OrderedDict()

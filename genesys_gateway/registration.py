@@ -61,7 +61,7 @@ class Registration:
 
         def job(connection: Connection) -> tuple[Pairing, ConversationView]:
             now = self._clock.now()
-            pairing = conversations.register(
+            return conversations.register(
                 connection,
                 interaction_id,
                 customer_id,
@@ -70,10 +70,6 @@ class Registration:
                 due_at=now + round(self._settings.reconcile_seconds * 1000),
                 deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
             )
-            view = conversations.view(connection, interaction_id)
-            if view is None:
-                raise LookupError("a registered conversation has no row")
-            return pairing, view
 
         pairing, view = self._storage.run(job)
         if pairing is Pairing.NEW:

@@ -6,18 +6,31 @@ Law: ``accepted = followed + closed`` after every statement; a closed conversati
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
-from sqlalchemy import Connection, Row, case, false, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, case, false, func, insert, or_, select, update
 
 from genesys_gateway.errors import PairedAlready
 from genesys_gateway.storage import timeline
-from genesys_gateway.storage.portable import insert_for
+from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.tables import conversation, entry, registration
 
 _table = conversation.c
 
 PENDING, SUBSCRIBED, CLOSED = "pending", "subscribed", "closed"
 LOGGED, NO_ACW, UNRESOLVED = "logged", "no_acw", "unresolved"
+
+#: Spelled so that the index on the state serves.
+_FOLLOWED = _table.state.in_((PENDING, SUBSCRIBED))
+_BY_ID = select(conversation).where(_table.id == bindparam("id"))
+_REGISTRATION = insert(registration)
+#: A closed one has no date.
+_NEXT_DUE = select(func.min(_table.due_at))
+_RECORDS = (
+    select(entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
+    .where(entry.c.conversation_id == bindparam("id"))
+    .order_by(entry.c.stored_at, entry.c.id)
+)
 
 
 class Pairing(Enum):
@@ -79,7 +92,7 @@ def register(
     now: int,
     due_at: int,
     deadline_at: int,
-) -> Pairing:
+) -> tuple[Pairing, ConversationView]:
     """Pair a conversation with a customer and have it followed; a repetition changes nothing but the deadline.
 
     Args:
@@ -99,12 +112,12 @@ def register(
         "due_at": due_at,
         "deadline_at": deadline_at,
     }
-    if connection.execute(insert_for(connection, conversation).values(fresh).on_conflict_do_nothing()).rowcount:
-        connection.execute(insert(registration).values(conversation_id=conversation_id, accepted_at=now))
+    if put_new(connection, conversation, fresh):
+        connection.execute(_REGISTRATION, {"conversation_id": conversation_id, "accepted_at": now})
         timeline.note(connection, conversation_id, now, "registered")
-        return Pairing.NEW
-    known = connection.execute(select(conversation).where(_table.id == conversation_id).with_for_update()).one()
-    changes: dict[str, object] = {"deadline_at": deadline_at}
+        return Pairing.NEW, _shown(connection, fresh)
+    known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).one()
+    changes: dict[str, Any] = {"deadline_at": deadline_at}
     if known.customer_id != customer_id:
         changes |= _re_pair(connection, known, customer_id, now)
     if known.state == CLOSED:
@@ -112,10 +125,11 @@ def register(
         changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
         timeline.note(connection, conversation_id, now, "followed_again")
     connection.execute(update(conversation).where(_table.id == conversation_id).values(changes))
-    return Pairing.AGAIN if known.state == CLOSED else Pairing.KNOWN
+    pairing = Pairing.AGAIN if known.state == CLOSED else Pairing.KNOWN
+    return pairing, _shown(connection, known._asdict() | changes)
 
 
-def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id: str, now: int) -> dict[str, object]:
+def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id: str, now: int) -> dict[str, Any]:
     if known.erased_at is None and _delivery_begun(connection, known.id):
         raise PairedAlready("another customer, and delivery has begun")
     timeline.note(connection, known.id, now, "re_paired")
@@ -129,36 +143,28 @@ def _delivery_begun(connection: Connection, conversation_id: str) -> bool:
 
 def view(connection: Connection, conversation_id: str) -> ConversationView | None:
     """A conversation with its records and timeline; None when it was never registered."""
-    row = connection.execute(select(conversation).where(_table.id == conversation_id)).first()
-    if row is None:
-        return None
-    records = connection.execute(
-        select(entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
-        .where(entry.c.conversation_id == conversation_id)
-        .order_by(entry.c.stored_at, entry.c.id)
-    )
+    row = connection.execute(_BY_ID, {"id": conversation_id}).first()
+    return None if row is None else _shown(connection, row._asdict())
+
+
+def _shown(connection: Connection, values: Mapping[str, Any]) -> ConversationView:
+    records = connection.execute(_RECORDS, {"id": values["id"]})
     return ConversationView(
-        interaction_id=row.id,
-        customer_id=row.customer_id,
-        created_at=row.created_at,
-        state=row.state,
-        outcome=row.outcome,
+        interaction_id=values["id"],
+        customer_id=values["customer_id"],
+        created_at=values["created_at"],
+        state=values["state"],
+        outcome=values.get("outcome"),
         records=tuple(RecordView(id=r.id, state=r.state, source=r.source, amended=r.amended) for r in records),
-        timeline=timeline.of(connection, conversation_id),
+        timeline=timeline.of(connection, values["id"]),
     )
-
-
-def followed(connection: Connection) -> list[str]:
-    """Every conversation that is followed, oldest first."""
-    query = select(_table.id).where(_table.state != CLOSED).order_by(_table.created_at)
-    return list(connection.execute(query).scalars())
 
 
 def cover(connection: Connection, ids: Sequence[str], *, channel_id: str, owner: str, now: int) -> None:
     """Their topics are confirmed on an open socket. Whoever was not covered before is due: what did the gap hide?"""
     pending = select(_table.id).where(_table.id.in_(ids), _table.state == PENDING)
     newly = list(connection.execute(pending).scalars())
-    change = update(conversation).where(_table.id.in_(ids), _table.state != CLOSED)
+    change = update(conversation).where(_table.id.in_(ids), _FOLLOWED)
     newly_covered = _table.state == PENDING
     connection.execute(
         change.values(
@@ -186,20 +192,20 @@ def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int)
 
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:
     """Something about it could not be read: ask Genesys now. Nothing happens to a closed one."""
-    change = update(conversation).where(_table.id == conversation_id, _table.state != CLOSED)
+    change = update(conversation).where(_table.id == conversation_id, _FOLLOWED)
     connection.execute(change.values(due_at=now, in_doubt=True))
 
 
 def make_all_due(connection: Connection, now: int) -> None:
     """Frames were dropped, and nobody knows whose they were."""
-    connection.execute(update(conversation).where(_table.state != CLOSED).values(due_at=now, in_doubt=True))
+    connection.execute(update(conversation).where(_FOLLOWED).values(due_at=now, in_doubt=True))
 
 
 def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
     """Whom to ask Genesys about now, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
-    late = or_(_table.due_at <= now, _table.due_at > furthest)
-    query = select(conversation).where(_table.state != CLOSED, late).order_by(_table.due_at).limit(limit)
-    return [_due(row) for row in connection.execute(query)]
+    query = select(conversation).where(_FOLLOWED).order_by(_table.due_at).limit(limit)
+    found = connection.execute(query.where(_table.due_at <= now)).all()
+    return [_due(row) for row in found or connection.execute(query.where(_table.due_at > furthest))]
 
 
 def doubtful(connection: Connection, limit: int) -> list[Due]:
@@ -228,7 +234,7 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
 
 def next_due(connection: Connection) -> int | None:
     """When the next followed conversation is due (epoch milliseconds)."""
-    return connection.execute(select(func.min(_table.due_at)).where(_table.state != CLOSED)).scalar()
+    return connection.execute(_NEXT_DUE).scalar()
 
 
 def ask_again(
@@ -248,7 +254,7 @@ def ask_again(
     same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
     connection.execute(
         update(conversation)
-        .where(_table.id == one.id, _table.state != CLOSED)
+        .where(_table.id == one.id, _FOLLOWED)
         .values(
             asked=_table.asked + 1,
             due_at=due_at,
@@ -270,7 +276,7 @@ def close(
     """
     has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
     outcome = LOGGED if connection.execute(has_record).first() else without_record
-    change = update(conversation).where(_table.id == conversation_id, _table.state != CLOSED)
+    change = update(conversation).where(_table.id == conversation_id, _FOLLOWED)
     closed = connection.execute(
         change.values(
             state=CLOSED,

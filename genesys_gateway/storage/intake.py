@@ -6,12 +6,12 @@ deliver yet.
 
 from enum import Enum
 
-from sqlalchemy import Connection, Row, delete, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from genesys_gateway.events import AcwEvent, Unreadable
 from genesys_gateway.storage import timeline
 from genesys_gateway.storage.conversations import CLOSED, LOGGED, make_due
-from genesys_gateway.storage.portable import insert_for
+from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.tables import conversation, entry, quarantine
 
 LIVE, BACKFILL = "live", "backfill"
@@ -19,6 +19,13 @@ LIVE, BACKFILL = "live", "backfill"
 #: Frames kept in quarantine at most.
 QUARANTINE_FRAMES = 1000
 _FRAME_CHARACTERS = 20_000
+
+_AWAIT_END = (
+    update(conversation)
+    .where(conversation.c.id == bindparam("one"))
+    .values(due_at=bindparam("due"), deadline_at=bindparam("deadline"), asked=0)
+)
+_STATE = select(conversation.c.state).where(conversation.c.id == bindparam("id"))
 
 
 class Taken(Enum):
@@ -44,36 +51,33 @@ def put(connection: Connection, event: AcwEvent, source: str, *, now: int, due_a
         due_at: When to ask whether the conversation is over (epoch milliseconds).
         deadline_at: The conversation's new deadline (epoch milliseconds).
     """
-    known = connection.execute(
-        select(conversation.c.state, conversation.c.outcome).where(conversation.c.id == event.conversation_id)
-    ).first()
-    if known is None:
+    state = connection.execute(_STATE, {"id": event.conversation_id}).scalar()
+    if state is None:
         return Taken.STRANGER
     content = event.to_json()
-    new = insert_for(connection, entry).values(
-        id=event.record_id,
-        conversation_id=event.conversation_id,
-        participant_id=event.participant_id,
-        session_id=event.session_id,
-        user_id=event.user_id,
-        event_time=event.event_time,
-        source=source,
-        content=content,
-        stored_at=now,
-        state="pending",
-        next_at=now,
-    )
-    if not connection.execute(new.on_conflict_do_nothing()).rowcount:
+    row = {
+        "id": event.record_id,
+        "conversation_id": event.conversation_id,
+        "participant_id": event.participant_id,
+        "session_id": event.session_id,
+        "user_id": event.user_id,
+        "event_time": event.event_time,
+        "source": source,
+        "content": content,
+        "stored_at": now,
+        "state": "pending",
+        "next_at": now,
+    }
+    if not put_new(connection, entry, row):
         return _again(connection, event, content, source, now)
     name = "event_stored" if source == LIVE else "backfilled"
     timeline.note(connection, event.conversation_id, now, name, event.record_id)
-    if known.state == CLOSED:
+    if state == CLOSED:
         timeline.note(connection, event.conversation_id, now, "late_event", event.record_id)
         change = update(conversation).where(conversation.c.id == event.conversation_id)
         connection.execute(change.values(outcome=LOGGED))
     else:
-        change = update(conversation).where(conversation.c.id == event.conversation_id)
-        connection.execute(change.values(due_at=due_at, deadline_at=deadline_at, asked=0))
+        connection.execute(_AWAIT_END, {"one": event.conversation_id, "due": due_at, "deadline": deadline_at})
     return Taken.STORED
 
 

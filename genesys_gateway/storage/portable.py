@@ -1,8 +1,10 @@
 """What SQLite and PostgreSQL spell differently, spelled once."""
 
+from collections.abc import Mapping
+from functools import cache
 from typing import cast
 
-from sqlalchemy import Connection, Table, text
+from sqlalchemy import Connection, Executable, Table, text
 from sqlalchemy.dialects import postgresql, sqlite
 
 from genesys_gateway.clock import Clock
@@ -32,6 +34,20 @@ def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqli
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
+
+
+@cache
+def _insert_new(dialect: str, table: Table) -> Executable:
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(table).on_conflict_do_nothing()
+
+
+def put_new(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
+    """Insert a row unless its key is there already; whether it was inserted.
+
+    The statement is built once: building it costs as much as running it.
+    """
+    return bool(connection.execute(_insert_new(connection.dialect.name, table), row).rowcount)
 
 
 def write_nothing(connection: Connection) -> None:

@@ -66,7 +66,8 @@ conversation = Table(
     #: since when Genesys answers 404 for it
     Column("unknown_since", BigInteger),
     Column("erased_at", BigInteger),
-    Index("conversation_due", "state", "due_at"),
+    Index("conversation_state", "state"),
+    Index("conversation_due", "due_at"),
     Index("conversation_channel", "channel_id"),
     Index("conversation_last_look", "last_look_at"),
     Index("conversation_customer", "customer_id"),

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
 from genesys_gateway.storage.tables import transition
 
 #: Longest detail kept.
 DETAIL_LENGTH = 200
+
+_NOTE = insert(transition)
+_OF = (
+    select(transition.c.at, transition.c.event, transition.c.detail)
+    .where(transition.c.conversation_id == bindparam("conversation_id"))
+    .order_by(transition.c.seq)
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,14 +30,14 @@ class TimelineItem:
 def note(connection: Connection, conversation_id: str, at: int, event: str, detail: str | None = None) -> None:
     """Append to a conversation's timeline. The detail must hold no personal data."""
     cut = detail[:DETAIL_LENGTH] if detail else None
-    connection.execute(insert(transition).values(conversation_id=conversation_id, at=at, event=event, detail=cut))
+    connection.execute(_NOTE, {"conversation_id": conversation_id, "at": at, "event": event, "detail": cut})
 
 
 def note_all(connection: Connection, conversation_ids: list[str], at: int, event: str) -> None:
     """Append the same to the timelines of many."""
     if conversation_ids:
         rows = [{"conversation_id": one, "at": at, "event": event, "detail": None} for one in conversation_ids]
-        connection.execute(insert(transition), rows)
+        connection.execute(_NOTE, rows)
 
 
 def noted(connection: Connection, conversation_id: str, event: str, since: int) -> bool:
@@ -42,8 +49,5 @@ def noted(connection: Connection, conversation_id: str, event: str, since: int) 
 
 def of(connection: Connection, conversation_id: str) -> tuple[TimelineItem, ...]:
     """A conversation's timeline, oldest first."""
-    table = transition.c
-    query = (
-        select(table.at, table.event, table.detail).where(table.conversation_id == conversation_id).order_by(table.seq)
-    )
-    return tuple(TimelineItem(at=row.at, event=row.event, detail=row.detail) for row in connection.execute(query))
+    rows = connection.execute(_OF, {"conversation_id": conversation_id})
+    return tuple(TimelineItem(at=row.at, event=row.event, detail=row.detail) for row in rows)

@@ -47,7 +47,7 @@ class House:
         self.clock = clock
         self.tokens = Tokens(made, login, clock, metrics)
         self.genesys = Genesys(made, api, self.tokens, CallBudget(made.api_rate_per_minute, clock), clock, metrics)
-        self.names = Names(self.genesys, made, clock)
+        self.names = Names(self.genesys, clock)
 
 
 @pytest.fixture(name="stack")

@@ -10,7 +10,6 @@ from genesys_gateway.errors import Delayed
 from genesys_gateway.genesys import Genesys
 from genesys_gateway.names import Names
 from tests.doubles import FakeClock
-from tests.genesys_doubles import settings
 
 USER = "8d7f1c52-9c4f-4a4e-8a5b-1f5b6f0a2c11"
 DAY, HOUR = 86400, 3600
@@ -42,7 +41,7 @@ class House:
     def __init__(self, **known: str | None) -> None:
         self.clock = FakeClock()
         self.genesys = Answers(**known)
-        self.names = Names(cast(Genesys, self.genesys), settings(), self.clock)
+        self.names = Names(cast(Genesys, self.genesys), self.clock)
 
 
 def test_a_name_is_asked_for_once_a_day() -> None:

@@ -57,7 +57,8 @@ def _conversation() -> None:
         sa.Column("unknown_since", sa.BigInteger),
         sa.Column("erased_at", sa.BigInteger),
     )
-    op.create_index("conversation_due", "conversation", ["state", "due_at"])
+    op.create_index("conversation_state", "conversation", ["state"])
+    op.create_index("conversation_due", "conversation", ["due_at"])
     op.create_index("conversation_channel", "conversation", ["channel_id"])
     op.create_index("conversation_last_look", "conversation", ["last_look_at"])
     op.create_index("conversation_customer", "conversation", ["customer_id"])
