@@ -165,6 +165,7 @@ class Delivery:
     def _shifted(self, shift: Shift) -> None:
         self._revive += shift.revive
         self._hasten |= shift.resumed
+        self._disperse()
         tell = {State.FLOWING: log.info, State.BROKEN: log.warning}.get(shift.after, log.error)
         tell("delivery_lane", state=shift.after.value, trouble=self.lane.trouble)
 
@@ -215,7 +216,9 @@ class Delivery:
 
     def _next(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[Wanted]:
         if not self.lane.flowing:
-            return self._line.take_probe()
+            probe = self._line.take_probe()
+            self._disperse()
+            return probe
         done = {claim.entry.id for claim, _ in ended}
         busy = [claim for claim in self._out.values() if claim.entry.id not in done]
         repeated = sum(claim.attempt > 1 for claim in busy)
@@ -262,6 +265,11 @@ class Delivery:
         """What was wanted or put off stands on disk: if it is due and unclaimed, it will be read again."""
         self._held.difference_update(one.entry.id for one in todo.wanted)
         self._held.difference_update(one.entry.id for one in todo.postponed)
+
+    def _disperse(self) -> None:
+        """What is due, and in which order, is another matter now: it will be read again when something may be sent."""
+        self._held.difference_update(one.entry.id for one in self._line.disperse())
+        self._more = True
 
     def _rest(self, seconds: float) -> None:
         if self._desk.wait(seconds):

@@ -1,7 +1,8 @@
 """Whether records may be sent at all: one receiver, one lane.
 
 Law: the table below is all there is; a pair that is not in it raises and moves nothing. Trouble of single records
-never stops the lane: only trouble that several different records met in a row does.
+never stops the lane: only trouble that several different records met in a row does, and a record that failed while
+others got through says nothing about the receiver any more.
 """
 
 from dataclasses import dataclass
@@ -13,6 +14,8 @@ from genesys_gateway.outbox import PASSING, Outcome, Policy, Result
 BREAK_AFTER = 5
 #: So many different records in a row were refused with the same status: the receiver's rule is wrong, not they.
 PAUSE_AFTER = 10
+#: Records remembered at most as having failed while others got through.
+_SUSPECTS = 10_000
 #: No answer may keep the lane still for longer, in seconds.
 LONGEST_HOLD = 3600.0
 #: An outage is tested at least this many times within the longest back-off of a record.
@@ -125,6 +128,8 @@ class Lane:
         #: why it does not flow, for people
         self.trouble: str | None = None
         self._failed: set[str] = set()
+        #: in the order in which they were found out
+        self._suspects: dict[str, None] = {}
         #: in order, and all with the same error
         self._refused: dict[str, None] = {}
         self._refused_with: str | None = None
@@ -170,16 +175,25 @@ class Lane:
 
     def _signal(self, record_id: str, result: Result) -> Signal | None:
         if result.outcome in PASSING:
-            if len(self._failed) < BREAK_AFTER:
-                self._failed.add(record_id)
-            return Signal.OUTAGE if len(self._failed) >= BREAK_AFTER else None
-        self._failed.clear()
+            return self._failure(record_id)
         if result.outcome is Outcome.MISDEPLOYED:
             return Signal.MISDEPLOYED
+        self._suspects |= dict.fromkeys(self._failed)
+        self._failed.clear()
+        self._suspects.pop(record_id, None)
+        while len(self._suspects) > _SUSPECTS:
+            del self._suspects[next(iter(self._suspects))]
         if result.outcome is Outcome.REFUSED:
             return self._refusal(record_id, result.error)
         self._refused.clear()
         return Signal.SUCCEEDED
+
+    def _failure(self, record_id: str) -> Signal | None:
+        if record_id in self._suspects:
+            return None
+        if len(self._failed) < BREAK_AFTER:
+            self._failed.add(record_id)
+        return Signal.OUTAGE if len(self._failed) >= BREAK_AFTER else None
 
     def _refusal(self, record_id: str, error: str | None) -> Signal:
         if error != self._refused_with:

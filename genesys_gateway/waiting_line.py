@@ -54,14 +54,20 @@ class WaitingLine:
         return taken
 
     def take_probe(self) -> list[Wanted]:
-        """The one tried least often: a record that always fails must not be what a lane is tested with each time."""
-        if self._first:
-            return [self._first.popleft()]
-        if not self._repeated:
+        """The newest of those tried least often: a record that fails whatever happens would be no test of the lane."""
+        standing = (*self._first, *self._repeated)
+        if not standing:
             return []
-        least = min(self._repeated, key=lambda one: (one.entry.attempt, one.entry.next_at))
-        self._repeated.remove(least)
-        return [least]
+        best = min(standing, key=lambda one: (one.entry.attempt, -one.entry.next_at))
+        (self._repeated if best.entry.attempt else self._first).remove(best)
+        return [best]
+
+    def disperse(self) -> list[Wanted]:
+        """Nobody stands in the line any more; who did."""
+        standing = [*self._first, *self._repeated]
+        self._first.clear()
+        self._repeated.clear()
+        return standing
 
     def _repeated_is_next(self) -> bool:
         return not self._first or self._repeated[0].entry.next_at <= self._first[0].entry.next_at

@@ -317,8 +317,8 @@ def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) ->
 
 
 def hasten(connection: Connection, *, now: int) -> None:
-    """The receiver is back: whatever waits for another attempt is due at once, oldest first."""
-    waiting = update(entry).where(_table.state == PENDING, _table.attempt > 0, _table.next_at > now)
+    """The receiver is back: whatever waits for another attempt is due at once, each in the place of its age."""
+    waiting = update(entry).where(_table.state == PENDING, _table.attempt > 0, _table.next_at > _table.stored_at)
     connection.execute(waiting.values(next_at=case((_table.stored_at < now, _table.stored_at), else_=now)))
 
 

@@ -309,13 +309,14 @@ def test_waiting_for_names_counts_before_the_first_attempt(desk: Desk) -> None:
 
 def test_what_waits_for_another_attempt_is_hastened_oldest_first(desk: Desk) -> None:
     desk.store("younger", stored_at=NOW - 10, attempt=3, next_at=NOW + 1000)
+    desk.store("due already", stored_at=NOW - 15, attempt=3, next_at=NOW - 1)
     desk.store("older", stored_at=NOW - 20, attempt=1, next_at=NOW + 100_000)
     desk.store("of the future", stored_at=NOW + 99, attempt=1, next_at=NOW + 100)
     desk.store("without names", stored_at=NOW - 30, attempt=0, next_at=NOW + 2000)
 
     desk.at_now(entries.hasten)
 
-    assert desk.due_ids() == ["older", "younger", "of the future"]
+    assert desk.due_ids() == ["older", "due already", "younger", "of the future"]
 
 
 def test_the_next_due_time_is_told_and_lost_ones_are_due_now(desk: Desk) -> None:

@@ -72,6 +72,28 @@ def test_one_record_that_always_fails_does_not_break_it() -> None:
     assert lane.flowing
 
 
+def test_records_that_failed_while_others_got_through_do_not_break_it_again() -> None:
+    lane = Lane(POLICY)
+    for _ in range(100):
+        for n in range(BREAK_AFTER - 1):
+            lane.report(f"poison-{n}", of_post(500), 0.0)
+        lane.report("good", of_post(201), 0.0)
+    for n in range(BREAK_AFTER - 1):
+        lane.report(f"more-poison-{n}", of_post(500), 0.0)
+    lane.report("good", of_post(201), 0.0)
+
+    for n in range(BREAK_AFTER - 1):
+        lane.report(f"poison-{n}", of_post(500), 0.0)
+        lane.report(f"more-poison-{n}", of_post(500), 0.0)
+    assert lane.flowing
+
+    lane.report("poison-0", of_post(201), 0.0)
+    for n in range(BREAK_AFTER - 1):
+        lane.report(f"new-{n}", of_post(503), 0.0)
+    lane.report("poison-0", of_post(503), 0.0)
+    assert not lane.flowing, "whoever got through once is a witness again"
+
+
 @pytest.mark.parametrize("status", [200, 409, 422])
 def test_an_answer_in_between_starts_the_count_again(status: int) -> None:
     lane = Lane(POLICY)
