@@ -30,6 +30,7 @@ from genesys_gateway.notification_socket import open_socket
 from genesys_gateway.outbound import Outbound
 from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.registration import Registration
+from genesys_gateway.retention import Retention
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, instances
 from genesys_gateway.storage.lock import FileLock
@@ -121,6 +122,7 @@ class Gateway:
             closed=self._conversation_closed,
             on_crash=self._crashed,
         )
+        self.retention = Retention(self.storage, settings, clock, metrics, on_crash=self._crashed)
         self.following = Following(
             self.storage,
             settings,
@@ -193,6 +195,7 @@ class Gateway:
         deadline = Deadline(self._clock, seconds)
         late = self._crew.stop(seconds / 10)
         if was_serving:
+            late += self.retention.stop(deadline.left() / 10)
             late += self.reconciliation.stop(deadline.left() / 5)
             late += self.registry.stop(deadline.left() / 4)
             late += self.following.stop(deadline.left() / 3)
@@ -212,6 +215,7 @@ class Gateway:
         self.delivery.start()
         self.registry.start(self._adopted)
         self.reconciliation.start()
+        self.retention.start()
         self._phase = Phase.RUNNING
         log.info("running", instance=self.instance_id, followed=len(self._adopted))
         self._crew.spawn("lease", self._keep_lease)

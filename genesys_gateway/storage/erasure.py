@@ -1,0 +1,121 @@
+"""Statements that take personal content away, by age or for one customer.
+
+Law: what a promise rests on stays for ever: ids, states, outcomes, timelines. By age nothing loses its content that is
+pending or dead, and no conversation its customer before it is closed and the last of its records is erased.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+
+from genesys_gateway.storage import timeline
+from genesys_gateway.storage.conversations import CLOSED
+from genesys_gateway.storage.entries import DELIVERED
+from genesys_gateway.storage.tables import conversation, entry, quarantine, transition
+
+_conversation = conversation.c
+_entry = entry.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """What one batch of conversations came to."""
+
+    erased: int
+    #: where the next batch begins; None after the last
+    after: tuple[int, str] | None
+
+
+def redate(connection: Connection, *, latest: int) -> int:
+    """No delivery or close can lie beyond ``latest``: such a date, of a wrong clock, becomes that. How many there were."""
+    changed = 0
+    for table, date in ((entry, _entry.delivered_at), (conversation, _conversation.closed_at)):
+        lost = update(table).where(table.c.erased_at.is_(None), date > latest)
+        changed += connection.execute(lost.values({date.name: latest})).rowcount
+    return changed
+
+
+# Neither query names the state: SQLite would walk all that is in that state, what was erased long ago included.
+
+
+def old_records(connection: Connection, *, before: int, now: int, limit: int) -> int:
+    """Erase entries that were delivered before that moment, longest delivered first; how many, ``limit`` at most."""
+    old = select(_entry.id, _entry.conversation_id, _entry.state).where(
+        _entry.erased_at.is_(None), _entry.delivered_at < before
+    )
+    rows = connection.execute(old.order_by(_entry.delivered_at).limit(limit).with_for_update(skip_locked=True)).all()
+    delivered = [row for row in rows if row.state == DELIVERED]
+    empty(connection, delivered, now)
+    return len(delivered)
+
+
+def old_conversations(
+    connection: Connection, *, before: int, now: int, limit: int, after: tuple[int, str] | None
+) -> Page:
+    """Erase conversations that were closed before that moment, longest closed first.
+
+    One with a record that is not erased is passed over, whatever that record waits for; so ``limit`` may be looked at
+    and fewer erased.
+    """
+    old = select(_conversation.id, _conversation.closed_at, _conversation.state).where(
+        _conversation.erased_at.is_(None), _conversation.closed_at < before
+    )
+    if after is not None:
+        old = old.where(tuple_(_conversation.closed_at, _conversation.id) > after)
+    old = old.order_by(_conversation.closed_at, _conversation.id).limit(limit)
+    rows = connection.execute(old.with_for_update(skip_locked=True)).all()
+    free = _without_content(connection, [row.id for row in rows if row.state == CLOSED])
+    cut(connection, free, now)
+    return Page(erased=len(free), after=(rows[-1].closed_at, rows[-1].id) if len(rows) == limit else None)
+
+
+def _without_content(connection: Connection, conversation_ids: Sequence[str]) -> list[str]:
+    of_these = _entry.conversation_id.in_(conversation_ids)
+    full = set(connection.execute(select(_entry.conversation_id).where(of_these, _entry.erased_at.is_(None))).scalars())
+    return [one for one in conversation_ids if one not in full]
+
+
+def old_frames(connection: Connection, *, before: int, limit: int) -> int:
+    """Delete frames that were set aside before that moment; how many, ``limit`` at most."""
+    old = select(quarantine.c.seq).where(quarantine.c.at < before).order_by(quarantine.c.seq).limit(limit)
+    return drop_frames(connection, list(connection.execute(old).scalars()))
+
+
+def drop_frames(connection: Connection, numbers: Sequence[int]) -> int:
+    """Delete these frames; how many were still there."""
+    return connection.execute(delete(quarantine).where(quarantine.c.seq.in_(numbers))).rowcount if numbers else 0
+
+
+def empty(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: int) -> None:
+    """Take the content of entries away, and say so in their timelines.
+
+    Args:
+        rows: With ``id`` and ``conversation_id``; they are locked, and stay.
+    """
+    nothing = {"content": None, "amended_content": None, "names": None, "last_error": None}
+    if rows:
+        change = update(entry).where(_entry.id.in_([row.id for row in rows]))
+        connection.execute(change.values(erased_at=now, **nothing))
+        note_each(connection, rows, now, "erased")
+
+
+def note_each(
+    connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: int, event: str, why: str = ""
+) -> None:
+    """Append a line about each of these entries to the timeline of its conversation."""
+    notes = [
+        {"conversation_id": row.conversation_id, "at": now, "event": event, "detail": f"{row.id} {why}".rstrip()}
+        for row in rows
+    ]
+    if notes:
+        connection.execute(insert(transition), notes)
+
+
+def cut(connection: Connection, conversation_ids: Sequence[str], now: int) -> None:
+    """Take the customer of conversations away, and say so in their timelines."""
+    if conversation_ids:
+        change = update(conversation).where(_conversation.id.in_(conversation_ids))
+        connection.execute(change.values(customer_id=None, erased_at=now))
+        timeline.note_all(connection, list(conversation_ids), now, "erased")
