@@ -2,6 +2,7 @@
 #
 #   make demo             the whole way against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: until it is shown)
 #   make test             the tests (ARGS=… is handed to pytest)
+#   make proof            the promises, against real processes (ARGS=--list; ARGS="--fast burst")
 #   make check            lint, format, types, floors
 #   make run              the gateway alone, with the settings of the environment
 #   make simulator        the simulator alone (ARGS=--help)
@@ -21,7 +22,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test check run simulator bench lock clean
+.PHONY: demo test proof check run simulator bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -29,6 +30,9 @@ demo: $(RUNTIME)
 
 test: $(TOOLS)
 	@$(BIN)/pytest $(ARGS)
+
+proof: $(RUNTIME)
+	@$(BIN)/python -m proof $(ARGS)
 
 check: $(TOOLS)
 	@$(BIN)/ruff check .

@@ -1,0 +1,82 @@
+"""The communication record as the contract describes it, computed from an event without a look at the gateway."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from proof.judge import record_id
+
+Json = dict[str, Any]
+
+DOMAIN = "OTHER"
+
+
+def expected_record(
+    key: str,
+    event: Mapping[str, Any],
+    *,
+    customer: str | None,
+    agent: str | None,
+    wrapup: str | None,
+    channel: str,
+    handle: str | None,
+    title: str,
+    domain: str = DOMAIN,
+    source: str = "live",
+) -> Json:
+    """What has to arrive.
+
+    Args:
+        key: conversation/participant/session.
+        event: The body of the notification.
+        customer: Whom BOFE named.
+        agent: Name of the agent, if Genesys knows one.
+        wrapup: Name of the wrap-up code, if Genesys knows one.
+        channel: Told by the story, by hand, like ``handle`` and ``title``.
+    """
+    conversation, participant, session = key.split("/")
+    code = event.get("wrapupCode")
+    return {
+        "id": record_id(key),
+        "direction": "OUTBOUND" if event.get("direction") == "OUTBOUND" else "INBOUND",
+        "communicatedAt": _iso(event["eventTime"]),
+        "source": "GENESYS",
+        "channel": channel,
+        "domain": domain,
+        "customerId": customer,
+        "customerHandle": handle,
+        "interactionId": conversation,
+        "purpose": wrapup or code or "Unspecified",
+        "title": title,
+        "body": {
+            "agentId": event.get("userId"),
+            "agentName": agent,
+            "wrapUpCode": code,
+            "wrapUpName": wrapup,
+            "wrapUpNotes": event.get("wrapupNotes"),
+            "afterCallWorkMs": event.get("wrapupDurationMs"),
+            "mediaType": event.get("mediaType"),
+            "messageType": event.get("messageType"),
+            "queueId": event.get("queueId"),
+            "participantId": participant,
+            "sessionId": session,
+            "eventSource": source,
+        },
+    }
+
+
+def differences(wanted: Mapping[str, Any], got: Mapping[str, Any], where: str = "") -> list[str]:
+    """Fields that are not equal, missing or too many."""
+    found = []
+    for name in sorted(wanted.keys() | got.keys()):
+        left, right = wanted.get(name, "(no field)"), got.get(name, "(no field)")
+        if isinstance(left, Mapping) and isinstance(right, Mapping):
+            found += differences(left, right, f"{where}{name}.")
+        elif left != right:
+            found.append(f"{where}{name}: expected {left!r}, got {right!r}")
+    return found
+
+
+def _iso(epoch_ms: int) -> str:
+    moment = datetime.fromtimestamp(epoch_ms // 1000, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{epoch_ms % 1000:03d}Z"

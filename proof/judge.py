@@ -1,0 +1,113 @@
+"""What the ledger says about the promises; every rule is written here anew, from the contract."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from proof.centre import Centre
+from proof.report import Report
+
+Json = Mapping[str, Any]
+
+#: Of all record ids.
+NAMESPACE = UUID("0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44")
+_MINUTE_MS = 60_000
+
+
+def record_id(key: str) -> str:
+    """The id of the record of ``conversation/participant/session``."""
+    return str(uuid5(NAMESPACE, key))
+
+
+def nothing_lost_nothing_doubled(report: Report, centre: Centre) -> bool:
+    """Claim that each finished after-call work has one record under its one id, and that `simulator verify` agrees."""
+    finished, records = centre.ledger("finished"), centre.ledger("records")
+    wanted = {record_id(acw["recordKey"]) for acw in finished if acw["expected"]}
+    stored = Counter(entry["record"]["id"] for entry in records)
+    lost, doubled = wanted - stored.keys(), [one for one, times in stored.items() if times > 1]
+    strange = stored.keys() - {record_id(acw["recordKey"]) for acw in finished}
+    figure = f"{len(wanted)} finished, {len(lost)} lost, {len(doubled)} doubled, {len(strange)} strange"
+    one = report.claim(
+        "each after-call work has exactly one record, under its own id", not (lost or doubled or strange), figure
+    )
+    code, text = centre.verify()
+    two = report.claim("simulator verify is clean", code == 0, "" if code == 0 else text.strip().replace("\n", "; "))
+    return one and two
+
+
+def one_socket_per_channel(report: Report, centre: Centre, *, most: int = 20) -> bool:
+    """Claim that no socket was kicked by another, no connected channel evicted, and never more open than the budget."""
+    sockets = centre.ledger("sockets")
+    kicked = sum(entry["event"] == "kicked" for entry in sockets)
+    evicted = sum(bool(entry["connected"]) for entry in centre.ledger("evictions"))
+    peak = most_connected(sockets)
+    figure = f"{kicked} kicked, {evicted} connected ones evicted, {peak} open at once"
+    return report.claim(
+        f"one socket per channel, at most {most} open, none evicted",
+        not kicked and not evicted and peak <= most,
+        figure,
+    )
+
+
+def most_connected(sockets: Iterable[Json]) -> int:
+    """How many sockets were open at the same time."""
+    now = peak = 0
+    for entry in sockets:
+        now += {"opened": 1, "closed": -1}.get(entry["event"], 0)
+        peak = max(peak, now)
+    return peak
+
+
+def api_calls(calls: Iterable[Json]) -> list[Json]:
+    """Those that count against the rate: not the login, not the history."""
+    return [call for call in calls if call["path"].startswith("/api/v2/")]
+
+
+def changes_of_subscriptions(calls: Iterable[Json]) -> list[Json]:
+    """Calls that add, replace or clear topics."""
+    return [c for c in calls if c["path"].endswith("/subscriptions") and c["method"] in ("POST", "PUT", "DELETE")]
+
+
+def creations(calls: Iterable[Json]) -> list[Json]:
+    """Calls that make a channel."""
+    return [c for c in calls if c["path"] == "/api/v2/notifications/channels" and c["method"] == "POST"]
+
+
+def questions(calls: Iterable[Json]) -> list[Json]:
+    """Calls that ask about conversations: reconciliation."""
+    return [c for c in calls if c["path"].startswith(("/api/v2/conversations/", "/api/v2/analytics/"))]
+
+
+def most_in_a_minute(calls: Sequence[Json]) -> int:
+    """The most calls that any 60 seconds saw."""
+    moments = sorted(call["at"] for call in calls)
+    first = peak = 0
+    for last, moment in enumerate(moments):
+        while moments[first] <= moment - _MINUTE_MS:
+            first += 1
+        peak = max(peak, last - first + 1)
+    return peak
+
+
+def epoch_ms(text: str) -> int:
+    """Of an ISO time."""
+    return round(datetime.fromisoformat(text).timestamp() * 1000)
+
+
+def delays_ms(finished: Iterable[Json], records: Iterable[Json]) -> list[int]:
+    """From the end of each after-call work to the moment its record was stored, ascending."""
+    received = {entry["record"]["id"]: epoch_ms(entry["receivedAt"]) for entry in records}
+    ids = [(record_id(acw["recordKey"]), acw["at"]) for acw in finished]
+    return sorted(received[one] - at for one, at in ids if one in received)
+
+
+def share(values: Sequence[int], part: float) -> int:
+    """The value below which that part of them lies."""
+    return values[min(len(values) - 1, int(len(values) * part))] if values else 0
+
+
+def sources(records: Iterable[Json]) -> Counter[str]:
+    """How many records came live, by backfill or through the old door."""
+    return Counter(entry["record"]["body"]["eventSource"] for entry in records)

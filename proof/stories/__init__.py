@@ -1,0 +1,1 @@
+"""One story per file: ``play(stage)``, and ``SECONDS`` where it may take longer than usual."""

@@ -1,0 +1,176 @@
+"""Each medium's record reaches the receiver within a second of the wrap-up, equal to the contract field by field."""
+
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+from proof import judge
+from proof.centre import Centre, until
+from proof.expected import differences, expected_record
+from proof.gateway import Gateway
+from proof.stage import Stage
+
+_CODE = "7fb334b0-0e9e-11e4-9191-0800200c9a66"
+_CARDS = "5d1f6a4e-3a55-4b5e-9f0f-0f6c5d3f1a01"
+_BY = ", handled by Maria Cruz"
+_OTHER_QUEUE = "3b8e1f7a-9d4c-4f55-8a2e-6c1b0d9e7f30"
+_PHONE = "+639171234567"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A conversation, and by hand what its record must say."""
+
+    start: dict[str, Any]
+    channel: str
+    handle: str | None
+    title: str
+    wrapup: dict[str, Any] = field(default_factory=dict)
+    #: the code's name, None where Genesys knows none
+    purpose: str | None = "Billing question"
+    agent: str | None = "Maria Cruz"
+    domain: str = "OTHER"
+
+
+def _message(kind: str | None, channel: str, handle: str, **more: Any) -> Case:
+    start = {"mediaType": "MESSAGE", "addressFrom": handle, **({"messageType": kind} if kind else {}), **more}
+    return Case(start=start, channel=channel, handle=handle, title=f"Inbound message{_BY}")
+
+
+CASES = [
+    Case(start={"ani": f"tel:{_PHONE}"}, channel="VOICE", handle=_PHONE, title=f"Inbound voice call{_BY}"),
+    Case(
+        start={"direction": "OUTBOUND", "ani": "tel:+63288887777", "dnis": "0917 123 4567"},
+        channel="VOICE",
+        handle=_PHONE,
+        title=f"Outbound voice call{_BY}",
+    ),
+    Case(
+        start={"ani": "sip:+63288889999@10.1.2.3;transport=tls"},
+        channel="VOICE",
+        handle="+63288889999",
+        title=f"Inbound voice call{_BY}",
+    ),
+    Case(start={"ani": "sip:juana@pbx.example"}, channel="VOICE", handle="juana", title=f"Inbound voice call{_BY}"),
+    Case(
+        start={"direction": "UNKNOWN", "ani": "anonymous"},
+        channel="VOICE",
+        handle="anonymous",
+        title=f"Inbound voice call{_BY}",
+    ),
+    Case(start={"ani": "1001"}, channel="VOICE", handle="1001", title=f"Inbound voice call{_BY}"),
+    Case(
+        start={"mediaType": "CALLBACK", "callbackNumbers": ["tel:09171234567", "+63288887777"]},
+        channel="VOICE",
+        handle=_PHONE,
+        title=f"Inbound callback{_BY}",
+    ),
+    Case(
+        start={"mediaType": "CHAT", "addressFrom": "visitor-77"},
+        channel="CHAT",
+        handle="visitor-77",
+        title=f"Inbound chat{_BY}",
+    ),
+    Case(
+        start={"mediaType": "EMAIL", "addressFrom": "juana@example.ph", "subject": "My card 4 you"},
+        channel="EMAIL",
+        handle="juana@example.ph",
+        title="My card 4 you",
+    ),
+    Case(
+        start={"mediaType": "EMAIL", "direction": "OUTBOUND", "addressFrom": "bank@x", "addressTo": "juana@example.ph"},
+        channel="EMAIL",
+        handle="juana@example.ph",
+        title=f"Outbound e-mail{_BY}",
+    ),
+    _message("SMS", "SMS", _PHONE),
+    _message("WEBMESSAGING", "APP_CHAT", "device-5"),
+    _message("OPEN", "APP_CHAT", "app-user-9"),
+    _message("WHATSAPP", "SOCIAL_MEDIA", _PHONE),
+    _message("FACEBOOK", "SOCIAL_MEDIA", "fb-1"),
+    _message("LINE", "SOCIAL_MEDIA", "line-1"),
+    _message("INSTAGRAM", "SOCIAL_MEDIA", "ig-1"),
+    _message("TELEPATHY", "SOCIAL_MEDIA", "nobody-knows-this-type"),
+    _message(None, "SOCIAL_MEDIA", "no-type-at-all"),
+    Case(start={"mediaType": "VIDEO"}, channel="VIDEO", handle=None, title=f"Inbound video call{_BY}"),
+    Case(start={"mediaType": "COBROWSE"}, channel="COBROWSE", handle=None, title=f"Inbound co-browsing{_BY}"),
+    Case(start={"mediaType": "SCREENSHARE"}, channel="SCREENSHARE", handle=None, title=f"Inbound screen share{_BY}"),
+    Case(start={"mediaType": "INTERNALMESSAGE"}, channel="OTHER", handle=None, title=f"Inbound interaction{_BY}"),
+    Case(start={"mediaType": "UNKNOWN"}, channel="OTHER", handle=None, title=f"Inbound interaction{_BY}"),
+    Case(
+        start={"queueId": _OTHER_QUEUE, "ani": _PHONE},
+        channel="VOICE",
+        handle=_PHONE,
+        title=f"Inbound voice call{_BY}",
+        wrapup={"code": _CARDS, "notes": 'Señora Reyes: 卡 🙂 "quoted"\n2nd line', "durationMs": 0},
+        purpose="Lost card",
+        domain="CARDS",
+    ),
+    Case(
+        start={},
+        channel="VOICE",
+        handle=_PHONE,
+        title=f"Inbound voice call{_BY}",
+        wrapup={"code": None},
+        purpose=None,
+    ),
+    Case(
+        start={},
+        channel="VOICE",
+        handle=_PHONE,
+        title=f"Inbound voice call{_BY}",
+        wrapup={"code": "ININ-WRAP-UP-TIMEOUT"},
+        purpose=None,
+    ),
+    Case(
+        start={"agent": {"userId": "c0ffee00-0000-4000-8000-000000000001", "name": "(gone)"}},
+        channel="VOICE",
+        handle=_PHONE,
+        title="Inbound voice call",
+        agent=None,
+    ),
+]
+
+
+def play(stage: Stage) -> None:
+    """Play every case, one after the other."""
+    centre = stage.centre()
+    centre.control("POST", "/wrapup-codes", {"id": _CARDS, "name": "Lost card"})
+    centre.fault("answer", path="/api/v2/users/c0ffee00*", status=404)
+    gateway = stage.gateway(centre, GATEWAY_DOMAIN_BY_QUEUE=f'{{"{_OTHER_QUEUE}": "CARDS"}}').start()
+    wrong = [line for case in CASES for line in _play_case(centre, gateway, case)]
+    stage.report.did(f"played {len(CASES)} conversations of all media")
+    stage.report.claim("every record equals the contract field by field", not wrong, "; ".join(wrong[:5]))
+    records = centre.ledger("records")
+    keys = all(entry["idempotencyKey"] == entry["record"]["id"] for entry in records)
+    stage.report.claim("the Idempotency-Key is the record's id", keys, f"{len(records)} records")
+    delays = judge.delays_ms(centre.ledger("finished"), records)
+    figure = f"median {judge.share(delays, 0.5)} ms, slowest {delays[-1]} ms"
+    stage.report.claim("record at the receiver < 1 s after wrap-up", delays[-1] < 1000, figure)
+    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    judge.one_socket_per_channel(stage.report, centre, most=1)
+
+
+def _play_case(centre: Centre, gateway: Gateway, case: Case) -> list[str]:
+    line, customer = centre.start(**case.start), str(uuid4())
+    gateway.register(line.conversation, customer)
+    centre.until_listened([line])
+    done = centre.wrap_up(line, **case.wrapup)
+    wanted = expected_record(
+        done["recordKey"],
+        done["event"]["eventBody"],
+        customer=customer,
+        agent=case.agent,
+        wrapup=case.purpose,
+        channel=case.channel,
+        handle=case.handle,
+        title=case.title,
+        domain=case.domain,
+    )
+    until(lambda: bool(_stored(centre, line.conversation)), 10, "the record is stored")
+    return [f"{case.start}: {one}" for one in differences(wanted, _stored(centre, line.conversation))]
+
+
+def _stored(centre: Centre, conversation: str) -> dict[str, Any]:
+    found = [e["record"] for e in centre.ledger("records") if e["record"]["interactionId"] == conversation]
+    return found[0] if found else {}
