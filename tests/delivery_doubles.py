@@ -77,13 +77,15 @@ class FakeNames:
 
     def __init__(self) -> None:
         self.names: dict[str, str | None] = {}
+        self.to_be_asked: set[str] = set()
         self.unknown: set[str] = set()
+        self.broken: set[str] = set()
         self.silent: set[str] = set()
         self.calls: list[str] = []
         self.silence = Event()
 
     def known(self, user_id: str | None, wrapup_code: str | None) -> bool:
-        return not {user_id, wrapup_code} & (self.unknown | self.silent)
+        return not {user_id, wrapup_code} & (self.to_be_asked | self.unknown | self.silent)
 
     def agent(self, user_id: str | None) -> str | None:
         return self._name(user_id)
@@ -99,6 +101,8 @@ class FakeNames:
             self.silence.wait()
         if one in self.unknown:
             raise Delayed("Genesys is away")
+        if one in self.broken:
+            raise ZeroDivisionError
         return self.names.get(one)
 
 
