@@ -2,6 +2,7 @@
 #
 #   make demo             the whole way against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: until it is shown)
 #   make test             the tests (ARGS=… is handed to pytest)
+#   make test-sdk         the official SDK and another client against the simulator, each in a venv of its own
 #   make proof            the promises, against real processes (ARGS=--list; ARGS="--fast burst")
 #   make check            lint, format, types, floors
 #   make run              the gateway alone, with the settings of the environment
@@ -22,7 +23,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test proof check run simulator bench lock clean
+.PHONY: demo test test-sdk proof check run simulator bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -30,6 +31,9 @@ demo: $(RUNTIME)
 
 test: $(TOOLS)
 	@$(BIN)/pytest $(ARGS)
+
+test-sdk: $(RUNTIME)
+	@$(BIN)/python -m tests.sdk.run
 
 proof: $(RUNTIME)
 	@$(BIN)/python -m proof $(ARGS)
