@@ -5,16 +5,15 @@ everything it waits for is bounded, and the processes it starts end with it.
 
 What is where: `story` holds the five conversations, `play` lets them happen step by step on the `screen`, `verdict`
 says whether all arrived, `afterwards` shows it; `parties` are the two other sides over HTTP; `stage` makes ports,
-secrets, files and `children`.
+secrets, files and `children`, until one of the `interrupts`.
 """
 
 import os
-import signal
 import sys
-from types import FrameType
 
 from genesys_gateway.demo import afterwards, verdict
 from genesys_gateway.demo.errors import DemoFailed
+from genesys_gateway.demo.interrupts import Interrupted, Interrupts
 from genesys_gateway.demo.play import Play
 from genesys_gateway.demo.screen import Screen
 from genesys_gateway.demo.stage import Stage
@@ -33,11 +32,10 @@ def main(*, once: bool) -> int:
         interrupted before that was known.
     """
     screen = Screen.on(sys.stdout, os.environ)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+    interrupts = Interrupts()
     code = _INTERRUPTED
     try:
-        with Stage(screen) as stage:
+        with Stage(screen, interrupts) as stage:
             play = Play(stage=stage, screen=screen)
             code = 0 if _passed(play) else 1
             if code:
@@ -45,7 +43,7 @@ def main(*, once: bool) -> int:
             if not once:
                 afterwards.invite(screen, stage, play.interactions[-1])
                 stage.stay()
-    except KeyboardInterrupt:
+    except Interrupted:
         screen.say("")
     except DemoFailed as error:
         screen.trouble(str(error))
@@ -66,7 +64,3 @@ def _passed(play: Play) -> bool:
     afterwards.show_cost(screen, stage.centre.calls())
     afterwards.show_verdict(screen, play.announced, outcomes, missing)
     return not missing
-
-
-def _interrupt(_number: int, _frame: FrameType | None) -> None:
-    raise KeyboardInterrupt

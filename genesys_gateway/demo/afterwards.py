@@ -83,6 +83,9 @@ def invite(screen: Screen, stage: Stage, interaction_id: str) -> None:
   curl -s -X POST {simulator}/_sim/conversations/$C/wrapup
   curl -s -X POST {simulator}/_sim/conversations/$C/end
 
+  # the contact centre's console, in a browser: start a call, transfer it, wrap it up, break something
+  {simulator}/
+
   # what was stored, what else the simulator can do, the gateway's numbers
   curl -s {simulator}/_sim/history | python3 -m json.tool
   curl -s {simulator}/_sim | python3 -m json.tool

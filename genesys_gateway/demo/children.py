@@ -5,7 +5,7 @@ Law: whoever starts a child ends it, by its own pid, within a bound: first polit
 
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from genesys_gateway.demo.errors import DemoFailed
@@ -48,7 +48,7 @@ class Child:
         """Whether it still runs."""
         return self._process.poll() is None
 
-    def wait_for(self, http: Http, path: str, seconds: float) -> float:
+    def wait_for(self, http: Http, path: str, seconds: float, pause: Callable[[float], None] = time.sleep) -> float:
         """Wait until it answers there.
 
         Returns:
@@ -63,7 +63,7 @@ class Child:
                 raise DemoFailed(f"The {self.name} ended with code {self._process.returncode}:\n{self.last_lines()}")
             if time.monotonic() - begun > seconds:
                 raise DemoFailed(f"The {self.name} did not answer within {seconds:.0f} s:\n{self.last_lines()}")
-            time.sleep(_LOOK_SECONDS)
+            pause(_LOOK_SECONDS)
         return time.monotonic() - begun
 
     def last_lines(self) -> str:

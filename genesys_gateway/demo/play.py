@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
@@ -40,6 +41,7 @@ class Play:
 
         Raises:
             DemoFailed: The simulator or the gateway answered as it must not.
+            Interrupted: Somebody wants it to end.
         """
         for code, name in WRAPUP_CODES.items():
             self.stage.centre.name_wrapup_code(code, name)
@@ -53,7 +55,7 @@ class Play:
         deadline = time.monotonic() + _CLOSE_SECONDS
         outcomes = {}
         for one in self.interactions:
-            closed = _until(lambda one=one: self._closed(one), deadline - time.monotonic())  # type: ignore[misc]
+            closed = self._until(partial(self._closed, one), deadline - time.monotonic())
             outcomes[one] = str(closed["outcome"] if closed else self.stage.gateway.view(one)["state"])
             what = f"is {_short(one)} over, and is all there?"
             good = outcomes[one] == "logged"
@@ -81,7 +83,7 @@ class Play:
         what = f"POST supportInteraction, customer {_short(customer_id)}"
         self.screen.travels("BOFE", "gateway", what, f"{status}, on disk")
         begun = time.monotonic()
-        channel = _until(lambda: self._subscribed(conversation_id), _STEP_SECONDS)
+        channel = self._until(lambda: self._subscribed(conversation_id), _STEP_SECONDS)
         what = f"subscribes …{_short(conversation_id)}.acw"
         if channel:
             result = f"{channel[:15]}…, {(time.monotonic() - begun) * 1000:.0f} ms"
@@ -96,7 +98,7 @@ class Play:
         travels("agent", "Genesys", f"{agent.name} wraps up: {WRAPUP_CODES[agent.wrapup_code]}")
         heard = "over the WebSocket" if done.heard else "no socket was listening"
         travels("Genesys", "gateway", "event: end of after-call work", heard, good=bool(done.heard))
-        stored = _until(lambda: self._stored(done.key), _STEP_SECONDS)
+        stored = self._until(lambda: self._stored(done.key), _STEP_SECONDS)
         if stored:
             late = datetime.fromisoformat(stored["receivedAt"]).timestamp() * 1000 - done.at
             travels(
@@ -118,15 +120,14 @@ class Play:
         view = self.stage.gateway.view(conversation_id)
         return view if view["state"] == "closed" else None
 
-
-def _until(look: Callable[[], T | None], seconds: float) -> T | None:
-    """What ``look`` finds within the time, asked at least once."""
-    deadline = time.monotonic() + seconds
-    while True:
-        found = look()
-        if found is not None or time.monotonic() >= deadline:
-            return found
-        time.sleep(_LOOK_SECONDS)
+    def _until(self, look: Callable[[], T | None], seconds: float) -> T | None:
+        """What ``look`` finds within the time, asked at least once; may raise Interrupted."""
+        deadline = time.monotonic() + seconds
+        while True:
+            found = look()
+            if found is not None or time.monotonic() >= deadline:
+                return found
+            self.stage.interrupts.pause(_LOOK_SECONDS)
 
 
 def _short(identifier: str) -> str:

@@ -8,7 +8,6 @@ import base64
 import os
 import secrets
 import shutil
-import signal
 import socket
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from types import TracebackType
 
 from genesys_gateway.demo.children import Child
 from genesys_gateway.demo.errors import DemoFailed
+from genesys_gateway.demo.interrupts import Interrupted, Interrupts
 from genesys_gateway.demo.parties import ContactCentre, Gateway, Http
 from genesys_gateway.demo.screen import Screen
 
@@ -32,13 +32,15 @@ _START_SECONDS = 30.0
 #: The gateway promises to end within 25 s.
 _STOP_SECONDS = 28.0
 _FRESH_ASSERTION_SECONDS = 30.0
+_LOOK_SECONDS = 0.2
 _OURS = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_", "DATABASE_", "GUNICORN_")
 
 
 class Stage:
     """Simulator and gateway, running for as long as the ``with`` block does."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: Screen, interrupts: Interrupts) -> None:
+        self.interrupts = interrupts
         self._screen = screen
         self.folder = Path(tempfile.mkdtemp(prefix="genesys-gateway-demo-"))
         self._assertion = self.folder / "assertion"
@@ -53,13 +55,14 @@ class Stage:
     def __enter__(self) -> "Stage":
         try:
             self._start()
-        except BaseException:
+        except BaseException as error:
+            self._keep = not isinstance(error, Interrupted)
             self._end()
             raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
-        self._keep = self._keep or (kind is not None and kind is not KeyboardInterrupt)
+        self._keep = self._keep or kind not in (None, Interrupted)
         self._end()
 
     def keep_files(self) -> None:
@@ -71,6 +74,7 @@ class Stage:
 
         Raises:
             DemoFailed: One of the processes ended.
+            Interrupted: Ctrl-C.
         """
         fresh_at = time.monotonic()
         while True:
@@ -81,7 +85,7 @@ class Stage:
             for child in self._children:
                 if not child.lives:
                     raise DemoFailed(f"The {child.name} ended:\n{child.last_lines()}")
-            time.sleep(0.2)
+            self.interrupts.pause(_LOOK_SECONDS)
 
     def _start(self) -> None:
         self._screen.heading("Genesys-gateway: the whole way, on this machine")
@@ -89,11 +93,11 @@ class Stage:
         module = [sys.executable, "-m"]
         port = self.simulator_url.rpartition(":")[2]
         simulator = self._child("simulator", [*module, "genesys_gateway", "simulator", "--port", port], _inherited())
-        seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS)
+        seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS, self.interrupts.pause)
         self._tell("simulator", self.simulator_url, f"Genesys Cloud and CommunicationHistory; up in {seconds:.1f} s")
         gunicorn = [*module, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
         gateway = self._child("gateway", gunicorn, {**_inherited(), **self._settings()})
-        seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS)
+        seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS, self.interrupts.pause)
         self._tell("gateway", self.gateway_url, f"gunicorn and SQLite; ready in {seconds:.1f} s")
         self._tell("files", str(self.folder), "database and logs")
 
@@ -131,8 +135,6 @@ class Stage:
         fresh.replace(self._assertion)
 
     def _end(self) -> None:
-        # A second Ctrl-C must not leave a child behind; what follows is bounded.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         for child in reversed(self._children):
             child.stop(_STOP_SECONDS)
         if self._keep:
