@@ -209,8 +209,9 @@ class Reconciliation:
         return stored, False
 
     def _put(self, connection: Connection, events: Sequence[AcwEvent], now: int, deadline_at: int) -> int:
+        due_at = now + round(self._settings.quiet_seconds * 1000)
         taken = [
-            intake.put(connection, event, intake.BACKFILL, now=now, due_at=now, deadline_at=deadline_at)
+            intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
             for event in events
         ]
         return taken.count(Taken.STORED)
@@ -241,11 +242,12 @@ class Reconciliation:
         conversations.ask_again(
             connection,
             one,
+            asked_at=finding.asked_at,
+            live=finding.live,
             due_at=due_at,
             deadline_at=deadline_at,
             clears_doubt=finding.clears_doubt,
             unknown_since=unknown_since,
-            looked_at=finding.asked_at if finding.live else None,
         )
 
     def _note_unknown(self, connection: Connection, conversation_id: str, since: int, now: int) -> None:

@@ -79,6 +79,8 @@ class Due:
     uncovered_since: int | None
     in_doubt: bool
     asked: int
+    #: when it was to be asked about, as read
+    due_at: int
     deadline_at: int
     unknown_since: int | None
 
@@ -227,6 +229,7 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
         uncovered_since=row.uncovered_since,
         in_doubt=row.in_doubt,
         asked=row.asked,
+        due_at=row.due_at,
         deadline_at=row.deadline_at,
         unknown_since=row.unknown_since,
     )
@@ -241,27 +244,30 @@ def ask_again(
     connection: Connection,
     one: Due,
     *,
+    asked_at: int,
+    live: bool,
     due_at: int,
     deadline_at: int,
     clears_doubt: bool,
     unknown_since: int | None,
-    looked_at: int | None,
 ) -> None:
     """Write what an answer changed in a conversation that stays followed.
 
-    A doubt is cleared only while nothing happened since the question: a new gap needs an answer of its own.
+    A doubt is cleared only while nothing happened since the question: a new gap needs an answer of its own. Likewise
+    a date that was set meanwhile, or was still ahead when the question was asked, is never put off.
     """
     same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
+    answered = (_table.due_at == one.due_at) & (_table.due_at <= asked_at)
     connection.execute(
         update(conversation)
         .where(_table.id == one.id, _FOLLOWED)
         .values(
             asked=_table.asked + 1,
-            due_at=due_at,
-            deadline_at=deadline_at,
+            due_at=case((answered | (_table.due_at > due_at), due_at), else_=_table.due_at),
+            deadline_at=case((_table.deadline_at > deadline_at, _table.deadline_at), else_=deadline_at),
             in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,
             unknown_since=unknown_since,
-            looked_at=_table.looked_at if looked_at is None else looked_at,
+            looked_at=asked_at if live else _table.looked_at,
         )
     )
 

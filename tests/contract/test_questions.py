@@ -1,0 +1,104 @@
+"""What the answer to a question about a conversation changes, while other things go on, on both databases."""
+
+from sqlalchemy import Connection
+
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.storage import Storage, conversations, intake
+from genesys_gateway.storage.conversations import Due
+
+CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
+CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
+OWNER = "00000000-0000-4000-8000-000000000001"
+NOW = 1_763_805_600_000
+DEADLINE = NOW + 259_200_000
+FAR = NOW + 300_000_000
+EVENT = AcwEvent(conversation_id=CONVERSATION, participant_id="p", session_id="s", event_time=NOW)
+
+
+def followed(storage: Storage) -> Due:
+    """A covered conversation with a gap behind it, due now."""
+
+    def job(connection: Connection) -> Due:
+        conversations.register(
+            connection, CONVERSATION, CUSTOMER, owner=OWNER, now=NOW, due_at=NOW + 120_000, deadline_at=DEADLINE
+        )
+        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW)
+        return one_due(connection, NOW)
+
+    return storage.run(job)
+
+
+def one_due(connection: Connection, now: int) -> Due:
+    (one,) = conversations.due(connection, now=now, furthest=FAR, limit=10)
+    return one
+
+
+def answer(storage: Storage, one: Due, *, asked_at: int, due_at: int, clears_doubt: bool = True) -> None:
+    storage.run(
+        lambda connection: conversations.ask_again(
+            connection,
+            one,
+            asked_at=asked_at,
+            live=True,
+            due_at=due_at,
+            deadline_at=DEADLINE,
+            clears_doubt=clears_doubt,
+            unknown_since=None,
+        )
+    )
+
+
+def put_event(storage: Storage, now: int, due_at: int) -> None:
+    storage.run(
+        lambda connection: intake.put(connection, EVENT, intake.LIVE, now=now, due_at=due_at, deadline_at=DEADLINE)
+    )
+
+
+def test_an_answer_sets_the_date_of_the_next_question(storage: Storage) -> None:
+    one = followed(storage)
+
+    answer(storage, one, asked_at=NOW, due_at=NOW + 120_000)
+
+    assert storage.run(conversations.next_due) == NOW + 120_000
+
+
+def test_an_answer_does_not_put_off_the_question_after_an_event_that_came_meanwhile(storage: Storage) -> None:
+    one = followed(storage)
+    put_event(storage, NOW + 5, due_at=NOW + 3_000)
+
+    answer(storage, one, asked_at=NOW + 1, due_at=NOW + 120_000)
+
+    assert storage.run(conversations.next_due) == NOW + 3_000
+
+
+def test_an_early_question_does_not_put_off_the_one_that_is_planned(storage: Storage) -> None:
+    one = followed(storage)
+    answer(storage, one, asked_at=NOW, due_at=NOW + 60_000, clears_doubt=False)
+    early = storage.run(lambda connection: one_due(connection, NOW + 60_000))
+
+    answer(storage, early, asked_at=NOW + 10_000, due_at=NOW + 240_000)
+
+    assert storage.run(conversations.next_due) == NOW + 60_000
+
+
+def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None:
+    one = followed(storage)
+    put_event(storage, NOW + 5, due_at=NOW + 60_000)
+
+    answer(storage, one, asked_at=NOW + 1, due_at=NOW + 7_500)
+
+    assert storage.run(conversations.next_due) == NOW + 7_500
+
+
+def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storage: Storage) -> None:
+    one = followed(storage)
+
+    def gap(connection: Connection) -> None:
+        conversations.uncover(connection, [CONVERSATION], since=NOW + 10, now=NOW + 20)
+        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW + 30)
+
+    storage.run(gap)
+    answer(storage, one, asked_at=NOW + 5, due_at=NOW + 120_000)
+
+    (still,) = storage.run(lambda connection: conversations.doubtful(connection, 10))
+    assert still.id == CONVERSATION
