@@ -127,7 +127,7 @@ class Play:
             found = look()
             if found is not None or time.monotonic() >= deadline:
                 return found
-            self.stage.interrupts.pause(_LOOK_SECONDS)
+            self.stage.pause(_LOOK_SECONDS)
 
 
 def _short(identifier: str) -> str:

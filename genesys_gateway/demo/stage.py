@@ -31,7 +31,7 @@ _GATEWAY_PORT, _SIMULATOR_PORT = 8080, 9000
 _START_SECONDS = 30.0
 #: The gateway promises to end within 25 s.
 _STOP_SECONDS = 28.0
-_FRESH_ASSERTION_SECONDS = 30.0
+_FRESH_ASSERTION_SECONDS = 5.0
 _LOOK_SECONDS = 0.2
 _OURS = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_", "DATABASE_", "GUNICORN_")
 
@@ -40,10 +40,11 @@ class Stage:
     """Simulator and gateway, running for as long as the ``with`` block does."""
 
     def __init__(self, screen: Screen, interrupts: Interrupts) -> None:
-        self.interrupts = interrupts
+        self._interrupts = interrupts
         self._screen = screen
         self.folder = Path(tempfile.mkdtemp(prefix="genesys-gateway-demo-"))
         self._assertion = self.folder / "assertion"
+        self._fresh_until = 0.0
         self._keep = False
         self._children: list[Child] = []
         self.token = secrets.token_urlsafe(24)
@@ -70,22 +71,24 @@ class Stage:
         self._keep = True
 
     def stay(self) -> None:
-        """Leave everything running until Ctrl-C, and play the identity provider meanwhile.
+        """Leave everything running until Ctrl-C; raises like :meth:`pause`."""
+        while True:
+            self.pause(_LOOK_SECONDS)
+
+    def pause(self, seconds: float) -> None:
+        """Wait so long, a fraction of a second, and be the identity provider meanwhile.
 
         Raises:
             DemoFailed: One of the processes ended.
             Interrupted: Ctrl-C.
         """
-        fresh_at = time.monotonic()
-        while True:
-            if time.monotonic() >= fresh_at:
-                # Genesys takes an assertion once: whenever the gateway wants a new token, a fresh one has to be there.
-                self._write_assertion()
-                fresh_at = time.monotonic() + _FRESH_ASSERTION_SECONDS
-            for child in self._children:
-                if not child.lives:
-                    raise DemoFailed(f"The {child.name} ended:\n{child.last_lines()}")
-            self.interrupts.pause(_LOOK_SECONDS)
+        for child in self._children:
+            if not child.lives:
+                raise DemoFailed(f"The {child.name} ended:\n{child.last_lines()}")
+        if time.monotonic() >= self._fresh_until:
+            # Genesys takes an assertion once: whenever the gateway wants a new token, a fresh one has to be there.
+            self._write_assertion()
+        self._interrupts.pause(seconds)
 
     def _start(self) -> None:
         self._screen.heading("Genesys-gateway: the whole way, on this machine")
@@ -93,11 +96,11 @@ class Stage:
         module = [sys.executable, "-m"]
         port = self.simulator_url.rpartition(":")[2]
         simulator = self._child("simulator", [*module, "genesys_gateway", "simulator", "--port", port], _inherited())
-        seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS, self.interrupts.pause)
+        seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS, self._interrupts.pause)
         self._tell("simulator", self.simulator_url, f"Genesys Cloud and CommunicationHistory; up in {seconds:.1f} s")
         gunicorn = [*module, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
         gateway = self._child("gateway", gunicorn, {**_inherited(), **self._settings()})
-        seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS, self.interrupts.pause)
+        seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS, self._interrupts.pause)
         self._tell("gateway", self.gateway_url, f"gunicorn and SQLite; ready in {seconds:.1f} s")
         self._tell("files", str(self.folder), "database and logs")
 
@@ -133,6 +136,7 @@ class Stage:
         fresh.touch(mode=0o600)
         fresh.write_bytes(base64.b64encode(b"assertion " + secrets.token_bytes(32)))
         fresh.replace(self._assertion)
+        self._fresh_until = time.monotonic() + _FRESH_ASSERTION_SECONDS
 
     def _end(self) -> None:
         for child in reversed(self._children):
