@@ -145,8 +145,15 @@ class Centre:
 
     def until_listened(self, lines: Iterable[Line], seconds: float = 20.0) -> float:
         """Wait until an open socket listens for each of them; the seconds it took. Raises TimeoutError."""
+        took = self.wait_listened(lines, seconds)
+        if took is None:
+            raise TimeoutError(f"not all subscribed within {seconds:.0f} s")
+        return took
+
+    def wait_listened(self, lines: Iterable[Line], seconds: float) -> float | None:
+        """The same; None when it takes too long."""
         wanted = {line.conversation for line in lines}
-        return until(lambda: wanted <= self.listened(), seconds, f"{len(wanted)} conversations are subscribed")
+        return wait_for(lambda: wanted <= self.listened(), seconds)
 
     def balance(self) -> Json:
         """Expected, stored once, doubled, lost."""

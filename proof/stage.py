@@ -4,6 +4,7 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from proof.centre import Centre
@@ -34,27 +35,30 @@ class Stage:
         return made
 
     def gateway(
-        self, centre: Centre, *, name: str = "gateway", before: tuple[str, ...] = (), **settings: str
+        self,
+        centre: Centre,
+        settings: Mapping[str, object] | None = None,
+        *,
+        name: str = "gateway",
+        before: tuple[str, ...] = (),
     ) -> Gateway:
-        """A gateway before that contact centre, not started yet."""
+        """A gateway before that contact centre, not started yet; settings it is not given are at their defaults."""
         folder = self.folder / name
         folder.mkdir()
-        made = Gateway(folder, centre, settings, before)
+        made = Gateway(folder, centre, {key: str(value) for key, value in (settings or {}).items()}, before)
         self._gateways.append(made)
         return made
 
-    def mount_tmpfs(self, name: str, megabytes: int) -> Path | None:
-        """A small file system of its own; None where we may not mount."""
-        where = self.folder / name
-        where.mkdir(exist_ok=True)
-        if _mount("-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(where)) != 0:
+    def small_disk(self, name: str, megabytes: int) -> Path | None:
+        """A file system of its own; None where we may not mount."""
+        where, image = self.folder / name, self.folder / f"{name}.img"
+        where.mkdir()
+        with image.open("wb") as file:
+            file.truncate(megabytes << 20)
+        if not _done("mkfs.ext4", "-q", str(image)) or not _done("mount", "-o", "loop", str(image), str(where)):
             return None
-        self._undo.callback(subprocess.run, ["umount", "-l", str(where)], check=False)
+        self._undo.callback(_done, "umount", "-l", str(where))
         return where
-
-    def remount(self, where: Path, how: str) -> bool:
-        """``ro`` or ``rw``."""
-        return _mount("-o", f"remount,{how}", str(where)) == 0
 
     def close(self, *, keep: bool) -> None:
         """End every process; ``keep`` leaves the folder to be looked at."""
@@ -65,8 +69,8 @@ class Stage:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _mount(*arguments: str) -> int:
+def _done(*command: str) -> bool:
     try:
-        return subprocess.run(["mount", *arguments], capture_output=True, check=False).returncode
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
     except FileNotFoundError:
-        return 1
+        return False

@@ -1,5 +1,6 @@
 """Each medium's record reaches the receiver within a second of the wrap-up, equal to the contract field by field."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
@@ -137,7 +138,7 @@ def play(stage: Stage) -> None:
     centre = stage.centre()
     centre.control("POST", "/wrapup-codes", {"id": _CARDS, "name": "Lost card"})
     centre.fault("answer", path="/api/v2/users/c0ffee00*", status=404)
-    gateway = stage.gateway(centre, GATEWAY_DOMAIN_BY_QUEUE=f'{{"{_OTHER_QUEUE}": "CARDS"}}').start()
+    gateway = stage.gateway(centre, {"GATEWAY_DOMAIN_BY_QUEUE": json.dumps({_OTHER_QUEUE: "CARDS"})}).start()
     wrong = [line for case in CASES for line in _play_case(centre, gateway, case)]
     stage.report.did(f"played {len(CASES)} conversations of all media")
     stage.report.claim("every record equals the contract field by field", not wrong, "; ".join(wrong[:5]))

@@ -1,0 +1,37 @@
+"""500 registrations at once cost at most five subscription calls, one channel, one socket."""
+
+import time
+
+from proof import judge
+from proof.stage import Stage
+
+_COUNT, _CLIENTS = 500, 64
+
+
+def play(stage: Stage) -> None:
+    """Register them concurrently, then have them all wrapped up."""
+    centre = stage.centre()
+    gateway = stage.gateway(centre).start()
+    lines = centre.start_many(_COUNT)
+    begun = time.monotonic()
+    gateway.register_all(lines, clients=_CLIENTS)
+    registered = time.monotonic() - begun
+    covered = registered + centre.until_listened(lines)
+    calls = centre.ledger("calls")
+    stage.report.did(f"{_CLIENTS} clients: {_COUNT} registered in {registered:.2f} s, covered after {covered:.2f} s")
+    changes = len(judge.changes_of_subscriptions(calls))
+    stage.report.claim("at most 5 subscription calls", changes <= 5, changes)
+    stage.report.claim("one channel", len(judge.creations(calls)) == 1, len(judge.creations(calls)))
+    opened = sum(entry["event"] == "opened" for entry in centre.ledger("sockets"))
+    stage.report.claim("one socket", opened == 1, opened)
+    subscribed = gateway.until_state(lines[-1].conversation, "subscribed", 5)
+    stage.report.claim("BOFE is shown `subscribed`", subscribed is not None)
+
+    centre.finish_all(lines)
+    took = centre.until_clean(_COUNT, 30)
+    delays = judge.delays_ms(centre.ledger("finished"), centre.ledger("records"))
+    figure = f"median {judge.share(delays, 0.5)} ms, 99 % {judge.share(delays, 0.99)} ms, slowest {delays[-1]} ms"
+    stage.report.claim(
+        "each record at the receiver < 1 s after its wrap-up", took is not None and delays[-1] < 1000, figure
+    )
+    judge.nothing_lost_nothing_doubled(stage.report, centre)

@@ -1,0 +1,140 @@
+"""The disk is full, read-only or locked: 503 in bounded time, never 2xx without the row, then it recovers by itself."""
+
+import sqlite3
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import gevent
+
+from proof import judge
+from proof.centre import Centre, wait_for
+from proof.gateway import Gateway
+from proof.stage import Stage
+from proof.web import NoAnswer
+
+SECONDS = 300
+_ANSWER_SECONDS = 6.0
+_RECOVER_SECONDS = 15.0
+
+
+@dataclass(slots=True)
+class Answers:
+    """What registrations were answered while something was wrong."""
+
+    promised: list[str] = field(default_factory=list)
+    refused: int = 0
+    unready: int = 0
+    #: neither 2xx nor a proper 503
+    other: list[str] = field(default_factory=list)
+    slowest: float = 0.0
+
+    def ask(self, gateway: Gateway) -> None:
+        """Register one."""
+        conversation, begun = str(uuid4()), time.monotonic()
+        try:
+            reply = gateway.register(conversation)
+        except NoAnswer as error:
+            self.other.append(str(error))
+            return
+        self.slowest = max(self.slowest, time.monotonic() - begun)
+        if reply.status in (200, 201):
+            self.promised.append(conversation)
+        elif reply.status == 503 and reply.headers.get("Retry-After", "").isdigit():
+            self.refused += 1
+            self.unready += not gateway.ready()
+        else:
+            self.other.append(f"{reply.status} {reply.headers.get('Retry-After')}")
+
+
+def play(stage: Stage) -> None:
+    """One gateway whose database lies on a file system of its own."""
+    disk = stage.small_disk("disk", 32)
+    where = disk or stage.folder
+    if disk is None:
+        stage.report.skip("disk full and read-only", "mounting needs root")
+    centre = stage.centre()
+    gateway = stage.gateway(centre, {"DATABASE_URL": f"sqlite:///{where}/gateway.db"}).start()
+    troubles = {"locked by another process": _locked(where / "gateway.db")}
+    if disk is not None:
+        troubles |= {"full": _full(where), "read-only": _read_only(where)}
+    promised = [one for what, begin in troubles.items() for one in _while(stage, gateway, centre, what, begin)]
+    gateway.restart_after_kill()
+    missing = [one for one in promised if gateway.view(one) is None]
+    stage.report.claim("every 2xx of all this is there after kill -9", not missing, f"{len(promised)} promised")
+    judge.nothing_lost_nothing_doubled(stage.report, centre)
+
+
+#: makes the trouble and returns what ends it
+Trouble = Callable[[], Callable[[], object]]
+
+
+def _while(stage: Stage, gateway: Gateway, centre: Centre, what: str, trouble: Trouble) -> list[str]:
+    line = centre.start()
+    gateway.register(line.conversation)
+    centre.until_listened([line])
+    end = trouble()
+    answers = Answers()
+    asking = [gevent.spawn(_ask_on, answers, gateway, 4.0) for _ in range(4)]
+    wait_for(lambda: answers.refused > 0, 5)
+    centre.finish(line)  # its event comes while the disk refuses
+    gevent.joinall(asking)
+    end()
+    back = wait_for(gateway.ready, _RECOVER_SECONDS)
+    figure = f"{answers.refused} x 503, {len(answers.promised)} x 2xx, slowest {answers.slowest:.1f} s"
+    stage.report.claim(
+        f"disk {what}: nothing but 503 with Retry-After and true 2xx, within {_ANSWER_SECONDS:.0f} s",
+        bool(answers.refused) and not answers.other and answers.slowest < _ANSWER_SECONDS,
+        figure + (f"; also {answers.other[:3]}" if answers.other else ""),
+    )
+    stage.report.claim(f"disk {what}: not ready while it refuses", answers.unready > 0)
+    stage.report.claim(f"disk {what}: ready again by itself", back is not None, f"after {back or -1:.2f} s")
+    after = gateway.register(str(uuid4())).status
+    stored = wait_for(lambda: bool(centre.balance()["clean"]) and centre.balance()["storedOnce"] > 0, 30)
+    held = after == 201 and stored is not None
+    stage.report.claim(f"disk {what}: the event that came meanwhile is delivered", held, f"after {stored or -1:.1f} s")
+    return answers.promised
+
+
+def _ask_on(answers: Answers, gateway: Gateway, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        answers.ask(gateway)
+        gevent.sleep(0.02)
+
+
+def _locked(database: Path) -> Trouble:
+    def begin() -> Callable[[], object]:
+        connection = sqlite3.connect(database, isolation_level=None)
+        connection.execute("BEGIN IMMEDIATE")
+        return connection.close
+
+    return begin
+
+
+def _full(where: Path) -> Trouble:
+    def begin() -> Callable[[], object]:
+        filler = where / "filler"
+        with filler.open("wb", buffering=0) as file:
+            for size in (1 << 20, 1 << 12, 1):
+                try:
+                    while True:
+                        file.write(b"x" * size)
+                except OSError:
+                    continue
+        return filler.unlink
+
+    return begin
+
+
+def _read_only(where: Path) -> Trouble:
+    def begin() -> Callable[[], object]:
+        # Mode bits stop neither root nor a file that is open; this attribute stops both.
+        files = [str(where / name) for name in ("gateway.db", "gateway.db-wal") if (where / name).exists()]
+        subprocess.run(["chattr", "+i", *files], check=True)
+        return lambda: subprocess.run(["chattr", "-i", *files], check=True)
+
+    return begin
