@@ -210,7 +210,7 @@ class House:
             sample.labels["outcome"]: sample.value
             for metric in self.metrics.deliveries.collect()
             for sample in metric.samples
-            if sample.name.endswith("_total")
+            if sample.name.endswith("_total") and sample.value
         }
 
     def ambiguous(self) -> float:
