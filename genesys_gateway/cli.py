@@ -6,13 +6,42 @@ for gevent is imported before the command that patches.
 
 import os
 import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NoReturn
 
 import click
+
+if TYPE_CHECKING:
+    from genesys_gateway.storage.visit import Visit
 
 #: What systemd and others read as "configured wrongly, don't try again"; also an unknown option's code.
 _MISCONFIGURED = 2
 
 _AS_IT_COMES = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
+
+
+class _Uuid(click.ParamType[str]):
+    """A UUID in lower case; with ``stdin``, ``-`` stands for a line from there, as what is in argv others can read."""
+
+    name = "uuid"
+
+    def __init__(self, *, stdin: bool = False) -> None:
+        self._stdin = stdin
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The canonical text; a usage error that does not repeat the value when it is none."""
+        from marshmallow import ValidationError
+
+        from genesys_gateway.schemas.requests import uuid
+
+        try:
+            return uuid(sys.stdin.readline().strip() if self._stdin and value == "-" else value)
+        except ValidationError:
+            self.fail("must be a UUID: 8-4-4-4-12 hexadecimal digits", param, ctx)
+
+
+_UUID, _UUID_OR_STDIN = _Uuid(), _Uuid(stdin=True)
+_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON value instead of lines for people.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -56,6 +85,95 @@ def migrate() -> None:
     except (GatewayError, OSError) as error:
         raise click.ClickException(str(error)) from error
     click.echo("The tables were made or changed." if changed else "The tables are up to date already.")
+
+
+@main.command()
+@click.argument("interaction_id", type=_UUID)
+@_JSON
+def why(interaction_id: str, as_json: bool) -> None:
+    """Explain where a conversation stands, and each of its records.
+
+    INTERACTION_ID is the id BOFE registered. Nothing personal is shown. Exit code 1: it was never registered.
+    """
+    from genesys_gateway.commands.why import why as explain
+
+    _run(lambda visit: explain(visit, interaction_id, as_json=as_json))
+
+
+@main.command()
+@click.option("--customer", "customer_id", required=True, type=_UUID_OR_STDIN, help="Its id; - reads it from stdin.")
+@click.option("--even-undelivered", is_flag=True, help="Give up what is not in CommunicationHistory yet.")
+@_JSON
+def erase(customer_id: str, even_undelivered: bool, as_json: bool) -> None:
+    """Erase what is kept of one customer, now, also while the gateway runs.
+
+    In every conversation of the customer, closed or open, the pairing and the content of its records go: numbers,
+    names, notes, whatever Genesys sent. Ids, states and timelines stay. An open conversation is followed on, and
+    records to come are delivered without a customer. What CommunicationHistory has is its own affair.
+
+    While a record of the customer is not delivered nothing is erased, and the records are named: the bank was promised
+    them. With --even-undelivered they are given up for ever: kept as dead, without content. One that is being sent at
+    this moment may still arrive.
+
+    Exit code 1: nothing was there, or something is left.
+    """
+    from genesys_gateway.commands.erase import erase as erase_customer
+
+    _run(lambda visit: erase_customer(visit, customer_id, even_undelivered=even_undelivered, as_json=as_json))
+
+
+@main.group("dead-letters")
+def dead_letters() -> None:
+    """Records that were given up: they are kept, and can be sent on their way again."""
+
+
+@dead_letters.command("list")
+@click.option("--reason", help="Only what is dead for this reason, as the list spells it.")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="How many at most.")
+@_JSON
+def list_dead(reason: str | None, limit: int, as_json: bool) -> None:
+    """List them, oldest first."""
+    from genesys_gateway.commands.dead_letters import list_dead as show_list
+
+    _run(lambda visit: show_list(visit, reason, limit=limit, as_json=as_json))
+
+
+@dead_letters.command()
+@click.argument("record_id", type=_UUID)
+@click.option("--reveal", is_flag=True, help="Show personal data too: customer, numbers, names, notes.")
+@_JSON
+def show(record_id: str, reveal: bool, as_json: bool) -> None:
+    """Show one, with what is personal hidden. Exit code 1: it is not there, or not dead."""
+    from genesys_gateway.commands.dead_letters import show as show_one
+
+    _run(lambda visit: show_one(visit, record_id, reveal=reveal, as_json=as_json))
+
+
+@dead_letters.command()
+@click.argument("record_id", required=False, type=_UUID)
+@click.option("--reason", help="All that are dead for this reason, as the list spells it.")
+@click.option("--all", "everything", is_flag=True, help="All that are dead.")
+@_JSON
+def requeue(record_id: str | None, reason: str | None, everything: bool, as_json: bool) -> None:
+    """Send one, or many, on their way again; a running gateway takes them within a quarter of its lease.
+
+    Exit code 1: there was nothing to requeue. What was erased can't be.
+    """
+    from genesys_gateway.commands import dead_letters as command
+
+    if [record_id is not None, reason is not None, everything].count(True) != 1:
+        raise click.UsageError("Give one of: RECORD_ID, --reason, --all.")
+    if record_id is not None:
+        one = record_id
+        _run(lambda visit: command.requeue(visit, one, as_json=as_json))
+    _run(lambda visit: command.requeue_many(visit, reason, as_json=as_json))
+
+
+def _run(command: "Callable[[Visit], int]") -> NoReturn:
+    """Run a command at the database of DATABASE_URL, and exit with its code."""
+    from genesys_gateway.commands.screen import at_the_database
+
+    sys.exit(at_the_database(_database_url(), command))
 
 
 def _database_url() -> str:

@@ -60,6 +60,11 @@ def requeue(connection: Connection, record_id: str, *, now: int) -> bool:
     return bool(_requeue(connection, [record_id], now, "by hand"))
 
 
+def requeue_these(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
+    """The same for several at once; how many there were."""
+    return _requeue(connection, record_ids, now, "by hand")
+
+
 def requeue_all(connection: Connection, reason: str, *, now: int, limit: int) -> int:
     """Send those that are dead for that reason on their way again, ``limit`` at most; how many there were."""
     query = select(_table.id).where(_table.state == DEAD, _table.reason == reason, _table.content.is_not(None))

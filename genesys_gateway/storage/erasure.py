@@ -29,7 +29,7 @@ class Page:
 
 
 def redate(connection: Connection, *, latest: int) -> int:
-    """No delivery or close can lie beyond ``latest``: such a date, of a wrong clock, becomes that. How many there were."""
+    """Let no delivery and no close lie beyond ``latest``, as a wrong clock has dated some; how many there were."""
     changed = 0
     for table, date in ((entry, _entry.delivered_at), (conversation, _conversation.closed_at)):
         lost = update(table).where(table.c.erased_at.is_(None), date > latest)

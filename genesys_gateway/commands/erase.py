@@ -1,0 +1,93 @@
+"""``erase``: what is kept of one customer is erased now, while the gateway runs.
+
+Law: the customer's id is neither printed nor logged, and what is not delivered is erased only on an order of its own.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, fields
+from functools import partial
+
+from sqlalchemy import Connection
+
+from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
+from genesys_gateway.storage import customer, database_now, erasure
+from genesys_gateway.storage.customer import Erased, Undelivered
+from genesys_gateway.storage.visit import Visit
+
+#: Conversations in one transaction: the lock of a SQLite file is held for that long.
+_BATCH = 25
+
+
+def erase(visit: Visit, customer_id: str, *, even_undelivered: bool, as_json: bool) -> int:
+    """Erase it all, or nothing while something is undelivered; 1 when nothing was there or something is left."""
+    waiting = visit.read(lambda connection: customer.undelivered(connection, customer_id))
+    if waiting and not even_undelivered:
+        erased, frames, wiped = Erased(left=waiting), 0, True
+    else:
+        erased = _erase_conversations(visit, customer_id, even_undelivered=even_undelivered)
+        frames = _erase_frames(visit, erased.conversations)
+        wiped = visit.wipe_log()
+    if as_json:
+        show_json(_json(erased, frames, wiped=wiped))
+    else:
+        _tell(erased, frames, wiped=wiped)
+    return DONE if erased.conversations and not erased.left else NOT_DONE
+
+
+def _erase_conversations(visit: Visit, customer_id: str, *, even_undelivered: bool) -> Erased:
+    def batch(connection: Connection, ids: Sequence[str]) -> Erased:
+        return customer.erase(
+            connection, customer_id, ids, even_undelivered=even_undelivered, now=database_now(connection)
+        )
+
+    ids = visit.read(lambda connection: customer.conversations_of(connection, customer_id))
+    portions = [ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH)]
+    batches = [visit.write(partial(batch, ids=portion)) for portion in portions]
+    return Erased(**{f.name: [x for one in batches for x in getattr(one, f.name)] for f in fields(Erased)})
+
+
+def _erase_frames(visit: Visit, conversation_ids: Sequence[str]) -> int:
+    numbers = visit.read(lambda connection: customer.frames_naming(connection, conversation_ids))
+    portions = [numbers[n : n + _BATCH] for n in range(0, len(numbers), _BATCH)]
+    return sum(visit.write(partial(erasure.drop_frames, numbers=portion)) for portion in portions)
+
+
+def _json(erased: Erased, frames: int, *, wiped: bool) -> dict[str, object]:
+    return {
+        "conversations": list(erased.conversations),
+        "followed": list(erased.followed),
+        "records": list(erased.records),
+        "frames": frames,
+        "givenUp": [said_in_json(asdict(one)) for one in erased.given_up],
+        "left": [said_in_json(asdict(one)) for one in erased.left],
+        "logWiped": wiped,
+    }
+
+
+def _tell(erased: Erased, frames: int, *, wiped: bool) -> None:
+    if erased.conversations:
+        parts = (len(erased.conversations), len(erased.records), frames)
+        say("Erased: {} conversations, {} records, {} frames in quarantine.".format(*parts))
+    elif not erased.left:
+        complain("Nothing is kept of this customer.")
+    if erased.followed:
+        say(f"{len(erased.followed)} of them are followed still; their records to come will have no customer.")
+    if erased.given_up:
+        say("Given up for ever; one that may be there may have reached CommunicationHistory:", *_named(erased.given_up))
+    if erased.left:
+        done = "Not everything" if erased.conversations else "Nothing"
+        complain(
+            f"{done} was erased. These records of the customer are not in CommunicationHistory yet:",
+            *_named(erased.left),
+            "Repeat this when they are delivered (dead ones: dead-letters requeue), or give them up for ever with"
+            " --even-undelivered.",
+        )
+    if not wiped:
+        complain("The database's log was in use and holds traces until the gateway writes over it. Repeat to wipe it.")
+
+
+def _named(records: Sequence[Undelivered]) -> list[str]:
+    return [
+        f"  {one.id} ({one.state}{', may be there' if one.in_doubt else ''}) of interaction {one.conversation_id}"
+        for one in records
+    ]

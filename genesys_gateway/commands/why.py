@@ -1,0 +1,59 @@
+"""``why``: one conversation explained to a person."""
+
+from dataclasses import asdict
+from typing import Any
+
+from genesys_gateway.clock import isoformat
+from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
+from genesys_gateway.explanation import Explanation, explain
+from genesys_gateway.storage import inspection
+from genesys_gateway.storage.inspection import ConversationFacts
+from genesys_gateway.storage.visit import Visit
+
+
+def why(visit: Visit, interaction_id: str, *, as_json: bool) -> int:
+    """Explain it."""
+    facts = visit.read(lambda connection: inspection.conversation_facts(connection, interaction_id))
+    if facts is None:
+        return complain(f"{interaction_id} was never registered.", code=NOT_DONE)
+    explanation = explain(facts)
+    if as_json:
+        show_json(_json(facts, explanation))
+    else:
+        say(*_lines(facts, explanation))
+    return DONE
+
+
+def _lines(facts: ConversationFacts, explanation: Explanation) -> list[str]:
+    return [
+        f"Interaction {facts.id}",
+        f"  {explanation.state}",
+        f"  {explanation.coverage}",
+        f"  {explanation.customer}",
+        "",
+        "It waits for" if explanation.awaited else "It waits for nothing.",
+        *(f"  {line}" for line in explanation.awaited),
+        "",
+        "Records" if facts.records else "There are no records.",
+        *(
+            line
+            for one, text in zip(facts.records, explanation.records, strict=True)
+            for line in (f"  {one.id} ({one.state}, {one.source})", f"    {text}")
+        ),
+        "",
+        "What happened",
+        *(f"  {isoformat(item.at)}  {text}" for item, text in zip(facts.timeline, explanation.timeline, strict=True)),
+    ]
+
+
+def _json(facts: ConversationFacts, explanation: Explanation) -> dict[str, Any]:
+    plain = asdict(facts)
+    records, items = plain.pop("records"), plain.pop("timeline")
+    words = {name: getattr(explanation, name) for name in ("state", "coverage", "customer", "awaited")}
+    return {
+        "interactionId": plain.pop("id"),
+        **said_in_json(plain),
+        "explanation": words,
+        "records": [said_in_json(one) | {"text": text} for one, text in zip(records, explanation.records, strict=True)],
+        "timeline": [said_in_json(one) | {"text": text} for one, text in zip(items, explanation.timeline, strict=True)],
+    }

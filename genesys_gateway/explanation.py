@@ -1,0 +1,194 @@
+"""What is known of one conversation, in sentences: why it stands where it stands, and what it waits for.
+
+Law: pure, and nothing personal comes in: no customer, no numbers, no names, no notes.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from genesys_gateway.clock import isoformat
+from genesys_gateway.storage.inspection import ConversationFacts, RecordFacts
+from genesys_gateway.storage.timeline import TimelineItem
+
+#: So long an entry that is due may wait for its turn before that is worth a remark; several leases.
+_OVERDUE_MS = 60_000
+
+_OUTCOMES = {
+    "logged": "logged: there is at least one record",
+    "no_acw": "no after-call work: it ended, and no agent had any",
+    "unresolved": "unresolved: its deadline passed, and no record was found",
+}
+
+#: Each event of a timeline, followed by its detail.
+_EVENTS = {
+    "registered": "registered by BOFE",
+    "re_paired": "paired with another customer",
+    "subscribed": "covered: Genesys confirmed its topic on an open socket",
+    "uncovered": "no longer covered: its socket or its gateway was lost",
+    "rejected": "Genesys refused its topic",
+    "event_stored": "an agent's after-call work came over the socket: record",
+    "backfilled": "Genesys was asked and named an after-call work: record",
+    "amended": "the same after-call work came with other content, which is kept and not sent: record",
+    "attempt_failed": "an attempt to deliver failed: record",
+    "delivered": "delivered to CommunicationHistory: record",
+    "dead": "given up: record",
+    "requeued": "sent on its way again: record",
+    "late_event": "it came after the close: record",
+    "unknown_to_genesys": "Genesys has not known it for an hour",
+    "closed": "closed, followed no longer:",
+    "followed_again": "registered again after its close, so followed again",
+    "erased": "personal content erased: record",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Sentences for people, in the order in which they should be read."""
+
+    state: str
+    coverage: str
+    customer: str
+    awaited: tuple[str, ...]
+    #: one for each record, in the order of the facts
+    records: tuple[str, ...]
+    #: one for each line of the timeline
+    timeline: tuple[str, ...]
+
+
+def explain(facts: ConversationFacts) -> Explanation:
+    """Say it all."""
+    return Explanation(
+        state=_state(facts),
+        coverage=_coverage(facts),
+        customer=_customer(facts),
+        awaited=tuple(_awaited(facts)),
+        records=tuple(_record(one, facts) for one in facts.records),
+        timeline=tuple(event_in_words(item) for item in facts.timeline),
+    )
+
+
+def event_in_words(item: TimelineItem) -> str:
+    """One line of a timeline."""
+    if item.event == "erased" and item.detail is None:
+        return "its customer was erased"
+    return " ".join(filter(None, [_EVENTS.get(item.event, item.event), item.detail]))
+
+
+def moment(at: int, now: int) -> str:
+    """A moment with its distance from now: ``2026-11-22T10:00:00.000Z (in 12 s)``; both in epoch milliseconds."""
+    distance = _length(abs(at - now))
+    return f"{isoformat(at)} ({f'in {distance}' if at > now else f'{distance} ago'})"
+
+
+def _length(milliseconds: int) -> str:
+    seconds = milliseconds // 1000
+    for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def _state(facts: ConversationFacts) -> str:
+    if facts.state != "closed":
+        return f"Followed since {moment(facts.created_at, facts.now)}."
+    closed_at = facts.created_at if facts.closed_at is None else facts.closed_at
+    return f"Closed {moment(closed_at, facts.now)} as {_OUTCOMES.get(facts.outcome or '', facts.outcome)}."
+
+
+def _coverage(facts: ConversationFacts) -> str:
+    if facts.state == "closed":
+        return "No socket listens for it any more; what still comes is stored and delivered."
+    if facts.state == "subscribed" and facts.owner_lives:
+        since = "" if facts.covered_at is None else f" since {moment(facts.covered_at, facts.now)}"
+        return f"Covered{since} by channel {facts.channel_id}{_channel_end(facts)}."
+    if facts.state == "subscribed":
+        return f"It was covered by channel {facts.channel_id}, whose gateway has ended: nobody listens now."
+    since_at = facts.created_at if facts.uncovered_since is None else facts.uncovered_since
+    return f"Not covered since {moment(since_at, facts.now)}: what happens now comes from asking Genesys, not a socket."
+
+
+def _channel_end(facts: ConversationFacts) -> str:
+    if facts.channel_expires_at is None:
+        return ""
+    return f", which is handed over before {isoformat(facts.channel_expires_at)}"
+
+
+def _customer(facts: ConversationFacts) -> str:
+    if facts.paired:
+        return "Paired with a customer."
+    when = "" if facts.erased_at is None else f" {moment(facts.erased_at, facts.now)}"
+    return f"Its customer was erased{when}."
+
+
+def _awaited(facts: ConversationFacts) -> Iterator[str]:
+    undelivered = sum(one.state == "pending" for one in facts.records)
+    followed = facts.state != "closed"
+    if not facts.gateway_lives and (followed or undelivered):
+        yield "A gateway: none runs on this database now, and nothing happens until one is started."
+    if followed:
+        yield from _awaited_of_genesys(facts)
+    elif facts.last_look_at is not None:
+        yield f"The last look: Genesys is asked once more {moment(facts.last_look_at, facts.now)}."
+    if undelivered:
+        yield f"CommunicationHistory: {undelivered} of {len(facts.records)} records still to be delivered, see there."
+    if any(one.state == "dead" and one.erased_at is None for one in facts.records):
+        yield "A person: a record was given up. Mend what it says, then: dead-letters requeue <id>."
+
+
+def _awaited_of_genesys(facts: ConversationFacts) -> Iterator[str]:
+    if facts.state == "pending":
+        yield "A channel with room for its topic, and Genesys's confirmation."
+    if facts.in_doubt:
+        yield "An answer of Genesys that shows what happened while no socket listened; it is asked often until then."
+    if facts.unknown_since is not None:
+        yield f"Genesys to know it: its answer has been 404 since {moment(facts.unknown_since, facts.now)}."
+    if facts.due_at is not None:
+        yield f"The next question to Genesys whether it is over: {moment(facts.due_at, facts.now)}."
+    yield f"At the latest its deadline, {moment(facts.deadline_at, facts.now)}, and an answer given after it."
+
+
+def _record(one: RecordFacts, facts: ConversationFacts) -> str:
+    match one.state:
+        case "delivered":
+            text = "In CommunicationHistory"
+            text += "" if one.delivered_at is None else f" since {moment(one.delivered_at, facts.now)}"
+        case "dead":
+            text = f"Given up after {_attempts(one.attempt)}: {one.reason}{_last_error(one)}"
+            text += "; CommunicationHistory may have it all the same" if one.in_doubt else ""
+        case _:
+            text = _waiting(one, facts.now)
+    amended = "; other content came later and is kept, not sent" if one.amended else ""
+    erased = "" if one.erased_at is None else "; its personal content is erased"
+    return f"{text}{amended}{erased}."
+
+
+def _waiting(one: RecordFacts, now: int) -> str:
+    if one.claimed_until is not None and one.claimed_until > now:
+        return f"Attempt {one.attempt} is under way"
+    if one.claimed:
+        text = f"Attempt {one.attempt} was begun by a gateway that ended in the middle of it"
+    elif one.attempt:
+        text = f"Waits after {_attempts(one.attempt)}{_last_error(one)}"
+    elif one.next_at > now:
+        text = "Waits for the names of its agent and wrap-up code"
+    else:
+        text = "Waits for its first attempt"
+    return f"{text}; due {moment(one.next_at, now)}{_doubt(one)}{_overdue(one, now)}"
+
+
+def _attempts(count: int) -> str:
+    return "1 attempt" if count == 1 else f"{count} attempts"
+
+
+def _last_error(one: RecordFacts) -> str:
+    return f" (last error: {one.last_error})" if one.last_error else ""
+
+
+def _doubt(one: RecordFacts) -> str:
+    return "; CommunicationHistory may have it already, so it is asked first" if one.in_doubt else ""
+
+
+def _overdue(one: RecordFacts, now: int) -> str:
+    if now - one.next_at < _OVERDUE_MS:
+        return ""
+    return "; overdue, so the lane to CommunicationHistory is stopped or crowded (delivery_lane in the log tells)"

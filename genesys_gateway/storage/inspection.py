@@ -1,0 +1,132 @@
+"""Statements that read everything about one conversation, or one record, for a person who asks why.
+
+Law: they change nothing, and content is read only where a single record is asked for.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Any
+
+from sqlalchemy import Connection, Row, select
+
+from genesys_gateway.storage import timeline
+from genesys_gateway.storage.portable import database_now
+from genesys_gateway.storage.tables import channel, conversation, entry, instance
+
+_conversation = conversation.c
+_entry = entry.c
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFacts:
+    """How far one record is; times are epoch milliseconds."""
+
+    id: str
+    #: pending, delivered or dead
+    state: str
+    #: live, backfill or supportResult
+    source: str
+    amended: bool
+    stored_at: int
+    attempt: int
+    #: the receiver may have it although nobody was told so
+    in_doubt: bool
+    #: until when somebody's claim to attempt it holds
+    claimed_until: int | None
+    #: somebody's claim was never concluded
+    claimed: bool
+    next_at: int
+    last_error: str | None
+    #: why it is dead
+    reason: str | None
+    delivered_at: int | None
+    erased_at: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConversationFacts:
+    """Where one conversation stands; times are epoch milliseconds."""
+
+    id: str
+    #: on the database's clock, when all this was read
+    now: int
+    #: whether it is paired with a customer now
+    paired: bool
+    created_at: int
+    state: str
+    outcome: str | None
+    channel_id: str | None
+    #: when that channel ends, if nothing hands it over before
+    channel_expires_at: int | None
+    covered_at: int | None
+    uncovered_since: int | None
+    in_doubt: bool
+    due_at: int | None
+    deadline_at: int
+    closed_at: int | None
+    last_look_at: int | None
+    unknown_since: int | None
+    erased_at: int | None
+    #: whether the instance that follows it lives, by its lease
+    owner_lives: bool
+    #: whether any instance lives
+    gateway_lives: bool
+    records: tuple[RecordFacts, ...]
+    timeline: tuple[timeline.TimelineItem, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordContent:
+    """One record with what it is made of: personal data."""
+
+    facts: RecordFacts
+    conversation_id: str
+    #: JSON, or None once erased
+    content: str | None
+    amended_content: str | None
+    #: JSON; None before the first attempt
+    names: str | None
+
+
+#: Fields that are columns of the same name.
+_OF_RECORD = [field.name for field in fields(RecordFacts) if field.name in _entry]
+_OF_CONTENT = [field.name for field in fields(RecordContent) if field.name in _entry]
+_OF_CONVERSATION = [field.name for field in fields(ConversationFacts) if field.name in _conversation]
+
+_RECORDS = select(*(_entry[name] for name in _OF_RECORD), _entry.claimed_by).order_by(_entry.stored_at, _entry.id)
+
+
+def conversation_facts(connection: Connection, conversation_id: str) -> ConversationFacts | None:
+    """All about one conversation; None when it was never registered."""
+    row = connection.execute(select(conversation).where(_conversation.id == conversation_id)).first()
+    if row is None:
+        return None
+    now = database_now(connection)
+    living = set(connection.execute(select(instance.c.id).where(instance.c.lease_until > now)).scalars())
+    expires_at = connection.execute(select(channel.c.expires_at).where(channel.c.id == row.channel_id)).scalar()
+    return ConversationFacts(
+        now=now,
+        paired=row.customer_id is not None,
+        channel_expires_at=expires_at,
+        owner_lives=row.owner in living,
+        gateway_lives=bool(living),
+        records=tuple(_record(one) for one in connection.execute(_RECORDS.where(_entry.conversation_id == row.id))),
+        timeline=timeline.of(connection, conversation_id),
+        **_plain(row, _OF_CONVERSATION),
+    )
+
+
+def record_content(connection: Connection, record_id: str) -> RecordContent | None:
+    """One record with its content; None when there is no such record."""
+    row = connection.execute(select(entry).where(_entry.id == record_id)).first()
+    if row is None:
+        return None
+    return RecordContent(facts=_record(row), **_plain(row, _OF_CONTENT))
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> RecordFacts:
+    return RecordFacts(claimed=row.claimed_by is not None, **_plain(row, _OF_RECORD))
+
+
+def _plain(row: Row[*tuple[Any, ...]], names: Sequence[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
