@@ -28,6 +28,7 @@ The use cases:
     delivery             entries leave the outbox: claimed, sent, and how it ended written down
     reconciliation       asks Genesys what sockets may have missed, and closes what is over
 
+    retention            what is no longer needed loses its personal content
 What they are made of:
     channel              one channel: its socket, its reader, its watch
     channel_state        the life of a channel as a table
@@ -83,3 +84,5 @@ Beside the service:
     simulator            a Genesys Cloud and a CommunicationHistory to practise against
     demo                 the whole way on one machine, to be watched
 """
+    commands             those a person gives beside the running gateway: why, dead-letters, erase
+    explanation          what is known of one conversation, in sentences
