@@ -27,8 +27,8 @@ The use cases:
     following            what sockets bring is put on disk, in order
     delivery             entries leave the outbox: claimed, sent, and how it ended written down
     reconciliation       asks Genesys what sockets may have missed, and closes what is over
-
     retention            what is no longer needed loses its personal content
+
 What they are made of:
     channel              one channel: its socket, its reader, its watch
     channel_state        the life of a channel as a table
@@ -81,8 +81,8 @@ The ground:
 Beside the service:
     __main__             python -m genesys_gateway
     cli                  its commands
+    commands             those a person gives beside the running gateway: why, dead-letters, erase
+    explanation          what is known of one conversation, in sentences
     simulator            a Genesys Cloud and a CommunicationHistory to practise against
     demo                 the whole way on one machine, to be watched
 """
-    commands             those a person gives beside the running gateway: why, dead-letters, erase
-    explanation          what is known of one conversation, in sentences
