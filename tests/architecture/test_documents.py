@@ -1,0 +1,48 @@
+"""What the documents say about settings, metrics, and each other is true."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.settings import Settings, variable
+from tests.architecture.sources import PROJECT
+
+OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+
+#: Read beside the fields: it gives three of them their default.
+REGION = "GENESYS_ENVIRONMENT"
+
+
+def anchor(heading: str) -> str:
+    """What a heading is called in links."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_every_setting_stands_in_the_reference_once_and_nothing_else_does() -> None:
+    documented = re.findall(r"^\| `([A-Z_]+)` \|", OPERATIONS.partition("\n## Settings\n")[2], re.MULTILINE)
+    read = [variable(field.name) for field in fields(Settings) if "read" in field.metadata]
+    assert sorted(documented) == sorted([*read, REGION])
+
+
+def test_every_metric_is_told_of() -> None:
+    names = {
+        metric.name.removeprefix("genesys_gateway_") + ("_total" if metric.type == "counter" else "")
+        for metric in Metrics().registry.collect()
+        if metric.name.startswith("genesys_gateway_")
+    }
+    assert {name for name in names if name not in OPERATIONS} == set()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)\s]+)\)", document.read_text()):
+        file, _, place = target.partition("#")
+        path = (document.parent / file) if file else document
+        assert path.exists(), target
+        if place:
+            headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
+            assert place in {anchor(heading) for heading in headings}, target
