@@ -25,6 +25,7 @@ The use cases:
     registration         an interaction is remembered and followed
     channel_registry     which conversation is on which channel: room, budget, handover; the singleton
     following            what sockets bring is put on disk, in order
+    support_result       the old trigger's door; what both doors tell of is one record
     delivery             entries leave the outbox: claimed, sent, and how it ended written down
     reconciliation       asks Genesys what sockets may have missed, and closes what is over
     retention            what is no longer needed loses its personal content

@@ -34,6 +34,7 @@ from genesys_gateway.retention import Retention
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, instances
 from genesys_gateway.storage.lock import FileLock
+from genesys_gateway.support_result import SupportResults
 from genesys_gateway.tokens import Tokens
 
 log = get_logger(__name__)
@@ -81,7 +82,7 @@ class Gateway:
         self._lease_ms = round(settings.lease_seconds * 1000)
         self.storage = Storage(settings.database_url, self._clock, patience_seconds=settings.http_timeout_seconds)
         self._wire(random or Random())
-        self._gauges = Gauges(self.storage, settings, self._clock, self.metrics, self.registry)
+        self._gauges = Gauges(self.storage, settings, self._clock, self.metrics, self.registry, self._tokens.look_ahead)
 
     def _wire(self, random: Random) -> None:
         genesys, history = self._reach_out()
@@ -91,7 +92,7 @@ class Gateway:
     def _reach_out(self) -> tuple[Genesys, History]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
         login = Outbound(settings, settings.genesys_login_url, clock, 1)
-        tokens = Tokens(settings, login, clock, metrics)
+        tokens = self._tokens = Tokens(settings, login, clock, metrics)
         api = Outbound(settings, settings.genesys_api_url, clock, _GENESYS_CALLS)
         budget = CallBudget(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, budget, clock, metrics)
@@ -132,6 +133,9 @@ class Gateway:
             stored=self.delivery.wake,
             due=self.reconciliation.wake,
             on_crash=self._crashed,
+        )
+        self.support_results = SupportResults(
+            self.storage, settings, clock, metrics, stored=self.delivery.wake, due=self.reconciliation.wake
         )
 
     def _wire_channels(self, genesys: Genesys, random: Random) -> None:

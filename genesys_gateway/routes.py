@@ -5,21 +5,30 @@ Law: nothing here decides or remembers anything, and 2xx is said only after the 
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from typing import ParamSpec, Protocol, cast
+from typing import Any, ParamSpec, Protocol, cast
 
 import gevent
 import orjson
 from flask import Blueprint, Response, current_app, request
-from marshmallow import ValidationError
+from marshmallow import Schema, ValidationError
 
 from genesys_gateway import json_body, problems
 from genesys_gateway.errors import Unavailable
+from genesys_gateway.events import AcwEvent
 from genesys_gateway.metrics import CONTENT_TYPE as METRICS_TYPE
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.registration import Registration
-from genesys_gateway.schemas.requests import SupportInteractionReply, SupportInteractionRequest, uuid
+from genesys_gateway.schemas.requests import (
+    SupportInteractionReply,
+    SupportInteractionRequest,
+    SupportResultReply,
+    SupportResultRequest,
+    uuid,
+)
 from genesys_gateway.security import Guard
 from genesys_gateway.settings import Settings
+from genesys_gateway.storage.intake import Taken
+from genesys_gateway.support_result import SupportResults
 
 P = ParamSpec("P")
 
@@ -32,10 +41,13 @@ _STARTING_RETRY = 2.0
 
 _BOFE = frozenset({"bofe"})
 _READERS = frozenset({"bofe", "ops"})
+_BACKOFFICE = frozenset({"backoffice"})
 
 blueprint = Blueprint("door", __name__)
-_load = SupportInteractionRequest().load
+_INTERACTION = SupportInteractionRequest()
+_RESULT = SupportResultRequest()
 _dump = SupportInteractionReply().dump
+_dump_result = SupportResultReply().dump
 
 
 class Behind(Protocol):
@@ -44,6 +56,10 @@ class Behind(Protocol):
     @property
     def registration(self) -> Registration:
         """The use case behind ``supportInteraction``."""
+
+    @property
+    def support_results(self) -> SupportResults:
+        """The use case behind ``supportResult``."""
 
     @property
     def settings(self) -> Settings:
@@ -98,10 +114,7 @@ def _for(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P,
 @_for(_BOFE)
 def register() -> Response:
     """Register an interaction for a customer and have it followed."""
-    try:
-        pair = _load(json_body.read(request))
-    except ValidationError as error:
-        raise problems.InvalidRequest(error.messages_dict) from error
+    pair = _loaded(_INTERACTION)
     registered = _behind().registration.register(pair["customer_id"], pair["interaction_id"])
     return _json(_dump(registered.view), 201 if registered.created else 200)
 
@@ -118,6 +131,14 @@ def show(interaction_id: str) -> Response:
     if view is None:
         raise problems.NeverRegistered
     return _json(_dump(view))
+
+
+@blueprint.post("/customers/supportResult")
+@_for(_BACKOFFICE)
+def take_result() -> Response:
+    """Take what the old trigger tells of an after-call work."""
+    kept = _behind().support_results.take(AcwEvent(**_loaded(_RESULT)))
+    return _json(_dump_result(kept), 202 if kept.taken is Taken.STORED else 200)
 
 
 @blueprint.get("/livez")
@@ -141,6 +162,13 @@ def readyz() -> Response:
 def metrics() -> Response:
     """For Prometheus."""
     return Response(_behind().metrics.render(), content_type=METRICS_TYPE)
+
+
+def _loaded(schema: Schema) -> dict[str, Any]:
+    try:
+        return cast(dict[str, Any], schema.load(json_body.read(request)))
+    except ValidationError as error:
+        raise problems.InvalidRequest(error.messages_dict) from error
 
 
 def _json(value: Mapping[str, object], status: int = 200) -> Response:

@@ -3,10 +3,13 @@
 from typing import Any, cast
 
 from genesys_gateway.errors import GatewayError
+from genesys_gateway.events import AcwEvent
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.registration import Registered, Registration
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.conversations import ConversationView
+from genesys_gateway.storage.intake import Kept, Taken
+from genesys_gateway.support_result import SupportResults
 
 BOFE_TOKEN = "bofe-token-for-tests-0001"
 OPS_TOKEN = "ops-token-for-tests-00001"
@@ -44,6 +47,22 @@ class FakeRegistration:
         return self.views.get(interaction_id)
 
 
+class FakeResults:
+    """Takes supportResults and remembers their ids, or raises what it was told to."""
+
+    def __init__(self) -> None:
+        self.events: list[AcwEvent] = []
+        self.error: BaseException | None = None
+
+    def take(self, result: AcwEvent) -> Kept:
+        if self.error is not None:
+            raise self.error
+        known = result.record_id in [one.record_id for one in self.events]
+        self.events.append(result)
+        taken = Taken.DUPLICATE if known else Taken.STORED
+        return Kept(taken=taken, record_id=result.record_id, state="pending")
+
+
 class FakeGateway:
     """What the door needs of a gateway, and nothing behind it."""
 
@@ -51,6 +70,7 @@ class FakeGateway:
         self.settings = Settings.from_environment(ENVIRON | environ)
         self.metrics = Metrics()
         self.fake = FakeRegistration()
+        self.results = FakeResults()
         self.serving = True
         self.is_ready = True
 
@@ -58,11 +78,15 @@ class FakeGateway:
     def registration(self) -> Registration:
         return cast(Registration, self.fake)
 
+    @property
+    def support_results(self) -> SupportResults:
+        return cast(SupportResults, self.results)
+
     def ready(self) -> bool:
         return self.is_ready
 
     def fail_with(self, error: GatewayError | Exception | None) -> None:
-        self.fake.error = error
+        self.fake.error = self.results.error = error
 
 
 def view(interaction_id: str, customer_id: str | None, **changes: Any) -> ConversationView:

@@ -1,18 +1,21 @@
-"""Statements that take what the sockets and reconciliation bring: entries of the outbox, frames for quarantine.
+"""Statements that take what comes in: entries of the outbox, through either door, and frames for quarantine.
 
 Law: the first content under an id stands, except that a live event replaces a backfilled one that nobody tried to
-deliver yet.
+deliver yet. What Genesys and supportResult both tell of is one entry, see :mod:`genesys_gateway.storage.twins`.
 """
 
+from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
 
 from genesys_gateway.events import AcwEvent, Unreadable
-from genesys_gateway.storage import timeline
+from genesys_gateway.storage import timeline, twins
 from genesys_gateway.storage.conversations import CLOSED, LOGGED, make_due
 from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.tables import conversation, entry, quarantine
+from genesys_gateway.storage.twins import SUPPORT_RESULT
 
 LIVE, BACKFILL = "live", "backfill"
 
@@ -20,12 +23,17 @@ LIVE, BACKFILL = "live", "backfill"
 QUARANTINE_FRAMES = 1000
 _FRAME_CHARACTERS = 20_000
 
+_STORED_AS = {LIVE: "event_stored", BACKFILL: "backfilled", SUPPORT_RESULT: "event_stored"}
+
 _AWAIT_END = (
     update(conversation)
     .where(conversation.c.id == bindparam("one"))
     .values(due_at=bindparam("due"), deadline_at=bindparam("deadline"), asked=0)
 )
-_STATE = select(conversation.c.state).where(conversation.c.id == bindparam("id"))
+_STANDING = select(conversation.c.state, twins.HAS_RESULT.label("has_result")).where(
+    conversation.c.id == bindparam("conversation")
+)
+_ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
 
 
 class Taken(Enum):
@@ -33,7 +41,7 @@ class Taken(Enum):
 
     #: a new entry
     STORED = "stored"
-    #: known already, alike
+    #: known already, alike, or through the other door
     DUPLICATE = "duplicate"
     #: a live event took the place of a backfilled one
     REPLACED = "replaced"
@@ -43,19 +51,63 @@ class Taken(Enum):
     STRANGER = "stranger"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What became of a supportResult, and the record that tells of its after-call work."""
+
+    taken: Taken
+    record_id: str
+    #: pending, delivered or dead
+    state: str
+
+
 def put(connection: Connection, event: AcwEvent, source: str, *, now: int, due_at: int, deadline_at: int) -> Taken:
-    """Make an after-call work an entry of the outbox, once.
+    """Make an after-call work that Genesys told of an entry of the outbox, once.
 
     Args:
         source: ``live`` or ``backfill``.
         due_at: When to ask whether the conversation is over (epoch milliseconds).
         deadline_at: The conversation's new deadline (epoch milliseconds).
     """
-    state = connection.execute(_STATE, {"id": event.conversation_id}).scalar()
-    if state is None:
+    twins.lock(connection, event.conversation_id)
+    standing = connection.execute(_STANDING, {"conversation": event.conversation_id}).first()
+    if standing is None:
         return Taken.STRANGER
-    content = event.to_json()
-    row = {
+    if standing.has_result and (first := twins.of_event(connection, event)) is not None:
+        return _after_result(connection, first, event, source, now)
+    if not put_new(connection, entry, _row(event, source, now)):
+        return _again(connection, event, source, now)
+    _follow_up(connection, event, source, standing.state, now=now, due_at=due_at, deadline_at=deadline_at)
+    return Taken.STORED
+
+
+def put_result(connection: Connection, result: AcwEvent, *, now: int, due_at: int, deadline_at: int) -> Kept:
+    """Make an after-call work that a supportResult told of an entry of the outbox, once, registered or not.
+
+    Args:
+        due_at: When to ask whether the conversation is over, if it is followed (epoch milliseconds).
+        deadline_at: The conversation's new deadline, if it is followed (epoch milliseconds).
+    """
+    twins.lock(connection, result.conversation_id)
+    first = connection.execute(_ENTRY, {"id": result.record_id}).first()
+    if first is not None and first.source == SUPPORT_RESULT:
+        return Kept(
+            taken=_other_content(connection, first, result.to_json(), now), record_id=first.id, state=first.state
+        )
+    first = first or twins.of_result(connection, result)
+    if first is not None:
+        twins.pair(connection, first, result.record_id)
+        return Kept(taken=Taken.DUPLICATE, record_id=first.id, state=first.state)
+    row = _row(result, SUPPORT_RESULT, now)
+    connection.execute(insert(entry), row)
+    standing = connection.execute(_STANDING, {"conversation": result.conversation_id}).first()
+    state = None if standing is None else standing.state
+    _follow_up(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
+    return Kept(taken=Taken.STORED, record_id=row["id"], state=row["state"])
+
+
+def _row(event: AcwEvent, source: str, now: int) -> dict[str, Any]:
+    return {
         "id": event.record_id,
         "conversation_id": event.conversation_id,
         "participant_id": event.participant_id,
@@ -63,50 +115,70 @@ def put(connection: Connection, event: AcwEvent, source: str, *, now: int, due_a
         "user_id": event.user_id,
         "event_time": event.event_time,
         "source": source,
-        "content": content,
+        "content": event.to_json(),
         "stored_at": now,
         "state": "pending",
         "next_at": now,
     }
-    if not put_new(connection, entry, row):
-        return _again(connection, event, content, source, now)
-    name = "event_stored" if source == LIVE else "backfilled"
-    timeline.note(connection, event.conversation_id, now, name, event.record_id)
+
+
+def _follow_up(
+    connection: Connection, event: AcwEvent, source: str, state: str | None, *, now: int, due_at: int, deadline_at: int
+) -> None:
+    """What a new entry means for its conversation, whose state is None when it was never registered."""
+    one = event.conversation_id
+    timeline.note(connection, one, now, _STORED_AS[source], event.record_id)
     if state == CLOSED:
-        timeline.note(connection, event.conversation_id, now, "late_event", event.record_id)
-        change = update(conversation).where(conversation.c.id == event.conversation_id)
-        connection.execute(change.values(outcome=LOGGED))
-    else:
-        connection.execute(_AWAIT_END, {"one": event.conversation_id, "due": due_at, "deadline": deadline_at})
-    return Taken.STORED
+        timeline.note(connection, one, now, "late_event", event.record_id)
+        connection.execute(update(conversation).where(conversation.c.id == one).values(outcome=LOGGED))
+    elif state is not None:
+        connection.execute(_AWAIT_END, {"one": one, "due": due_at, "deadline": deadline_at})
 
 
-def _again(connection: Connection, event: AcwEvent, content: str, source: str, now: int) -> Taken:
-    record_id = event.record_id
-    first = connection.execute(select(entry).where(entry.c.id == record_id).with_for_update()).one()
-    if source == BACKFILL or content in (first.content, first.amended_content) or first.content is None:
+def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> Taken:
+    first = connection.execute(_ENTRY, {"id": event.record_id}).one()
+    if first.source == SUPPORT_RESULT:
+        return _after_result(connection, first, event, source, now)
+    content = event.to_json()
+    if source == BACKFILL or _is_known(first, content):
         return Taken.DUPLICATE
     if first.source == BACKFILL and first.attempt == 0:
-        change = update(entry).where(entry.c.id == record_id)
+        change = update(entry).where(entry.c.id == first.id)
         connection.execute(
             change.values(source=LIVE, content=content, user_id=event.user_id, event_time=event.event_time)
         )
-        timeline.note(connection, event.conversation_id, now, "event_stored", record_id)
+        timeline.note(connection, event.conversation_id, now, "event_stored", first.id)
         return Taken.REPLACED
-    return _amend(connection, first, content, now)
+    return _other_content(connection, first, content, now)
 
 
-def _amend(connection: Connection, first: Row[tuple[object, ...]], content: str, now: int) -> Taken:
+def _after_result(
+    connection: Connection, first: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int
+) -> Taken:
+    """Genesys tells of what a supportResult told before: it stands, and what Genesys says is kept beside it."""
+    twins.pair(connection, first, event.record_id)
+    if source == BACKFILL:
+        return Taken.DUPLICATE
+    content = event.to_json()
+    if first.amended_content is None and not _is_known(first, content):
+        # The two doors never say quite the same; only what Genesys says differently the next time is an amendment.
+        connection.execute(update(entry).where(entry.c.id == first.id).values(amended_content=content))
+        return Taken.DUPLICATE
+    return _other_content(connection, first, content, now)
+
+
+def _is_known(first: Row[*tuple[Any, ...]], content: str) -> bool:
+    """Whether an entry says so already. What was erased must not come back, whatever it was."""
+    return first.content is None or content in (first.content, first.amended_content)
+
+
+def _other_content(connection: Connection, first: Row[*tuple[Any, ...]], content: str, now: int) -> Taken:
+    if _is_known(first, content):
+        return Taken.DUPLICATE
     change = update(entry).where(entry.c.id == first.id)
     connection.execute(change.values(amended=True, amended_content=content))
     timeline.note(connection, first.conversation_id, now, "amended", first.id)
     return Taken.AMENDED
-
-
-def missing(connection: Connection, record_ids: list[str]) -> set[str]:
-    """Those of the ids that are no entry yet."""
-    known = connection.execute(select(entry.c.id).where(entry.c.id.in_(record_ids))).scalars()
-    return set(record_ids) - set(known)
 
 
 def set_aside(connection: Connection, unreadable: Unreadable, frame: bytes, now: int) -> None:

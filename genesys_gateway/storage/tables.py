@@ -91,8 +91,11 @@ entry = Table(
     #: the event as JSON; null once erased
     Column("content", Text),
     Column("stored_at", BigInteger, nullable=False),
-    #: whether other content came later under the same id, and that content
+    #: the id under which the same after-call work came through the other door, later
+    Column("twin_id", _ID),
+    #: whether other content came later under the same id; of a twin the first is not counted as such
     Column("amended", Boolean, nullable=False, server_default=false()),
+    #: what came later, and is not sent
     Column("amended_content", Text),
     #: pending | delivered | dead
     Column("state", String(16), nullable=False),
@@ -116,6 +119,7 @@ entry = Table(
     Column("erased_at", BigInteger),
     Index("entry_due", "state", "next_at"),
     Index("entry_conversation", "conversation_id"),
+    Index("entry_twin", "twin_id", unique=True),
     _index_of_unerased("entry_to_erase", "delivered_at"),
 )
 

@@ -1,0 +1,13 @@
+"""The second id of an after-call work that came through both doors."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0003"
+down_revision = "0002"
+
+
+def upgrade() -> None:
+    """Add it, for one entry only each."""
+    op.add_column("entry", sa.Column("twin_id", sa.String(36)))
+    op.create_index("entry_twin", "entry", ["twin_id"], unique=True)

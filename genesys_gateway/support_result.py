@@ -1,0 +1,70 @@
+"""The old trigger's door: a supportResult tells of an after-call work that Genesys tells of as well, sooner or later.
+
+Law: what both tell of is one record, whoever comes first; nothing is registered and nobody is followed because of it.
+"""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from genesys_gateway.clock import Clock
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Storage, intake
+from genesys_gateway.storage.intake import Kept, Taken
+from genesys_gateway.storage.twins import SUPPORT_RESULT
+
+
+class SupportResults:
+    """Takes supportResults.
+
+    Args:
+        stored: Called after new entries were committed; must not wait.
+        due: Called after conversations became due; must not wait.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        *,
+        stored: Callable[[], None],
+        due: Callable[[], None],
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._clock = clock
+        self._metrics = metrics
+        self._stored = stored
+        self._due = due
+
+    def take(self, result: AcwEvent) -> Kept:
+        """Put it into the outbox, unless its after-call work is known. Returns after the commit.
+
+        A repetition gives the record of the first time.
+
+        Raises:
+            StorageUnavailable: Nothing is promised.
+        """
+
+        def job(connection: Connection) -> Kept:
+            now = self._clock.now()
+            return intake.put_result(
+                connection,
+                result,
+                now=now,
+                due_at=now + round(self._settings.quiet_seconds * 1000),
+                deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
+            )
+
+        kept = self._storage.run(job)
+        self._metrics.events_received.labels(source=SUPPORT_RESULT).inc()
+        self._metrics.events_duplicate.inc(kept.taken is Taken.DUPLICATE)
+        self._metrics.events_amended.inc(kept.taken is Taken.AMENDED)
+        if kept.taken is Taken.STORED:
+            self._stored()
+            self._due()
+        return kept
