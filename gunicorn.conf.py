@@ -16,6 +16,7 @@ from genesys_gateway import logs, problems, routes, settings_rules
 from genesys_gateway.errors import Refused, Unavailable
 from genesys_gateway.greenlets import Crew
 from genesys_gateway.gunicorn_logs import GunicornLogger
+from genesys_gateway.kill_points import reach
 from genesys_gateway.settings import Settings, SettingsError
 from genesys_gateway.storage.migrate import migrate
 
@@ -77,6 +78,7 @@ def on_starting(_server: Any) -> None:
         settings = Settings.from_environment(os.environ)
         if migrate(settings.database_url):
             log.info("database_migrated")
+        reach("migrated")
     except SettingsError as error:
         if _FOR_PEOPLE:
             sys.stderr.write(f"{error}\n")

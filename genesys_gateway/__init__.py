@@ -77,6 +77,7 @@ The ground:
     gunicorn_logs        gunicorn's lines, too
     metrics              every number, under the names that alarms use
     clock                wall time for what is stored, monotonic time for what is waited for
+    kill_points          places where a test has the process killed
     errors               what can go wrong, sorted by what to do about it
 
 Beside the service:

@@ -20,6 +20,7 @@ from genesys_gateway.clock import Clock, Deadline
 from genesys_gateway.delivery_round import Done, Round, Terms
 from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.greenlets import Crash, Crew
+from genesys_gateway.kill_points import reach
 from genesys_gateway.lane import Lane, Shift, State
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
@@ -238,6 +239,10 @@ class Delivery:
 
     def _do(self, todo: Round) -> None:
         lease = Deadline(self._clock, self._lease_seconds)
+        if todo.wanted:
+            reach("before_claim")
+        if todo.ended:
+            reach("before_marking")
         try:
             done = self._storage.run(partial(delivery_round.commit, todo=todo, terms=self._terms))
         except StorageUnavailable as error:
@@ -282,6 +287,7 @@ class Delivery:
         late = set(done.late)
         self._let_go(todo)
         for claim, decision in todo.ended:
+            reach("marked")
             self._out.pop(claim.entry.id, None)
             if claim.entry.id in late:
                 log.warning("concluded_too_late", record=claim.entry.id, attempt=claim.attempt)
@@ -309,6 +315,7 @@ class Delivery:
 
     def _hand_out(self, claims: Sequence[Claim], lease: Deadline, *, probe: bool) -> None:
         for claim in claims:
+            reach("claimed")
             if claim.crashed:
                 self._metrics.deliveries_ambiguous.inc()
             # Whoever was still under way may have set the lane flowing meanwhile.

@@ -18,6 +18,7 @@ from genesys_gateway.clock import Clock
 from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.events import Acw, AcwEvent, Notification, Unreadable
 from genesys_gateway.greenlets import Crash, Crew
+from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -120,6 +121,7 @@ class Following:
             self._overflowed = True
             self._metrics.events_rejected.labels(reason="spool_full").inc()
             return
+        reach("heard")
         self._frames += 1
         self._put(_Frame(notification=notification, raw=frame, received_at=self._clock.now()))
 
@@ -158,11 +160,14 @@ class Following:
         """Commit what waits, 256 things at most; False when the disk refuses."""
         batch = list(islice(self._spool, _BATCH))
         overflowed = self._overflowed
+        if self._frames:
+            reach("before_storing")
         try:
             outcomes = self._commit(batch, overflowed)
         except StorageUnavailable as error:
             log.warning("storage_refuses", waiting=len(self._spool), error=str(error))
             return False
+        reach("stored" if self._frames else "covered")
         for _ in batch:
             self._frames -= isinstance(self._spool.popleft(), _Frame)
         self._overflowed = self._overflowed and not overflowed

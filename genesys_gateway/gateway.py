@@ -23,6 +23,7 @@ from genesys_gateway.genesys import ChannelGrant, Genesys
 from genesys_gateway.greenlets import Crew
 from genesys_gateway.history import History
 from genesys_gateway.inquiry import Inquiry
+from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.names import Names
@@ -202,8 +203,10 @@ class Gateway:
             late += self.retention.stop(deadline.left() / 10)
             late += self.reconciliation.stop(deadline.left() / 5)
             late += self.registry.stop(deadline.left() / 4)
+            reach("draining")
             late += self.following.stop(deadline.left() / 3)
             late += self.delivery.stop(deadline.left() * 0.8)
+            reach("drained")
             self._leave()
         self.storage.close()
         for outbound in self._outbounds:
@@ -246,6 +249,7 @@ class Gateway:
                 if self._crew.wait(self.settings.retry_base_seconds):
                     return False
             else:
+                reach("adopted")
                 return True
 
     def _enter(self, connection: Connection) -> list[str]:

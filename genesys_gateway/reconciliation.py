@@ -15,6 +15,7 @@ from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.greenlets import Crash, Crew
 from genesys_gateway.inquiry import BULK, Finding, Inquiry
+from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.schedule import HOUR_SECONDS, next_question
@@ -182,9 +183,11 @@ class Reconciliation:
 
     def _learn(self, one: Due, finding: Finding) -> bool:
         """Put what was found and decide what follows, in one transaction; True when that closed it."""
+        reach("asked")
         stored, closed = self._storage.run(lambda connection: self._write(connection, one, finding))
         self._count(one.id, stored)
         if closed:
+            reach("closed")
             self._closed(one.id)
         return closed
 
@@ -264,6 +267,7 @@ class Reconciliation:
         if not ids:
             return False
         finished = self._inquiry.finished(ids)
+        reach("looked_last")
         for conversation_id in ids:
             self._look_last_at(conversation_id, finished.get(conversation_id, ()))
         return True

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from genesys_gateway.clock import Clock
+from genesys_gateway.kill_points import reach
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, conversations
@@ -72,10 +73,12 @@ class Registration:
             )
 
         pairing, view = self._storage.run(job)
+        reach("registered")
         if pairing is Pairing.NEW:
             self._metrics.conversations_accepted.inc()
         if pairing is not Pairing.KNOWN:
             self._follow(interaction_id)
+        reach("before_answer")
         return Registered(created=pairing is Pairing.NEW, view=view)
 
     def view(self, interaction_id: str) -> ConversationView | None:

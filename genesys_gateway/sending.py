@@ -10,6 +10,7 @@ from typing import Protocol
 from genesys_gateway import record
 from genesys_gateway.clock import Clock, Deadline
 from genesys_gateway.events import AcwEvent
+from genesys_gateway.kill_points import reach
 from genesys_gateway.lane import Lane, Shift
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
@@ -98,10 +99,13 @@ class Sender:
             if lease.left() < self._call_seconds:
                 return NotBegun()
             result = self._history.lookup(claim.entry.id)
+            reach("looked_up")
         if result is None:
             if lease.left() < self._call_seconds:
                 return NotBegun()
+            reach("before_post")
             result = self._history.post(made)
+            reach("posted")
         return self._conclude(claim, result)
 
     def _record(self, claim: Claim) -> record.Record | GiveUp:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from genesys_gateway.errors import Refused, StorageUnavailable
+from genesys_gateway.kill_points import reach
 from genesys_gateway.storage.portable import EXECUTION_OPTIONS, write_nothing
 from genesys_gateway.storage.sqlite import Job
 
@@ -99,7 +100,9 @@ class PostgresDatabase:
         with self._engine.connect() as connection:
             try:
                 value = job(connection)
+                reach("before_commit")
                 _commit(connection)
+                reach("after_commit")
             except BaseException as error:
                 # A greenlet that was stopped in here left half a conversation with the server behind.
                 if not isinstance(error, Exception):

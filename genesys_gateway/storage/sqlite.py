@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from genesys_gateway.clock import Clock
+from genesys_gateway.kill_points import reach
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS
 from genesys_gateway.storage.tables import metadata
@@ -82,11 +83,14 @@ class SqliteDatabase:
         try:
             connection = self._connected()
             with connection.begin():
-                return [_attempt(connection, job) for job in jobs]
+                outcomes = [_attempt(connection, job) for job in jobs]
+                reach("before_commit")
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             if self._path is not None:
                 self.close()
             return [Lost(error=error)] * len(jobs)
+        reach("after_commit")
+        return outcomes
 
     def close(self) -> None:
         """Close the connection, which rolls back what is open; the next group opens another."""

@@ -1,0 +1,191 @@
+"""One small day with a kill in it: three calls are registered, listened to, wrapped up, delivered, closed.
+
+Law: whoever got no answer asks again, as BOFE does; nothing else is repeated. What counts is the simulator's ledger.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+
+from chaos import databases
+from proof import judge
+from proof.centre import Centre, Line, wait_for
+from proof.children import nap
+from proof.gateway import Gateway
+from proof.report import Report
+from proof.stage import Stage
+from proof.web import NoAnswer
+
+_CALLS = 3
+_STEP_SECONDS = 25.0
+
+#: Timers that would make a kill wait for its place, or the day for its end.
+_QUICK = {
+    "GATEWAY_QUIET_SECONDS": 0.2,
+    "GATEWAY_RECONCILE_SECONDS": 1,
+    "GATEWAY_ANALYTICS_SETTLE_SECONDS": 1,
+    "GATEWAY_LAST_LOOK_SECONDS": 1,
+    "GATEWAY_CHANNEL_IDLE_SECONDS": 2,
+    "GATEWAY_CHANNEL_OVERLAP_SECONDS": 1,
+    "GATEWAY_RETRY_BASE_SECONDS": 0.2,
+    "GATEWAY_RETRY_MAX_SECONDS": 2,
+    "GATEWAY_HTTP_TIMEOUT_SECONDS": 2,
+    "GATEWAY_LEASE_SECONDS": 4,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """Where the process is killed, and what has to go wrong for it to get there."""
+
+    #: name of the place, or ``name:n`` for the n-th time it is reached
+    point: str
+    #: the place lies on the way up: the kill meets the second start
+    at_restart: bool = False
+    #: the events are lost on their way, so Genesys has to be asked
+    deaf: bool = False
+    #: how the communication history behaves at first
+    history: str = "ok"
+    #: Genesys announces that it will close the sockets
+    notice: bool = False
+    #: the process is told to end
+    terminate: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def play(scene: Scene, kind: str, report: Report) -> bool:
+    """Play it on a database of that kind; claims that the records are exactly those that had to be."""
+    stage = Stage(report, fast=True)
+    held = False
+    try:
+        with ExitStack() as stack:
+            settings: dict[str, object] = {**_QUICK, **scene.environment}
+            if kind == "postgresql":
+                settings["DATABASE_URL"] = databases.url(stack.enter_context(databases.postgresql()))
+            stack.callback(lambda: stage.close(keep=not held))
+            centre = stage.centre(analyticsLagSeconds=0.2)
+            centre.receive(scene.history, deduplicate=False, count=_CALLS)
+            day = _Day(scene, centre, stage.gateway(centre, settings))
+            figure = day.run()
+            held = report.claim(f"killed at {scene.point}, {kind}", held=day.held, figure=figure)
+    except Exception as error:  # noqa: BLE001 - one scene must not keep the others from being played
+        report.claim(f"killed at {scene.point}, {kind}", held=False, figure=f"{type(error).__name__}: {error}")
+    if not held:
+        report.did(f"logs: {stage.folder}")
+    return held
+
+
+class _Day:
+    def __init__(self, scene: Scene, centre: Centre, gateway: Gateway) -> None:
+        self.held = False
+        self._scene = scene
+        self._centre = centre
+        self._gateway = gateway
+        self._lines: list[Line] = []
+        self._unanswered: list[Line] = []
+        self._strikes = 0
+
+    def run(self) -> str:
+        """From the first start to the judgement; what was counted."""
+        if self._scene.at_restart:
+            self._gateway.start()
+            self._open()
+            self._gateway.kill()
+        self._gateway.launch(GATEWAY_KILL_POINT=self._scene.point)
+        for step in self._steps():
+            step()
+            if self._struck():
+                self._rise()
+                step()
+        return self._judge()
+
+    def _steps(self) -> list[Callable[[], None]]:
+        steps = [self._until_ready] + ([] if self._scene.at_restart else [self._open]) + [self._until_listened]
+        if self._scene.notice:
+            steps.append(self._hand_over)
+        steps += [self._finish, self._until_recorded, self._until_closed]
+        if self._scene.terminate:
+            steps[-2:] = [self._terminate, self._until_recorded]
+        return steps
+
+    # A step may be taken twice: before the kill and after it.
+
+    def _until_ready(self) -> None:
+        self._until(self._gateway.ready)
+
+    def _open(self) -> None:
+        if not self._lines:
+            self._lines = self._unanswered = self._centre.start_many(_CALLS)
+        for line in list(self._unanswered):
+            try:
+                if self._gateway.register(line.conversation).status in (200, 201):
+                    self._unanswered = [one for one in self._unanswered if one is not line]
+            except NoAnswer:
+                return
+
+    def _until_listened(self) -> None:
+        self._until(lambda: {line.conversation for line in self._lines} <= self._centre.listened())
+        nap(0.3)  # the places behind the subscription are reached without anybody outside seeing it
+
+    def _hand_over(self) -> None:
+        if not self._strikes:
+            before = {channel["id"] for channel in self._centre.channels()}
+            self._centre.control("POST", "/channels/all/close", {"notice": True, "afterSeconds": 5})
+            self._until(lambda: not before & {c["id"] for c in self._centre.channels() if c["connected"]})
+        self._until_listened()
+
+    def _finish(self) -> None:
+        if not self._centre.ledger("finished"):
+            if self._scene.deaf:
+                self._centre.fault("lose_events")
+            self._centre.finish_all(self._lines)
+            self._centre.mend()
+
+    def _terminate(self) -> None:
+        if not self._strikes:
+            self._gateway.terminate()
+        else:
+            self._until(self._gateway.ready)
+
+    def _until_recorded(self) -> None:
+        self._until(lambda: len({one["record"]["id"] for one in self._centre.ledger("records")}) >= _CALLS)
+
+    def _until_closed(self) -> None:
+        self._until(lambda: all(self._view(line) == ("closed", "logged") for line in self._lines))
+        self._until(lambda: not self._centre.listened())
+        nap(1.5)  # the last look comes a second after closing
+
+    # What is told of them
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        def came() -> bool:
+            try:
+                return self._struck() or condition()
+            except NoAnswer:
+                return False
+
+        if wait_for(came, _STEP_SECONDS) is None:
+            raise TimeoutError(f"{len(self._centre.ledger('records'))} records; {self._gateway.child.last_words()}")
+
+    def _struck(self) -> bool:
+        return self._gateway.child.log.read_bytes().count(b'"kill_point"') > self._strikes
+
+    def _rise(self) -> None:
+        self._gateway.kill()  # the master would start another worker that is killed at the same place
+        self._strikes += 1
+        self._gateway.launch(GATEWAY_KILL_POINT="")
+        self._gateway.until_ready()
+        self._open()
+
+    def _view(self, line: Line) -> tuple[str, str | None]:
+        view = self._gateway.view(line.conversation) or {}
+        return view.get("state", "unknown"), view.get("outcome")
+
+    def _judge(self) -> str:
+        wanted = Counter(judge.record_id(acw["recordKey"]) for acw in self._centre.ledger("finished"))
+        found = Counter(one["record"]["id"] for one in self._centre.ledger("records"))
+        self.held = found == wanted and self._strikes == 1 and not self._unanswered
+        if not self._strikes:
+            return "the place was not reached"
+        return f"{found.total()} records of {wanted.total()}, {(wanted - found).total()} lost"
