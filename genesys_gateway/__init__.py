@@ -31,9 +31,12 @@ The use cases:
     retention            what is no longer needed loses its personal content
 
 What they are made of:
+    handover             one channel's topics move to a successor, make before break
     channel              one channel: its socket, its reader, its watch
     channel_state        the life of a channel as a table
     topic_writer         the only writer of one channel's topic list
+    unsubscription       takes topics off the list over the socket
+    topic_refusals       topics that Genesys refused, and when each is asked for again
     delivery_round       what one transaction of the delivery does
     waiting_line         which entries are tried next
     sending              one attempt: a claimed entry becomes a record and is sent

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from random import Random
 
 import orjson
+from gevent.greenlet import Greenlet
 
 from genesys_gateway import channel_state, events
 from genesys_gateway.channel_state import Signal, State
@@ -16,8 +17,9 @@ from genesys_gateway.errors import Refused
 from genesys_gateway.genesys import ChannelGrant, Genesys
 from genesys_gateway.greenlets import Crash, Crew
 from genesys_gateway.logs import get_logger
-from genesys_gateway.notification_socket import ChannelGone, NotificationSocket, SocketLost
+from genesys_gateway.notification_socket import NotificationSocket, SocketLost
 from genesys_gateway.settings import Settings
+from genesys_gateway.tokens import MAX_MARGIN_SECONDS
 from genesys_gateway.topic_writer import TopicWriter, WriterListener
 
 log = get_logger(__name__)
@@ -56,6 +58,8 @@ class ChannelListener:
     uncovered: Callable[["Channel", list[str], int], None]
     #: Genesys refuses this conversation's topic
     rejected: Callable[["Channel", str, str], None]
+    #: by so many topics the channel's list differed from ours without our doing
+    drifted: Callable[[int], None]
     #: these conversations have no room here
     displaced: Callable[["Channel", list[str]], None]
     #: the server will close the socket soon
@@ -80,11 +84,15 @@ class Channel:
         self._state = State.CONNECTING
         self._socket: NotificationSocket | None = None
         self._crew = Crew(f"channel-{grant.id[-8:]}", tools.on_crash)
+        self._writing: Greenlet[..., object] | None = None
         self._losses = 0
-        self._opened = 0.0
+        self._opened = self._made = tools.clock.monotonic()
         #: monotonic seconds and epoch milliseconds of the last sign of life
         self._heard = tools.clock.monotonic()
         self._heard_at = tools.clock.now()
+        self._last_socket = False
+        self._handover_failures = 0
+        self._hand_over_at = self._made + self._good_for()
         #: monotonic seconds since which nothing was on the list
         self._empty_since = tools.clock.monotonic()
         self.writer = TopicWriter(
@@ -96,6 +104,7 @@ class Channel:
             listener=WriterListener(
                 covered=lambda ids: listener.covered(self, ids),
                 missed=self._missed,
+                drifted=listener.drifted,
                 rejected=lambda one, reason: listener.rejected(self, one, reason),
                 displaced=lambda ids: listener.displaced(self, ids),
                 gone=self._give_up,
@@ -107,6 +116,33 @@ class Channel:
     def state(self) -> State:
         """Where it is in its life."""
         return self._state
+
+    @property
+    def usable(self) -> bool:
+        """Whether it may still carry topics."""
+        return self._state not in (State.GONE, State.RETIRED)
+
+    @property
+    def age_seconds(self) -> float:
+        """Since it was made."""
+        return self._tools.clock.monotonic() - self._made
+
+    @property
+    def ends_at(self) -> int:
+        """When it ends by itself or with its token (epoch milliseconds)."""
+        return min(self.grant.expires_at, self.grant.token.expires_at)
+
+    @property
+    def hand_over_due(self) -> bool:
+        """Whether its end is so near that its topics should move."""
+        return self._tools.clock.monotonic() >= self._hand_over_at
+
+    def put_off_handover(self) -> None:
+        """A handover failed: let some time pass before the next one, more each time."""
+        self._handover_failures += 1
+        growing = self._tools.settings.heartbeat_seconds / 8 * 2.0 ** min(self._handover_failures, 30)
+        wait = min(growing, self._tools.settings.retry_max_seconds)
+        self._hand_over_at = max(self._hand_over_at, self._tools.clock.monotonic() + wait)
 
     @property
     def connected(self) -> bool:
@@ -121,7 +157,7 @@ class Channel:
     @property
     def room(self) -> int:
         """How many more conversations it takes."""
-        return max(0, self._tools.settings.channel_topics - self.writer.size)
+        return self.writer.room
 
     def idle_seconds(self) -> float:
         """For how long it has had no topic; 0 while it has one."""
@@ -133,16 +169,34 @@ class Channel:
         """Connect, and keep connected until retired or gone."""
         self._crew.spawn("reader", self._read)
         self._crew.spawn("keeper", self._keep)
-        self._crew.spawn("writer", self.writer.run)
+        self._writing = self._crew.spawn("writer", self.writer.run)
+
+    def read_on(self) -> None:
+        """Its topics have moved: go on reading, but when this socket is lost open no other."""
+        self._last_socket = True
 
     def retire(self, seconds: float = 1.0) -> None:
         """Close the socket and end the greenlets within ``seconds``; may be repeated."""
         self._signal(Signal.RETIRE)
         self.writer.stop()
+        if self._writing is not None:
+            self._writing.kill(block=False)  # it may be held back for minutes, and has nothing left to do
         self._abort()
         late = self._crew.stop(seconds)
         if late:
             log.warning("channel_late", channel=self.id, greenlets=late)
+
+    def _good_for(self) -> float:
+        """Seconds from now until it should be handed over; random, so that channels made together part."""
+        settings, random, now = self._tools.settings, self._tools.random, self._tools.clock.now()
+        life = max(0, self.grant.expires_at - now) / 1000
+        ahead = min(settings.channel_handover_seconds, life / 4) * random.uniform(0.9, 1.1)
+        token = self.grant.token
+        token_life = max(0, token.expires_at - token.issued_at) / 1000
+        # Not before a new token can be had: a successor with the same one would end at the same time.
+        token_ahead = min(settings.channel_handover_seconds, token_life / 10, MAX_MARGIN_SECONDS)
+        token_left = max(0, token.expires_at - now) / 1000 - token_ahead * random.uniform(0.78, 0.98)
+        return min(life - ahead, token_left)
 
     def _signal(self, signal: Signal) -> None:
         before, self._state = self._state, channel_state.step(self._state, signal)
@@ -150,7 +204,7 @@ class Channel:
             log.info("channel_state", channel=self.id, state=self._state.value, topics=self.writer.size)
 
     def _ended(self) -> bool:
-        return self._crew.stopping or self._state in (State.GONE, State.RETIRED)
+        return self._crew.stopping or not self.usable
 
     def _read(self) -> None:
         while not self._ended():
@@ -162,6 +216,8 @@ class Channel:
                 self._give_up(str(error))
             finally:
                 self._close()
+            if self._last_socket:
+                return
             if not self._ended() and not self._crew.wait(self._back_off()) and not self._ended():
                 self._signal(Signal.RETRY)
 
@@ -220,7 +276,7 @@ class Channel:
             self._tell.uncovered(self, ids, since)
 
     def _lost(self, error: SocketLost) -> None:
-        if self._state in (State.GONE, State.RETIRED):
+        if not self.usable:
             return
         if self._state in channel_state.LISTENING:
             stable = 1.5 * self._tools.settings.heartbeat_seconds
@@ -240,7 +296,7 @@ class Channel:
 
     def _give_up(self, reason: str) -> None:
         """The channel can't be used any more; its listener moves the topics."""
-        if self._state in (State.GONE, State.RETIRED):
+        if not self.usable:
             return
         if self.listening:
             self._uncover()
@@ -290,6 +346,3 @@ class Channel:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
-
-
-__all__ = ["Channel", "ChannelGone", "ChannelListener", "Tools"]

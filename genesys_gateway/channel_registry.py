@@ -4,17 +4,17 @@ Law: a conversation has one home; no channel more than the budget allows is ever
 what finds no room waits for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gevent.event import Event
 
 from genesys_gateway import events
 from genesys_gateway.channel import Channel, ChannelListener, Tools
-from genesys_gateway.channel_state import State
-from genesys_gateway.errors import Delayed, Refused
+from genesys_gateway.errors import Delayed, Refused, StorageUnavailable
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.greenlets import Crew
+from genesys_gateway.handover import Handover
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 
@@ -33,7 +33,7 @@ class RegistryListener:
     uncovered: Callable[[list[str], int], None]
     #: Genesys refuses this conversation's topic, for this reason
     rejected: Callable[[str, str], None]
-    #: a channel was made, before it is connected
+    #: a channel was made, before it is connected; raises StorageUnavailable when it can't be remembered
     created: Callable[[ChannelGrant], None]
     #: a channel is connected no longer and never will be again
     closed: Callable[[str], None]
@@ -54,12 +54,12 @@ class ChannelRegistry:
         self._channels: dict[str, Channel] = {}
         self._home: dict[str, Channel] = {}
         self._waiting: dict[str, None] = {}  # conversations without a home, oldest first
-        self._replacing: set[str] = set()  # channels whose topics are being moved: they take no new ones
+        self._handovers: dict[str, Handover] = {}  # by the old channel's id
         self._making = 0
         self._failures = 0
+        self._not_before = -1e9  # monotonic seconds: no channel is made earlier
         self._poked = Event()
         self._crew = Crew("channels", tools.on_crash)
-        self._jitter: dict[str, float] = {}
 
     def start(self, conversation_ids: Iterable[str]) -> None:
         """Follow these, and whatever is asked for later, until :meth:`stop`."""
@@ -79,16 +79,22 @@ class ChannelRegistry:
         for channel in list(self._channels.values()):
             stopping.spawn(channel.id, channel.retire, seconds)
         late = self._crew.stop(seconds)
-        stopping.stop(seconds)
+        late += stopping.stop(seconds)
         self._channels.clear()
         self._home.clear()
         return late
 
     def follow(self, conversation_id: str) -> None:
-        """Bring this conversation's topic onto a channel; a repetition changes nothing. Does not wait."""
-        if conversation_id not in self._home:
+        """Bring this conversation's topic onto a channel, and tell when it is covered. Does not wait.
+
+        A repetition tells again what is covered already, and changes nothing else.
+        """
+        home = self._home.get(conversation_id)
+        if home is None:
             self._waiting[conversation_id] = None
             self._poked.set()
+        else:
+            self._tell_covered(home, [conversation_id])
 
     def unfollow(self, conversation_id: str) -> None:
         """Take this conversation's topic off its channel; a repetition changes nothing. Does not wait."""
@@ -96,6 +102,10 @@ class ChannelRegistry:
         self._home.pop(conversation_id, None)
         for channel in self._channels.values():  # during a handover two of them hold it
             channel.writer.drop(conversation_id)
+
+    def followed(self) -> set[str]:
+        """Every conversation that is on a channel or waits for one."""
+        return self._home.keys() | self._waiting.keys()
 
     def channels(self) -> tuple[Channel, ...]:
         """All that are known now, oldest first."""
@@ -108,6 +118,8 @@ class ChannelRegistry:
     def connected(self) -> int:
         """How many channels count against the budget now."""
         return sum(channel.connected for channel in self._channels.values()) + self._making
+
+    # Placement
 
     def _place(self) -> None:
         while not self._crew.stopping:
@@ -125,52 +137,50 @@ class ChannelRegistry:
             del self._waiting[one]
             self._home[one] = channel
         channel.writer.want(ids)
+        self._tell_covered(channel, ids)
 
     def _with_room(self) -> Channel | None:
         """The fullest one that has room, so that the others drain."""
-        usable = [
-            channel
-            for channel in self._channels.values()
-            if channel.room and channel.id not in self._replacing and channel.state not in (State.GONE, State.RETIRED)
-        ]
+        usable = [c for c in self._channels.values() if c.usable and c.room and c.id not in self._handovers]
         return max(usable, key=lambda channel: channel.writer.size, default=None)
 
     def _make_for_demand(self) -> Channel | None:
         """A new channel, unless only the one that handovers need is left of the budget."""
-        if self.connected() >= self._tools.settings.channel_budget - 1:
-            return None
-        return self._make("demand")
+        return self._make("demand", self._tools.settings.channel_budget - 1)
 
-    def _make(self, reason: str) -> Channel | None:
-        """Create and start a channel; after a failure wait with growing jitter, then give it to the next round."""
+    def _make(self, reason: str, budget: int) -> Channel | None:
+        """Create and start a channel; None when that is not possible now."""
+        if self.connected() >= budget or self._tools.clock.monotonic() < self._not_before:
+            return None
         self._making += 1
         try:
             grant = self._tools.genesys.create_channel()
             self._tell.created(grant)
-        except (Delayed, Refused) as error:
-            self._failures += 1
-            self._wait_after(error)
+        except (Delayed, Refused, StorageUnavailable) as error:
+            self._hold(getattr(error, "retry_after", None))
+            log.warning("channel_not_made", error=str(error), waiting=len(self._waiting))
             return None
         finally:
             self._making -= 1
-        self._failures = 0
         self._metrics.channel_created.labels(reason=reason).inc()
         channel = Channel(grant, self._tools, self._listener())
         self._channels[channel.id] = channel
-        self._jitter[channel.id] = self._tools.random.uniform(0.9, 1.1)
         if self._crew.stopping:
             return None
         channel.start()
         return channel
 
-    def _wait_after(self, error: Delayed | Refused) -> None:
-        settings = self._tools.settings
-        longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0 ** min(self._failures, 30))
-        asked = error.retry_after if isinstance(error, Delayed) else None
-        seconds = asked if asked is not None else self._tools.random.uniform(longest / 2, longest)
-        log.warning("channel_not_made", error=str(error), wait_seconds=round(seconds, 3), waiting=len(self._waiting))
-        self._crew.wait(seconds)
-        self._poked.set()
+    def _hold(self, asked: float | None) -> None:
+        """Make no channel for a while: longer after each trouble in a row, but troubles at one time are one."""
+        settings, now = self._tools.settings, self._tools.clock.monotonic()
+        if now < self._not_before:
+            return
+        self._failures += 1
+        growing = settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
+        longest = min(settings.retry_max_seconds, settings.heartbeat_seconds, growing)
+        self._not_before = now + (asked or self._tools.random.uniform(longest / 2, longest))
+
+    # What channels tell
 
     def _listener(self) -> ChannelListener:
         return ChannelListener(
@@ -178,21 +188,34 @@ class ChannelRegistry:
             covered=self._covered,
             uncovered=self._uncovered,
             rejected=lambda _, one, reason: self._tell.rejected(one, reason),
+            drifted=self._metrics.subscription_drift.inc,
             displaced=self._displaced,
             closing=lambda channel: self._hand_over_soon(channel, "notice"),
             gone=self._gone,
         )
 
     def _covered(self, channel: Channel, ids: list[str]) -> None:
-        self._tell.covered([one for one in ids if one in self._home], channel.id)
+        """Only a conversation's home decides: a successor tells when they have moved."""
+        self._tell_covered(channel, [one for one in ids if self._home.get(one) is channel])
+
+    def _tell_covered(self, channel: Channel, ids: Iterable[str]) -> None:
+        covered = channel.writer.covers(ids)
+        if covered:
+            self._tell.covered(covered, channel.id)
 
     def _uncovered(self, channel: Channel, ids: list[str], since: int) -> None:
-        """Only a conversation's home decides: a successor may cover what its predecessor loses."""
+        """Only a conversation's home decides: a successor may cover already what its predecessor loses."""
         lost = [one for one in ids if self._home.get(one) is channel]
+        handover = self._handovers.get(channel.id)
+        if handover is not None and handover.successor is not None:
+            kept = handover.successor.writer.covers(lost)
+            self._home.update(dict.fromkeys(kept, handover.successor))
+            self._tell_covered(handover.successor, kept)
+            lost = [one for one in lost if self._home[one] is channel]
         if lost:
             self._tell.uncovered(lost, since)
 
-    def _displaced(self, channel: Channel, ids: list[str]) -> None:
+    def _displaced(self, channel: Channel, ids: Iterable[str]) -> None:
         for one in ids:
             if self._home.get(one) is channel:
                 del self._home[one]
@@ -201,17 +224,29 @@ class ChannelRegistry:
 
     def _gone(self, channel: Channel, reason: str) -> None:
         log.warning("channel_replaced", channel=channel.id, reason=reason, topics=channel.writer.size)
-        self._displaced(channel, list(channel.writer.desired))
         self._metrics.channel_handovers.labels(reason="gone").inc()
+        if channel.age_seconds > 1.5 * self._tools.settings.heartbeat_seconds:
+            self._failures = 0
+        else:
+            self._hold(None)  # channels that die young must not be replaced as fast as they die
+        handover = self._handovers.get(channel.id)
+        if handover is not None and handover.successor is not None and handover.successor.usable:
+            self.move(channel, handover.successor)
         self._crew.spawn(f"retire-{channel.id[-8:]}", self._retire, channel)
 
     def _retire(self, channel: Channel) -> None:
+        """Close it for good. Whoever is still at home there finds another channel."""
+        left = [one for one, home in self._home.items() if home is channel]
+        uncovered = channel.writer.covers(left)
+        if uncovered:
+            self._tell.uncovered(uncovered, self._tools.clock.now())
+        self._displaced(channel, left)
         channel.retire()
         self._channels.pop(channel.id, None)
-        self._replacing.discard(channel.id)
-        self._jitter.pop(channel.id, None)
         self._tell.closed(channel.id)
         self._poked.set()
+
+    # The watch and its handovers
 
     def _watch(self) -> None:
         """Close idle channels, hand over those near their end, compare lists now and then."""
@@ -219,74 +254,66 @@ class ChannelRegistry:
         audited = self._tools.clock.monotonic()
         while not self._crew.wait(min(settings.channel_idle_seconds, settings.audit_seconds, 8.0) / 8):
             now = self._tools.clock.monotonic()
-            for channel in list(self._channels.values()):
-                if channel.id in self._replacing or channel.state in (State.GONE, State.RETIRED):
-                    continue
-                if channel.idle_seconds() > settings.channel_idle_seconds:
-                    self._close_idle(channel)
-                elif self._tools.clock.now() >= self._ends_at(channel):
-                    self._hand_over_soon(channel, "expiry")
-                elif now - audited >= settings.audit_seconds:
-                    channel.writer.audit()
-            if now - audited >= settings.audit_seconds:
+            self._poked.set()  # room may have come about where topics were removed
+            if now > self._not_before + 1.5 * settings.heartbeat_seconds:
+                self._failures = 0
+            due = now - audited >= settings.audit_seconds
+            for channel in self.channels():
+                if channel.usable and channel.id not in self._handovers:
+                    self._look_after(channel, due)
+            if due:
                 audited = now
 
-    def _ends_at(self, channel: Channel) -> int:
-        """When its handover shall begin (epoch milliseconds): before its own end and before its token's."""
-        grant = channel.grant
-        end = min(grant.expires_at, grant.token.expires_at)
-        lifetime = max(end - grant.token.issued_at, 0)
-        ahead = min(self._tools.settings.channel_handover_seconds * 1000, lifetime / 4) * self._jitter[channel.id]
-        return round(end - ahead)
-
-    def _close_idle(self, channel: Channel) -> None:
-        log.info("channel_idle", channel=channel.id)
-        self._replacing.add(channel.id)
-        self._crew.spawn(f"retire-{channel.id[-8:]}", self._retire, channel)
+    def _look_after(self, channel: Channel, audit: bool) -> None:
+        if channel.idle_seconds() > self._tools.settings.channel_idle_seconds:
+            self._hand_over_soon(channel, "idle")
+        elif channel.hand_over_due:
+            self._hand_over_soon(channel, "expiry")
+        elif audit:
+            channel.writer.audit()
 
     def _hand_over_soon(self, channel: Channel, reason: str) -> None:
-        if channel.id not in self._replacing:
-            self._replacing.add(channel.id)
-            self._crew.spawn(f"handover-{channel.id[-8:]}", self._hand_over, channel, reason)
+        if channel.id not in self._handovers:
+            handover = Handover(channel, reason, self, self._tools, self._crew)
+            self._handovers[channel.id] = handover
+            self._crew.spawn(f"handover-{channel.id[-8:]}", self._hand_over, handover)
 
-    def _hand_over(self, old: Channel, reason: str) -> None:
-        """Make before break: a successor is connected, subscribed and verified before the topics move to it."""
-        successor = None
-        if self.connected() < self._tools.settings.channel_budget:
-            successor = self._make("handover")
-        if successor is None or not self._subscribed(successor, old):
-            log.warning("handover_failed", channel=old.id, reason=reason)
-            if successor is not None:
-                self._retire(successor)
-            self._replacing.discard(old.id)  # it reconnects on its own channel when its socket closes
-            return
-        moved = [one for one in successor.writer.desired if self._home.get(one) is old]
-        self._home.update(dict.fromkeys(moved, successor))
-        self._tell.covered(moved, successor.id)
-        self._metrics.channel_handovers.labels(reason=reason).inc()
-        log.info("handed_over", channel=old.id, successor=successor.id, topics=len(moved), reason=reason)
-        self._read_on(old)
-        self._retire(old)
-
-    def _subscribed(self, successor: Channel, old: Channel) -> bool:
-        """Whether the successor's own list, read back, came to hold all that the old one carries, in time."""
-        deadline = self._tools.clock.monotonic() + self._tools.settings.heartbeat_seconds
-        verified = False
-        while not self._crew.stopping and self._tools.clock.monotonic() < deadline:
-            successor.writer.want(one for one in old.writer.desired if self._home.get(one) is old)
-            if successor.state in (State.GONE, State.RETIRED):
-                return False
-            if successor.writer.settled:
-                if verified:
-                    return True
-                successor.writer.audit()
-                verified = True
-            self._crew.wait(self._tools.settings.reply_seconds / 100)
-        return False
-
-    def _read_on(self, old: Channel) -> None:
-        """The old socket goes on reading for the overlap: what was under way may still arrive there."""
-        deadline = self._tools.clock.monotonic() + self._tools.settings.channel_overlap_seconds
-        while old.listening and self._tools.clock.monotonic() < deadline:
-            if self._crew.wait(self._tools.settings.reply_seconds / 10):
+    def _hand_over(self, handover: Handover) -> None:
+        old = handover.old
+        try:
+            if handover.run():
+                if handover.successor is not None:
+                    self._metrics.channel_handovers.labels(reason=handover.reason).inc()
+                self._retire(old)
                 return
+            log.warning("handover_failed", channel=old.id, reason=handover.reason)
+            old.put_off_handover()
+            if handover.successor is not None:
+                self._retire(handover.successor)
+        finally:
+            del self._handovers[old.id]
+            self._poked.set()
+
+    def make_successor(self) -> Channel | None:
+        """For a handover: a new channel, if the whole budget allows one now."""
+        return self._make("handover", self._tools.settings.channel_budget)
+
+    def carried_by(self, channel: Channel) -> Sequence[str]:
+        """For a handover: the conversations whose home that channel is."""
+        return [one for one in channel.writer.desired if self._home.get(one) is channel]
+
+    def move(self, old: Channel, successor: Channel) -> int:
+        """For a handover: make the successor the home of all that the old one carries; how many there were."""
+        moving = self.carried_by(old)
+        covered_before = old.writer.covers(moving)
+        self._home.update(dict.fromkeys(moving, successor))
+        successor.writer.want(moving)
+        self._tell_covered(successor, moving)
+        left_out = set(covered_before).difference(successor.writer.covers(moving))
+        if left_out:
+            self._tell.uncovered(sorted(left_out), self._tools.clock.now())
+        return len(moving)
+
+    def others_wait(self) -> bool:
+        """For a handover: whether another one waits for room in the budget."""
+        return any(handover.waits for handover in self._handovers.values())

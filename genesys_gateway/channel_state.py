@@ -55,8 +55,8 @@ _TABLE = {
     (State.RETIRED, Signal.RETIRE): State.RETIRED,
 }
 
-#: States in which a socket of ours is open or being opened: they count against the budget of 20.
-CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING})
+#: States that count against the budget of 20: a socket is open, is being opened, or will be opened again.
+CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING, State.WAITING})
 #: States in which notifications arrive.
 LISTENING = frozenset({State.OPEN, State.CLOSING})
 

@@ -6,21 +6,18 @@ hold is *desired*, and a change with a doubtful outcome is settled before the ne
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import count, islice
 from random import Random
-from typing import cast
 
-import orjson
-from gevent.event import AsyncResult, Event
-from gevent.timeout import Timeout
+from gevent.event import Event
 
 from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed, Refused
+from genesys_gateway.errors import Delayed, NotSent, Refused
 from genesys_gateway.events import Reply, acw_topic, conversation_of
 from genesys_gateway.genesys import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
 from genesys_gateway.logs import get_logger
-from genesys_gateway.notification_socket import SocketLost
 from genesys_gateway.settings import Settings
+from genesys_gateway.topic_refusals import Refusals
+from genesys_gateway.unsubscription import Unsubscription
 
 log = get_logger(__name__)
 
@@ -33,6 +30,8 @@ class WriterListener:
     covered: Callable[[list[str]], None]
     #: these were believed confirmed, and the server's list does not have them
     missed: Callable[[list[str]], None]
+    #: by so many topics the server's list differed from ours without our doing
+    drifted: Callable[[int], None]
     #: Genesys refuses this conversation's topic, for this reason
     rejected: Callable[[str, str], None]
     #: the channel takes no more; these conversations need another one
@@ -41,14 +40,6 @@ class WriterListener:
     gone: Callable[[str], None]
     #: send a text over the channel's socket; raises SocketLost
     send: Callable[[str], None]
-
-
-@dataclass(slots=True)
-class _Refusal:
-    reason: str
-    times: int
-    #: monotonic seconds
-    retry_at: float
 
 
 class TopicWriter:
@@ -77,27 +68,29 @@ class TopicWriter:
         self._tell = listener
         self._desired: dict[str, None] = {}  # in the order they were asked for
         self._confirmed: set[str] = set()
-        self._refusals: dict[str, _Refusal] = {}
-        self._open = False
-        self._doubtful = False
-        self._unread = False
+        self._refusals = Refusals(settings.retry_base_seconds, settings.retry_max_seconds, random)
+        self._limit = settings.channel_topics
+        self._foreign = 0  # topics on the list that are no business of ours
+        self._batch = settings.channel_topics
         self._failures = 0
+        self._open = self._stale = self._doubtful = self._unread = self._frozen = False
         self._poked = Event()
         self._stopped = False
-        self._correlation = count(1)
-        self._awaited: tuple[str, frozenset[str], AsyncResult[Reply]] | None = None
-        self._last_wanted = -1e9
-        self._next_add = -1e9
+        self._unsubscription = Unsubscription(listener.send, settings.reply_seconds)
+        self._last_wanted = self._next_add = -1e9  # monotonic seconds
         # A writer takes at most two fifths of the calls a minute: 0.5 s between additions at 300 a minute, and a burst
         # is gathered until it pauses for 50 ms, one second at the most.
-        self._spacing = 150 / settings.api_rate_per_minute
-        self._pause = 15 / settings.api_rate_per_minute
-        self._patience = 300 / settings.api_rate_per_minute
+        self._spacing, self._pause, self._patience = (share / settings.api_rate_per_minute for share in (150, 15, 300))
 
     @property
     def size(self) -> int:
-        """Topics that count against the channel's room: wanted, in flight, or not yet removed."""
+        """Topics that count against the room: wanted, in flight, or not yet removed."""
         return len(self._confirmed.union(self._desired))
+
+    @property
+    def room(self) -> int:
+        """How many more it takes."""
+        return max(0, self._limit - self._foreign - self.size)
 
     @property
     def desired(self) -> tuple[str, ...]:
@@ -107,27 +100,40 @@ class TopicWriter:
     @property
     def settled(self) -> bool:
         """Whether everything desired is confirmed by the server's own list, refused topics aside."""
-        wanted = self._desired.keys() - self._refusals.keys()
+        wanted = self._desired.keys() - self._refusals.ids()
         return self._open and not self._doubtful and not self._unread and wanted <= self._confirmed
+
+    def covers(self, conversation_ids: Iterable[str]) -> list[str]:
+        """Those of them whose topics are confirmed and whose notifications arrive now."""
+        if not self._open or self._stale:
+            return []
+        return [one for one in conversation_ids if one in self._confirmed and one in self._desired]
 
     def want(self, conversation_ids: Iterable[str]) -> None:
         """These shall be on the list; a repetition changes nothing."""
         fresh = dict.fromkeys(one for one in conversation_ids if one not in self._desired)
-        self._confirmed.difference_update(fresh)  # its removal may be under way: only a new answer counts
-        self._desired.update(fresh)
-        self._last_wanted = self._clock.monotonic()
-        self._poked.set()
+        if fresh:
+            self._confirmed.difference_update(fresh)  # its removal may be under way: only a new answer counts
+            self._desired.update(fresh)
+            self._last_wanted = self._clock.monotonic()
+            self._poked.set()
 
     def drop(self, conversation_id: str) -> None:
         """This one shall not be on the list any more; a repetition changes nothing."""
         self._desired.pop(conversation_id, None)
-        self._refusals.pop(conversation_id, None)
+        self._refusals.forget(conversation_id)
+        self._poked.set()
+
+    def freeze(self, frozen: bool) -> None:
+        """While the topics move to another channel, add nothing: what is taken from this list is meant to be there."""
+        self._frozen = frozen
         self._poked.set()
 
     def opened(self) -> None:
         """The socket is open. A list that outlived an earlier socket is read before it is believed."""
         self._open = True
-        self._unread = self._unread or bool(self._confirmed)
+        self._stale = bool(self._confirmed)
+        self._unread = self._unread or self._stale
         self._poked.set()
 
     def lost(self) -> list[str]:
@@ -136,10 +142,9 @@ class TopicWriter:
         Returns:
             The conversations that were covered until then.
         """
+        covered = self.covers(self._desired)
         self._open = False
-        covered = [one for one in self._desired if one in self._confirmed]
-        if self._awaited is not None:
-            self._awaited[2].set_exception(SocketLost("lost while a reply was awaited"))
+        self._unsubscription.lost()
         return covered
 
     def audit(self) -> None:
@@ -148,13 +153,9 @@ class TopicWriter:
         self._poked.set()
 
     def replied(self, reply: Reply) -> None:
-        """A reply came over the socket. Genesys may leave the correlation id out; then the topics must fit."""
-        if self._awaited is None:
-            return
-        correlation_id, topics, result = self._awaited
-        same = reply.correlation_id == correlation_id
-        if same or (reply.correlation_id is None and frozenset(reply.topics) == topics):
-            result.set(reply)
+        """A reply came over the socket."""
+        if self._unsubscription.replied(reply):
+            self.audit()  # what was removed so late may have been added again before
 
     def taken(self, topics: Iterable[str]) -> list[str]:
         """The server took topics from the list.
@@ -164,7 +165,7 @@ class TopicWriter:
         """
         ids = {one for one in map(conversation_of, topics) if one} & self._confirmed
         self._confirmed -= ids
-        self._poked.set()
+        self.audit()  # a list that is being read right now may be older than this
         return [one for one in ids if one in self._desired]
 
     def stop(self) -> None:
@@ -177,43 +178,43 @@ class TopicWriter:
         while not self._stopped:
             self._poked.clear()
             try:
-                waited = self._step()
-                self._failures = 0 if not waited else self._failures
+                self._step()
             except (NotFound, TokenDead) as error:
                 self._tell.gone(str(error))
                 return
-            except TooManyTopics:
-                self._recount()
             except (Delayed, Refused) as error:
                 self._hold(error)
 
-    def _step(self) -> bool:
-        """Make one change; True when there was none to make and it only waited."""
+    def _step(self) -> None:
+        """Make one change, or wait for a reason to make one."""
         if not self._open:
             self._poked.wait()
-            return True
+            return
         if self._doubtful:
             self._settle()
         elif self._unread:
             self._read()
+        elif self._leaving() and (self._clock.monotonic() < self._next_add or not self._missing()):
+            self._remove()
         elif self._missing():
             self._add()
-        elif leaving := [one for one in self._confirmed if one not in self._desired]:
-            self._remove(leaving)
         else:
-            self._poked.wait(self._until_retry())
-            return True
-        return False
+            self._batch = self._settings.channel_topics
+            self._poked.wait(self._refusals.until_next(self._clock.monotonic()))
+            return
+        self._failures = 0
+
+    def _leaving(self) -> list[str]:
+        return [one for one in self._confirmed if one not in self._desired]
 
     def _missing(self) -> list[str]:
+        if self._frozen:
+            return []
         now = self._clock.monotonic()
-        room = self._settings.channel_topics - len(self._confirmed)
-        candidates = (
-            one
-            for one in self._desired
-            if one not in self._confirmed and (one not in self._refusals or self._refusals[one].retry_at <= now)
-        )
-        return list(islice(candidates, max(room, 0)))
+        lacking = [one for one in self._desired if one not in self._confirmed and not self._refusals.hold(one, now)]
+        # Refused ones go by themselves: one that fails a whole call must not fail fresh ones with it.
+        candidates = [one for one in lacking if one not in self._refusals] or lacking
+        return candidates[: max(0, min(self._limit - self._foreign - len(self._confirmed), self._batch))]
 
     def _gather(self) -> None:
         """Wait while more is being asked for, so that a burst of thousands costs a handful of calls."""
@@ -229,11 +230,21 @@ class TopicWriter:
     def _add(self) -> None:
         self._gather()
         ids = self._missing()
-        if not ids:
+        if not ids or not self._open:
             return
         self._next_add = self._clock.monotonic() + self._spacing
         self._doubtful = True  # until the answer is in hand
-        results = self._genesys.add_topics(self._grant.id, self._grant.token, [acw_topic(one) for one in ids])
+        try:
+            results = self._genesys.add_topics(self._grant.id, self._grant.token, [acw_topic(one) for one in ids])
+        except NotFound:
+            raise
+        except Refused as error:
+            self._doubtful = False  # Genesys docs: nothing was added
+            self._refused_together(ids, error)
+            return
+        except NotSent:
+            self._doubtful = False
+            raise
         self._doubtful = False
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
         reasons = {conversation_of(r.topic): r.reason or "Rejected" for r in results if not r.permitted}
@@ -242,38 +253,46 @@ class TopicWriter:
             if one not in permitted:
                 self._refuse(one, reasons.get(one, "not answered"))
 
+    def _refused_together(self, ids: list[str], error: Refused) -> None:
+        """One of them may be the reason, or their number: find out by halves, so that the others are not held up."""
+        log.warning("topics_refused", channel=self._grant.id, topics=len(ids), error=str(error))
+        if len(ids) > 1:
+            self._batch = len(ids) // 2
+        elif isinstance(error, TooManyTopics):
+            self._displace()
+        else:
+            self._batch = self._settings.channel_topics
+            self._refuse(ids[0], str(error))
+
+    def _displace(self) -> None:
+        """The server says the list is full although we thought there was room: it knows better."""
+        self._read()
+        self._limit = len(self._confirmed) + self._foreign
+        displaced = [one for one in self._desired if one not in self._confirmed]
+        for one in displaced:
+            self.drop(one)
+        self._tell.displaced(displaced)
+
     def _confirm(self, ids: list[str]) -> None:
         self._confirmed.update(ids)
         for one in ids:
-            self._refusals.pop(one, None)
+            self._refusals.forget(one)
         wanted = [one for one in ids if one in self._desired]
         if wanted and self._open:
             self._tell.covered(wanted)
 
     def _refuse(self, conversation_id: str, reason: str) -> None:
-        before = self._refusals.get(conversation_id)
-        times = before.times + 1 if before else 1
-        wait = min(self._settings.retry_max_seconds, self._settings.retry_base_seconds * 2.0 ** min(times, 30))
-        retry_at = self._clock.monotonic() + wait * self._random.uniform(0.5, 1.0)
-        self._refusals[conversation_id] = _Refusal(reason, times, retry_at)
-        if before is None or before.reason != reason:
+        if conversation_id in self._desired and self._refusals.add(conversation_id, reason, self._clock.monotonic()):
             self._tell.rejected(conversation_id, reason)
 
-    def _remove(self, ids: list[str]) -> None:
+    def _remove(self) -> None:
         """Over the socket, which costs no call of the budget."""
         self._clock.sleep(self._pause)  # let more come together
-        topics = [acw_topic(one) for one in ids]
-        correlation_id = str(next(self._correlation))
-        awaited: AsyncResult[Reply] = AsyncResult()
-        self._awaited = (correlation_id, frozenset(topics), awaited)
-        message = {"message": "unsubscribe", "topics": topics, "correlationId": correlation_id}
+        ids = self._leaving()
+        if not ids:
+            return
         self._doubtful = True
-        try:
-            self._tell.send(orjson.dumps(message).decode())
-            with Timeout(self._settings.reply_seconds, Delayed("no reply to unsubscribe")):
-                reply = cast(Reply, awaited.get())
-        finally:
-            self._awaited = None
+        reply = self._unsubscription.request([acw_topic(one) for one in ids])
         if reply.result == "404":  # Genesys: the channel expired, was evicted, or its token ended
             raise NotFound("channel unknown when unsubscribing")
         if reply.worked:
@@ -282,49 +301,50 @@ class TopicWriter:
 
     def _settle(self) -> None:
         """After a doubtful change: say the whole list again, then read it."""
-        wanted = [acw_topic(one) for one in islice(self._desired, self._settings.channel_topics)]
-        if wanted:
-            self._genesys.replace_topics(self._grant.id, self._grant.token, wanted)
-        else:
-            self._genesys.clear_topics(self._grant.id, self._grant.token)
+        if not self._frozen:
+            wanted = [acw_topic(one) for one in self._desired if one not in self._refusals]
+            self._say(wanted[: self._limit])
         self._read()
 
+    def _say(self, topics: list[str]) -> None:
+        try:
+            if topics:
+                self._genesys.replace_topics(self._grant.id, self._grant.token, topics)
+            else:
+                self._genesys.clear_topics(self._grant.id, self._grant.token)
+        except NotFound:
+            raise
+        except Refused as error:  # then the list is as it was, and what is missing is added piece by piece
+            log.warning("topics_refused", channel=self._grant.id, topics=len(topics), error=str(error))
+
     def _read(self) -> None:
-        before = set(self._confirmed)
-        topics = self._genesys.topics(self._grant.id, self._grant.token)
+        before, doubtful = set(self._confirmed), self._doubtful
+        self._unread = False  # whoever asks for it from here on wants a newer list
+        try:
+            topics = self._genesys.topics(self._grant.id, self._grant.token)
+        except (Delayed, Refused):
+            self._unread = True
+            raise
         listed = {one for one in map(conversation_of, topics) if one}
-        self._doubtful = self._unread = False
+        self._doubtful = self._stale = False
         self._confirmed = listed
+        self._foreign = len(topics) - len(listed)
         missed = [one for one in before - listed if one in self._desired]
+        strangers = listed - before - self._desired.keys()
+        if not doubtful and (missed or strangers):
+            self._tell.drifted(len(missed) + len(strangers))
         if missed:
             self._tell.missed(missed)
         self._confirm([one for one in self._desired if one in listed])
 
-    def _recount(self) -> None:
-        """The server says the list is full although we thought there was room."""
-        self._doubtful = True
-        self._read()
-        displaced = [one for one in self._desired if one not in self._confirmed]
-        for one in displaced:
-            del self._desired[one]
-        self._tell.displaced(displaced)
-
     def _hold(self, error: Delayed | Refused) -> None:
         """Wait after a failure, as long as the server asked for, or longer with each failure in a row."""
         self._failures += 1
-        longest = min(
-            self._settings.retry_max_seconds, self._settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
-        )
+        growing = self._settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
         asked = error.retry_after if isinstance(error, Delayed) else None
-        seconds = asked if asked is not None else self._random.uniform(0, longest)
+        seconds = (
+            asked if asked is not None else self._random.uniform(0, min(self._settings.retry_max_seconds, growing))
+        )
         log.warning("topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(seconds, 3))
-        if not self._stopped:
-            self._poked.clear()
-            if not self._open:
-                return
+        if self._open:
             self._clock.sleep(seconds)
-
-    def _until_retry(self) -> float | None:
-        """Seconds until a refused topic may be tried again; None when nothing waits for that."""
-        times = [refusal.retry_at for one, refusal in self._refusals.items() if one in self._desired]
-        return max(0.0, min(times) - self._clock.monotonic()) if times else None

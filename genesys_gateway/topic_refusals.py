@@ -1,0 +1,65 @@
+"""Topics that Genesys refused, and when each may be asked for again.
+
+Law: pure. One conversation's refusal is nobody else's trouble, and it is never given up: it waits longer each time.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Refusal:
+    reason: str
+    times: int
+    #: monotonic seconds
+    retry_at: float
+
+
+class Refusals:
+    """What was refused, by conversation.
+
+    Args:
+        base_seconds: The first wait; it doubles.
+        max_seconds: The longest wait.
+        random: For the jitter.
+    """
+
+    def __init__(self, base_seconds: float, max_seconds: float, random: Random) -> None:
+        self._base = base_seconds
+        self._max = max_seconds
+        self._random = random
+        self._refusals: dict[str, _Refusal] = {}
+
+    def __contains__(self, conversation_id: str) -> bool:
+        return conversation_id in self._refusals
+
+    def add(self, conversation_id: str, reason: str, now: float) -> bool:
+        """Note one more refusal.
+
+        Returns:
+            Whether it is news: the first one, or one for another reason.
+        """
+        before = self._refusals.get(conversation_id)
+        times = before.times + 1 if before else 1
+        wait = min(self._max, self._base * 2.0 ** min(times, 30)) * self._random.uniform(0.5, 1.0)
+        self._refusals[conversation_id] = _Refusal(reason=reason, times=times, retry_at=now + wait)
+        return before is None or before.reason != reason
+
+    def forget(self, conversation_id: str) -> None:
+        """It was permitted, or is wanted no longer."""
+        self._refusals.pop(conversation_id, None)
+
+    def hold(self, conversation_id: str, now: float) -> bool:
+        """Whether it must wait before it may be asked for again."""
+        refusal = self._refusals.get(conversation_id)
+        return refusal is not None and refusal.retry_at > now
+
+    def until_next(self, now: float) -> float | None:
+        """Seconds until one may be asked for again; None when nothing waits for that."""
+        times = [refusal.retry_at for refusal in self._refusals.values()]
+        return max(0.0, min(times) - now) if times else None
+
+    def ids(self) -> Collection[str]:
+        """Every conversation that is refused now."""
+        return self._refusals.keys()
