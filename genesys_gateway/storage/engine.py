@@ -61,6 +61,9 @@ class Storage:
         self._idle.set()
         self._open = False
         self._failing = False
+        #: monotonic seconds of the latest failure
+        self._failed = 0.0
+        self._clock = clock
         self._database: Database
         if url.get_backend_name() == "postgresql":
             self._database = PostgresDatabase(url, patience_seconds)
@@ -124,8 +127,10 @@ class Storage:
             cause = error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else error.__cause__
             log.error("storage_failing", error=str(error), cause=None if cause is None else str(cause))
         self._failing = True
+        self._failed = self._clock.monotonic()
 
     def _note_success(self) -> None:
-        if self._failing:
+        # A job that only reads succeeds on a disk that takes nothing more: it takes a while without failures.
+        if self._failing and self._clock.monotonic() - self._failed >= self._patience_seconds:
+            self._failing = False
             log.info("storage_recovered")
-        self._failing = False
