@@ -283,7 +283,6 @@ class Delivery:
             self._clock.sleep(self._pause_seconds / 10)  # stopping, but what ended should still be written down
 
     def _write_off(self, todo: Round, done: Done) -> None:
-        now = self._clock.monotonic()
         late = set(done.late)
         self._let_go(todo)
         for claim, decision in todo.ended:
@@ -294,9 +293,9 @@ class Delivery:
             else:
                 self._count(claim, decision)
             if isinstance(decision, TryAgain):
-                self._look_by(now + decision.after_ms / 1000)
+                self._look_in(decision.after_ms / 1000)
         for one in todo.postponed:
-            self._look_by(now + one.wait_ms / 1000)
+            self._look_in(one.wait_ms / 1000)
         self._more |= todo.hasten or bool(todo.revive) or len(done.claims) < len(todo.wanted)
 
     def _count(self, claim: Claim, decision: Decision) -> None:
@@ -337,10 +336,10 @@ class Delivery:
         self._more |= left
         self._crowded = left and not taken
         if done.next_ms is not None:
-            self._look_by(self._clock.monotonic() + done.next_ms / 1000)
+            self._look_in(done.next_ms / 1000)
 
-    def _look_by(self, moment: float) -> None:
-        self._look_at = min(self._look_at, moment)
+    def _look_in(self, seconds: float) -> None:
+        self._look_at = min(self._look_at, self._clock.monotonic() + seconds)
 
     def _found(self, wanted: Wanted) -> None:
         self._line.add(wanted)
