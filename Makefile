@@ -4,6 +4,8 @@
 #   make test             the tests (ARGS=… is handed to pytest)
 #   make test-sdk         the official SDK and another client against the simulator, each in a venv of its own
 #   make proof            the promises, against real processes (ARGS=--list; ARGS="--fast burst")
+#   make chaos            everything breaks, by a seeded script; then the balance (SEED= MINUTES= DATABASE=)
+#   make kill-points      the process is killed at every named place (ARGS="posted --database sqlite")
 #   make check            lint, format, types, floors
 #   make run              the gateway alone, with the settings of the environment
 #   make simulator        the simulator alone (ARGS=--help)
@@ -23,7 +25,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk proof check run simulator bench lock clean
+.PHONY: demo test test-sdk proof chaos kill-points check run simulator bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -37,6 +39,13 @@ test-sdk: $(RUNTIME)
 
 proof: $(RUNTIME)
 	@$(BIN)/python -m proof $(ARGS)
+
+chaos: $(RUNTIME)
+	@$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(DATABASE),--database $(DATABASE)) $(ARGS)
+
+kill-points: $(RUNTIME)
+	@$(BIN)/python -m chaos.kill_points $(ARGS)
 
 check: $(TOOLS)
 	@$(BIN)/ruff check .

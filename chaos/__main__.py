@@ -1,0 +1,134 @@
+"""`python -m chaos`: load, faults drawn from a seed, peace, then the balance. Exit code 0 only when it is clean."""
+# ruff: noqa: E402 - nothing may be imported before the patching
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse
+import sys
+from collections import Counter
+from pathlib import Path
+from random import Random
+
+from chaos import databases, page, picture, script
+from chaos.load import Load
+from chaos.watch import Watch
+from chaos.world import World
+from proof import judge
+from proof.centre import wait_for
+from proof.children import ROOT, nap
+from proof.report import Report, heading
+from proof.stage import Stage
+from proof.web import NoAnswer
+
+_FOLDER = ROOT / "build"
+#: How long everything may take to be in order once nothing is broken any more.
+_PEACE_SECONDS = 240.0
+
+
+def main() -> int:
+    """0: nothing lost, nothing doubled, all accounted for; 1: not."""
+    options = _options()
+    seed = options.seed if options.seed is not None else Random().randrange(10_000)
+    database = options.database or databases.KINDS[seed % 2]
+    report = Report(f"chaos-{seed}")
+    heading(f"Chaos, seed {seed}, {options.minutes:g} minutes, {database}")
+    stage = Stage(report, fast=False)
+    try:
+        held = _run(report, stage, seed, options.minutes, database)
+    finally:
+        stage.close(keep=not all(c.verdict.value != "FAIL" for c in report.claims) or not report.claims)
+    if not held:
+        report.did(f"logs: {stage.folder}")
+    return 0 if held else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, help="what is drawn from; a new one when not given")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long things break")
+    parser.add_argument("--database", choices=databases.KINDS, help="else an even seed takes SQLite")
+    options = parser.parse_args()
+    if options.database == "postgresql" and not databases.reachable():
+        parser.error("no PostgreSQL at 127.0.0.1:5432 with a database named test")
+    return options
+
+
+def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str) -> bool:
+    random = Random(seed)
+    world = World(stage, database, random, {"deduplicate": True})
+    if database == "sqlite" and world.disk is None:
+        report.skip("disk full and read-only", "mounting needs root")
+    plan = script.draw(Random(seed), minutes * 60, database, may_mount=world.disk is not None)
+    with world.running():
+        load, watch = Load(world), Watch(world)
+        load.start()
+        script.play(plan, world, report)
+        nap(max(0.0, minutes * 60 - watch.seconds()))
+        report.did(f"peace; {len(plan)} faults were injected")
+        peace = watch.seconds()
+        report.claim("every registration is answered at last", load.stop(_PEACE_SECONDS), dict(load.answers))
+        took = wait_for(lambda: _converged(world, load), _PEACE_SECONDS, every=0.5)
+        _judge(report, world, load, took)
+        watch.stop()
+        figures = _figures(world, load, watch, seed, peace)
+    for name, value in figures.items():
+        report.did(f"{name}: {value}")
+    return _publish(report, plan, figures, watch, f"make chaos SEED={seed} MINUTES={minutes:g} DATABASE={database}")
+
+
+def _converged(world: World, load: Load) -> bool:
+    return world.centre.state()["records"] >= load.events and bool(world.centre.balance()["clean"])
+
+
+def _judge(report: Report, world: World, load: Load, took: float | None) -> None:
+    report.claim("everything is recorded after the last fault", took is not None, f"after {took or -1:.1f} s")
+    judge.nothing_lost_nothing_doubled(report, world.centre)
+    wait_for(world.gateway.ready, 30)
+    missing = [one for one in load.promised if not _known(world, one)]
+    report.claim("every 2xx is on disk", not missing, f"{len(load.promised)} promised, {len(missing)} missing")
+    wait_for(lambda: world.metric("conversations_unaccounted") is not None, 10)
+    unaccounted = world.metric("conversations_unaccounted")
+    report.claim("accepted = followed + closed", unaccounted == 0, f"{unaccounted} unaccounted")
+    dead = world.metric("records_dead")
+    report.claim("no record was given up", dead == 0, f"{dead} dead")
+    peak = judge.most_connected(world.centre.ledger("sockets"))
+    report.claim("never more than 20 sockets", peak <= 20, f"{peak} at once")
+
+
+def _known(world: World, conversation: str) -> bool:
+    try:
+        return world.gateway.view(conversation) is not None
+    except NoAnswer:
+        return False
+
+
+def _figures(world: World, load: Load, watch: Watch, seed: int, peace: float) -> dict[str, object]:
+    sources = Counter(judge.sources(world.centre.ledger("records")))
+    return {
+        "seed": seed,
+        "registrations answered": dict(load.answers),
+        "after-call works": load.events,
+        "records by source": dict(sources),
+        "attempts": len(world.centre.attempts()),
+        "attempts in doubt": round(world.doubted()),
+        "starts after the first": world.restarts,
+        "longest line": watch.most_backlog(),
+        "seconds until converged": round(watch.seconds() - peace, 1),
+        "worst hub lag, seconds (frozen time counts)": round(watch.worst_lag(), 2),
+        "most memory, MB": round(watch.most_memory()),
+    }
+
+
+def _publish(report: Report, plan: list[script.Planned], figures: dict[str, object], watch: Watch, again: str) -> bool:
+    _FOLDER.mkdir(exist_ok=True)
+    svg = Path("chaos-report.svg")
+    (_FOLDER / svg).write_text(picture.draw(watch.samples, plan, again))
+    (_FOLDER / "chaos-report.md").write_text(page.write(report, plan, figures, str(svg), again))
+    report.did("build/chaos-report.md")
+    return report.end()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

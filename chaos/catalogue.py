@@ -1,0 +1,179 @@
+"""Everything that is done to the service: each fault by its name, whom it strikes, and how it ends.
+
+Law: a fault that has ended has left nothing behind that the service is not promised to mend by itself.
+"""
+
+import errno
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gevent
+
+from chaos import databases
+from chaos.world import World
+
+Undo = Callable[[], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One way to break something."""
+
+    name: str
+    #: whom it strikes; one fault at a time strikes each
+    party: str
+    #: breaks it, and returns what ends that
+    begin: Callable[[World], Undo]
+    #: how long it lasts at least and at most
+    seconds: tuple[float, float] = (1.0, 8.0)
+    #: the only kind of database it can strike
+    database: str | None = None
+
+
+def _nothing() -> None:
+    """The service mends it."""
+
+
+def _at_once(name: str, **how: object) -> Callable[[World], Undo]:
+    def begin(world: World) -> Undo:
+        world.centre.fault(name, **how)
+        return _nothing
+
+    return begin
+
+
+def _while(name: str, **how: object) -> Callable[[World], Undo]:
+    def begin(world: World) -> Undo:
+        number = world.centre.fault(name, **how)["id"]
+        return lambda: _switch_off(world, number)
+
+    return begin
+
+
+def _switch_off(world: World, number: int) -> None:
+    on: list[dict[str, Any]] = world.centre.control("GET", "/faults")["on"]
+    if any(fault["id"] == number for fault in on):  # one with a count may have ended by itself
+        world.centre.control("DELETE", f"/faults/{number}")
+
+
+def _mood(mode: str, **how: object) -> Callable[[World], Undo]:
+    def begin(world: World) -> Undo:
+        world.centre.receive(mode, **{**how, **world.receiver})
+        return lambda: world.centre.receive("ok", **world.receiver)
+
+    return begin
+
+
+def _once(deed: Callable[[World], None]) -> Callable[[World], Undo]:
+    def begin(world: World) -> Undo:
+        deed(world)
+        return _nothing
+
+    return begin
+
+
+def _frozen(world: World) -> Undo:
+    world.freeze()
+    return world.thaw
+
+
+def _full(world: World) -> Undo:
+    assert world.disk is not None
+    filler = world.disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        space = os.statvfs(world.disk)
+        try:
+            os.posix_fallocate(file.fileno(), 0, max(1, space.f_bavail * space.f_bsize - (1 << 20)))
+            file.seek(0, os.SEEK_END)
+            while True:
+                file.write(b"x" * 4096)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+    return lambda: filler.unlink(missing_ok=True)
+
+
+def _read_only(world: World) -> Undo:
+    assert world.disk is not None
+    # Mode bits stop neither root nor a file that is open; this attribute stops both.
+    files = [str(path) for path in _database_files(world.disk)]
+    subprocess.run(["chattr", "+i", *files], check=True)
+    return lambda: subprocess.run(["chattr", "-i", *files], check=True)
+
+
+def _database_files(disk: Path) -> list[Path]:
+    return [path for path in (disk / "gateway.db", disk / "gateway.db-wal") if path.exists()]
+
+
+def _ended_sessions(world: World) -> Undo:
+    def end_them() -> None:
+        while True:
+            databases.end_sessions(world.database_name)
+            gevent.sleep(0.5)
+
+    return gevent.spawn(end_them).kill
+
+
+def _cut_commits(world: World) -> Undo:
+    def cut_them() -> None:
+        while world.proxy is not None:
+            world.proxy.cut_replies_after(b"COMMIT")
+            gevent.sleep(0.5)
+
+    return gevent.spawn(cut_them).kill
+
+
+def _stalled(world: World) -> Undo:
+    assert world.proxy is not None
+    world.proxy.stall()
+    return world.proxy.flow
+
+
+_API = "/api/v2/*"
+_SUBSCRIPTIONS = "*/subscriptions"
+
+FAULTS = (
+    Fault(name="power cut", party="gateway", begin=_once(World.kill_all), seconds=(0.1, 0.5)),
+    Fault(name="worker killed", party="gateway", begin=_once(World.kill_worker), seconds=(0.1, 0.5)),
+    Fault(name="frozen", party="gateway", begin=_frozen, seconds=(1, 12)),
+    Fault(name="answers 500", party="receiver", begin=_mood("500")),
+    Fault(name="answers 429", party="receiver", begin=_mood("429", retryAfter=1)),
+    Fault(name="answers 401", party="receiver", begin=_mood("401")),
+    Fault(name="is down", party="receiver", begin=_mood("down")),
+    Fault(name="hangs", party="receiver", begin=_mood("hang")),
+    Fault(name="stores, then cuts", party="receiver", begin=_mood("apply_then_reset")),
+    Fault(name="stores, then hangs", party="receiver", begin=_mood("apply_then_hang")),
+    Fault(name="stores, then 500", party="receiver", begin=_mood("apply_then_500")),
+    Fault(name="dropped", party="sockets", begin=_at_once("socket_drop")),
+    Fault(name="closed after notice", party="sockets", begin=_at_once("closing_notice", afterSeconds=6)),
+    Fault(name="frozen", party="sockets", begin=_while("freeze"), seconds=(2, 12)),
+    Fault(name="refused", party="sockets", begin=_while("refuse_upgrade", status=503)),
+    Fault(name="events lost with the sockets", party="sockets", begin=_at_once("evict")),
+    Fault(name="events doubled", party="sockets", begin=_while("duplicate_events", times=3, delaySeconds=0.5)),
+    Fault(name="events out of order", party="sockets", begin=_while("reorder_events", delaySeconds=3)),
+    Fault(name="garbage", party="sockets", begin=_at_once("garbage_frame")),
+    Fault(name="huge frame", party="sockets", begin=_at_once("huge_frame")),
+    Fault(name="deep frame", party="sockets", begin=_at_once("deep_frame")),
+    Fault(name="topics taken", party="sockets", begin=_at_once("no_longer_subscribed")),
+    Fault(name="no replies", party="sockets", begin=_while("no_reply")),
+    Fault(name="answers 503", party="API", begin=_while("answer", path=_API, status=503)),
+    Fault(name="rate storm", party="API", begin=_while("rate_storm", retryAfter=1)),
+    Fault(name="hangs", party="API", begin=_while("hang", path=_API)),
+    Fault(name="resets", party="API", begin=_while("reset", path=_API)),
+    Fault(name="replies lost", party="API", begin=_while("reply_lost", path=_API)),
+    Fault(name="subscriptions' replies lost", party="API", begin=_while("reply_lost", path=_SUBSCRIPTIONS)),
+    Fault(name="garbage", party="API", begin=_while("garbage_answer", path=_API)),
+    Fault(name="slow", party="API", begin=_while("slow", path=_API, delaySeconds=1.5)),
+    Fault(name="revoked", party="token", begin=_at_once("revoked_token")),
+    Fault(name="login answers 400", party="token", begin=_while("answer", path="/oauth/token", status=400)),
+    Fault(name="login hangs", party="token", begin=_while("hang", path="/oauth/token")),
+    Fault(name="full", party="disk", begin=_full, database="sqlite"),
+    Fault(name="read-only", party="disk", begin=_read_only, database="sqlite"),
+    Fault(name="sessions ended", party="database", begin=_ended_sessions, database="postgresql"),
+    Fault(name="replies to commits cut", party="database", begin=_cut_commits, database="postgresql"),
+    Fault(name="stalls", party="database", begin=_stalled, database="postgresql"),
+)

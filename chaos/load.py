@@ -1,0 +1,79 @@
+"""What goes on while things break: calls come in, are registered, are handed from agent to agent, and end.
+
+Law: BOFE asks again until it is answered with 2xx; agents wait for nobody.
+"""
+
+from collections import Counter
+
+import gevent
+from gevent.pool import Group
+
+from chaos.world import World
+from proof.centre import Line
+from proof.web import NoAnswer
+
+#: Calls that begin in a second, and agents that each of them meets, one a second: 100 events a second.
+_CALLS_PER_SECOND = 10
+_AGENTS = 10
+
+
+class Load:
+    """Begins with :meth:`start`; after :meth:`stop` all calls are over and all registrations answered."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._calls = Group()
+        self._stopping = False
+        self._source: gevent.Greenlet[..., None] | None = None
+        #: conversations answered with 2xx
+        self.promised: list[str] = []
+        #: what registrations were answered; ``-``: nothing
+        self.answers: Counter[str] = Counter()
+        self.events = 0
+
+    def start(self) -> None:
+        """Let calls come in."""
+        self._source = gevent.spawn(self._begin_calls)
+
+    def stop(self, seconds: float) -> bool:
+        """No more calls; end those under way. False when BOFE still waits for an answer after that time."""
+        self._stopping = True
+        if self._source is not None:
+            self._source.join()
+        self._calls.join(seconds)
+        return not len(self._calls)
+
+    def _begin_calls(self) -> None:
+        while not self._stopping:
+            gevent.sleep(1 / _CALLS_PER_SECOND)
+            line = self._world.centre.start()
+            self._calls.spawn(self._register, line.conversation)
+            self._calls.spawn(self._handle, line)
+
+    def _register(self, conversation: str) -> None:
+        while True:
+            try:
+                status = str(self._world.gateway.register(conversation).status)
+            except NoAnswer:
+                status = "-"
+            self.answers[status] += 1
+            if status in ("200", "201"):
+                self.promised.append(conversation)
+                return
+            gevent.sleep(self._world.random.uniform(0.2, 1.0))
+
+    def _handle(self, line: Line) -> None:
+        centre = self._world.centre
+        for _ in range(_AGENTS - 1):
+            gevent.sleep(1)
+            if self._stopping:
+                break
+            successor = centre.transfer(line.conversation)
+            self._wrap_up(line)
+            line = successor
+        centre.play(line.conversation, "end")
+        self._wrap_up(line)
+
+    def _wrap_up(self, line: Line) -> None:
+        self._world.centre.wrap_up(line)
+        self.events += 1

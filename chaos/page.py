@@ -1,0 +1,37 @@
+"""The report of a run, in Markdown: seed, faults, balance, figures; its picture lies beside it."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+from chaos.script import Planned
+from proof.report import Report
+
+
+def write(report: Report, plan: Sequence[Planned], figures: Mapping[str, object], picture: str, again: str) -> str:
+    """The whole page.
+
+    Args:
+        again: The command that plays it once more.
+    """
+    faults = Counter((one.fault.party, one.fault.name) for one in plan)
+    lines = [
+        f"# Chaos: {'all claims held' if report.end() else 'a claim did not hold'}",
+        "",
+        f"Once more: `{again}`",
+        "",
+        f"![What waited, and what was broken]({picture})",
+        "",
+        "| claim | held | figure |",
+        "| --- | --- | --- |",
+        *(f"| {one.text} | {one.verdict.value} | {one.figure} |" for one in report.claims),
+        "",
+        "| figure | |",
+        "| --- | --- |",
+        *(f"| {name} | {value} |" for name, value in figures.items()),
+        "",
+        "| struck | fault | times |",
+        "| --- | --- | --- |",
+        *(f"| {party} | {name} | {times} |" for (party, name), times in sorted(faults.items())),
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,66 @@
+"""What breaks when: drawn from a seed, so that a run can be had again; and played."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from random import Random
+
+import gevent
+from gevent.pool import Group
+
+from chaos.catalogue import FAULTS, Fault
+from chaos.world import World
+from proof.report import Report
+
+#: Mean seconds of health between two faults of one party, where it is not this one's.
+_HEALTHY = {"gateway": 14.0, "token": 25.0, "disk": 18.0, "database": 18.0}
+_HEALTHY_SECONDS = 8.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """A fault and its time, in seconds since the beginning."""
+
+    fault: Fault
+    begin: float
+    end: float
+
+
+def draw(random: Random, seconds: float, database: str, *, may_mount: bool) -> list[Planned]:
+    """A script of that length; parties break independently of each other."""
+    possible = [one for one in FAULTS if one.database in (None, database) and (may_mount or one.party != "disk")]
+    parties = list(dict.fromkeys(fault.party for fault in possible))
+    plan: list[Planned] = []
+    for party in parties:
+        faults = [fault for fault in possible if fault.party == party]
+        plan += _draw_for(random, seconds, faults, _HEALTHY.get(party, _HEALTHY_SECONDS))
+    return sorted(plan, key=lambda one: one.begin)
+
+
+def _draw_for(random: Random, seconds: float, faults: Sequence[Fault], healthy: float) -> list[Planned]:
+    plan: list[Planned] = []
+    deck: list[Fault] = []
+    at = random.uniform(2, 2 + healthy)
+    while at < seconds:
+        deck = deck or random.sample(faults, len(faults))  # each has its turn before one comes again
+        fault = deck.pop()
+        end = min(seconds, at + random.uniform(*fault.seconds))
+        plan.append(Planned(fault=fault, begin=at, end=end))
+        at = end + random.expovariate(1 / healthy)
+    return plan
+
+
+def play(plan: Iterable[Planned], world: World, report: Report) -> None:
+    """Play it to its end; afterwards nothing is broken on purpose any more."""
+    acts = Group()
+    for planned in plan:
+        acts.add(gevent.spawn_later(planned.begin, _act, planned, world, report))
+    acts.join(raise_error=True)
+
+
+def _act(planned: Planned, world: World, report: Report) -> None:
+    undo = planned.fault.begin(world)
+    try:
+        report.did(f"{planned.fault.party}: {planned.fault.name}, for {planned.end - planned.begin:.1f} s")
+        gevent.sleep(planned.end - planned.begin)
+    finally:
+        undo()

@@ -1,0 +1,152 @@
+"""What is broken and watched over: a contact centre, one gateway before it, its disk or its database.
+
+Law: a process that ended is started again after a second, as any service manager does; that is all the help it gets.
+"""
+
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from random import Random
+
+import gevent
+
+from chaos import databases
+from proof.children import memory_mb
+from proof.stage import Stage
+from proof.web import NoAnswer
+from tests.contract.tcp_proxy import TcpProxy
+
+_DISK_MEGABYTES = 192
+_RESTART_SECONDS = 1.0
+
+#: So many calls that the load needs; everything else the service meets as it is set by default, but for the waits.
+_CALLS_PER_MINUTE = 6000
+_SETTINGS: Mapping[str, object] = {
+    "GENESYS_GRANT_TYPE": "client-credentials",
+    "GATEWAY_API_RATE_PER_MINUTE": _CALLS_PER_MINUTE * 9 // 10,
+    "GATEWAY_CHANNEL_TOPICS": 100,
+    "GATEWAY_QUIET_SECONDS": 5,
+    "GATEWAY_RECONCILE_SECONDS": 20,
+    "GATEWAY_ANALYTICS_SETTLE_SECONDS": 20,
+    "GATEWAY_LAST_LOOK_SECONDS": 3600,
+    "GATEWAY_RETRY_MAX_SECONDS": 5,
+    "GATEWAY_HEARTBEAT_SECONDS": 8,
+    "GATEWAY_CHANNEL_OVERLAP_SECONDS": 5,
+    "GATEWAY_AUDIT_SECONDS": 20,
+    "GATEWAY_LEASE_SECONDS": 10,
+    "GATEWAY_LOG_LEVEL": "warning",
+}
+
+
+class World:
+    """One play's stage, set.
+
+    Args:
+        database: ``sqlite`` or ``postgresql``.
+        receiver: How CommunicationHistory treats what it has already; repeated with each change of its mood.
+    """
+
+    def __init__(self, stage: Stage, database: str, random: Random, receiver: Mapping[str, object]) -> None:
+        self.random = random
+        self.database = database
+        self.receiver = receiver
+        self.centre = stage.centre(callsPerMinute=_CALLS_PER_MINUTE, heartbeatSeconds=3, analyticsLagSeconds=3)
+        self.centre.receive("ok", **receiver)
+        #: where the database file lies alone, if we may mount
+        self.disk: Path | None = None
+        self.proxy: TcpProxy | None = None
+        self.database_name = ""
+        self.restarts = 0
+        #: doubtful attempts that processes counted which live no longer
+        self.doubted_before = 0.0
+        self._doubted = 0.0
+        self._undo = ExitStack()
+        self.gateway = stage.gateway(self.centre, {**_SETTINGS, "DATABASE_URL": self._database_url(stage)})
+        self._watchman: gevent.Greenlet[..., None] | None = None
+
+    def _database_url(self, stage: Stage) -> str:
+        if self.database == "postgresql":
+            self.database_name = self._undo.enter_context(databases.postgresql())
+            self.proxy = self._undo.enter_context(TcpProxy(databases.HOST, databases.PORT).running())
+            return databases.url(self.database_name, self.proxy.port)
+        self.disk = stage.small_disk("disk", _DISK_MEGABYTES)
+        return f"sqlite:///{self.disk or stage.folder}/gateway.db"
+
+    @contextmanager
+    def running(self) -> Iterator["World"]:
+        """Start the gateway and keep it started."""
+        try:
+            self.gateway.start()
+            self._watchman = gevent.spawn(self._watch_over)
+            yield self
+        finally:
+            if self._watchman is not None:
+                self._watchman.kill()
+            self.gateway.kill()
+            self._undo.close()
+
+    def _watch_over(self) -> None:
+        while True:
+            gevent.sleep(_RESTART_SECONDS)
+            if self.gateway.child.code is not None:
+                self._forget_process()
+                self.gateway.launch()
+
+    def _forget_process(self) -> None:
+        self.restarts += 1
+        self.doubted_before, self._doubted = self.doubted_before + self._doubted, 0.0
+
+    # What can be done to the gateway
+
+    def kill_all(self) -> None:
+        """Power cut: master and worker at once."""
+        self.doubted()
+        self.gateway.kill()
+
+    def kill_worker(self) -> None:
+        """Only the worker dies; gunicorn makes another."""
+        self.doubted()
+        if workers := self._workers():
+            os.kill(workers[-1], signal.SIGKILL)
+            self._forget_process()
+
+    def freeze(self) -> None:
+        """Nothing of it runs, its connections stay."""
+        self._signal_all(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """It runs on."""
+        self._signal_all(signal.SIGCONT)
+
+    def _signal_all(self, number: signal.Signals) -> None:
+        if self.gateway.child.code is None:
+            os.killpg(self.gateway.child.pid, number)
+
+    def _workers(self) -> list[int]:
+        try:
+            return self.gateway.child.children() if self.gateway.child.code is None else []
+        except OSError:
+            return []
+
+    # What it looks like
+
+    def doubted(self) -> float:
+        """Attempts with an unknown outcome, counted over all processes as far as they could be asked."""
+        self._doubted = max(self._doubted, self.metric("deliveries_ambiguous_total") or 0.0)
+        return self.doubted_before + self._doubted
+
+    def metric(self, name: str) -> float | None:
+        """One of its numbers; None when it can't be asked now."""
+        try:
+            return self.gateway.metric(name)
+        except NoAnswer:
+            return None
+
+    def memory(self) -> float | None:
+        """Resident megabytes of the worker."""
+        try:
+            return memory_mb(self._workers()[-1])
+        except (OSError, IndexError, StopIteration):
+            return None
