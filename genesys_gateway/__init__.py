@@ -35,6 +35,7 @@ What they are made of:
     channel              one channel: its socket, its reader, its watch
     channel_state        the life of a channel as a table
     topic_writer         the only writer of one channel's topic list
+    gathering            waits while more is asked for, so that a burst costs a handful of calls
     unsubscription       takes topics off the list over the socket
     topic_refusals       topics that Genesys refused, and when each is asked for again
     delivery_round       what one transaction of the delivery does

@@ -16,10 +16,10 @@ from genesys_gateway.clock import Clock
 from genesys_gateway.errors import Refused
 from genesys_gateway.genesys import ChannelGrant, Genesys
 from genesys_gateway.greenlets import Crash, Crew
+from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.notification_socket import NotificationSocket, SocketLost
 from genesys_gateway.settings import Settings
-from genesys_gateway.tokens import MAX_MARGIN_SECONDS
 from genesys_gateway.topic_writer import TopicWriter, WriterListener
 
 log = get_logger(__name__)
@@ -187,16 +187,15 @@ class Channel:
             log.warning("channel_late", channel=self.id, greenlets=late)
 
     def _good_for(self) -> float:
-        """Seconds from now until it should be handed over; random, so that channels made together part."""
-        settings, random, now = self._tools.settings, self._tools.random, self._tools.clock.now()
-        life = max(0, self.grant.expires_at - now) / 1000
-        ahead = min(settings.channel_handover_seconds, life / 4) * random.uniform(0.9, 1.1)
-        token = self.grant.token
-        token_life = max(0, token.expires_at - token.issued_at) / 1000
-        # Not before a new token can be had: a successor with the same one would end at the same time.
-        token_ahead = min(settings.channel_handover_seconds, token_life / 10, MAX_MARGIN_SECONDS)
-        token_left = max(0, token.expires_at - now) / 1000 - token_ahead * random.uniform(0.78, 0.98)
-        return min(life - ahead, token_left)
+        """Seconds from now until its topics should move."""
+        token, now = self.grant.token, self._tools.clock.now()
+        return channel_state.good_for(
+            life=(self.grant.expires_at - now) / 1000,
+            token_left=(token.expires_at - now) / 1000,
+            token_life=(token.expires_at - token.issued_at) / 1000,
+            ahead=self._tools.settings.channel_handover_seconds,
+            random=self._tools.random,
+        )
 
     def _signal(self, signal: Signal) -> None:
         before, self._state = self._state, channel_state.step(self._state, signal)
@@ -225,6 +224,7 @@ class Channel:
         opened = self._socket = self._tools.open_socket(self.grant.connect_uri, self._tools.settings)
         if self._ended():
             raise SocketLost("retired meanwhile")
+        reach("socket_opened")
         self._hear()
         self._opened = self._heard
         self._signal(Signal.OPENED)

@@ -15,6 +15,7 @@ from genesys_gateway.errors import Delayed, Refused, StorageUnavailable
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.greenlets import Crew
 from genesys_gateway.handover import Handover
+from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 
@@ -155,7 +156,9 @@ class ChannelRegistry:
         self._making += 1
         try:
             grant = self._tools.genesys.create_channel()
+            reach("channel_made")
             self._tell.created(grant)
+            reach("channel_noted")
         except (Delayed, Refused, StorageUnavailable) as error:
             self._hold(getattr(error, "retry_after", None))
             log.warning("channel_not_made", error=str(error), waiting=len(self._waiting))

@@ -4,6 +4,7 @@ Law: a pair that is not in the table raises and moves nothing.
 """
 
 from enum import Enum
+from random import Random
 
 
 class State(Enum):
@@ -61,6 +62,10 @@ CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING, State.WAITIN
 LISTENING = frozenset({State.OPEN, State.CLOSING})
 
 
+#: A token is renewed when a tenth of its life is left, but at most this long before its end.
+RENEWED_AHEAD_SECONDS = 300.0
+
+
 class NoSuchStep(Exception):
     """A signal came in a state that has no row for it."""
 
@@ -75,3 +80,18 @@ def step(state: State, signal: Signal) -> State:
         return _TABLE[state, signal]
     except KeyError:
         raise NoSuchStep(f"{signal.name} while {state.name}") from None
+
+
+def good_for(*, life: float, token_left: float, token_life: float, ahead: float, random: Random) -> float:
+    """Seconds until a channel's topics should move to another; random, so that channels made together part.
+
+    Args:
+        life: Seconds until it ends by itself.
+        token_left: Seconds until its token ends, and the channel with it.
+        token_life: Seconds that the token lives in all.
+        ahead: How long before its end it should be handed over, if its life allows that.
+    """
+    own = life - min(ahead, max(0.0, life) / 4) * random.uniform(0.9, 1.1)
+    # Not before a new token can be had: a successor with the same one would end at the same time.
+    renewed_ahead = min(max(0.0, token_life) / 10, RENEWED_AHEAD_SECONDS)
+    return min(own, token_left - min(ahead, renewed_ahead) * random.uniform(0.78, 0.98))

@@ -10,6 +10,7 @@ from typing import Protocol
 from genesys_gateway.channel import Channel, Tools
 from genesys_gateway.clock import Deadline
 from genesys_gateway.greenlets import Crew
+from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 
 log = get_logger(__name__)
@@ -63,8 +64,10 @@ class Handover:
         if self.successor is None or not self._lasts() or not self._subscribed():
             self.old.writer.freeze(False)
             return False
+        reach("successor_ready")
         moved = self._place.move(self.old, self.successor)
         log.info("handed_over", channel=self.old.id, successor=self.successor.id, topics=moved, reason=self.reason)
+        reach("moved")
         self._read_on()
         return True
 

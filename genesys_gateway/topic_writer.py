@@ -13,7 +13,9 @@ from gevent.event import Event
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import Delayed, NotSent, Refused
 from genesys_gateway.events import Reply, acw_topic, conversation_of
+from genesys_gateway.gathering import Gathering
 from genesys_gateway.genesys import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
+from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.topic_refusals import Refusals
@@ -77,10 +79,7 @@ class TopicWriter:
         self._poked = Event()
         self._stopped = False
         self._unsubscription = Unsubscription(listener.send, settings.reply_seconds)
-        self._last_wanted = self._next_add = -1e9  # monotonic seconds
-        # A writer takes at most two fifths of the calls a minute: 0.5 s between additions at 300 a minute, and a burst
-        # is gathered until it pauses for 50 ms, one second at the most.
-        self._spacing, self._pause, self._patience = (share / settings.api_rate_per_minute for share in (150, 15, 300))
+        self._gathering = Gathering(settings.api_rate_per_minute, clock)
 
     @property
     def size(self) -> int:
@@ -115,7 +114,7 @@ class TopicWriter:
         if fresh:
             self._confirmed.difference_update(fresh)  # its removal may be under way: only a new answer counts
             self._desired.update(fresh)
-            self._last_wanted = self._clock.monotonic()
+            self._gathering.asked()
             self._poked.set()
 
     def drop(self, conversation_id: str) -> None:
@@ -194,7 +193,7 @@ class TopicWriter:
             self._settle()
         elif self._unread:
             self._read()
-        elif self._leaving() and (self._clock.monotonic() < self._next_add or not self._missing()):
+        elif self._leaving() and (self._gathering.resting or not self._missing()):
             self._remove()
         elif self._missing():
             self._add()
@@ -216,23 +215,13 @@ class TopicWriter:
         candidates = [one for one in lacking if one not in self._refusals] or lacking
         return candidates[: max(0, min(self._limit - self._foreign - len(self._confirmed), self._batch))]
 
-    def _gather(self) -> None:
-        """Wait while more is being asked for, so that a burst of thousands costs a handful of calls."""
-        begun = self._clock.monotonic()
-        while not self._stopped:
-            now = self._clock.monotonic()
-            quiet = self._last_wanted + self._pause
-            until = max(self._next_add, min(quiet, begun + self._patience))
-            if now >= until:
-                return
-            self._clock.sleep(until - now)
-
     def _add(self) -> None:
-        self._gather()
+        self._gathering.wait(lambda: self._stopped)
         ids = self._missing()
         if not ids or not self._open:
             return
-        self._next_add = self._clock.monotonic() + self._spacing
+        self._gathering.called()
+        reach("before_subscribing")
         self._doubtful = True  # until the answer is in hand
         try:
             results = self._genesys.add_topics(self._grant.id, self._grant.token, [acw_topic(one) for one in ids])
@@ -246,6 +235,7 @@ class TopicWriter:
             self._doubtful = False
             raise
         self._doubtful = False
+        reach("subscribed")
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
         reasons = {conversation_of(r.topic): r.reason or "Rejected" for r in results if not r.permitted}
         self._confirm([one for one in ids if one in permitted])
@@ -287,14 +277,16 @@ class TopicWriter:
 
     def _remove(self) -> None:
         """Over the socket, which costs no call of the budget."""
-        self._clock.sleep(self._pause)  # let more come together
+        self._clock.sleep(self._gathering.pause)  # let more come together
         ids = self._leaving()
         if not ids:
             return
         self._doubtful = True
+        reach("before_unsubscribing")
         reply = self._unsubscription.request([acw_topic(one) for one in ids])
         if reply.result == "404":  # Genesys: the channel expired, was evicted, or its token ended
             raise NotFound("channel unknown when unsubscribing")
+        reach("unsubscribed")
         if reply.worked:
             self._doubtful = False
             self._confirmed.difference_update(ids)

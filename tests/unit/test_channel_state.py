@@ -4,7 +4,8 @@ from itertools import product
 
 import pytest
 
-from genesys_gateway.channel_state import CONNECTED, LISTENING, NoSuchStep, Signal, State, step
+from genesys_gateway.channel_state import CONNECTED, LISTENING, RENEWED_AHEAD_SECONDS, NoSuchStep, Signal, State, step
+from genesys_gateway.tokens import MAX_MARGIN_SECONDS
 
 # Written out a second time on purpose: a row that is changed by mistake must be changed here as well.
 STEPS = {
@@ -63,3 +64,7 @@ def test_every_channel_can_be_retired_from_wherever_it_is() -> None:
 def test_notifications_arrive_only_where_a_connection_counts() -> None:
     assert LISTENING < CONNECTED
     assert CONNECTED.isdisjoint({State.GONE, State.RETIRED})
+
+
+def test_a_channel_knows_when_its_token_is_renewed() -> None:
+    assert RENEWED_AHEAD_SECONDS == MAX_MARGIN_SECONDS
