@@ -60,7 +60,7 @@ The other sides:
     call_budget          at most so many calls in any minute, the most urgent first
     tokens               the one token, renewed before it ends
     login                sends a grant; reads the token, or what to mend
-    assertion            the SAML assertion, read afresh, never sent twice
+    assertions           SAML assertions from one of three sources, none handed out twice
     single_flight        one piece of work at a time, shared by all who ask
     conversation_answer  the live view of a conversation, read
     analytics            the late view of it, read, and what it proves
@@ -75,6 +75,7 @@ The ground:
     settings             every setting, read once and checked together
     settings_rules       rules of single settings, and of several together
     environment          reads variables, remembers every mistake
+    signing_key          the key for assertions of our own, and its certificate
     secret               shown by reveal() only, renewed from its file
     greenlets            named, watched, one stop button
     logs                 every line one JSON object

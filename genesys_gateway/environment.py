@@ -162,7 +162,18 @@ def url(value: str) -> str:
     """A base URL (http or https) without the slash at its end.
 
     Raises:
-        ValueError: It has userinfo, a query, a fragment, no host, a bad port or characters no URL may have.
+        ValueError: It has a query, or is no :func:`address`.
+    """
+    if "?" in value:
+        raise ValueError("must not have a query or a fragment")
+    return address(value).rstrip("/")
+
+
+def address(value: str) -> str:
+    """A whole URL (http or https), kept as it is.
+
+    Raises:
+        ValueError: It has userinfo, a fragment, no host, a bad port or characters no URL may have.
     """
     if not re.fullmatch(r"[!-~]+", value) or "\\" in value:
         raise ValueError("must be a URL of visible ASCII characters")
@@ -175,10 +186,10 @@ def url(value: str) -> str:
         raise ValueError("must be a URL that starts with https:// (or http://) and names a host")
     if "@" in parts.netloc:
         raise ValueError("must not hold a user name or password")
-    if "?" in value or "#" in value:
+    if "#" in value:
         raise ValueError("must not have a query or a fragment")
     host(parts.hostname)
-    return value.rstrip("/")
+    return value
 
 
 def file(value: str) -> Path:

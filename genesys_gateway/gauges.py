@@ -3,6 +3,8 @@
 Law: reading them changes nothing, and a disk that refuses leaves the last ones standing.
 """
 
+from collections.abc import Callable
+
 from sqlalchemy import Connection
 
 from genesys_gateway.channel_registry import ChannelRegistry
@@ -21,21 +23,33 @@ _PROBES = 50
 
 
 class Gauges:
-    """Sets the gauges, once in a quarter of the lease."""
+    """Sets the gauges, once in a quarter of the lease.
+
+    Args:
+        look_ahead: Called as often; sets what only its owner can see.
+    """
 
     def __init__(
-        self, storage: Storage, settings: Settings, clock: Clock, metrics: Metrics, registry: ChannelRegistry
+        self,
+        storage: Storage,
+        settings: Settings,
+        clock: Clock,
+        metrics: Metrics,
+        registry: ChannelRegistry,
+        look_ahead: Callable[[], None],
     ) -> None:
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
         self._registry = registry
+        self._look_ahead = look_ahead
         self._period = settings.lease_seconds / 4
         metrics.channel_budget.set(settings.channel_budget)
 
     def run(self, crew: Crew) -> None:
         """The loop, until the crew stops."""
         while not crew.stopping:
+            self._look_ahead()
             try:
                 self._set()
             except StorageUnavailable as error:

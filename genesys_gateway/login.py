@@ -9,7 +9,10 @@ from typing import Protocol
 from urllib.parse import quote_plus
 
 from genesys_gateway.answers import BadAnswer, load, read_object
-from genesys_gateway.assertion import AssertionFile
+from genesys_gateway.assertions import Assertions
+from genesys_gateway.assertions.file import AssertionFile
+from genesys_gateway.assertions.url import AssertionUrl
+from genesys_gateway.clock import Clock
 from genesys_gateway.errors import Delayed, NotSent, Refused
 from genesys_gateway.genesys_call import ask, transient
 from genesys_gateway.metrics import Metrics
@@ -48,6 +51,9 @@ class Grant(Protocol):
     def unsent(self) -> None:
         """The last form has certainly not reached Genesys."""
 
+    def trouble(self) -> str | None:
+        """Why the next form can't be made, as far as it shows without making it."""
+
 
 class ClientCredentials:
     """The client's own id and secret are all it takes."""
@@ -59,21 +65,29 @@ class ClientCredentials:
     def unsent(self) -> None:
         """Nothing was used up."""
 
+    def trouble(self) -> str | None:
+        """Never any."""
+        return None
+
 
 class Saml2Bearer:
     """A user whom the organisation's identity provider vouches for."""
 
-    def __init__(self, org_name: str, assertions: AssertionFile) -> None:
+    def __init__(self, org_name: str, assertions: Assertions) -> None:
         self._org_name = org_name
         self._assertions = assertions
 
     def form(self) -> dict[str, str]:
-        """With the assertion of this moment; raises AssertionMissing."""
+        """With the assertion of this moment; raises what :meth:`Assertions.take` does."""
         return {"grant_type": _SAML, "orgName": self._org_name, "assertion": self._assertions.take()}
 
     def unsent(self) -> None:
         """The assertion is still fresh."""
         self._assertions.give_back()
+
+    def trouble(self) -> str | None:
+        """That of the assertions."""
+        return self._assertions.trouble()
 
 
 class Login:
@@ -83,11 +97,15 @@ class Login:
         TokenRefused: A setting that the grant type needs is missing.
     """
 
-    def __init__(self, settings: Settings, outbound: Outbound, metrics: Metrics) -> None:
+    def __init__(self, settings: Settings, outbound: Outbound, clock: Clock, metrics: Metrics) -> None:
         self._settings = settings
         self._outbound = outbound
         self._metrics = metrics
-        self._grant = _grant(settings)
+        self._grant = _grant(settings, clock)
+
+    def trouble(self) -> str | None:
+        """Why :meth:`ask` would have nothing to ask with, as far as it shows without asking anybody."""
+        return self._grant.trouble()
 
     def ask(self) -> tuple[str, float]:
         """Ask for a token, once.
@@ -131,12 +149,28 @@ class Login:
         return f"{text}; {advice}" if advice else text
 
 
-def _grant(settings: Settings) -> Grant:
+def _grant(settings: Settings, clock: Clock) -> Grant:
     if settings.genesys_grant_type == "client-credentials":
         return ClientCredentials()
-    if settings.genesys_org_name is None or settings.genesys_saml_assertion_file is None:
-        raise TokenRefused("the grant saml2-bearer needs GENESYS_ORG_NAME and GENESYS_SAML_ASSERTION_FILE")
-    return Saml2Bearer(settings.genesys_org_name, AssertionFile(settings.genesys_saml_assertion_file))
+    assertions = _assertions(settings, clock)
+    if settings.genesys_org_name is None or assertions is None:
+        raise TokenRefused("the grant saml2-bearer needs GENESYS_ORG_NAME and a source of assertions")
+    return Saml2Bearer(settings.genesys_org_name, assertions)
+
+
+def _assertions(settings: Settings, clock: Clock) -> Assertions | None:
+    """The one source that the settings name."""
+    if settings.genesys_saml_assertion_file is not None:
+        return AssertionFile(settings.genesys_saml_assertion_file)
+    if settings.genesys_saml_assertion_url is not None:
+        url, token = settings.genesys_saml_assertion_url, settings.genesys_saml_assertion_url_token
+        return AssertionUrl(settings, url, token, clock)
+    if settings.genesys_saml_key_file is not None:
+        # XML and its signatures cost 28 MB: only for those who use them.
+        from genesys_gateway.assertions.signed import SignedAssertions
+
+        return SignedAssertions(settings, clock)
+    return None
 
 
 def _token(reply: Reply) -> tuple[str, float]:

@@ -106,4 +106,7 @@ class Metrics:
         self.token_expiry_timestamp_seconds = self._gauge(
             "token_expiry_timestamp_seconds", "When the Genesys token ends, in epoch seconds."
         )
+        self.assertion_stale = self._gauge(
+            "assertion_stale", "1 when the Genesys token ends soon and no fresh SAML assertion is there to renew it."
+        )
         self.hub_lag_seconds = self._gauge("hub_lag_seconds", "How late the event loop lately was.")

@@ -85,7 +85,17 @@ class Settings:
     genesys_client_id: str = _required(one_word)
     genesys_client_secret: Secret = _secret(one_word)
     genesys_org_name: str | None = _parsed(environment.text)
+    #: One of three sources of assertions: a file, ...
     genesys_saml_assertion_file: Path | None = _parsed(environment.file)
+    #: ... an address that is asked for one, ...
+    genesys_saml_assertion_url: str | None = _parsed(environment.address)
+    genesys_saml_assertion_url_token: Secret | None = _secret(one_word, needed=False)
+    #: ... or what the gateway needs to sign one by itself.
+    genesys_saml_key_file: Path | None = _parsed(environment.file)
+    genesys_saml_certificate_file: Path | None = _parsed(environment.file)
+    genesys_saml_issuer: str | None = _parsed(environment.text)
+    genesys_saml_subject: str | None = _parsed(settings_rules.email)
+    genesys_saml_audience: str | None = _parsed(environment.text)
 
     #: CA file for all outbound TLS; None: the system's.
     ca_bundle: Path | None = _parsed(environment.ca_file)

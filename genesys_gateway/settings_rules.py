@@ -6,7 +6,9 @@ Law: a rule that misses one of its values (because that value is wrong by itself
 import json
 import re
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,13 +24,13 @@ from genesys_gateway.secret import one_word, role_tokens
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Below this a role token works, but a warning is given.
 COMFORTABLE_TOKEN_LENGTH = 20
+#: A certificate that ends sooner is warned about.
+COMFORTABLE_CERTIFICATE_DAYS = 30
 
 _QUEUE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_URLS = ("genesys_login_url", "genesys_api_url", "communication_history_url")
+_URLS = ("genesys_login_url", "genesys_api_url", "communication_history_url", "genesys_saml_assertion_url")
 _OF_REGION = ("GENESYS_LOGIN_URL", "GENESYS_API_URL", "GENESYS_STREAMING_HOSTS")
-_SAML_NOT_BUILT = (
-    "GENESYS_SAML_ASSERTION_URL",
-    "GENESYS_SAML_ASSERTION_URL_TOKEN",
+_SIGNING = (
     "GENESYS_SAML_KEY_FILE",
     "GENESYS_SAML_CERTIFICATE_FILE",
     "GENESYS_SAML_ISSUER",
@@ -63,6 +65,13 @@ def _meant(name: str, entry: str) -> bool:
         return ip_address(name) in ip_network(entry, strict=False)
     except ValueError:
         return entry == "*" or name == entry.lstrip(".") or name.endswith("." + entry.lstrip("."))
+
+
+def email(value: str) -> str:
+    """An e-mail address, as far as a wrong setting would show."""
+    if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
+        raise ValueError("must be the e-mail address of a Genesys user")
+    return value
 
 
 def words(value: str) -> tuple[str, ...]:
@@ -160,8 +169,34 @@ def _check_grant(env: Environment, values: Mapping[str, Any]) -> None:
         return
     if not env.has("GENESYS_ORG_NAME"):
         env.mistake("GENESYS_ORG_NAME", "is missing; the grant type saml2-bearer needs it")
-    if not any(env.has(name) for name in ("GENESYS_SAML_ASSERTION_FILE", *_SAML_NOT_BUILT)):
-        env.mistake("GENESYS_SAML_ASSERTION_FILE", "is missing; the grant type saml2-bearer needs it")
+    signing = any(env.has(name) for name in _SIGNING)
+    named = [name for name in ("GENESYS_SAML_ASSERTION_FILE", "GENESYS_SAML_ASSERTION_URL") if env.has(name)]
+    sources = named + (["GENESYS_SAML_KEY_FILE"] if signing else [])
+    if not sources:
+        others = "or GENESYS_SAML_ASSERTION_URL, or GENESYS_SAML_KEY_FILE and what belongs to it"
+        env.mistake("GENESYS_SAML_ASSERTION_FILE", f"is missing; the grant type saml2-bearer needs it ({others})")
+    if len(sources) > 1:
+        env.mistake(sources[1], f"and {sources[0]} are both set; give one source of assertions")
+    if signing:
+        _check_signing(env, values)
+
+
+def _check_signing(env: Environment, values: Mapping[str, Any]) -> None:
+    for name in _SIGNING:
+        if not env.has(name):
+            env.mistake(name, "is missing; to sign assertions it is needed")
+    if files := _signing_files(values):
+        from genesys_gateway.signing_key import SigningKey
+
+        try:
+            SigningKey.read(*files)
+        except ValueError as error:
+            env.mistake(*str(error).split(" ", 1))
+
+
+def _signing_files(values: Mapping[str, Any]) -> tuple[Path, Path] | None:
+    key, certificate = values["genesys_saml_key_file"], values["genesys_saml_certificate_file"]
+    return (key, certificate) if key is not None and certificate is not None else None
 
 
 def _check_plain_http(env: Environment, values: Mapping[str, Any]) -> None:
@@ -190,9 +225,6 @@ def _check_streaming_hosts(env: Environment, values: Mapping[str, Any]) -> None:
 
 
 def _refuse_what_is_not_built(env: Environment) -> None:
-    for name in _SAML_NOT_BUILT:
-        if env.has(name):
-            env.mistake(name, "is not served: this version takes the assertion from GENESYS_SAML_ASSERTION_FILE only")
     for name in _OIDC_NOT_BUILT:
         if env.has(name):
             env.mistake(name, "is not served: this version takes the tokens of GATEWAY_TOKENS only")
@@ -204,4 +236,19 @@ def worries(values: Mapping[str, Any]) -> tuple[str, ...]:
     plain = [f"GATEWAY_PLAIN_HTTP_HOSTS lets {host} be spoken to without TLS" for host in listed]
     short = any(len(token) < COMFORTABLE_TOKEN_LENGTH for _, token in role_tokens(values["tokens"].reveal()))
     tokens = [f"GATEWAY_TOKENS has a token with less than {COMFORTABLE_TOKEN_LENGTH} characters"] if short else []
-    return (*sorted(plain), *tokens)
+    return (*sorted(plain), *tokens, *_signing_worries(values))
+
+
+def _signing_worries(values: Mapping[str, Any]) -> tuple[str, ...]:
+    files = _signing_files(values) if values["genesys_grant_type"] == "saml2-bearer" else None
+    if files is None:
+        return ()
+    from genesys_gateway.signing_key import SigningKey
+
+    found = []
+    if files[0].stat().st_mode & 0o077:
+        found.append("GENESYS_SAML_KEY_FILE can be read by other users; whoever has it can be any user of Genesys")
+    ends_at = SigningKey.read(*files).ends_at()
+    if ends_at < datetime.now(UTC) + timedelta(days=COMFORTABLE_CERTIFICATE_DAYS):
+        found.append(f"GENESYS_SAML_CERTIFICATE_FILE ends at {ends_at:%Y-%m-%d %H:%M} UTC")
+    return tuple(found)

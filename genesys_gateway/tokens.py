@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from random import Random
 
-from genesys_gateway.assertion import AssertionMissing
+from genesys_gateway.assertions import AssertionMissing
 from genesys_gateway.clock import Clock, isoformat
 from genesys_gateway.errors import Delayed, GatewayError
 from genesys_gateway.login import Login, TokenRefused
@@ -19,6 +19,8 @@ from genesys_gateway.single_flight import SingleFlight
 
 #: A token is renewed when a tenth of its life is left, but at most this long before its end.
 MAX_MARGIN_SECONDS = 300.0
+#: Whether anything is there to renew it with is looked at this many such margins before its end.
+_LOOK_MARGINS = 3
 
 log = get_logger(__name__)
 
@@ -51,16 +53,17 @@ class Tokens:
         self._clock = clock
         self._metrics = metrics
         self._random = random or Random()
-        self._login = Login(settings, outbound_login, metrics)
+        self._login = Login(settings, outbound_login, clock, metrics)
         self._flight: SingleFlight[str, Token] = SingleFlight()
         self._token: Token | None = None
         # monotonic seconds, all of them: a wall clock that jumps must neither bury a token nor keep it alive
-        self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
+        self._look_at = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
+        self._stale = False
         self._failures = 0
         self._trouble: GatewayError = Delayed("no token yet")
 
     def current(self) -> Token:
-        """A token that is alive; asks for one if need be, which takes one HTTP call at most.
+        """A token that is alive; asks for one if need be, which takes one HTTP call, and one for an assertion.
 
         While a renewal fails, the token that is still alive is handed out until its end.
 
@@ -71,6 +74,14 @@ class Tokens:
         if self._token is not None and self._clock.monotonic() < self._renew_at:
             return self._token
         return self._flight.do("token", self._renew)
+
+    def look_ahead(self) -> None:
+        """Alarm when the token's end is near and nothing fresh is there to renew it with; to be called now and then."""
+        trouble = self._login.trouble() if self._clock.monotonic() >= self._look_at else None
+        self._metrics.assertion_stale.set(trouble is not None)
+        if trouble is not None and not self._stale:
+            log.error("assertion_stale", trouble=trouble)
+        self._stale = trouble is not None
 
     def discard(self, token: Token) -> None:
         """Genesys answered 401 to it: the next to ask gets another one. A repetition, or an old token, changes nothing.
@@ -114,7 +125,8 @@ class Tokens:
         life = (token.expires_at - token.issued_at) / 1000
         self._token = token
         self._dead_at = begun + life
-        self._renew_at = self._dead_at - min(life / 10, MAX_MARGIN_SECONDS)
+        margin = min(life / 10, MAX_MARGIN_SECONDS)
+        self._renew_at, self._look_at = self._dead_at - margin, self._dead_at - _LOOK_MARGINS * margin
         if not self._recently_discarded():
             self._failures = 0
         self._metrics.token_expiry_timestamp_seconds.set(token.expires_at / 1000)

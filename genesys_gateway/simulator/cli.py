@@ -6,6 +6,7 @@ import argparse
 import signal
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import gevent
 from gevent.event import Event
@@ -39,7 +40,10 @@ def _parser() -> argparse.ArgumentParser:
         "--history-port", type=int, help="a second port for the communication history; refuses connections when down"
     )
     parser.add_argument(
-        "--set", action="append", default=[], metavar="NAME=NUMBER", help="a setting, e.g. heartbeatSeconds=5"
+        "--set", action="append", default=[], metavar="NAME=VALUE", help="a setting, e.g. heartbeatSeconds=5"
+    )
+    parser.add_argument(
+        "--saml-certificate", metavar="FILE", help="believe only assertions signed with the key of this certificate"
     )
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster than real its time passes")
     return parser
@@ -49,6 +53,8 @@ def _serve(options: argparse.Namespace) -> int:
     service = Service(options.host, options.port, options.history_port)
     try:
         service.world.dials.turn(dict(_setting(text) for text in options.set))
+        if options.saml_certificate:
+            service.world.dials.turn({"samlCertificate": Path(options.saml_certificate).read_text()})
         service.world.clock.set_speed(options.speed)
         service.start()
     except (OSError, ValueError, BadControl) as error:
@@ -65,9 +71,12 @@ def _serve(options: argparse.Namespace) -> int:
     return 0
 
 
-def _setting(text: str) -> tuple[str, float | bool]:
+def _setting(text: str) -> tuple[str, float | bool | str]:
     name, _, value = text.partition("=")
     if value in ("true", "false"):
         return name, value == "true"
-    number = float(value)
+    try:
+        number = float(value)
+    except ValueError:
+        return name, value
     return name, int(number) if number.is_integer() else number

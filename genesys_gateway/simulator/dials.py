@@ -35,6 +35,13 @@ class Dials:
     exclusive_topics: bool = False
     #: whether a callback's single wrap-up is announced for its voice session too (F40)
     callback_announces_voice: bool = True
+    #: the identity provider's certificate as PEM; empty: any Base64 text is an assertion (F7)
+    saml_certificate: str = ""
+    #: what assertions must name besides, when there is a certificate; empty: anything
+    saml_issuer: str = ""
+    saml_audience: str = ""
+    #: what `connectUri` begins with when something stands before the simulator, e.g. `wss://streaming.example`
+    streaming_url: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {_camel(field.name): getattr(self, field.name) for field in fields(self)}
@@ -52,6 +59,8 @@ class Dials:
 
 
 def _fits(kind: Any, value: object) -> bool:
+    if kind == "str" or isinstance(value, str):
+        return kind == "str" and isinstance(value, str)
     if kind == "bool" or isinstance(value, bool):
         return kind == "bool" and isinstance(value, bool)
     return isinstance(value, int if kind == "int" else (int, float)) and value >= 0

@@ -197,7 +197,8 @@ def _topics_of(request: Request) -> list[object]:
 def _channel_body(world: World, channel: Channel, request: Request) -> dict[str, str]:
     fault = world.faults.take("connect_uri", channel=channel.id)
     scheme = "wss" if request.header("X-Forwarded-Proto") == "https" else "ws"
-    uri = f"{scheme}://{request.header('Host')}/channels/{channel.id}"
+    base = world.dials.streaming_url or f"{scheme}://{request.header('Host')}"
+    uri = f"{base}/channels/{channel.id}"
     return {
         "id": channel.id,
         "connectUri": str(fault.params.get("uri", uri)) if fault else uri,

@@ -58,14 +58,25 @@ class Running:
 
 
 class Simulator(Running):
-    """Genesys Cloud and CommunicationHistory-manager in one process."""
+    """Genesys Cloud and CommunicationHistory-manager in one process.
 
-    def __init__(self, folder: Path) -> None:
+    Args:
+        arguments: More of its command line.
+    """
+
+    def __init__(self, folder: Path, *arguments: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [sys.executable, "-m", "genesys_gateway.simulator", "--port", str(self.port)]
+        command = [sys.executable, "-m", "genesys_gateway.simulator", "--port", str(self.port), *arguments]
         super().__init__("simulator", command, folder, {})
         until_answered(f"{self.url}/_sim/history", self)
+
+    def control(self, method: str, path: str, body: object = None) -> Any:
+        """Its control API; a refusal is an error of the test."""
+        data = None if body is None else json.dumps(body).encode()
+        request = urllib.request.Request(f"{self.url}/_sim/{path}", data, method=method)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
 
 
 class GatewayProcess(Running):

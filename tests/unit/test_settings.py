@@ -119,7 +119,8 @@ def test_all_mistakes_are_told_in_one_message() -> None:
         "  GENESYS_CLIENT_SECRET is missing (or GENESYS_CLIENT_SECRET_FILE)",
         "  GENESYS_ENVIRONMENT is missing (or give all of GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_STREAMING_HOSTS)",
         "  GENESYS_ORG_NAME is missing; the grant type saml2-bearer needs it",
-        "  GENESYS_SAML_ASSERTION_FILE is missing; the grant type saml2-bearer needs it",
+        "  GENESYS_SAML_ASSERTION_FILE is missing; the grant type saml2-bearer needs it "
+        "(or GENESYS_SAML_ASSERTION_URL, or GENESYS_SAML_KEY_FILE and what belongs to it)",
     ]
 
 
@@ -151,6 +152,9 @@ def test_all_mistakes_are_told_in_one_message() -> None:
         ("GENESYS_CLIENT_ID", "two words"),
         ("GENESYS_CLIENT_SECRET", "líne"),
         ("GENESYS_SAML_ASSERTION_FILE", "/no/such/file"),
+        ("GENESYS_SAML_ASSERTION_URL", "https://user:password@idp.example/"),
+        ("GENESYS_SAML_ASSERTION_URL", "https://idp.example/#x"),
+        ("GENESYS_SAML_SUBJECT", "not an address"),
         ("GATEWAY_CA_BUNDLE", "/no/such/file"),
         ("GATEWAY_CA_BUNDLE", __file__),
         ("GATEWAY_HTTPS_PROXY", "proxy.example:3128"),
@@ -228,14 +232,8 @@ def test_a_wrong_value_is_one_mistake_that_names_the_variable_and_not_the_value(
             "GATEWAY_OIDC_ISSUER is not served: this version takes the tokens of GATEWAY_TOKENS only",
         ),
         (
-            {"GENESYS_SAML_ASSERTION_URL": "https://idp.example"},
-            "GENESYS_SAML_ASSERTION_URL is not served: "
-            "this version takes the assertion from GENESYS_SAML_ASSERTION_FILE only",
-        ),
-        (
-            {"GENESYS_SAML_KEY_FILE": __file__},
-            "GENESYS_SAML_KEY_FILE is not served: "
-            "this version takes the assertion from GENESYS_SAML_ASSERTION_FILE only",
+            {"GENESYS_SAML_ASSERTION_URL": "http://idp.bank.example/assertion?for=genesys"},
+            "GENESYS_SAML_ASSERTION_URL must be https://, or its host must be in GATEWAY_PLAIN_HTTP_HOSTS",
         ),
         (
             {"COMMUNICATION_HISTORY_URL": "http://history.bank.example"},

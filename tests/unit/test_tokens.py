@@ -12,7 +12,7 @@ import requests
 import requests_mock
 import structlog
 
-from genesys_gateway.assertion import MAX_FILE_BYTES, AssertionMissing
+from genesys_gateway.assertions import MAX_BYTES, AssertionMissing
 from genesys_gateway.errors import Delayed, GatewayError, NoReply, NotSent
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.outbound import Outbound
@@ -383,7 +383,7 @@ def test_an_old_assertion_stays_used_when_a_newer_one_never_left(login: requests
     assert isinstance(house.refusal(), AssertionMissing)
 
 
-@pytest.mark.parametrize("content", [b"", b"<samlp:Response/>", b"\xff\xfe", b"a b=c", b"A" * (MAX_FILE_BYTES + 1)])
+@pytest.mark.parametrize("content", [b"", b"<samlp:Response/>", b"\xff\xfe", b"a b=c", b"A" * (MAX_BYTES + 1)])
 def test_a_file_without_an_assertion_is_named_and_nothing_is_sent(
     login: requests_mock.Mocker, tmp_path: Path, content: bytes
 ) -> None:
@@ -447,3 +447,44 @@ def test_the_same_trouble_is_logged_once_and_without_secrets(login: requests_moc
 
     assert [line["event"] for line in lines] == ["token_missing"]
     assert "the-secret" not in str(lines)
+
+
+def stale(house: House) -> float | None:
+    house.tokens.look_ahead()
+    return house.sample("assertion_stale")
+
+
+def test_a_file_nobody_replaced_alarms_well_before_the_renewal_and_once(
+    login: requests_mock.Mocker, tmp_path: Path
+) -> None:
+    login.post(URL, **granted(seconds=10_000))
+    house = saml(tmp_path)
+    assert stale(house) == 0
+    house.value()
+
+    house.clock.advance(10_000 - 901)
+    assert stale(house) == 0
+    house.clock.advance(2)
+    with structlog.testing.capture_logs() as lines:
+        assert [stale(house) for _ in range(3)] == [1, 1, 1]
+
+    assert [line["event"] for line in lines] == ["assertion_stale"]
+    assert "replace GENESYS_SAML_ASSERTION_FILE" in lines[0]["trouble"]
+    (tmp_path / "assertion").write_bytes(b"ZnJlc2g=")
+    assert stale(house) == 0
+
+
+def test_a_file_that_is_missing_from_the_start_alarms_at_once(login: requests_mock.Mocker, tmp_path: Path) -> None:
+    house = saml(tmp_path)
+    (tmp_path / "assertion").unlink()
+
+    assert stale(house) == 1
+
+
+def test_client_credentials_are_never_stale(login: requests_mock.Mocker) -> None:
+    login.post(URL, **granted())
+    house = House()
+    house.value()
+    house.clock.advance(2000)
+
+    assert stale(house) == 0

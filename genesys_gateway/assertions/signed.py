@@ -1,0 +1,128 @@
+"""The assertion that the gateway makes and signs itself, in the name of one Genesys user.
+
+Law: whoever holds the key can be any user of the organisation. It is read when it is needed, and never shown.
+"""
+
+import base64
+from pathlib import Path
+from uuid import uuid4
+
+from lxml import etree
+from signxml.algorithms import CanonicalizationMethod
+from signxml.signer import XMLSigner
+
+from genesys_gateway.assertions import AssertionMissing
+from genesys_gateway.clock import Clock, isoformat
+from genesys_gateway.settings import Settings
+from genesys_gateway.signing_key import SigningKey
+
+#: How long one is good for: the call that sends it takes seconds, clocks may be minutes apart.
+VALID_SECONDS = 300
+#: How far our clock may be ahead. Genesys docs: it allows for 10 s; the rest is ours to allow for.
+AHEAD_SECONDS = 60
+#: Genesys docs: what the login leads to. A token leads nowhere, but the attribute is expected.
+_SERVICE = "directory"
+
+_SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
+_PROTOCOL = "urn:oasis:names:tc:SAML:2.0:protocol"
+_DSIG = "http://www.w3.org/2000/09/xmldsig#"
+_NAMESPACES = {"samlp": _PROTOCOL, "saml": _SAML}
+_BEARER = "urn:oasis:names:tc:SAML:2.0:cm:bearer"
+_EMAIL = "urn:oasis:names:tc:SAML:1.1:nameid-format:emailAddress"
+_UNSPECIFIED = "urn:oasis:names:tc:SAML:2.0:ac:classes:unspecified"
+_SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
+
+
+class SignedAssertions:
+    """Assertions of our own.
+
+    Args:
+        settings: GENESYS_SAML_KEY_FILE and those beside it, and GENESYS_ORG_NAME; all are there.
+        clock: Its wall time stands in the assertion.
+    """
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._key_file = settings.genesys_saml_key_file or Path()
+        self._certificate_file = settings.genesys_saml_certificate_file or Path()
+        self._issuer = settings.genesys_saml_issuer or ""
+        self._subject = settings.genesys_saml_subject or ""
+        self._audience = settings.genesys_saml_audience or ""
+        self._org_name = settings.genesys_org_name or ""
+        self._clock = clock
+
+    def take(self) -> str:
+        """A new one; raises AssertionMissing when key and certificate can't be used."""
+        key = self._key()
+        now = self._clock.now()
+        assertion = _signed(self._assertion(now), key)
+        response = self._response(now)
+        response.append(assertion)
+        # Both are signed, as Okta does by default: Genesys may look at either.
+        return base64.b64encode(etree.tostring(_signed(response, key))).decode("ascii")
+
+    def give_back(self) -> None:
+        """The next one is another anyway."""
+
+    def trouble(self) -> str | None:
+        """Also when the certificate has ended."""
+        try:
+            key = self._key()
+        except AssertionMissing as error:
+            return str(error)
+        return "the certificate in GENESYS_SAML_CERTIFICATE_FILE has ended" if key.ended(self._clock.now()) else None
+
+    def _key(self) -> SigningKey:
+        # Read for each of these rare calls, so that both can be replaced while we run.
+        try:
+            return SigningKey.read(self._key_file, self._certificate_file)
+        except ValueError as error:
+            raise AssertionMissing(str(error)) from error
+
+    def _response(self, now: int) -> etree._Element:
+        response = etree.Element(f"{{{_PROTOCOL}}}Response", self._identity(now), nsmap=_NAMESPACES)
+        response.set("Destination", self._audience)
+        _add(response, _SAML, "Issuer", self._issuer)
+        _add_place_for_signature(response)
+        _add(_add(response, _PROTOCOL, "Status"), _PROTOCOL, "StatusCode", Value=_SUCCESS)
+        return response
+
+    def _assertion(self, now: int) -> etree._Element:
+        assertion = etree.Element(f"{{{_SAML}}}Assertion", self._identity(now), nsmap=_NAMESPACES)
+        until = isoformat(now + VALID_SECONDS * 1000)
+        _add(assertion, _SAML, "Issuer", self._issuer)
+        _add_place_for_signature(assertion)
+        subject = _add(assertion, _SAML, "Subject")
+        _add(subject, _SAML, "NameID", self._subject, Format=_EMAIL)
+        confirmation = _add(subject, _SAML, "SubjectConfirmation", Method=_BEARER)
+        _add(confirmation, _SAML, "SubjectConfirmationData", NotOnOrAfter=until, Recipient=self._audience)
+        since = isoformat(now - AHEAD_SECONDS * 1000)
+        conditions = _add(assertion, _SAML, "Conditions", NotBefore=since, NotOnOrAfter=until)
+        _add(_add(conditions, _SAML, "AudienceRestriction"), _SAML, "Audience", self._audience)
+        login = _add(assertion, _SAML, "AuthnStatement", AuthnInstant=isoformat(now))
+        _add(_add(login, _SAML, "AuthnContext"), _SAML, "AuthnContextClassRef", _UNSPECIFIED)
+        attributes = _add(assertion, _SAML, "AttributeStatement")
+        told = {"email": self._subject, "OrganizationName": self._org_name, "ServiceName": _SERVICE}
+        for name, value in told.items():
+            _add(_add(attributes, _SAML, "Attribute", Name=name), _SAML, "AttributeValue", value)
+        return assertion
+
+    def _identity(self, now: int) -> dict[str, str]:
+        # An XML id must not begin with a digit.
+        return {"ID": f"_{uuid4().hex}", "Version": "2.0", "IssueInstant": isoformat(now)}
+
+
+def _add(parent: etree._Element, namespace: str, name: str, text: str | None = None, **more: str) -> etree._Element:
+    child = etree.SubElement(parent, f"{{{namespace}}}{name}", more)
+    child.text = text
+    return child
+
+
+def _add_place_for_signature(parent: etree._Element) -> None:
+    """Where the schema wants the signature; with the prefix it will have, which is part of what is signed."""
+    etree.SubElement(parent, f"{{{_DSIG}}}Signature", {"Id": "placeholder"}, nsmap={"ds": _DSIG})
+
+
+def _signed(element: etree._Element, key: SigningKey) -> etree._Element:
+    # Exclusive: an element signed by itself is then moved into another, or out of it.
+    signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
+    return signer.sign(element, key=key.private, cert=[key.certificate], reference_uri=element.get("ID"))

@@ -1,0 +1,62 @@
+"""The assertion that an identity provider inside the house makes for whoever asks its address."""
+
+from urllib.parse import urlsplit
+
+from genesys_gateway.assertions import MAX_BYTES, Unused, is_base64
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import Delayed
+from genesys_gateway.outbound import Outbound, Reply
+from genesys_gateway.secret import Secret
+from genesys_gateway.settings import Settings
+
+_NAME = "GENESYS_SAML_ASSERTION_URL"
+
+
+class AssertionUrl:
+    """Assertions from one address, asked with GET; the whole body of the answer is the assertion.
+
+    Args:
+        settings: For proxy, trusted authorities and time limit.
+        url: The address, which may have a query.
+        token: Sent as a bearer token; None when the address needs none.
+    """
+
+    def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock) -> None:
+        parts = urlsplit(url)
+        self._outbound = Outbound(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
+        self._target = parts._replace(scheme="", netloc="").geturl() or "/"
+        self._token = token
+        self._unused = Unused()
+
+    def take(self) -> str:
+        """Ask for one, once; within GATEWAY_HTTP_TIMEOUT_SECONDS. Raises Delayed, whatever went wrong."""
+        try:
+            reply = self._outbound.call("GET", self._target, headers=self._headers())
+        except Delayed as error:
+            raise Delayed(f"no assertion from {_NAME}: {error}", error.retry_after) from error
+        if reply.status != 200:
+            self._refuse(reply)
+        if len(reply.body) > MAX_BYTES or not is_base64(reply.body):
+            raise Delayed(f"{_NAME} answers with something else than a SAMLResponse in Base64")
+        if self._unused.knows(reply.body):
+            raise Delayed(f"{_NAME} gives the assertion that was used already; it must make a new one each time")
+        return self._unused.take(reply.body)
+
+    def give_back(self) -> None:
+        """The address may give the same one once more."""
+        self._unused.give_back()
+
+    def trouble(self) -> str | None:
+        """Only asking would tell."""
+        return None
+
+    def _headers(self) -> dict[str, str]:
+        return {"Accept": "text/plain, */*"} | (
+            {} if self._token is None else {"Authorization": f"Bearer {self._token.reveal()}"}
+        )
+
+    def _refuse(self, reply: Reply) -> None:
+        if reply.status in (401, 403) and self._token is not None:
+            self._token.refresh()
+        advice = f"; check {_NAME}_TOKEN" if reply.status in (401, 403) else ""
+        raise Delayed(f"{_NAME} answers {reply.status}{advice}", reply.retry_after)

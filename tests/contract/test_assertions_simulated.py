@@ -1,0 +1,187 @@
+"""Assertions that the gateway signs, judged by the simulator as Genesys would judge them."""
+
+import base64
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from lxml import etree
+
+from genesys_gateway.assertions.signed import SignedAssertions
+from genesys_gateway.clock import SystemClock
+from genesys_gateway.settings import Settings
+from tests.doubles import FakeClock
+from tests.flow.running import Simulator
+from tests.saml import AUDIENCE, ISSUER, pair, signing
+from tests.simulated import Simulated
+
+pytest_plugins = ["simulator_fixture"]
+
+Change = Callable[[etree._Element], None]
+SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
+SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
+BASIS = {
+    "GENESYS_ENVIRONMENT": "genesys.test",
+    "GENESYS_CLIENT_ID": "simulator-client",
+    "GENESYS_CLIENT_SECRET": "simulator-secret",
+    "COMMUNICATION_HISTORY_URL": "https://history.test",
+    "GATEWAY_TOKENS": "bofe:long-enough-to-be-a-token",
+}
+
+NOTHING: Mapping[str, str] = {}
+
+
+def source(
+    folder: Path, seconds: float = 0, who: str = "gateway", changes: Mapping[str, str] = NOTHING
+) -> SignedAssertions:
+    """A signer whose clock goes wrong by so many seconds."""
+    clock = FakeClock(SystemClock().now() + round(seconds * 1000))
+    return SignedAssertions(Settings.from_environment(BASIS | signing(folder, who) | dict(changes)), clock)
+
+
+def believe(sim: Simulated, **changes: str) -> None:
+    told = {"samlCertificate": pair()[1].decode(), "samlAudience": AUDIENCE, "samlIssuer": ISSUER}
+    sim.sim("PATCH", "settings", told | changes)
+
+
+def refusal(sim: Simulated, assertion: str) -> str:
+    answer = sim.saml_grant(assertion=assertion)
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    return str(answer.json()["description"])
+
+
+def changed(assertion: str, *changes: Change) -> str:
+    """The assertion after somebody had it in their hands."""
+    response = etree.fromstring(base64.b64decode(assertion))
+    for change in changes:
+        change(response)
+    return base64.b64encode(etree.tostring(response)).decode()
+
+
+def test_what_the_gateway_signs_is_believed_once(sim: Simulated, tmp_path: Path) -> None:
+    believe(sim)
+    signer = source(tmp_path)
+    first, second = signer.take(), signer.take()
+
+    assert sim.saml_grant(assertion=first).status_code == 200
+    assert sim.saml_grant(assertion=second).status_code == 200
+    assert refusal(sim, first) == "the assertion was used before"
+    # Spelled differently it is still the same assertion.
+    assert refusal(sim, changed(first, lambda response: response.set("x", "y"))).startswith("the signature is wrong")
+    assert refusal(sim, changed(first, without_outer_signature)) == "the assertion was used before"
+
+
+@pytest.mark.parametrize("seconds", [-280, -60, 0, 9, 60])
+def test_a_clock_may_be_somewhat_wrong(sim: Simulated, tmp_path: Path, seconds: float) -> None:
+    believe(sim)
+
+    assert sim.saml_grant(assertion=source(tmp_path, seconds).take()).status_code == 200
+
+
+def test_a_clock_that_is_far_out_is_not_believed(sim: Simulated, tmp_path: Path) -> None:
+    believe(sim)
+
+    assert refusal(sim, source(tmp_path, -330).take()) == "the assertion is out of date"
+    assert refusal(sim, source(tmp_path, 90).take()) == "the assertion is not valid yet"
+
+
+def test_another_key_is_not_believed_even_with_the_right_certificate_beside_it(sim: Simulated, tmp_path: Path) -> None:
+    believe(sim)
+
+    foreign = source(tmp_path, who="somebody").take()
+
+    assert refusal(sim, foreign).startswith("the signature is wrong")
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"GENESYS_SAML_AUDIENCE": "https://other.example"}, "audience and recipient are not the application"),
+        ({"GENESYS_SAML_ISSUER": "https://other.example"}, "the issuer is not the organisation's identity provider"),
+        ({"GENESYS_ORG_NAME": "other-org"}, "the attribute OrganizationName is missing or names another organisation"),
+    ],
+)
+def test_what_belongs_to_another_application_or_organisation_is_not_believed(
+    sim: Simulated, tmp_path: Path, changes: dict[str, str], told: str
+) -> None:
+    believe(sim)
+
+    assert refusal(sim, source(tmp_path, changes=changes).take()) == told
+
+
+def without_outer_signature(response: etree._Element) -> None:
+    response.remove(response[1])
+
+
+def without_inner_signature(response: etree._Element) -> None:
+    assertion = response.find(f"{SAML}Assertion")
+    assert assertion is not None
+    assertion.remove(assertion[1])
+
+
+def another_user(response: etree._Element) -> None:
+    for value in response.iter(f"{SAML}AttributeValue"):
+        if "@" in (value.text or ""):
+            value.text = "ceo@bank.example"
+
+
+def wrapped(response: etree._Element) -> None:
+    """A forged assertion beside the signed one, as in a signature wrapping attack."""
+    assertion = response.find(f"{SAML}Assertion")
+    assert assertion is not None
+    forged = etree.fromstring(etree.tostring(assertion))
+    forged.set("ID", "_forged")
+    without = forged.find(SIGNATURE)
+    assert without is not None
+    forged.remove(without)
+    another_user(forged)
+    response.insert(2, forged)
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ((without_outer_signature, without_inner_signature), "the assertion is not signed"),
+        ((another_user,), "the signature is wrong, or not of the configured certificate"),
+        ((without_outer_signature, another_user), "the signature is wrong, or not of the configured certificate"),
+        ((without_outer_signature, wrapped), "there is not exactly one assertion"),
+        ((wrapped,), "the signature is wrong, or not of the configured certificate"),
+    ],
+    ids=["no signature", "another user", "another user inside", "wrapped", "wrapped inside a signed response"],
+)
+def test_what_was_changed_on_the_way_is_not_believed(
+    sim: Simulated, tmp_path: Path, changes: tuple[Change, ...], told: str
+) -> None:
+    believe(sim)
+
+    assert refusal(sim, changed(source(tmp_path).take(), *changes)) == told
+
+
+def test_one_signature_is_enough(sim: Simulated, tmp_path: Path) -> None:
+    believe(sim)
+    signer = source(tmp_path)
+
+    assert sim.saml_grant(assertion=changed(signer.take(), without_outer_signature)).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "xml",
+    [b"no XML", b"<a/>", b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>', b"\xff\xfe\x00"],
+)
+def test_what_is_no_assertion_is_not_believed(sim: Simulated, xml: bytes) -> None:
+    believe(sim)
+
+    assert "etc" not in refusal(sim, base64.b64encode(xml).decode())
+
+
+def test_the_certificate_can_be_given_at_the_start(tmp_path: Path) -> None:
+    (tmp_path / "idp.pem").write_bytes(pair()[1])
+    with ExitStack() as stack:
+        told = ("--saml-certificate", str(tmp_path / "idp.pem"), "--set", f"samlAudience={AUDIENCE}")
+        running = Simulator(tmp_path, *told)
+        stack.callback(running.stop)
+        settings = running.control("GET", "settings")
+
+    assert settings["samlCertificate"] == pair()[1].decode()
+    assert settings["samlAudience"] == AUDIENCE
