@@ -1,7 +1,7 @@
 """A TCP proxy of our own that stands between a client and its server, and breaks the connection on purpose."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import gevent
 from gevent import socket
@@ -54,21 +54,24 @@ class TcpProxy:
             self._pumps.kill()
 
     def _handle(self, client: socket.socket, _address: object) -> None:
+        doomed = Event()
         with client, socket.create_connection(self._target) as server:
-            forth = self._pumps.spawn(self._pump, client, server, True)
-            back = self._pumps.spawn(self._pump, server, client, False)
-            gevent.joinall([forth, back], count=1)
-            gevent.killall([forth, back])
+            pumps = [self._pumps.spawn(pump, client, server, doomed) for pump in (self._forth, self._back)]
+            gevent.joinall(pumps, count=1)
+            gevent.killall(pumps)
 
-    def _pump(self, source: socket.socket, sink: socket.socket, is_request: bool) -> None:
-        try:
-            while data := source.recv(65536):
+    def _forth(self, client: socket.socket, server: socket.socket, doomed: Event) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
                 self._flowing.wait()
-                sink.sendall(data)
-                if is_request and self._cut_after is not None and self._cut_after in data:
+                if self._cut_after is not None and self._cut_after in data:
                     self._cut_after = None
-                    # The server must have acted on it before its side is closed.
-                    sink.recv(1, socket.MSG_PEEK)
-                    return
-        except OSError:
-            return
+                    doomed.set()
+                server.sendall(data)
+
+    def _back(self, client: socket.socket, server: socket.socket, doomed: Event) -> None:
+        with suppress(OSError):
+            # A reply shows that the server has acted; whoever is doomed never gets it.
+            while (data := server.recv(65536)) and not doomed.is_set():
+                self._flowing.wait()
+                client.sendall(data)
