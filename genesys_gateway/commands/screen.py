@@ -51,7 +51,7 @@ def said_in_json(values: Mapping[str, object]) -> dict[str, object]:
 
 
 def _is_moment(value: object, name: str) -> TypeGuard[int]:
-    return name.rpartition("_")[2] in ("now", "at", "since", "until") and type(value) is int
+    return name.rpartition("_")[2] in ("now", "at", "since", "until", "time") and type(value) is int
 
 
 def _camel(name: str) -> str:
@@ -68,4 +68,16 @@ def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
 
 def indented(pairs: Mapping[str, object]) -> list[str]:
     """A line for each name and value."""
-    return [f"  {name}: {'-' if value is None else value}" for name, value in pairs.items()]
+    return [f"  {name}: {_in_words(value)}" for name, value in pairs.items()]
+
+
+def _in_words(value: object) -> str:
+    match value:
+        case None:
+            return "-"
+        case True:
+            return "yes"
+        case False:
+            return "no"
+        case _:
+            return str(value)

@@ -5,7 +5,9 @@ long for the lock of a SQLite file. Reading takes no lock that a writer would wa
 """
 
 import sqlite3
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
@@ -21,6 +23,9 @@ from genesys_gateway.storage.migrate import require_current
 from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS
 
 T = TypeVar("T")
+
+#: How often the log is tried to be wiped while a gateway is at it too, and the pause between.
+_WIPES, _WIPE_PAUSE_SECONDS = 20, 0.1
 
 
 class Visit:
@@ -84,14 +89,10 @@ class Visit:
         if self._path is None:
             return True
         try:
-            connection = sqlite_file.connect(self._path, self._patience_seconds)
-            try:
-                busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-            finally:
-                connection.close()
+            with closing(sqlite_file.connect(self._path, self._patience_seconds)) as connection:
+                return any(_wipe(connection) for _ in range(_WIPES))
         except sqlite3.Error:
             return False
-        return not busy
 
     def _run(self, job: Callable[[Connection], T], begin: str) -> T:
         if self._connection is None:
@@ -139,3 +140,12 @@ class Visit:
                 "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
             },
         )
+
+
+def _wipe(connection: sqlite3.Connection) -> bool:
+    # The first does nearly all of the work and keeps nobody from writing; the second does, but has little left to do.
+    connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+    busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+    if busy:
+        time.sleep(_WIPE_PAUSE_SECONDS)
+    return not busy
