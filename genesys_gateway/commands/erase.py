@@ -22,7 +22,7 @@ def erase(visit: Visit, customer_id: str, *, even_undelivered: bool, as_json: bo
     """Erase it all, or nothing while something is undelivered; 1 when nothing was there or something is left."""
     waiting = visit.read(lambda connection: customer.undelivered(connection, customer_id))
     if waiting and not even_undelivered:
-        erased, frames, wiped = Erased(left=waiting), 0, True
+        erased, frames, wiped = Erased(left=tuple(waiting)), 0, True
     else:
         erased = _erase_conversations(visit, customer_id, even_undelivered=even_undelivered)
         frames = _erase_frames(visit, erased.conversations)
@@ -43,7 +43,7 @@ def _erase_conversations(visit: Visit, customer_id: str, *, even_undelivered: bo
     ids = visit.read(lambda connection: customer.conversations_of(connection, customer_id))
     portions = [ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH)]
     batches = [visit.write(partial(batch, ids=portion)) for portion in portions]
-    return Erased(**{f.name: [x for one in batches for x in getattr(one, f.name)] for f in fields(Erased)})
+    return Erased(**{f.name: tuple(x for one in batches for x in getattr(one, f.name)) for f in fields(Erased)})
 
 
 def _erase_frames(visit: Visit, conversation_ids: Sequence[str]) -> int:

@@ -41,15 +41,15 @@ class Undelivered:
 class Erased:
     """What one batch came to."""
 
-    conversations: Sequence[str] = ()
+    conversations: tuple[str, ...] = ()
     #: those of them that are followed still: records to come will have no customer
-    followed: Sequence[str] = ()
+    followed: tuple[str, ...] = ()
     #: ids of records that lost their content
-    records: Sequence[str] = ()
+    records: tuple[str, ...] = ()
     #: those of them that will never be delivered now
-    given_up: Sequence[Undelivered] = ()
+    given_up: tuple[Undelivered, ...] = ()
     #: what kept conversations from being erased
-    left: Sequence[Undelivered] = ()
+    left: tuple[Undelivered, ...] = ()
 
 
 def conversations_of(connection: Connection, customer_id: str) -> list[str]:
@@ -91,14 +91,14 @@ def erase(
     if even_undelivered:
         _give_up(connection, waiting, now)
     erasure.empty(connection, gone, now)
-    free = [one for one in states if one not in kept]
+    free = tuple(one for one in states if one not in kept)
     erasure.cut(connection, free, now)
     return Erased(
         conversations=free,
-        followed=[one for one in free if states[one] != CLOSED],
-        records=[row.id for row in gone],
-        given_up=[_undelivered(row) for row in waiting] if even_undelivered else (),
-        left=[_undelivered(row) for row in left],
+        followed=tuple(one for one in free if states[one] != CLOSED),
+        records=tuple(row.id for row in gone),
+        given_up=tuple(_undelivered(row) for row in waiting if even_undelivered),
+        left=tuple(_undelivered(row) for row in left),
     )
 
 
