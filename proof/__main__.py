@@ -65,7 +65,7 @@ def _play(name: str, *, fast: bool, keep: bool) -> tuple[Report, bool]:
         report.claim(f"the story ends within {bound:.0f} s", held=False)
     except Exception as error:  # noqa: BLE001 - one story must not keep the others from being played
         report.claim("the story can be played", held=False, figure=f"{type(error).__name__}: {error}")
-        traceback.print_exc()
+        traceback.print_exc(limit=-2)
     held = report.end()
     stage.close(keep=keep or not held)
     if not held:

@@ -14,7 +14,6 @@ from pathlib import Path
 import gevent
 
 ROOT = Path(__file__).resolve().parents[1]
-_LAST_BYTES = 3000
 
 
 class Child:
@@ -62,10 +61,6 @@ class Child:
         if self.code is None:
             os.killpg(self.pid, signal.SIGKILL)  # its session's group: it and what it started
         self._process.wait()
-
-    def last_words(self) -> str:
-        """The end of its log."""
-        return self.log.read_bytes()[-_LAST_BYTES:].decode(errors="replace")
 
 
 def memory_mb(pid: int) -> float:

@@ -1,6 +1,6 @@
 """The gateway as a process, and BOFE as its client.
 
-Law: what a story does not name is at its default. A restart gets a fresh SAML assertion, as Genesys takes each once.
+Law: what a story does not name is at its default. Assertions are always fresh, as Genesys takes each once.
 """
 
 import base64
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import gevent
 import orjson
 from gevent.pool import Pool
 
@@ -55,6 +56,7 @@ class Gateway:
         }
         self.bofe = Web(self.url, _TOKENS["bofe"])
         self.child: Child
+        self._identity_provider: gevent.Greenlet[[], None] | None = None
 
     def start(self, **changes: str) -> "Gateway":
         """Start it and wait until it is ready; ``changes`` stay for later starts."""
@@ -65,16 +67,18 @@ class Gateway:
     def launch(self, **changes: str) -> None:
         """Start it."""
         self._environment |= changes
-        self.new_assertion()
+        self._provide_assertion()
+        if not self._identity_provider:
+            self._identity_provider = gevent.spawn(self._provide_assertions)
         command = [*self._before, *python("-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")]
         self.child = Child(command, self._environment, self.folder / "gateway.log")
 
     def until_ready(self, seconds: float = _READY_SECONDS) -> float:
-        """Seconds until it takes registrations. Raises TimeoutError."""
-        try:
-            return until(self.ready, seconds, "the gateway is ready")
-        except TimeoutError as error:
-            raise TimeoutError(f"{error}\n{self.child.last_words()}") from error
+        """Seconds until it takes registrations. Raises TimeoutError, also when it has ended."""
+        took = until(lambda: self.child.code is not None or self.ready(), seconds, "the gateway is ready")
+        if self.child.code is not None:
+            raise TimeoutError(f"the gateway ended with code {self.child.code}; see {self.child.log}")
+        return took
 
     def ready(self) -> bool:
         """What a load balancer sees."""
@@ -83,8 +87,18 @@ class Gateway:
         except NoAnswer:
             return False
 
-    def new_assertion(self) -> None:
-        """What the identity provider does before each token."""
+    def close(self) -> None:
+        """End it, and its identity provider."""
+        if self._identity_provider:
+            self._identity_provider.kill()
+            self.kill()
+
+    def _provide_assertions(self) -> None:
+        while True:
+            gevent.sleep(1)
+            self._provide_assertion()
+
+    def _provide_assertion(self) -> None:
         whole = self._assertion.with_suffix(".new")
         whole.write_bytes(base64.b64encode(os.urandom(400)))
         whole.replace(self._assertion)
@@ -110,7 +124,6 @@ class Gateway:
 
     def reload(self) -> None:
         """SIGHUP: gunicorn replaces the worker."""
-        self.new_assertion()
         self.child.signal(signal.SIGHUP)
 
     @property

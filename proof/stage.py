@@ -62,8 +62,10 @@ class Stage:
 
     def close(self, *, keep: bool) -> None:
         """End every process; ``keep`` leaves the folder to be looked at."""
-        for child in [g.child for g in self._gateways if hasattr(g, "child")] + [c.child for c in self._centres]:
-            child.kill()
+        for gateway in self._gateways:
+            gateway.close()
+        for centre in self._centres:
+            centre.child.kill()
         self._undo.close()
         if not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
