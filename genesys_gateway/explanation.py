@@ -20,7 +20,7 @@ _OUTCOMES = {
 }
 
 #: Each event of a timeline, followed by its detail.
-_EVENTS = {
+EVENTS = {
     "registered": "registered by BOFE",
     "re_paired": "paired with another customer",
     "subscribed": "covered: Genesys confirmed its topic on an open socket",
@@ -71,7 +71,7 @@ def event_in_words(item: TimelineItem) -> str:
     """One line of a timeline."""
     if item.event == "erased" and item.detail is None:
         return "its customer was erased"
-    return " ".join(filter(None, [_EVENTS.get(item.event, item.event), item.detail]))
+    return " ".join(filter(None, [EVENTS.get(item.event, item.event), item.detail]))
 
 
 def moment(at: int, now: int) -> str:

@@ -16,6 +16,7 @@ from genesys_gateway.commands.screen import (
     DONE,
     NOT_DONE,
     complain,
+    counted,
     indented,
     said_in_json,
     say,
@@ -127,7 +128,7 @@ def _requeued(visit: Visit, record_ids: Sequence[str], otherwise: str, *, as_jso
     if as_json:
         show_json({"requeued": count})
     elif count:
-        say(f"{'1 record' if count == 1 else f'{count} records'} requeued; a running gateway sends them in a moment.")
+        say(f"{counted(count, 'record')} requeued; a running gateway sends them in a moment.")
     else:
         complain(otherwise)
     return DONE if count else NOT_DONE

@@ -9,7 +9,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
+from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, counted, said_in_json, say, show_json
 from genesys_gateway.storage import customer, database_now, erasure
 from genesys_gateway.storage.customer import Erased, Undelivered
 from genesys_gateway.storage.visit import Visit
@@ -66,12 +66,13 @@ def _json(erased: Erased, frames: int, *, wiped: bool) -> dict[str, object]:
 
 def _tell(erased: Erased, frames: int, *, wiped: bool) -> None:
     if erased.conversations:
-        parts = (len(erased.conversations), len(erased.records), frames)
-        say("Erased: {} conversations, {} records, {} frames in quarantine.".format(*parts))
+        conversations = counted(len(erased.conversations), "conversation")
+        records = counted(len(erased.records), "record")
+        say(f"Erased: {conversations}, {records}, {counted(frames, 'frame')} in quarantine.")
     elif not erased.left:
         complain("Nothing is kept of this customer.")
     if erased.followed:
-        say(f"{len(erased.followed)} of them are followed still; their records to come will have no customer.")
+        say(f"Followed still: {len(erased.followed)} of them; their records to come will have no customer.")
     if erased.given_up:
         say("Given up for ever; one that may be there may have reached CommunicationHistory:", *_named(erased.given_up))
     if erased.left:

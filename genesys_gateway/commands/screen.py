@@ -45,6 +45,11 @@ def show_json(value: object) -> None:
     click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None))
 
 
+def counted(count: int, word: str) -> str:
+    """``1 record``, ``2 records``."""
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
+
+
 def said_in_json(values: Mapping[str, object]) -> dict[str, object]:
     """As our HTTP answers say it: names in camel case, moments (epoch milliseconds) in ISO 8601."""
     return {_camel(name): isoformat(v) if _is_moment(v, name) else v for name, v in values.items()}
