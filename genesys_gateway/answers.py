@@ -54,10 +54,9 @@ def moment(text: str | None) -> int | None:
     if text is None:
         return None
     try:
-        at = parse_iso(text)
+        return parse_iso(text)
     except ValueError:
         return None
-    return at if at >= 0 else None
 
 
 def lower(text: str | None) -> str | None:

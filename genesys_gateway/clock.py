@@ -63,6 +63,10 @@ class Deadline:
         return self._clock.monotonic() >= self._at
 
 
+#: The end of the year 9999 in epoch milliseconds: nobody can write a later moment.
+LAST_MOMENT = 253_402_300_799_999
+
+
 def isoformat(at: int) -> str:
     """Epoch milliseconds as ``2026-11-22T10:00:00.000Z``."""
     seconds, millis = divmod(at, 1000)
@@ -73,9 +77,12 @@ def parse_iso(text: str) -> int:
     """Epoch milliseconds of an ISO 8601 date and time.
 
     Raises:
-        ValueError: It is no such text, or it has no offset from UTC.
+        ValueError: It is no such text, it has no offset from UTC, or it is not between 1970 and 9999 there.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError("a date and time needs its offset from UTC")
-    return round(moment.timestamp() * 1000)
+    at = round(moment.timestamp() * 1000)
+    if not 0 <= at <= LAST_MOMENT:
+        raise ValueError("not a moment that isoformat could write")
+    return at

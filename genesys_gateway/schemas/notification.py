@@ -7,11 +7,11 @@ import re
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
+from genesys_gateway.clock import LAST_MOMENT
+
 #: What of the body decides which after-call work this is.
 IDENTITY_FIELDS = frozenset({"conversationId", "participantId", "sessionId"})
 
-#: The end of the year 9999 in epoch milliseconds: a later time is no time of an event.
-_LAST_MOMENT = 253_402_300_799_999
 #: More telephone numbers than anybody has; each costs 3 µs, in which no other greenlet runs.
 _MOST_NUMBERS = 100
 _IDENTIFIER = validate.Regexp(re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"), error="Not an identifier.")
@@ -60,7 +60,7 @@ class AcwBody(Schema):
     sessionId = _identifier()
     userId = _identifier()
     queueId = _identifier()
-    eventTime = _Millis(allow_none=True, validate=validate.Range(min=0, max=_LAST_MOMENT))
+    eventTime = _Millis(allow_none=True, validate=validate.Range(min=0, max=LAST_MOMENT))
     mediaType = _text(64)
     messageType = _text(64)
     direction = _text(64)
@@ -72,7 +72,7 @@ class AcwBody(Schema):
     subject = _text()
     wrapupCode = _text(200)
     wrapupNotes = _text()
-    wrapupDurationMs = _Millis(allow_none=True, validate=validate.Range(min=0, max=_LAST_MOMENT))
+    wrapupDurationMs = _Millis(allow_none=True, validate=validate.Range(min=0, max=LAST_MOMENT))
 
 
 #: One schema for the whole process: building one costs more than half of what loading an event does.

@@ -1,0 +1,243 @@
+"""Whatever the other sides answer: the outcome is a value or one of our own errors, and what is stored can be sent."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, cast
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from genesys_gateway import record
+from genesys_gateway.call_budget import CallBudget
+from genesys_gateway.errors import GatewayError
+from genesys_gateway.events import Acw, AcwEvent, acw_topic, parse
+from genesys_gateway.genesys import Genesys
+from genesys_gateway.history import History
+from genesys_gateway.inquiry import Inquiry
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.outbound import Outbound, Reply, retry_after
+from genesys_gateway.outbox import Result
+from genesys_gateway.record import Known
+from genesys_gateway.schemas.communication_record import mistakes
+from genesys_gateway.storage.conversations import Due
+from genesys_gateway.tokens import Token, Tokens
+from tests import genesys_answers, genesys_doubles, hostile
+from tests.doubles import FakeClock
+
+CONVERSATION = genesys_answers.CONVERSATION
+TOPIC = acw_topic(CONVERSATION)
+OWN = Token(value="own", issued_at=0, expires_at=1)
+AGENT = "9bd1a4a5-33bd-4c02-9ac7-6e3f5a8f7d10"
+RULES = record.Rules(domain_by_queue={}, default_country="PH")
+
+SESSION = {
+    "sessionId": "session-1",
+    "mediaType": "voice",
+    "direction": "inbound",
+    "ani": "tel:+639171234567",
+    "metrics": [{"name": "tAcw", "value": 43_000}],
+    "segments": [
+        {
+            "segmentType": "wrapup",
+            "wrapUpCode": genesys_answers.CODE,
+            "wrapUpNote": "a note",
+            "segmentStart": genesys_answers.ACW_START,
+            "segmentEnd": genesys_answers.ACW_END,
+            "queueId": "queue-1",
+        }
+    ],
+}
+ANSWERS: dict[str, Any] = {
+    "token": {"access_token": "abc", "token_type": "bearer", "expires_in": 86399},
+    "channel": {
+        "id": "streaming-0-a",
+        "connectUri": "wss://streaming.genesys.test/channels/a",
+        "expires": "2026-11-23",
+    },
+    "channels": {"entities": [{"id": "streaming-0-a"}]},
+    "topics": {"entities": [{"id": TOPIC, "state": "Rejected", "rejectionReason": "no"}]},
+    "conversation": orjson.loads(
+        genesys_answers.answer(
+            genesys_answers.customer(ani="tel:+63917"),
+            genesys_answers.agent(
+                1,
+                calls=[genesys_answers.call(1, genesys_answers.COMPLETE)],
+                messages=[
+                    genesys_answers.call(2, genesys_answers.PENDING, type="sms", fromAddress={"addressRaw": "x"})
+                ],
+                wrapup=genesys_answers.WRAPUP,
+                startAcwTime=genesys_answers.ACW_START,
+                endAcwTime=genesys_answers.ACW_END,
+            ),
+        )
+    ),
+    "details": {
+        "conversations": [
+            {
+                "conversationId": CONVERSATION,
+                "conversationStart": genesys_answers.ACW_START,
+                "conversationEnd": genesys_answers.ENDED,
+                "participants": [
+                    {"participantId": "participant-1", "userId": AGENT, "purpose": "agent", "sessions": [SESSION]}
+                ],
+            }
+        ]
+    },
+    "name": {"id": AGENT, "name": "Maria Cruz"},
+    "error": {"message": "no", "code": "not.found", "status": 404, "contextId": "x", "details": [], "errors": []},
+    "login error": {"error": "invalid_client", "description": "no", "error_description": "no"},
+}
+NOTIFICATION = {
+    "topicName": TOPIC,
+    "version": "2",
+    "eventBody": {
+        "eventTime": 1_763_805_600_000,
+        "conversationId": CONVERSATION,
+        "participantId": "p-1",
+        "sessionId": "s-1",
+        "mediaType": "CALLBACK",
+        "direction": "INBOUND",
+        "ani": "tel:+639171234567",
+        "callbackNumbers": ["+63917"],
+        "subject": "Loan",
+        "userId": AGENT,
+        "queueId": "q-1",
+        "wrapupCode": genesys_answers.CODE,
+        "wrapupNotes": "a note",
+        "wrapupDurationMs": 4000,
+    },
+    "metadata": {"CorrelationId": "c"},
+}
+FAR_DATES = ["Wed, 21 Oct 9999 07:28:00 GMT", "Thu, 99 Foo", "Mon, 01 Jan 0001 00:00:00 +2359"]
+HEADERS = st.dictionaries(
+    st.sampled_from(["Retry-After", "inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset"]),
+    st.text(max_size=12) | st.sampled_from(["-1", "nan", "inf", "1e400", "٣", "0" * 400, *FAR_DATES]),
+)
+#: from success to what must never be
+STATUSES = st.sampled_from([200, 200, 200, 201, 204, 302, 400, 403, 404, 408, 409, 425, 429, 500, 503, 599, 999])
+
+
+class Wire:
+    """Stands where HTTP calls leave: every call is answered with the same."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.reply = Reply(status=200, headers={}, body=b"")
+
+    def answers(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        wait = retry_after(headers, self._clock.now())
+        assert wait is None or 0 <= wait <= 3600
+        self.reply = Reply(status=status, headers=headers, body=body, retry_after=wait)
+
+    def call(self, *_: object, **__: object) -> Reply:
+        return self.reply
+
+
+class House:
+    """Everything that reads answers, on two wires: the login host's, and everybody else's."""
+
+    def __init__(self) -> None:
+        self.clock, self.metrics = FakeClock(), Metrics()
+        made = genesys_doubles.settings(genesys_org_name="org")
+        self.wire, self.login_wire = Wire(self.clock), Wire(self.clock)
+        self.login_wire.answers(200, {}, orjson.dumps(ANSWERS["token"]))
+        outbound = cast("Outbound", self.wire)
+        self.tokens = Tokens(made, cast("Outbound", self.login_wire), self.clock, self.metrics)
+        budget = CallBudget(1_000_000, self.clock)
+        self.genesys = Genesys(made, outbound, self.tokens, budget, self.clock, self.metrics)
+        self.inquiry = Inquiry(self.genesys, made, self.clock)
+        self.history = History(made, outbound, self.clock)
+
+
+def due() -> Due:
+    return Due(
+        id=CONVERSATION,
+        covered_at=1,
+        uncovered_since=None,
+        in_doubt=True,
+        asked=1,
+        due_at=1,
+        deadline_at=2,
+        unknown_since=None,
+    )
+
+
+READERS: dict[str, tuple[str, Callable[[House], object]]] = {
+    "create_channel": ("channel", lambda house: house.genesys.create_channel()),
+    "count_channels": ("channels", lambda house: house.genesys.count_channels()),
+    "topics": ("topics", lambda house: house.genesys.topics("streaming-0-a", OWN)),
+    "add_topics": ("topics", lambda house: house.genesys.add_topics("streaming-0-a", OWN, [TOPIC])),
+    "replace_topics": ("topics", lambda house: house.genesys.replace_topics("streaming-0-a", OWN, [TOPIC])),
+    "clear_topics": ("error", lambda house: house.genesys.clear_topics("streaming-0-a", OWN)),
+    "user_name": ("name", lambda house: house.genesys.user_name(AGENT)),
+    "wrapup_name": ("name", lambda house: house.genesys.wrapup_name(genesys_answers.CODE)),
+    "live": ("conversation", lambda house: house.inquiry.live(CONVERSATION).finished),
+    "bulk": ("details", lambda house: house.inquiry.bulk([due()])[CONVERSATION].finished),
+    "last look": ("details", lambda house: house.inquiry.finished([CONVERSATION]).get(CONVERSATION)),
+}
+
+
+def sendable(event: AcwEvent, source: str) -> None:
+    """What was read once survives the outbox and becomes a proper record."""
+    kept = AcwEvent.from_json(event.to_json())
+    assert kept == event
+    known = Known(agent_name=None, wrapup_name=None, customer_id=None)
+    made = record.build(kept.record_id, kept, source, 1_763_805_600_000, known, RULES)
+    assert not mistakes(made)
+    orjson.dumps(made)
+
+
+@pytest.mark.parametrize("name", READERS)
+@given(data=st.data())
+@settings(deadline=None)
+def test_an_answer_of_genesys_is_read_or_refused_in_our_own_words(name: str, data: st.DataObject) -> None:
+    kind, ask = READERS[name]
+    house = House()
+    status = data.draw(STATUSES)
+    sample = ANSWERS[kind if status < 300 else "error"]
+    house.wire.answers(status, data.draw(HEADERS), data.draw(hostile.bodies(sample)))
+    found: object = ()
+    with suppress(GatewayError):
+        found = ask(house)
+    for event in found if isinstance(found, tuple) else ():
+        if isinstance(event, AcwEvent):
+            sendable(event, "backfill")
+
+
+@given(STATUSES, HEADERS, hostile.bodies(ANSWERS["token"]) | hostile.bodies(ANSWERS["login error"]))
+@settings(deadline=None)
+def test_an_answer_of_the_login_host_is_a_token_or_a_reason(status: int, headers: dict[str, str], body: bytes) -> None:
+    house = House()
+    house.login_wire.answers(status, headers, body)
+    with suppress(GatewayError):
+        token = house.tokens.current()
+        assert token.value.isascii()
+        assert token.expires_at > token.issued_at
+
+
+@given(STATUSES, HEADERS, st.sampled_from(hostile.NASTY))
+def test_an_answer_of_communication_history_is_an_outcome(status: int, headers: dict[str, str], body: bytes) -> None:
+    house = House()
+    house.wire.answers(status, headers, body)
+    assert isinstance(house.history.post({"id": AGENT}), Result)
+    assert isinstance(house.history.lookup(AGENT), Result | None)
+
+
+@given(hostile.bodies(NOTIFICATION))
+@settings(deadline=None, max_examples=400)
+def test_a_frame_is_a_notification_whatever_it_is(frame: bytes) -> None:
+    notification = parse(frame)
+    if isinstance(notification, Acw):
+        sendable(notification.event, "live")
+
+
+@pytest.mark.parametrize(
+    "end", ["9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00+23:59"]
+)
+def test_an_end_that_no_record_could_tell_is_none(end: str) -> None:
+    house = House()
+    details = orjson.loads(orjson.dumps(ANSWERS["details"]).replace(genesys_answers.ACW_END.encode(), end.encode()))
+    house.wire.answers(200, {}, orjson.dumps(details))
+    assert house.inquiry.bulk([due()])[CONVERSATION].finished == ()
