@@ -311,6 +311,7 @@ def test_the_metrics_have_the_names_alarms_use(client: FlaskClient) -> None:
             "subscription_drift_total",
             "genesys_requests_total",
             "token_expiry_timestamp_seconds",
+            "assertion_stale",
             "hub_lag_seconds",
         )
     }
