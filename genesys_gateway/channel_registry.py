@@ -180,7 +180,8 @@ class ChannelRegistry:
             return
         self._failures += 1
         growing = settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
-        longest = min(settings.retry_max_seconds, settings.heartbeat_seconds, growing)
+        # Every moment of it is a gap: when the streaming side is back, the next try must not be far.
+        longest = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4, growing)
         self._not_before = now + (asked or self._tools.random.uniform(longest / 2, longest))
 
     # What channels tell
