@@ -334,8 +334,9 @@ def release(connection: Connection) -> int:
 
 
 def backlog(connection: Connection, now: int) -> Backlog:
-    """How much waits, how old it is, and how much is dead."""
-    states = select(_table.state, func.count(), func.min(_table.stored_at)).where(_table.state.in_((PENDING, DEAD)))
-    found = {row[0]: (row[1], row[2]) for row in connection.execute(states.group_by(_table.state))}
+    """How much waits, how old it is, and how much is dead; without what was erased, for which nobody can do a thing."""
+    left = _table.state.in_((PENDING, DEAD)) & _table.erased_at.is_(None)
+    states = select(_table.state, func.count(), func.min(_table.stored_at)).where(left).group_by(_table.state)
+    found = {row[0]: (row[1], row[2]) for row in connection.execute(states)}
     pending, oldest = found.get(PENDING, (0, now))
     return Backlog(pending=pending, dead=found.get(DEAD, (0, now))[0], oldest_ms=max(0, now - oldest))
