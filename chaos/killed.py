@@ -166,7 +166,7 @@ class _Day:
                 return False
 
         if wait_for(came, _STEP_SECONDS) is None:
-            raise TimeoutError(f"{len(self._centre.ledger('records'))} records; {self._gateway.child.last_words()}")
+            raise TimeoutError(f"{len(self._centre.ledger('records'))} records; see {self._gateway.child.log}")
 
     def _struck(self) -> bool:
         return self._gateway.child.log.read_bytes().count(b'"kill_point"') > self._strikes

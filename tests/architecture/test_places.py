@@ -1,0 +1,23 @@
+"""Every named place lies on the way somewhere, and a kill at each is played."""
+
+import ast
+
+from chaos.kill_points import SCENES
+from genesys_gateway.kill_points import PLACES
+from tests.architecture.sources import service_files, tree_of
+
+
+def reached() -> list[str]:
+    """The places as they stand in the code."""
+    calls = [node for path in service_files() for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    ours = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "reach"]
+    constants = [node for call in ours for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)]
+    return [node.value for node in constants if isinstance(node.value, str)]
+
+
+def test_every_place_is_reached_and_nothing_else_is() -> None:
+    assert set(reached()) == set(PLACES)
+
+
+def test_a_kill_is_played_at_every_place() -> None:
+    assert {scene.point.partition(":")[0] for scene in SCENES} == set(PLACES)

@@ -1,0 +1,27 @@
+"""Killed at the worst moments, a real gateway loses nothing and doubles nothing (all of them: `make kill-points`)."""
+
+import pytest
+
+from chaos import databases
+from chaos.killed import Scene, play
+from proof.report import Report
+
+WORST = (
+    Scene(point="before_answer:2"),
+    Scene(point="before_storing"),
+    Scene(point="closed:3", deaf=True),
+    Scene(point="moved", notice=True),
+)
+
+
+@pytest.mark.parametrize("scene", WORST, ids=lambda scene: scene.point)
+def test_every_record_arrives_once(scene: Scene) -> None:
+    report = Report("killed")
+    assert play(scene, "sqlite", report), report.claims
+
+
+def test_what_was_posted_and_not_marked_is_not_posted_again_on_postgresql() -> None:
+    if not databases.reachable():
+        pytest.skip("no PostgreSQL at 127.0.0.1:5432 with a database named test")
+    report = Report("killed")
+    assert play(Scene(point="posted"), "postgresql", report), report.claims
