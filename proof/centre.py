@@ -1,7 +1,7 @@
 """The simulated contact centre and its ledger, through the control API alone."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,11 +32,11 @@ class Centre:
 
     Args:
         folder: For its log.
-        own_history_port: Then connections to the history are refused while it is ``down``.
         dials: Settings of the simulator.
+        own_history_port: Then connections to the history are refused while it is ``down``.
     """
 
-    def __init__(self, folder: Path, *, own_history_port: bool = False, **dials: float) -> None:
+    def __init__(self, folder: Path, dials: Mapping[str, float], *, own_history_port: bool = False) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = python("-m", "genesys_gateway.simulator", "--port", str(self.port))

@@ -91,6 +91,16 @@ def most_in_a_minute(calls: Sequence[Json]) -> int:
     return peak
 
 
+def largest_burst(calls: Sequence[Json], pause_ms: int) -> int:
+    """The most calls that followed each other without such a pause."""
+    peak = burst = 0
+    before = -_MINUTE_MS
+    for moment in sorted(call["at"] for call in calls):
+        burst = burst + 1 if moment - before < pause_ms else 1
+        peak, before = max(peak, burst), moment
+    return peak
+
+
 def epoch_ms(text: str) -> int:
     """Of an ISO time."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)

@@ -28,9 +28,9 @@ class Stage:
         self._centres: list[Centre] = []
         self._undo = contextlib.ExitStack()
 
-    def centre(self, *, own_history_port: bool = False, **dials: float) -> Centre:
-        """A simulator."""
-        made = Centre(self.folder, own_history_port=own_history_port, **dials)
+    def centre(self, dials: Mapping[str, float] | None = None, *, own_history_port: bool = False) -> Centre:
+        """A simulator; what it is not told is as at Genesys."""
+        made = Centre(self.folder, dials or {}, own_history_port=own_history_port)
         self._centres.append(made)
         return made
 

@@ -15,7 +15,7 @@ _HEARTBEAT_SECONDS = 4
 
 def play(stage: Stage) -> None:
     """The same conversations' worth of wrap-ups around each trouble; heartbeats are made short."""
-    centre = stage.centre(heartbeatSeconds=3)
+    centre = stage.centre({"heartbeatSeconds": 3})
     gateway = stage.gateway(centre, {"GATEWAY_HEARTBEAT_SECONDS": _HEARTBEAT_SECONDS}).start()
     _closed(stage, centre, _lines(centre, gateway))
     _notice(stage, centre, _lines(centre, gateway))

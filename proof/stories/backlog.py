@@ -1,0 +1,76 @@
+"""The receiver is away for an hour (scaled) with 20,000 records waiting: it drains, oldest first, and none is dead."""
+
+from collections import Counter
+from typing import Any
+
+from proof import judge
+from proof.centre import Centre, until
+from proof.children import memory_mb, nap
+from proof.gateway import Gateway
+from proof.stage import Stage
+
+SECONDS = 600
+#: So much faster than real: the back-off is shortened alike, and an hour takes a minute.
+_SCALE = 60
+_SENDERS = 8
+
+
+def play(stage: Stage) -> None:
+    """Callbacks give two records each. The receiver answers 503, so that every attempt is seen."""
+    count = 1_000 if stage.fast else 10_000
+    away = 20.0 if stage.fast else 60.0
+    longest = 300 / _SCALE
+    settings = {
+        "GATEWAY_RETRY_BASE_SECONDS": round(1 / _SCALE, 4),
+        "GATEWAY_RETRY_MAX_SECONDS": longest,
+        "GATEWAY_RETRY_LIMIT_HOURS": round(72 / _SCALE, 3),
+    }
+    centre = stage.centre()
+    gateway = stage.gateway(centre, settings).start()
+    lines = centre.start_many(count, mediaType="CALLBACK", callbackNumbers=["+639171234567"], dialled=True)
+    gateway.register_all(lines)
+    centre.until_listened(lines, 60)
+    stage.report.did(f"{count} callbacks are followed")
+    centre.receive("503")
+    centre.control("POST", "/wrapup-all", {"perSecond": 500})
+    until(lambda: centre.state()["finishedAcw"] == 2 * count, 60, "all are wrapped up")
+    nap(away)
+    during = centre.attempts()
+    _claim_attempts(stage, during, away + count / 500, longest)
+    centre.receive("ok")
+    took = centre.until_clean(2 * count, 180)
+    held = took is not None
+    figure = f"{2 * count} in {took or -1:.1f} s: {2 * count / (took or 1e9):.0f} a second"
+    stage.report.claim("all are delivered after it is back, none is dead", held, figure)
+    _claim_order(stage, centre)
+    _claim_few_repeated(stage, centre, len(during))
+    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    _tell_memory(stage, gateway)
+
+
+def _claim_attempts(stage: Stage, attempts: list[dict[str, Any]], seconds: float, longest: float) -> None:
+    """The breaker lets one record through at a time, at most ten times as often as the longest back-off."""
+    bound = 5 + 2 * _SENDERS + 10 + round(seconds / (longest / 10))
+    most = max(Counter(attempt["id"] for attempt in attempts).values(), default=0)
+    figure = f"{len(attempts)} in {seconds:.0f} s, bound {bound}; {most} of one record at most"
+    stage.report.claim("while it is away, it is only tested", len(attempts) <= bound, figure)
+
+
+def _claim_order(stage: Stage, centre: Centre) -> None:
+    """Those that were due before the outage ended, by the time of their after-call work."""
+    times = [judge.epoch_ms(entry["record"]["communicatedAt"]) for entry in centre.ledger("records")]
+    ranks = sorted(range(len(times)), key=lambda n: (times[n], n))
+    displaced = sorted(abs(rank - place) for rank, place in enumerate(ranks))
+    half, most = judge.share(displaced, 0.5), judge.share(displaced, 0.99)
+    figure = f"half are within {half} places of their turn, 99 % within {most}"
+    bound = max(500, len(times) // 50)
+    stage.report.claim("drained oldest first", most <= bound, figure)
+
+
+def _claim_few_repeated(stage: Stage, centre: Centre, during: int) -> None:
+    again = len(centre.attempts()) - during - len(centre.ledger("records"))
+    stage.report.claim("none is sent twice after it is back", again <= 0, f"{max(0, again)} needless attempts")
+
+
+def _tell_memory(stage: Stage, gateway: Gateway) -> None:
+    stage.report.did(f"worker: {memory_mb(gateway.worker):.0f} MB")

@@ -1,0 +1,33 @@
+"""3,000 registrations as fast as HTTP takes them: covered within 5 s after the last, at most 12 subscription calls."""
+
+import time
+
+from proof import judge
+from proof.stage import Stage
+
+_COUNT = 3000
+
+
+def play(stage: Stage) -> None:
+    """Three full channels; each call takes 80 ms."""
+    centre = stage.centre()
+    centre.fault("slow", path="/api/v2/*", delaySeconds=0.08)
+    gateway = stage.gateway(centre).start()
+    lines = centre.start_many(_COUNT)
+    begun = time.monotonic()
+    gateway.register_all(lines, clients=64)
+    registered = time.monotonic() - begun
+    after = centre.wait_listened(lines, 30)
+    stage.report.did(f"registered in {registered:.1f} s: {_COUNT / registered:.0f} a second")
+    stage.report.claim("covered within 5 s after the last", after is not None and after <= 5, f"{after or -1:.1f} s")
+    shown = gateway.until_state(lines[-1].conversation, "subscribed", 5)
+    stage.report.claim("BOFE is shown `subscribed`", shown is not None)
+    calls = centre.ledger("calls")
+    changes = len(judge.changes_of_subscriptions(calls))
+    stage.report.claim("at most 12 subscription calls", changes <= 12, changes)
+    stage.report.claim("three channels", len(judge.creations(calls)) == 3, len(judge.creations(calls)))
+    centre.finish_all(lines)
+    took = centre.until_clean(_COUNT, 60)
+    stage.report.claim("each is recorded", took is not None, f"{took or -1:.1f} s after the last wrap-up")
+    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    judge.one_socket_per_channel(stage.report, centre, most=3)

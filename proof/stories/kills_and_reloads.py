@@ -1,0 +1,67 @@
+"""10 kill -9 and 5 SIGHUP in a row under way: no connected channel evicted, never two sockets on one, nothing lost."""
+
+import os
+import signal
+from random import Random
+
+import gevent
+
+from proof import judge
+from proof.centre import until
+from proof.children import nap
+from proof.gateway import Gateway
+from proof.stage import Stage
+from proof.web import NoAnswer
+
+SECONDS = 500
+_EACH = 60
+
+
+def play(stage: Stage) -> None:
+    """Three channels' worth of conversations, some wrapped up around each blow."""
+    centre = stage.centre()
+    gateway = stage.gateway(centre, {"GATEWAY_CHANNEL_TOPICS": 300}).start()
+    blows = ["kill"] * 4 + ["kill worker"] * 2 + ["reload"] * 2 if stage.fast else _full()
+    lines = centre.start_many(_EACH * len(blows))
+    gateway.register_all(lines)
+    centre.until_listened(lines)
+    for number, blow in enumerate(blows):
+        some = lines[number * _EACH : (number + 1) * _EACH]
+        storm = gevent.spawn(centre.finish_all, some)
+        nap(Random(number).uniform(0, 0.3))
+        _strike(gateway, blow)
+        storm.get()
+    took = centre.until_clean(len(lines), 120)
+    stage.report.did(f"{len(blows)} blows: {', '.join(blows)}")
+    stage.report.claim("all recorded in the end", took is not None, f"{took or -1:.1f} s after the last")
+    evicted = centre.ledger("evictions")
+    stage.report.did(
+        f"{len(judge.creations(centre.ledger('calls')))} channels made, {len(evicted)} unconnected ones evicted"
+    )
+    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    judge.one_socket_per_channel(stage.report, centre)
+
+
+def _full() -> list[str]:
+    blows = ["kill"] * 7 + ["kill worker"] * 3 + ["reload"] * 5
+    Random(11).shuffle(blows)
+    return blows
+
+
+def _strike(gateway: Gateway, blow: str) -> None:
+    if blow == "kill":
+        gateway.restart_after_kill()
+        return
+    before = gateway.worker
+    if blow == "reload":
+        gateway.reload()
+    else:
+        os.kill(before, signal.SIGKILL)  # gunicorn's master, which we started, starts another
+    until(lambda: _replaced(gateway, before), 40, "another worker serves")
+
+
+def _replaced(gateway: Gateway, before: int) -> bool:
+    try:
+        return before not in gateway.child.children() and gateway.ready()
+    except NoAnswer:
+        return False
