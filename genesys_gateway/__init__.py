@@ -88,6 +88,7 @@ The ground:
 Beside the service:
     __main__             python -m genesys_gateway
     cli                  its commands
+    check                looks at everything before going live, and says what to mend
     commands             those a person gives beside the running gateway: why, dead-letters, erase
     explanation          what is known of one conversation, in sentences
     simulator            a Genesys Cloud and a CommunicationHistory to practise against

@@ -88,6 +88,36 @@ def migrate() -> None:
 
 
 @main.command()
+@click.option("--write-probe", is_flag=True, help="Send CommunicationHistory a record; it stays there.")
+@click.option("--use-assertion", is_flag=True, help="Spend the assertion in the file although a gateway runs.")
+@_JSON
+def check(write_probe: bool, use_assertion: bool, as_json: bool) -> None:
+    """Look at everything the gateway needs, with the settings of this environment, before going live.
+
+    Settings, database, proxy, TLS, clock, token, permissions, the topic of after-call work, channels in use,
+    CommunicationHistory: a tick or a cross for each, and with each cross what to do.
+
+    Nothing is changed, and a running gateway does not notice. It takes a token of its own, which ends by itself. The
+    assertion in GENESYS_SAML_ASSERTION_FILE is good for one token only: if a gateway runs on the same database it is
+    left to that one, and what needs a token is not looked at, unless --use-assertion is given. If none runs it is used
+    up: put a fresh one into the file before the gateway is started.
+
+    Exit code 1: there is a cross.
+    """
+    from gevent import monkey
+
+    monkey.patch_all()
+
+    from genesys_gateway import logs
+    from genesys_gateway.check import Options
+    from genesys_gateway.commands.check import check as look
+
+    # What goes wrong is told as a finding.
+    logs.configure("critical", "text")
+    sys.exit(look(Options(write_probe=write_probe, use_assertion=use_assertion), as_json=as_json))
+
+
+@main.command()
 @click.argument("interaction_id", type=_UUID)
 @_JSON
 def why(interaction_id: str, as_json: bool) -> None:

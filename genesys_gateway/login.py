@@ -152,14 +152,14 @@ class Login:
 def _grant(settings: Settings, clock: Clock) -> Grant:
     if settings.genesys_grant_type == "client-credentials":
         return ClientCredentials()
-    assertions = _assertions(settings, clock)
+    assertions = assertions_of(settings, clock)
     if settings.genesys_org_name is None or assertions is None:
         raise TokenRefused("the grant saml2-bearer needs GENESYS_ORG_NAME and a source of assertions")
     return Saml2Bearer(settings.genesys_org_name, assertions)
 
 
-def _assertions(settings: Settings, clock: Clock) -> Assertions | None:
-    """The one source that the settings name."""
+def assertions_of(settings: Settings, clock: Clock) -> Assertions | None:
+    """The one source that the settings name, if they name any."""
     if settings.genesys_saml_assertion_file is not None:
         return AssertionFile(settings.genesys_saml_assertion_file)
     if settings.genesys_saml_assertion_url is not None:

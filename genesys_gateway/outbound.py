@@ -5,6 +5,7 @@ from "nobody knows" (:class:`NoReply`). Headers and bodies are never logged.
 """
 
 import math
+import re
 import ssl
 from collections.abc import Iterable, Mapping
 from contextvars import ContextVar
@@ -24,7 +25,7 @@ from gevent.lock import BoundedSemaphore
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ProxyError
 
 from genesys_gateway.clock import Clock, Deadline
 from genesys_gateway.errors import NoReply, NotSent, Refused
@@ -34,6 +35,8 @@ from genesys_gateway.settings import Settings
 MAX_BODY_BYTES = 5 * 1024 * 1024
 #: One header must not silence us for days: a longer wait is cut to this, and then the other side may ask again.
 MAX_RETRY_AFTER_SECONDS = 3600.0
+#: Begins what is told of a failure on the way to or through the proxy.
+PROXY_FAILED = "proxy"
 
 _CHUNK_BYTES = 64 * 1024
 # A socket's own time limit comes a little before the call's, because after it ssl and urllib3 tidy up by themselves.
@@ -201,13 +204,24 @@ def _seconds_until(date: str, now: int) -> float:
 
 
 def _root(error: BaseException) -> str:
-    """The name of the error under requests' and urllib3's wrappings: the only part that is safe to show."""
+    """The name of the error under requests' and urllib3's wrappings: their texts would show the URL with its query."""
+    proxied = False
     for _ in range(8):
+        proxied = proxied or isinstance(error, ProxyError)
         inner = getattr(error, "reason", None) or next((a for a in error.args if isinstance(a, BaseException)), None)
         if not isinstance(inner, BaseException):
             break
         error = inner
-    return type(error).__name__
+    told = type(error).__name__ + _known_words(error)
+    return f"{PROXY_FAILED}: {told}" if proxied else told
+
+
+def _known_words(error: BaseException) -> str:
+    """What is safe to show of an error's own text."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f": {error.verify_message}"
+    refused = re.match(r"Tunnel connection failed: (\d{3})\b", str(error))
+    return f": answered {refused[1]}" if refused else ""
 
 
 def _session(settings: Settings, host: str, pool_size: int) -> requests.Session:

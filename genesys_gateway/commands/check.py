@@ -7,7 +7,7 @@ from dataclasses import asdict
 from genesys_gateway.check import Finding, Options, State, inspect
 from genesys_gateway.commands.screen import DONE, NOT_DONE, say, show_json
 
-_MARKS = {State.GOOD: "✓", State.WRONG: "✗", State.SKIPPED: "–"}
+_MARKS = {State.GOOD: "✓", State.WRONG: "✗", State.SKIPPED: "-"}
 
 
 def check(options: Options, *, as_json: bool) -> int:

@@ -100,7 +100,7 @@ class Simulator:
         if request.method == "POST" and not rest_of_path:
             return self.world.receiver.post(request)
         if request.method == "GET" and rest_of_path:
-            return self.world.receiver.get(rest_of_path)
+            return self.world.receiver.get(rest_of_path, request)
         return Answer(status=405, body={"message": "POST a record or GET one by its id"})
 
     def _stall(self, fault: Fault) -> None:

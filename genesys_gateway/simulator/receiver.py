@@ -97,13 +97,15 @@ class Receiver:
         )
         return self._answer(mode, stored or 0, behaviour)
 
-    def get(self, record_id: str) -> Answer:
+    def get(self, record_id: str, request: Request) -> Answer:
         """Whether a record is there; may hang or be cut like any call. Raises ConnectionDropped."""
         behaviour = self.behaviour
         if behaviour.mode == "down":
             raise ConnectionDropped
         if behaviour.mode == "hang":
             self._hang(behaviour)
+        if not self._welcome(request):
+            return Answer(status=401, body={"message": "unauthorised"})
         if not behaviour.lookup:
             return Answer(status=behaviour.lookup_status)
         if record_id not in self._ids:

@@ -36,6 +36,10 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._descriptor is not None
 
+    def exists(self) -> bool:
+        """Whether anybody ever took it."""
+        return self._path.exists()
+
     def acquire(self) -> bool:
         """Try once, without waiting. A child made by fork shares the lock, so take it after forking.
 

@@ -1,0 +1,64 @@
+"""Looks at everything the gateway needs before it goes live, and says what to mend.
+
+Law: nothing is changed anywhere. The two exceptions are asked for by name: a probe is written, an assertion that a
+running gateway may need is spent.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from genesys_gateway.check import assertion, cloud, database, hosts, receiver
+from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.clock import SystemClock
+from genesys_gateway.settings import Settings, SettingsError
+
+__all__ = ["Finding", "Options", "State", "inspect"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What else may be done."""
+
+    #: send CommunicationHistory a record, which stays there
+    write_probe: bool = False
+    #: take a token with the assertion in the file although a gateway runs
+    use_assertion: bool = False
+
+
+def inspect(environ: Mapping[str, str], options: Options) -> Iterator[Finding]:
+    """Findings one by one, as they are made; the whole takes seconds, and about a minute when nothing answers."""
+    try:
+        settings = Settings.from_environment(environ)
+    except SettingsError as error:
+        yield from (
+            wrong("settings", mistake, "set it right; nothing else was looked at") for mistake in error.mistakes
+        )
+        return
+    yield good("settings", "; ".join(("none is wrong", *settings.warnings)))
+    clock = SystemClock()
+    state = database.State(runs=False)
+    yield from database.inspect(settings, clock, state)
+    reached = hosts.Reached()
+    yield from hosts.inspect(settings, clock, reached)
+    yield from _inspect_cloud(settings, clock, reached, runs=state.runs and not options.use_assertion)
+    if reached.history:
+        yield from receiver.inspect(settings, clock, write_probe=options.write_probe)
+    else:
+        yield skipped("history", "it can't be reached")
+
+
+def _inspect_cloud(settings: Settings, clock: SystemClock, reached: hosts.Reached, *, runs: bool) -> Iterator[Finding]:
+    found = list(assertion.inspect(settings, clock))
+    yield from found
+    if any(one.state is State.WRONG for one in found):
+        yield skipped("token", "there is no assertion to ask with")
+    elif not reached.login:
+        yield skipped("token", "the login host can't be reached")
+    elif runs and settings.genesys_saml_assertion_file is not None:
+        yield skipped(
+            "token",
+            "a gateway runs on this database, and the assertion in the file is good for one token: it is left to it",
+            "to spend it here, give --use-assertion, and put a fresh one into the file afterwards",
+        )
+    else:
+        yield from cloud.inspect(settings, clock, api=reached.api)

@@ -1,0 +1,184 @@
+"""Does Genesys Cloud give a token, know the topic of after-call work, and allow what the gateway will ask?
+
+Law: only questions; of conversations and people that do not exist, so that nothing is learned of those that do.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import uuid4
+
+from genesys_gateway.answers import BadAnswer, load, read_object
+from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import Delayed
+from genesys_gateway.login import TokenRefused
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.outbound import Outbound, Reply
+from genesys_gateway.schemas.genesys_channels import CHANNELS, ERROR_BODY
+from genesys_gateway.schemas.genesys_check import TOKEN_INFO, TOPIC_KINDS
+from genesys_gateway.settings import Settings
+from genesys_gateway.tokens import Tokens
+
+_TOPIC = "v2.detail.events.conversation.{id}.acw"
+_TRANSPORTS = frozenset({"Websocket", "All"})
+#: Genesys docs: the most channels of one user and application.
+_CHANNELS = 20
+_ROLE = "give it, by a role, to the OAuth client (client credentials) or to the user the assertion names (SAML2)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Right:
+    """Something the gateway will ask for."""
+
+    area: str
+    path: str
+    #: what Genesys calls it; None when a scope is all it takes
+    permission: str | None
+    purpose: str
+
+
+def _rights() -> Sequence[Right]:
+    nobody = uuid4()
+    return (
+        Right(
+            area="conversations",
+            path=f"/api/v2/conversations/{nobody}",
+            permission="conversation:communication:view",
+            purpose="whether a conversation is over",
+        ),
+        Right(
+            area="analytics",
+            path=f"/api/v2/analytics/conversations/details?id={nobody}",
+            permission="analytics:conversationDetail:view",
+            purpose="the events, and what a gap has hidden",
+        ),
+        Right(
+            area="wrap-up codes",
+            path=f"/api/v2/routing/wrapupcodes/{nobody}",
+            permission="routing:wrapupCode:view",
+            purpose="their names",
+        ),
+        Right(area="users", path=f"/api/v2/users/{nobody}", permission=None, purpose="the names of agents"),
+    )
+
+
+class _Api:
+    """Questions with one token."""
+
+    def __init__(self, outbound: Outbound, token: str) -> None:
+        self._outbound = outbound
+        self._headers = {"Authorization": f"Bearer {token}"}
+
+    def get(self, path: str) -> Reply:
+        """Raises Delayed when there is no answer."""
+        return self._outbound.call("GET", path, headers=self._headers)
+
+
+def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]:
+    """Findings from the token on; ``api`` says whether the API can be reached at all."""
+    login = Outbound(settings, settings.genesys_login_url, clock, 1)
+    try:
+        token = Tokens(settings, login, clock, Metrics()).current()
+    except (Delayed, TokenRefused) as error:
+        yield wrong("token", *_told_and_advised(str(error)))
+        return
+    spent = "; the assertion in the file is used up now" if settings.genesys_saml_assertion_file else ""
+    yield good("token", f"granted for {round((token.expires_at - token.issued_at) / 1000)} s{spent}")
+    if not api:
+        yield skipped("rights", "the API can't be reached")
+        return
+    asking = _Api(Outbound(settings, settings.genesys_api_url, clock, 1), token.value)
+    me = _told("tokens/me", lambda: _token_info(asking.get("/api/v2/tokens/me"), settings))
+    yield me
+    if me.state is State.WRONG:
+        return
+    missing: set[str] = set()
+    for right in _rights():
+        yield _told(right.area, lambda right=right: _right(asking.get(right.path), right, missing))  # type: ignore[misc]
+    topics = "/api/v2/notifications/availabletopics?expand=requiresPermissions%2Ctransports"
+    yield _told("topic", lambda: _topic(asking.get(topics), missing))
+    channels = "/api/v2/notifications/channels?includechannels=oauthclient"
+    yield _told("channels", lambda: _channels(asking.get(channels), settings))
+
+
+def _told_and_advised(text: str) -> tuple[str, str]:
+    """The login says what to do behind a semicolon."""
+    told, _, advice = text.partition("; ")
+    return told, advice or "see docs/connect-genesys.md"
+
+
+def _told(area: str, ask: Callable[[], Finding]) -> Finding:
+    try:
+        return ask()
+    except BadAnswer as error:
+        return wrong(area, str(error), "check GENESYS_API_URL: what answers there is not Genesys's API")
+    except Delayed as error:
+        return wrong(area, f"no answer: {error}", "try again; if it stays, check the network and GENESYS_API_URL")
+
+
+def _token_info(reply: Reply, settings: Settings) -> Finding:
+    if reply.status == 401:
+        return wrong(
+            "tokens/me",
+            "the API does not know the token the login host gave",
+            "GENESYS_LOGIN_URL and GENESYS_API_URL must be of the same region; best set GENESYS_ENVIRONMENT alone",
+        )
+    if reply.status != 200:
+        return _unexpected("tokens/me", reply)
+    info = load(TOKEN_INFO, read_object(reply.body))
+    client, organization = info["OAuthClient"] or {}, info["organization"] or {}
+    if client.get("id") not in (None, settings.genesys_client_id):
+        return wrong("tokens/me", "the token is of another OAuth client", "check GENESYS_CLIENT_ID")
+    scopes = info["authorizedScope"] or []
+    if scopes and not any(scope.partition(":")[0] == "notifications" for scope in scopes):
+        return wrong("tokens/me", "the OAuth client has no scope notifications", "add it to the OAuth client")
+    return good("tokens/me", f"organisation {organization.get('name') or 'not named'}, client {client.get('name')!r}")
+
+
+def _right(reply: Reply, right: Right, missing: set[str]) -> Finding:
+    needed = right.permission or "the scope users:readonly"
+    if reply.status in (200, 404):
+        return good(right.area, f"may be asked for ({right.purpose})")
+    if reply.status == 403:
+        missing.add(needed)
+        return wrong(right.area, f"refused ({_code(reply)}): {needed} is missing ({right.purpose})", _ROLE)
+    return _unexpected(right.area, reply)
+
+
+def _topic(reply: Reply, missing: set[str]) -> Finding:
+    if reply.status != 200:
+        return _unexpected("topic", reply)
+    kinds = load(TOPIC_KINDS, read_object(reply.body))["entities"]
+    found = next((kind for kind in kinds if kind["id"] == _TOPIC), None)
+    if found is None:
+        return wrong("topic", f"Genesys offers no topic {_TOPIC}", "ask Genesys support why this organisation lacks it")
+    if found["transports"] and not _TRANSPORTS & set(found["transports"]):
+        return wrong("topic", f"{_TOPIC} does not travel over WebSockets", "ask Genesys support why")
+    needs = found["requiresPermissions"] or []
+    if lacking := sorted(missing & set(needs)):
+        return wrong("topic", f"{_TOPIC} needs {', '.join(lacking)}", _ROLE)
+    return good("topic", f"{_TOPIC} exists, over WebSocket; needs {', '.join(needs) or 'no permission'}")
+
+
+def _channels(reply: Reply, settings: Settings) -> Finding:
+    if reply.status == 403:
+        return wrong("channels", f"refused ({_code(reply)})", "the OAuth client needs the scope notifications")
+    if reply.status != 200:
+        return _unexpected("channels", reply)
+    count = len(load(CHANNELS, read_object(reply.body))["entities"])
+    return good(
+        "channels", f"{count} of {_CHANNELS} there now, open or left behind; ours may be {settings.channel_budget}"
+    )
+
+
+def _unexpected(area: str, reply: Reply) -> Finding:
+    advice = "try again later" if reply.status == 429 or reply.status >= 500 else "check GENESYS_API_URL"
+    return wrong(area, f"Genesys answered {reply.status} {_code(reply)}".rstrip(), advice)
+
+
+def _code(reply: Reply) -> str:
+    try:
+        body: Mapping[str, str] = load(ERROR_BODY, read_object(reply.body))
+    except BadAnswer:
+        return str(reply.status)
+    return body["code"]

@@ -1,0 +1,114 @@
+"""Can each host be reached as the gateway would reach it: through the proxy, over trusted TLS, with a right clock?"""
+
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import Delayed, NotSent
+from genesys_gateway.outbound import PROXY_FAILED, Outbound
+from genesys_gateway.settings import Settings
+
+#: Genesys docs: how far clocks may be apart for an assertion to be taken.
+MOST_SKEW_SECONDS = 10
+
+#: By what the error says, first match first.
+_ADVICE = {
+    PROXY_FAILED: "the proxy must let this machine through to that host; GATEWAY_NO_PROXY names what needs none",
+    "SSLCertVerificationError": "GATEWAY_CA_BUNDLE must hold the authority that signed the host's certificate (a proxy "
+    "that opens TLS has its own), and the address must be one that the certificate is for",
+    "NameResolutionError": "check the name and this machine's DNS; a network that needs a proxy: GATEWAY_HTTPS_PROXY",
+}
+_UNREACHABLE = "check the address, the firewall and GATEWAY_HTTPS_PROXY"
+
+
+@dataclass(slots=True, kw_only=True)
+class Reached:
+    """Which sides may be asked more."""
+
+    login: bool = False
+    api: bool = False
+    history: bool = False
+
+
+def inspect(settings: Settings, clock: Clock, reached: Reached) -> Iterator[Finding]:
+    """One finding for the proxy, each host, and the clock; notes in ``reached`` what answered."""
+    proxy = _proxy(settings)
+    yield proxy
+    skew: Finding | None = None
+    for name, url in _targets(settings).items():
+        if proxy.state is State.WRONG and not _goes_directly(settings, url):
+            yield skipped(f"host {name}", "the proxy can't be reached")
+            continue
+        begun = clock.now()
+        try:
+            reply = Outbound(settings, url, clock, 1).call("GET", "/")
+        except Delayed as error:
+            yield _unreachable(name, url, error)
+            continue
+        yield good(f"host {name}", f"{url} answers{'' if url.startswith('https') else ', without TLS'}")
+        if name in ("login", "api", "history"):
+            setattr(reached, name, True)
+        skew = skew or _skew(reply.headers, begun, clock.now())
+    yield skew or skipped("clock", "no host told the time")
+
+
+def _targets(settings: Settings) -> Mapping[str, str]:
+    scheme = urlsplit(settings.genesys_api_url).scheme
+    found = {"login": settings.genesys_login_url, "api": settings.genesys_api_url}
+    for host, port in settings.genesys_streaming_hosts:
+        address = f"[{host}]" if ":" in host else host
+        # A connectUri is wss where the API is https; without TLS only where that is allowed.
+        plain = scheme == "http" and settings.may_speak_plainly_to(host)
+        found[f"streaming {host}"] = f"{'http' if plain else 'https'}://{address}{f':{port}' if port else ''}"
+    found["history"] = settings.communication_history_url
+    return found
+
+
+def _proxy(settings: Settings) -> Finding:
+    if settings.https_proxy is None:
+        return good("proxy", "none; every host is reached directly")
+    # The setting itself may hold a password.
+    parts = urlsplit(settings.https_proxy)
+    address = f"{parts.hostname}:{parts.port}"
+    try:
+        socket.create_connection((parts.hostname, parts.port or 80), settings.http_timeout_seconds).close()
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        return wrong("proxy", f"{address} can't be connected: {reason}", "check GATEWAY_HTTPS_PROXY and the firewall")
+    direct = [url for url in _targets(settings).values() if _goes_directly(settings, url)]
+    return good("proxy", f"{address} listens" + (f"; without it: {', '.join(direct)}" if direct else ""))
+
+
+def _goes_directly(settings: Settings, url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.scheme == "http" or settings.bypasses_proxy(parts.hostname or "")
+
+
+def _unreachable(name: str, url: str, error: Delayed) -> Finding:
+    text = str(error)
+    if not isinstance(error, NotSent):
+        return wrong(f"host {name}", f"{url} was reached but gave no answer: {text}", "look at what runs there")
+    advice = next((advice for word, advice in _ADVICE.items() if word in text), _UNREACHABLE)
+    return wrong(f"host {name}", f"{url} can't be reached: {text}", advice)
+
+
+def _skew(headers: Mapping[str, str], begun: int, ended: int) -> Finding | None:
+    """How far our clock is from the other side's, which tells whole seconds; None when it tells nothing."""
+    try:
+        moment = parsedate_to_datetime(headers.get("Date", ""))
+    except ValueError:
+        return None
+    theirs = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    # It was said somewhen between asking and being answered, and cut to a whole second.
+    ahead, behind = begun / 1000 - (theirs + 1), theirs - ended / 1000
+    seconds = max(ahead, behind, 0.0)
+    if seconds <= MOST_SKEW_SECONDS:
+        return good("clock", f"within {max(1, round(seconds))} s of the other side's")
+    direction = "ahead" if ahead > 0 else "behind"
+    text = f"this machine's clock is {round(seconds)} s {direction}"
+    return wrong("clock", text, f"let NTP set it: Genesys wants clocks within {MOST_SKEW_SECONDS} s of its own")
