@@ -10,12 +10,13 @@ from genesys_gateway import analytics
 from genesys_gateway.analytics import Details
 from genesys_gateway.clock import Clock
 from genesys_gateway.conversation import Conversation, judge
-from genesys_gateway.errors import Refused
+from genesys_gateway.errors import Delayed, Refused
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound
 from genesys_gateway.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.conversations import Due
+from genesys_gateway.storage.questions import Due
+from genesys_gateway.tokens import TokenRefused
 
 log = get_logger(__name__)
 
@@ -61,6 +62,8 @@ class Inquiry:
         asked_at = self._clock.now()
         try:
             conversation = self._genesys.conversation(conversation_id)
+        except TokenRefused as error:
+            raise Delayed(str(error)) from error  # it speaks of us, not of the conversation
         except NotFound:
             return Finding(asked_at=asked_at, live=True, evidence=True, unknown=True)
         except Forbidden as error:
@@ -85,6 +88,8 @@ class Inquiry:
         """Nothing when analytics refuse: that proves nothing, and the live view goes on telling."""
         try:
             return self._genesys.conversation_details(conversation_ids)
+        except TokenRefused as error:
+            raise Delayed(str(error)) from error
         except Forbidden as error:
             self._tell_forbidden("analytics:conversationDetail:view", error)
         except Refused as error:

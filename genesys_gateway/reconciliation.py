@@ -5,7 +5,7 @@ also its last reconciliation: what it names is stored in the transaction that cl
 everything closes nothing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gevent.event import Event
 from sqlalchemy import Connection
@@ -20,9 +20,9 @@ from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.schedule import HOUR_SECONDS, next_question
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, conversations, intake, timeline
-from genesys_gateway.storage.conversations import Due
+from genesys_gateway.storage import Storage, conversations, intake, questions, timeline
 from genesys_gateway.storage.intake import Taken
+from genesys_gateway.storage.questions import Due
 
 log = get_logger(__name__)
 
@@ -30,6 +30,8 @@ log = get_logger(__name__)
 _ROUND = 500
 #: Live questions in a row: beyond them the bulk question is cheaper.
 _LIVE = 5
+#: So many questions in a row without an answer: it is not these conversations' trouble, it is Genesys's.
+_FAILURES_IN_A_ROW = 3
 #: Part of the calls a minute that live questions may take; the bulk questions need the rest.
 _LIVE_SHARE = 0.55
 
@@ -93,6 +95,7 @@ class Reconciliation:
         self._closed = closed
         self._poked = Event()
         self._failures = 0
+        self._failed_in_a_row = 0
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._crew = Crew("reconciliation", on_crash)
 
@@ -139,7 +142,7 @@ class Reconciliation:
         due = self._due()
         many = len(due) > self._pace.allowance()
         self._ask_live(self._ask_many(due) if many else due)
-        unseen = self._storage.run(lambda connection: conversations.doubtful(connection, _LIVE))
+        unseen = self._storage.run(lambda connection: questions.doubtful(connection, _LIVE))
         self._ask_live(unseen)
         if unseen:
             return self._pace.seconds()
@@ -150,17 +153,38 @@ class Reconciliation:
     def _ask_live(self, some: Sequence[Due]) -> None:
         for one in some[: self._pace.allowance()]:
             self._pace.spend()
-            self._learn(one, self._inquiry.live(one.id))
+            asked_at = self._clock.now()
+            try:
+                finding = self._inquiry.live(one.id)
+            except Delayed as error:
+                self._put_off([one], error, looked_at=asked_at)
+            else:
+                self._failed_in_a_row = 0
+                self._learn(one, finding)
+
+    def _put_off(self, some: Sequence[Due], error: Delayed, looked_at: int | None = None) -> None:
+        """Who can't be asked about must not hold up the others; but a trouble of them all is waited for."""
+        now = self._clock.now()
+
+        def job(connection: Connection) -> None:
+            for one in some:
+                due_at = self._next_question(one, now, in_doubt=one.in_doubt)
+                questions.put_off(connection, one, due_at=due_at, looked_at=looked_at)
+
+        self._storage.run(job)
+        self._failed_in_a_row += 1
+        log.warning("question_failed", conversation=some[0].id, conversations=len(some), error=str(error))
+        if self._failed_in_a_row >= _FAILURES_IN_A_ROW or error.retry_after is not None:
+            self._failed_in_a_row = 0
+            raise error
 
     def _due(self) -> list[Due]:
         now = self._clock.now()
         furthest = now + round((self._settings.follow_deadline_seconds + HOUR_SECONDS) * 1000)
-        return self._storage.run(
-            lambda connection: conversations.due(connection, now=now, furthest=furthest, limit=_ROUND)
-        )
+        return self._storage.run(lambda connection: questions.due(connection, now=now, furthest=furthest, limit=_ROUND))
 
     def _until_next(self) -> float:
-        next_at = self._storage.run(conversations.next_due)
+        next_at = self._storage.run(questions.next_due)
         longest = self._settings.reconcile_seconds
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
@@ -173,23 +197,36 @@ class Reconciliation:
         closable = []
         for start in range(0, len(due), BULK):
             some = due[start : start + BULK]
-            findings = self._inquiry.bulk(some)
-            for one in some:
+            findings = self._bulk(some)
+            for one in some if findings else ():
                 finding = findings[one.id]
                 closed = self._learn(one, finding)
                 if not closed and (finding.ended or finding.asked_at >= one.deadline_at):
                     closable.append(one)
         return closable
 
+    def _bulk(self, some: Sequence[Due]) -> Mapping[str, Finding]:
+        """Findings for all of them, or for none when there was no answer."""
+        try:
+            findings = self._inquiry.bulk(some)
+        except Delayed as error:
+            self._put_off(some, error)
+            return {}
+        self._failed_in_a_row = 0
+        return findings
+
     def _learn(self, one: Due, finding: Finding) -> bool:
         """Put what was found and decide what follows, in one transaction; True when that closed it."""
         reach("asked")
-        stored, closed = self._storage.run(lambda connection: self._write(connection, one, finding))
+        stored, ended_as = self._storage.run(lambda connection: self._write(connection, one, finding))
         self._count(one.id, stored)
-        if closed:
+        if ended_as == conversations.UNRESOLVED:
+            self._metrics.conversations_unresolved.inc()
+            log.error("unresolved", conversation=one.id)
+        if ended_as is not None:
             reach("closed")
             self._closed(one.id)
-        return closed
+        return ended_as is not None
 
     def _count(self, conversation_id: str, stored: int) -> None:
         if stored:
@@ -198,57 +235,60 @@ class Reconciliation:
             log.info("recovered", conversation=conversation_id, events=stored)
             self._stored()
 
-    def _write(self, connection: Connection, one: Due, finding: Finding) -> tuple[int, bool]:
+    def _write(self, connection: Connection, one: Due, finding: Finding) -> tuple[int, str | None]:
         now = self._clock.now()
-        deadline_at = one.deadline_at
-        if finding.goes_on:
-            deadline_at = now + round(self._settings.follow_deadline_seconds * 1000)
-        stored = self._put(connection, finding.finished, now, deadline_at)
-        expired = finding.evidence and not finding.goes_on and finding.asked_at >= deadline_at
-        if finding.over or expired:
-            outcome = conversations.NO_ACW if finding.over else conversations.UNRESOLVED
-            return stored, self._close(connection, one.id, outcome, now)
-        self._postpone(connection, one, finding, now, deadline_at)
-        return stored, False
+        stored = self._put(connection, finding.finished, now)
+        ended_as = self._close(connection, one, finding, now)
+        if ended_as is None:
+            self._postpone(connection, one, finding, now)
+        return stored, ended_as
 
-    def _put(self, connection: Connection, events: Sequence[AcwEvent], now: int, deadline_at: int) -> int:
+    def _put(self, connection: Connection, events: Sequence[AcwEvent], now: int) -> int:
         due_at = now + round(self._settings.quiet_seconds * 1000)
+        deadline_at = self._deadline(now)
         taken = [
             intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
             for event in events
         ]
         return taken.count(Taken.STORED)
 
-    def _close(self, connection: Connection, conversation_id: str, outcome: str, now: int) -> bool:
-        last_look_at = now + round(self._settings.last_look_seconds * 1000)
-        ended_as = conversations.close(
-            connection, conversation_id, without_record=outcome, now=now, last_look_at=last_look_at
-        )
-        if ended_as == conversations.UNRESOLVED:
-            self._metrics.conversations_unresolved.inc()
-            log.error("unresolved", conversation=conversation_id)
-        return ended_as is not None
+    def _deadline(self, now: int) -> int:
+        return now + round(self._settings.follow_deadline_seconds * 1000)
 
-    def _postpone(self, connection: Connection, one: Due, finding: Finding, now: int, deadline_at: int) -> None:
-        in_doubt = one.in_doubt and not finding.clears_doubt
-        due_at = next_question(
+    def _close(self, connection: Connection, one: Due, finding: Finding, now: int) -> str | None:
+        """Close it if the answer proves it over, or decides it after its deadline; how it ended."""
+        if not finding.over and (finding.goes_on or not finding.evidence):
+            return None
+        return conversations.close(
+            connection,
+            one.id,
+            without_record=conversations.NO_ACW if finding.over else conversations.UNRESOLVED,
+            now=now,
+            last_look_at=now + round(self._settings.last_look_seconds * 1000),
+            latest_deadline=None if finding.over else finding.asked_at,
+        )
+
+    def _next_question(self, one: Due, now: int, *, in_doubt: bool) -> int:
+        return next_question(
             now,
             asked=one.asked,
             doubt_since=one.covered_at if in_doubt and one.uncovered_since is None else None,
             reconcile_seconds=self._settings.reconcile_seconds,
             settle_seconds=self._settings.analytics_settle_seconds,
         )
+
+    def _postpone(self, connection: Connection, one: Due, finding: Finding, now: int) -> None:
         unknown_since = None
         if finding.unknown:
             unknown_since = one.unknown_since or now
             self._note_unknown(connection, one.id, unknown_since, now)
-        conversations.ask_again(
+        questions.ask_again(
             connection,
             one,
             asked_at=finding.asked_at,
             live=finding.live,
-            due_at=due_at,
-            deadline_at=deadline_at,
+            due_at=self._next_question(one, now, in_doubt=one.in_doubt and not finding.clears_doubt),
+            deadline_at=self._deadline(now) if finding.goes_on else one.deadline_at,
             clears_doubt=finding.clears_doubt,
             unknown_since=unknown_since,
         )
@@ -275,7 +315,7 @@ class Reconciliation:
     def _look_last_at(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
         def job(connection: Connection) -> int:
             now = self._clock.now()
-            missed = self._put(connection, events, now, now)
+            missed = self._put(connection, events, now)
             conversations.looked_last(connection, conversation_id, missed)
             return missed
 

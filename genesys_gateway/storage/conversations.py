@@ -1,4 +1,4 @@
-"""Statements about conversations: registered, covered, asked about, closed.
+"""Statements about conversations: registered, covered, closed.
 
 Law: ``accepted = followed + closed`` after every statement; a closed conversation is opened only by a registration.
 """
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, false, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, bindparam, case, func, insert, select, update
 
 from genesys_gateway.errors import PairedAlready
-from genesys_gateway.storage import timeline
+from genesys_gateway.storage import timeline, twins
 from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.tables import conversation, entry, registration
 
@@ -21,11 +21,9 @@ PENDING, SUBSCRIBED, CLOSED = "pending", "subscribed", "closed"
 LOGGED, NO_ACW, UNRESOLVED = "logged", "no_acw", "unresolved"
 
 #: Spelled so that the index on the state serves.
-_FOLLOWED = _table.state.in_((PENDING, SUBSCRIBED))
+FOLLOWED = _table.state.in_((PENDING, SUBSCRIBED))
 _BY_ID = select(conversation).where(_table.id == bindparam("id"))
 _REGISTRATION = insert(registration)
-#: A closed one has no date.
-_NEXT_DUE = select(func.min(_table.due_at))
 _RECORDS = (
     select(entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
     .where(entry.c.conversation_id == bindparam("id"))
@@ -69,22 +67,6 @@ class ConversationView:
     timeline: tuple[timeline.TimelineItem, ...]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
-    """A followed conversation that Genesys is to be asked about."""
-
-    id: str
-    #: epoch milliseconds, all of them
-    covered_at: int | None
-    uncovered_since: int | None
-    in_doubt: bool
-    asked: int
-    #: when it was to be asked about, as read
-    due_at: int
-    deadline_at: int
-    unknown_since: int | None
-
-
 def register(
     connection: Connection,
     conversation_id: str,
@@ -118,6 +100,7 @@ def register(
         connection.execute(_REGISTRATION, {"conversation_id": conversation_id, "accepted_at": now})
         timeline.note(connection, conversation_id, now, "registered")
         return Pairing.NEW, _shown(connection, fresh)
+    twins.lock(connection, conversation_id)
     known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).one()
     changes: dict[str, Any] = {"deadline_at": deadline_at}
     if known.customer_id != customer_id:
@@ -166,7 +149,7 @@ def cover(connection: Connection, ids: Sequence[str], *, channel_id: str, owner:
     """Their topics are confirmed on an open socket. Whoever was not covered before is due: what did the gap hide?"""
     pending = select(_table.id).where(_table.id.in_(ids), _table.state == PENDING)
     newly = list(connection.execute(pending).scalars())
-    change = update(conversation).where(_table.id.in_(ids), _FOLLOWED)
+    change = update(conversation).where(_table.id.in_(ids), FOLLOWED)
     newly_covered = _table.state == PENDING
     connection.execute(
         change.values(
@@ -187,102 +170,47 @@ def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int)
     covered = select(_table.id).where(_table.id.in_(ids), _table.state == SUBSCRIBED)
     lost = list(connection.execute(covered).scalars())
     if lost:
-        change = update(conversation).where(_table.id.in_(lost))
+        # On PostgreSQL one of them may have been closed since it was read.
+        change = update(conversation).where(_table.id.in_(lost), _table.state == SUBSCRIBED)
         connection.execute(change.values(state=PENDING, uncovered_since=since, in_doubt=True, channel_id=None))
         timeline.note_all(connection, lost, now, "uncovered")
 
 
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:
     """Something about it could not be read: ask Genesys now. Nothing happens to a closed one."""
-    change = update(conversation).where(_table.id == conversation_id, _FOLLOWED)
+    change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
     connection.execute(change.values(due_at=now, in_doubt=True))
 
 
 def make_all_due(connection: Connection, now: int) -> None:
     """Frames were dropped, and nobody knows whose they were."""
-    connection.execute(update(conversation).where(_FOLLOWED).values(due_at=now, in_doubt=True))
-
-
-def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
-    """Whom to ask Genesys about now, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
-    query = select(conversation).where(_FOLLOWED).order_by(_table.due_at).limit(limit)
-    found = connection.execute(query.where(_table.due_at <= now)).all()
-    return [_due(row) for row in found or connection.execute(query.where(_table.due_at > furthest))]
-
-
-def doubtful(connection: Connection, limit: int) -> list[Due]:
-    """Covered ones with a gap behind them that no live answer was taken for yet.
-
-    Those without a record come first: the gap is more likely to have hidden one of theirs.
-    """
-    unseen = or_(_table.looked_at.is_(None), _table.looked_at < _table.covered_at)
-    query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unseen)
-    has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
-    ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)
-    return [_due(row) for row in connection.execute(ordered.limit(limit))]
-
-
-def _due(row: Row[tuple[object, ...]]) -> Due:
-    return Due(
-        id=row.id,
-        covered_at=row.covered_at,
-        uncovered_since=row.uncovered_since,
-        in_doubt=row.in_doubt,
-        asked=row.asked,
-        due_at=row.due_at,
-        deadline_at=row.deadline_at,
-        unknown_since=row.unknown_since,
-    )
-
-
-def next_due(connection: Connection) -> int | None:
-    """When the next followed conversation is due (epoch milliseconds)."""
-    return connection.execute(_NEXT_DUE).scalar()
-
-
-def ask_again(
-    connection: Connection,
-    one: Due,
-    *,
-    asked_at: int,
-    live: bool,
-    due_at: int,
-    deadline_at: int,
-    clears_doubt: bool,
-    unknown_since: int | None,
-) -> None:
-    """Write what an answer changed in a conversation that stays followed.
-
-    A doubt is cleared only while nothing happened since the question: a new gap needs an answer of its own. Likewise
-    a date that was set meanwhile, or was still ahead when the question was asked, is never put off.
-    """
-    same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
-    answered = (_table.due_at == one.due_at) & (_table.due_at <= asked_at)
-    connection.execute(
-        update(conversation)
-        .where(_table.id == one.id, _FOLLOWED)
-        .values(
-            asked=_table.asked + 1,
-            due_at=case((answered | (_table.due_at > due_at), due_at), else_=_table.due_at),
-            deadline_at=case((_table.deadline_at > deadline_at, _table.deadline_at), else_=deadline_at),
-            in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,
-            unknown_since=unknown_since,
-            looked_at=asked_at if live else _table.looked_at,
-        )
-    )
+    connection.execute(update(conversation).where(FOLLOWED).values(due_at=now, in_doubt=True))
 
 
 def close(
-    connection: Connection, conversation_id: str, *, without_record: str, now: int, last_look_at: int
+    connection: Connection,
+    conversation_id: str,
+    *,
+    without_record: str,
+    now: int,
+    last_look_at: int,
+    latest_deadline: int | None = None,
 ) -> str | None:
     """Follow it no longer. With a record it ends as ``logged``, else as ``without_record`` says.
 
+    Args:
+        latest_deadline: If it is closed for its deadline only, the latest one that has passed: somebody may have
+            registered it again since it was read.
+
     Returns:
-        How it ended; None when it was closed already, and nothing changed.
+        How it ended; None when it is not closed by this, and nothing changed.
     """
+    twins.lock(connection, conversation_id)  # an event that is being stored counts
     has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
     outcome = LOGGED if connection.execute(has_record).first() else without_record
-    change = update(conversation).where(_table.id == conversation_id, _FOLLOWED)
+    change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
+    if latest_deadline is not None:
+        change = change.where(_table.deadline_at <= latest_deadline)
     closed = connection.execute(
         change.values(
             state=CLOSED,

@@ -3,19 +3,21 @@
 Law: only the database's own clock is compared with a lease.
 """
 
-from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from genesys_gateway.storage import timeline
 from genesys_gateway.storage.conversations import CLOSED, PENDING, SUBSCRIBED
-from genesys_gateway.storage.portable import database_now
+from genesys_gateway.storage.portable import database_now, put_new
 from genesys_gateway.storage.tables import channel, conversation, instance
 
 
 def enter(connection: Connection, instance_id: str, lease_ms: int) -> None:
-    """A new instance says that it lives."""
+    """An instance says that it lives; a repetition renews its lease."""
     now = database_now(connection)
     epoch = connection.execute(select(func.coalesce(func.max(instance.c.epoch), 0))).scalar_one() + 1
-    connection.execute(insert(instance).values(id=instance_id, epoch=epoch, started_at=now, lease_until=now + lease_ms))
+    row = {"id": instance_id, "epoch": epoch, "started_at": now, "lease_until": now + lease_ms}
+    if not put_new(connection, instance, row):
+        renew(connection, instance_id, lease_ms)
 
 
 def end_all_leases(connection: Connection) -> None:
@@ -75,17 +77,18 @@ def adopt(connection: Connection, instance_id: str, *, lease_ms: int, now: int) 
 
 
 def _forget(connection: Connection) -> None:
-    """Instances whose lease ended and who own nothing, and their channels, are of no use any more."""
+    """Instances whose lease ended and who own nothing, their channels, and closed channels are of no use any more."""
     owners = select(conversation.c.owner).where(conversation.c.state != CLOSED, conversation.c.owner.is_not(None))
     ended = instance.c.lease_until <= database_now(connection)
     connection.execute(delete(instance).where(ended, instance.c.id.not_in(owners)))
-    connection.execute(delete(channel).where(channel.c.owner.not_in(select(instance.c.id))))
+    nobodys = channel.c.owner.not_in(select(instance.c.id))
+    connection.execute(delete(channel).where(or_(nobodys, channel.c.closed_at.is_not(None))))
 
 
 def channel_created(connection: Connection, channel_id: str, instance_id: str, *, now: int, expires_at: int) -> None:
-    """Remember a channel before it is connected."""
-    values = {"id": channel_id, "owner": instance_id, "created_at": now, "expires_at": expires_at}
-    connection.execute(insert(channel).values(values))
+    """Remember a channel before it is connected; a repetition changes nothing."""
+    row = {"id": channel_id, "owner": instance_id, "created_at": now, "expires_at": expires_at}
+    put_new(connection, channel, row)
 
 
 def channel_closed(connection: Connection, channel_id: str, now: int) -> None:

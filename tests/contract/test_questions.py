@@ -3,8 +3,8 @@
 from sqlalchemy import Connection
 
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.storage import Storage, conversations, intake
-from genesys_gateway.storage.conversations import Due
+from genesys_gateway.storage import Storage, conversations, intake, questions
+from genesys_gateway.storage.questions import Due
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
@@ -29,13 +29,13 @@ def followed(storage: Storage) -> Due:
 
 
 def one_due(connection: Connection, now: int) -> Due:
-    (one,) = conversations.due(connection, now=now, furthest=FAR, limit=10)
+    (one,) = questions.due(connection, now=now, furthest=FAR, limit=10)
     return one
 
 
 def answer(storage: Storage, one: Due, *, asked_at: int, due_at: int, clears_doubt: bool = True) -> None:
     storage.run(
-        lambda connection: conversations.ask_again(
+        lambda connection: questions.ask_again(
             connection,
             one,
             asked_at=asked_at,
@@ -59,7 +59,7 @@ def test_an_answer_sets_the_date_of_the_next_question(storage: Storage) -> None:
 
     answer(storage, one, asked_at=NOW, due_at=NOW + 120_000)
 
-    assert storage.run(conversations.next_due) == NOW + 120_000
+    assert storage.run(questions.next_due) == NOW + 120_000
 
 
 def test_an_answer_does_not_put_off_the_question_after_an_event_that_came_meanwhile(storage: Storage) -> None:
@@ -68,7 +68,7 @@ def test_an_answer_does_not_put_off_the_question_after_an_event_that_came_meanwh
 
     answer(storage, one, asked_at=NOW + 1, due_at=NOW + 120_000)
 
-    assert storage.run(conversations.next_due) == NOW + 3_000
+    assert storage.run(questions.next_due) == NOW + 3_000
 
 
 def test_an_early_question_does_not_put_off_the_one_that_is_planned(storage: Storage) -> None:
@@ -78,7 +78,7 @@ def test_an_early_question_does_not_put_off_the_one_that_is_planned(storage: Sto
 
     answer(storage, early, asked_at=NOW + 10_000, due_at=NOW + 240_000)
 
-    assert storage.run(conversations.next_due) == NOW + 60_000
+    assert storage.run(questions.next_due) == NOW + 60_000
 
 
 def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None:
@@ -87,7 +87,7 @@ def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None
 
     answer(storage, one, asked_at=NOW + 1, due_at=NOW + 7_500)
 
-    assert storage.run(conversations.next_due) == NOW + 7_500
+    assert storage.run(questions.next_due) == NOW + 7_500
 
 
 def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storage: Storage) -> None:
@@ -100,5 +100,5 @@ def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storag
     storage.run(gap)
     answer(storage, one, asked_at=NOW + 5, due_at=NOW + 120_000)
 
-    (still,) = storage.run(lambda connection: conversations.doubtful(connection, 10))
+    (still,) = storage.run(lambda connection: questions.doubtful(connection, 10))
     assert still.id == CONVERSATION

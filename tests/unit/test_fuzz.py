@@ -21,7 +21,7 @@ from genesys_gateway.outbound import Outbound, Reply, retry_after
 from genesys_gateway.outbox import Result
 from genesys_gateway.record import Known
 from genesys_gateway.schemas.communication_record import mistakes
-from genesys_gateway.storage.conversations import Due
+from genesys_gateway.storage.questions import Due
 from genesys_gateway.tokens import Token, Tokens
 from tests import genesys_answers, genesys_doubles, hostile
 from tests.doubles import FakeClock

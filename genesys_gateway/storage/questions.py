@@ -1,0 +1,117 @@
+"""Statements about the questions that Genesys is asked: about whom, when, and what an answer changes.
+
+Law: a date is put off only by the answer to the question it was for.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, case, false, func, or_, select, update
+
+from genesys_gateway.storage.conversations import FOLLOWED, SUBSCRIBED
+from genesys_gateway.storage.tables import conversation, entry
+
+_table = conversation.c
+
+#: A closed one has no date.
+_NEXT_DUE = select(func.min(_table.due_at))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A followed conversation that Genesys is to be asked about."""
+
+    id: str
+    #: epoch milliseconds, all of them
+    covered_at: int | None
+    uncovered_since: int | None
+    in_doubt: bool
+    asked: int
+    #: when it was to be asked about, as read
+    due_at: int
+    deadline_at: int
+    unknown_since: int | None
+
+
+def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
+    """Whom to ask Genesys about now, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
+    query = select(conversation).where(FOLLOWED).order_by(_table.due_at).limit(limit)
+    found = connection.execute(query.where(_table.due_at <= now)).all()
+    return [_due(row) for row in found or connection.execute(query.where(_table.due_at > furthest))]
+
+
+def doubtful(connection: Connection, limit: int) -> list[Due]:
+    """Covered ones with a gap behind them that no live answer was taken for yet.
+
+    Those without a record come first: the gap is more likely to have hidden one of theirs.
+    """
+    unseen = or_(_table.looked_at.is_(None), _table.looked_at < _table.covered_at)
+    query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unseen)
+    has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
+    ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)
+    return [_due(row) for row in connection.execute(ordered.limit(limit))]
+
+
+def _due(row: Row[tuple[object, ...]]) -> Due:
+    return Due(
+        id=row.id,
+        covered_at=row.covered_at,
+        uncovered_since=row.uncovered_since,
+        in_doubt=row.in_doubt,
+        asked=row.asked,
+        due_at=row.due_at,
+        deadline_at=row.deadline_at,
+        unknown_since=row.unknown_since,
+    )
+
+
+def next_due(connection: Connection) -> int | None:
+    """When the next followed conversation is due (epoch milliseconds)."""
+    return connection.execute(_NEXT_DUE).scalar()
+
+
+def put_off(connection: Connection, one: Due, *, due_at: int, looked_at: int | None) -> None:
+    """There was no answer: ask later, as if this question had not been asked. A date set meanwhile stands.
+
+    Args:
+        looked_at: When the live view was asked in vain (epoch milliseconds), so that others come before it.
+    """
+    change = update(conversation).where(_table.id == one.id, FOLLOWED)
+    same_date = _table.due_at == one.due_at
+    connection.execute(
+        change.values(
+            due_at=case((same_date, due_at), else_=_table.due_at),
+            looked_at=_table.looked_at if looked_at is None else looked_at,
+        )
+    )
+
+
+def ask_again(
+    connection: Connection,
+    one: Due,
+    *,
+    asked_at: int,
+    live: bool,
+    due_at: int,
+    deadline_at: int,
+    clears_doubt: bool,
+    unknown_since: int | None,
+) -> None:
+    """Write what an answer changed in a conversation that stays followed.
+
+    A doubt is cleared only while nothing happened since the question: a new gap needs an answer of its own. Likewise
+    a date that was set meanwhile, or was still ahead when the question was asked, is never put off.
+    """
+    same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
+    answered = (_table.due_at == one.due_at) & (_table.due_at <= asked_at)
+    connection.execute(
+        update(conversation)
+        .where(_table.id == one.id, FOLLOWED)
+        .values(
+            asked=case((answered, _table.asked + 1), else_=_table.asked),
+            due_at=case((answered | (_table.due_at > due_at), due_at), else_=_table.due_at),
+            deadline_at=case((_table.deadline_at > deadline_at, _table.deadline_at), else_=deadline_at),
+            in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,
+            unknown_since=unknown_since,
+            looked_at=asked_at if live else _table.looked_at,
+        )
+    )

@@ -1,0 +1,423 @@
+"""What becomes of a conversation, statement by statement, on both databases."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import gevent
+import pytest
+from gevent.event import Event
+from sqlalchemy import Connection, update
+
+from genesys_gateway.errors import PairedAlready
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.storage import Storage, conversations, intake, questions
+from genesys_gateway.storage.conversations import ConversationView, Pairing
+from genesys_gateway.storage.intake import Taken
+from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage.tables import conversation, entry
+from tests.doubles import FakeClock
+
+CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
+OTHER = "633ba5f4-38cd-48fc-bb4c-d77057990b9f"
+CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
+ANOTHER_CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d5"
+OWNER = "00000000-0000-4000-8000-000000000001"
+NOW = 1_763_805_600_000
+DEADLINE = NOW + 259_200_000
+EVENT = AcwEvent(conversation_id=CONVERSATION, participant_id="p", session_id="s", event_time=NOW)
+
+
+class House:
+    """The statements, each in its own transaction."""
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def register(
+        self, customer: str = CUSTOMER, one: str = CONVERSATION, *, now: int = NOW, owner: str = OWNER
+    ) -> tuple[Pairing, ConversationView]:
+        return self.storage.run(lambda c: self.registered(c, customer, one, now=now, owner=owner))
+
+    @staticmethod
+    def registered(
+        connection: Connection, customer: str = CUSTOMER, one: str = CONVERSATION, *, now: int = NOW, owner: str = OWNER
+    ) -> tuple[Pairing, ConversationView]:
+        deadline_at = now + DEADLINE - NOW
+        return conversations.register(
+            connection, one, customer, owner=owner, now=now, due_at=now + 120_000, deadline_at=deadline_at
+        )
+
+    def cover(self, *ids: str, now: int = NOW, channel: str = "c-1") -> None:
+        self.storage.run(
+            lambda c: conversations.cover(c, ids or [CONVERSATION], channel_id=channel, owner=OWNER, now=now)
+        )
+
+    def uncover(self, *ids: str, since: int = NOW, now: int = NOW) -> None:
+        self.storage.run(lambda c: conversations.uncover(c, ids or [CONVERSATION], since=since, now=now))
+
+    def put(self, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> Taken:
+        return self.storage.run(lambda c: stored(c, event, source, now))
+
+    def close(self, outcome: str = conversations.NO_ACW, now: int = NOW, **more: Any) -> str | None:
+        return self.storage.run(lambda c: closed(c, outcome, now, **more))
+
+    def begin_delivery(self) -> None:
+        self.storage.run(lambda c: c.execute(update(entry).values(attempt=1)) and None)
+
+    def erase(self) -> None:
+        self.storage.run(lambda c: c.execute(update(conversation).values(customer_id=None, erased_at=NOW)) and None)
+
+    def view(self, one: str = CONVERSATION) -> ConversationView:
+        view = self.storage.run(lambda c: conversations.view(c, one))
+        assert view is not None
+        return view
+
+    def timeline(self) -> list[str]:
+        return [item.event for item in self.view().timeline]
+
+    def due(self, now: int = NOW, furthest: int = NOW + 10**12, limit: int = 10) -> list[Due]:
+        return self.storage.run(lambda c: questions.due(c, now=now, furthest=furthest, limit=limit))
+
+    def row(self, one: str = CONVERSATION) -> dict[str, Any]:
+        query = conversation.select().where(conversation.c.id == one)
+        return self.storage.run(lambda c: c.execute(query).one()._asdict())
+
+    def check_balance(self) -> None:
+        balance = self.storage.run(conversations.balance)
+        assert balance.accepted == sum(balance.states.values())
+        assert balance.unaccounted == 0
+
+
+def stored(connection: Connection, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> Taken:
+    return intake.put(connection, event, source, now=now, due_at=now + 60_000, deadline_at=now + DEADLINE - NOW)
+
+
+def closed(connection: Connection, outcome: str = conversations.NO_ACW, now: int = NOW, **more: Any) -> str | None:
+    return conversations.close(
+        connection, CONVERSATION, without_record=outcome, now=now, last_look_at=now + 86_400_000, **more
+    )
+
+
+@pytest.fixture
+def house(storage: Storage) -> Iterator[House]:
+    made = House(storage)
+    yield made
+    made.check_balance()
+
+
+# --- registration ---
+
+
+def test_the_first_registration_is_remembered_and_followed(house: House) -> None:
+    pairing, view = house.register()
+    assert pairing is Pairing.NEW
+    assert view == house.view()
+    assert (view.customer_id, view.state, view.outcome, view.records) == (CUSTOMER, "pending", None, ())
+    assert house.timeline() == ["registered"]
+    row = house.row()
+    assert (row["owner"], row["uncovered_since"], row["in_doubt"]) == (OWNER, NOW, True)
+
+
+def test_a_repetition_changes_nothing_but_the_deadline(house: House) -> None:
+    house.register()
+    before = house.row()
+    pairing, view = house.register(now=NOW + 5000, owner="somebody-else")
+    assert pairing is Pairing.KNOWN
+    assert house.row() == before | {"deadline_at": DEADLINE + 5000}
+    assert house.timeline() == ["registered"]
+    assert view == house.view()
+
+
+def test_another_customer_re_pairs_it_until_a_delivery_has_begun(house: House) -> None:
+    house.register()
+    house.put()
+    pairing, view = house.register(ANOTHER_CUSTOMER)
+    assert (pairing, view.customer_id) == (Pairing.KNOWN, ANOTHER_CUSTOMER)
+    assert house.timeline()[-1] == "re_paired"
+    house.begin_delivery()
+    with pytest.raises(PairedAlready):
+        house.register()
+    assert house.view().customer_id == ANOTHER_CUSTOMER
+    assert house.timeline()[-1] == "re_paired"
+
+
+def test_the_same_customer_may_register_again_while_it_is_delivered(house: House) -> None:
+    house.register()
+    house.put()
+    house.begin_delivery()
+    assert house.register()[0] is Pairing.KNOWN
+
+
+def test_once_its_content_is_erased_any_pair_is_new_data(house: House) -> None:
+    house.register()
+    house.put()
+    house.begin_delivery()
+    house.close()
+    house.erase()
+    pairing, view = house.register(ANOTHER_CUSTOMER)
+    assert (pairing, view.customer_id, view.state) == (Pairing.AGAIN, ANOTHER_CUSTOMER, "pending")
+    assert house.row()["erased_at"] is None
+
+
+@pytest.mark.parametrize("outcome", [conversations.NO_ACW, conversations.UNRESOLVED])
+def test_a_closed_one_that_is_registered_again_is_followed_again(house: House, outcome: str) -> None:
+    house.register()
+    house.cover()
+    house.close(outcome)
+    pairing, view = house.register(now=NOW + 9000)
+    assert (pairing, view.state, view.outcome) == (Pairing.AGAIN, "pending", None)
+    row = house.row()
+    assert (row["deadline_at"], row["due_at"]) == (DEADLINE + 9000, NOW + 129_000)
+    assert (row["uncovered_since"], row["in_doubt"], row["asked"]) == (NOW + 9000, True, 0)
+    assert (row["closed_at"], row["last_look_at"], row["unknown_since"]) == (None, None, None)
+    assert house.timeline() == ["registered", "subscribed", "closed", "followed_again"]
+
+
+def test_a_closed_one_is_followed_again_for_another_customer_only_before_delivery(house: House) -> None:
+    house.register()
+    house.put()
+    house.begin_delivery()
+    house.close()
+    with pytest.raises(PairedAlready):
+        house.register(ANOTHER_CUSTOMER)
+    assert house.view().state == "closed"
+
+
+def test_nobody_knows_a_conversation_that_was_never_registered(storage: Storage) -> None:
+    assert storage.run(lambda c: conversations.view(c, CONVERSATION)) is None
+
+
+# --- coverage ---
+
+
+def test_a_covered_one_is_due_at_once_for_what_the_gap_may_have_hidden(house: House) -> None:
+    house.register()
+    house.cover(now=NOW + 10)
+    row = house.row()
+    assert (row["state"], row["channel_id"], row["uncovered_since"]) == ("subscribed", "c-1", None)
+    assert (row["covered_at"], row["due_at"], row["in_doubt"]) == (NOW + 10, NOW + 10, True)
+    assert house.timeline() == ["registered", "subscribed"]
+
+
+def test_covered_by_another_channel_it_is_not_due_again(house: House) -> None:
+    house.register()
+    house.cover(now=NOW + 10)
+    house.cover(now=NOW + 20, channel="c-2")
+    row = house.row()
+    assert (row["channel_id"], row["covered_at"], row["due_at"]) == ("c-2", NOW + 10, NOW + 10)
+    assert house.timeline() == ["registered", "subscribed"]
+
+
+def test_uncovered_it_is_in_doubt_since_the_last_certain_moment(house: House) -> None:
+    house.register()
+    house.cover()
+    house.uncover(since=NOW + 30, now=NOW + 70)
+    row = house.row()
+    assert (row["state"], row["channel_id"], row["uncovered_since"]) == ("pending", None, NOW + 30)
+    assert row["in_doubt"]
+    assert house.timeline() == ["registered", "subscribed", "uncovered"]
+
+
+def test_losing_it_twice_keeps_the_earlier_moment(house: House) -> None:
+    house.register()
+    house.cover()
+    house.uncover(since=NOW + 30)
+    house.uncover(since=NOW + 90)
+    assert house.row()["uncovered_since"] == NOW + 30
+    assert house.timeline().count("uncovered") == 1
+
+
+def test_a_closed_one_is_neither_covered_nor_uncovered_nor_due(house: House) -> None:
+    house.register()
+    house.cover()
+    house.close()
+    before = house.row()
+    house.cover(now=NOW + 10)
+    house.uncover(now=NOW + 20)
+    house.storage.run(lambda c: conversations.make_due(c, CONVERSATION, NOW + 30))
+    house.storage.run(lambda c: conversations.make_all_due(c, NOW + 40))
+    assert house.row() == before
+    assert house.timeline() == ["registered", "subscribed", "closed"]
+
+
+def test_nobody_is_covered_by_an_empty_list(house: House) -> None:
+    house.register()
+    house.storage.run(lambda c: conversations.cover(c, [], channel_id="c", owner=OWNER, now=NOW))
+    house.storage.run(lambda c: conversations.uncover(c, [], since=NOW, now=NOW))
+    assert house.row()["state"] == "pending"
+
+
+def test_a_thousand_are_covered_and_uncovered_in_one_statement_each(house: House) -> None:
+    ids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(1000)]
+    house.storage.run(lambda c: [house.registered(c, one=one) for one in ids] and None)
+    house.cover(*ids)
+    assert house.storage.run(conversations.balance).states == {"subscribed": 1000}
+    house.uncover(*ids)
+    assert house.storage.run(conversations.balance).states == {"pending": 1000}
+
+
+# --- due ---
+
+
+def test_who_is_due_comes_longest_due_first_and_no_more_than_asked_for(house: House) -> None:
+    for number, one in enumerate((CONVERSATION, OTHER)):
+        house.register(one=one, now=NOW - number)
+    assert [due.id for due in house.due(NOW + 120_000)] == [OTHER, CONVERSATION]
+    assert [due.id for due in house.due(NOW + 120_000, limit=1)] == [OTHER]
+    assert house.due(NOW + 119_998) == []
+
+
+def test_a_date_that_a_wrong_clock_set_is_due_now(house: House) -> None:
+    house.register()
+    house.storage.run(lambda c: c.execute(update(conversation).values(due_at=NOW + 10**11)) and None)
+    assert house.due(NOW, furthest=NOW + 10**10)
+    assert house.due(NOW, furthest=NOW + 10**11) == []
+
+
+def test_a_closed_one_is_never_due(house: House) -> None:
+    house.register()
+    house.close()
+    assert house.due(NOW + 10**11) == []
+    assert house.storage.run(questions.next_due) is None
+
+
+def test_made_due_it_is_due_and_in_doubt(house: House) -> None:
+    house.register()
+    house.storage.run(lambda c: conversations.make_due(c, CONVERSATION, NOW + 5))
+    (due,) = house.due(NOW + 5)
+    assert due.in_doubt
+
+
+# --- the end ---
+
+
+def test_it_ends_as_logged_if_it_has_a_record(house: House) -> None:
+    house.register()
+    house.put()
+    assert house.close(conversations.UNRESOLVED) == "logged"
+    assert (house.view().state, house.view().outcome) == ("closed", "logged")
+
+
+@pytest.mark.parametrize("outcome", [conversations.NO_ACW, conversations.UNRESOLVED])
+def test_it_ends_as_told_if_it_has_none(house: House, outcome: str) -> None:
+    house.register()
+    assert house.close(outcome, now=NOW + 5) == outcome
+    row = house.row()
+    assert (row["closed_at"], row["last_look_at"], row["due_at"]) == (NOW + 5, NOW + 5 + 86_400_000, None)
+    assert house.view().timeline[-1].detail == outcome
+
+
+def test_it_ends_once(house: House) -> None:
+    house.register()
+    house.close()
+    before = house.row()
+    assert house.close(conversations.UNRESOLVED, now=NOW + 1) is None
+    assert house.row() == before
+    assert house.timeline().count("closed") == 1
+
+
+def test_what_was_never_registered_does_not_end(storage: Storage) -> None:
+    assert storage.run(closed) is None
+
+
+def test_a_deadline_that_was_moved_since_it_was_read_closes_nothing(house: House) -> None:
+    house.register()
+    (due,) = house.due(NOW + 120_000)
+    house.register(now=NOW + 60_000)
+    assert house.close(conversations.UNRESOLVED, latest_deadline=due.deadline_at) is None
+    assert house.view().state == "pending"
+    assert house.close(conversations.UNRESOLVED, latest_deadline=DEADLINE + 60_000) == "unresolved"
+
+
+# --- what happens at the same moment, where several transactions can be under way ---
+
+
+@pytest.fixture
+def shared(postgres_url: str) -> Iterator[House]:
+    """A storage on which several transactions may be under way."""
+    storage = Storage(postgres_url, FakeClock())
+    storage.open()
+    made = House(storage)
+    yield made
+    made.check_balance()
+    storage.close()
+
+
+def at_once(storage: Storage, first: Callable[[Connection], Any], second: Callable[[Connection], Any]) -> list[Any]:
+    """Run both: the first has done its statements and not committed when the second begins."""
+    done, may_commit = Event(), Event()
+
+    def slow(connection: Connection) -> Any:
+        value = first(connection)
+        done.set()
+        may_commit.wait(2)
+        return value
+
+    one = gevent.spawn(storage.run, slow)
+    assert done.wait(2)
+    other = gevent.spawn(storage.run, second)
+    gevent.sleep(0.05)
+    may_commit.set()
+    return [one.get(timeout=5), other.get(timeout=5)]
+
+
+def test_uncovered_while_it_is_closed_it_stays_closed(shared: House) -> None:
+    shared.register()
+    shared.cover()
+    at_once(shared.storage, closed, lambda c: conversations.uncover(c, [CONVERSATION], since=NOW, now=NOW))
+    assert (shared.view().state, shared.row()["due_at"]) == ("closed", None)
+
+
+def test_covered_while_it_is_closed_it_stays_closed(shared: House) -> None:
+    shared.register()
+    at_once(
+        shared.storage,
+        closed,
+        lambda c: conversations.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW),
+    )
+    assert shared.view().state == "closed"
+
+
+def test_closed_while_an_event_is_stored_it_is_logged(shared: House) -> None:
+    shared.register()
+    assert at_once(shared.storage, stored, closed) == [Taken.STORED, "logged"]
+    assert shared.view().outcome == "logged"
+
+
+def test_an_event_stored_while_it_is_closed_is_late_and_makes_it_logged(shared: House) -> None:
+    shared.register()
+    assert at_once(shared.storage, closed, stored) == ["no_acw", Taken.STORED]
+    assert (shared.view().state, shared.view().outcome) == ("closed", "logged")
+    assert shared.timeline()[-1] == "late_event"
+
+
+def test_registered_again_while_it_is_closed_it_is_followed_again(shared: House) -> None:
+    shared.register()
+    results = at_once(shared.storage, closed, House.registered)
+    assert results[1][0] is Pairing.AGAIN
+    assert (shared.view().state, shared.view().outcome) == ("pending", None)
+
+
+def test_closed_while_it_is_registered_again_for_its_deadline_it_stays_followed(shared: House) -> None:
+    shared.register()
+    results = at_once(
+        shared.storage,
+        lambda c: House.registered(c, now=NOW + 1000),
+        lambda c: closed(c, conversations.UNRESOLVED, latest_deadline=DEADLINE),
+    )
+    assert results[1] is None
+    assert shared.view().state == "pending"
+
+
+def test_a_late_event_while_it_is_registered_again_leaves_no_outcome_behind(shared: House) -> None:
+    shared.register()
+    shared.close()
+    at_once(shared.storage, House.registered, stored)
+    assert (shared.view().state, shared.view().outcome) == ("pending", None)
+    assert len(shared.view().records) == 1
+
+
+def test_registered_by_two_at_once_it_is_accepted_once(shared: House) -> None:
+    results = at_once(shared.storage, House.registered, House.registered)
+    assert [pairing for pairing, _ in results] == [Pairing.NEW, Pairing.KNOWN]
+    assert shared.timeline() == ["registered"]
