@@ -6,6 +6,7 @@
 #   make proof            the promises, against real processes (ARGS=--list; ARGS="--fast burst")
 #   make chaos            everything breaks, by a seeded script; then the balance (SEED= MINUTES= DATABASE=)
 #   make kill-points      the process is killed at every named place (ARGS="posted --database sqlite")
+#   make kills            SIGKILL 200 times under load, before two kinds of receivers (ARGS="--seed 1 --kills 20")
 #   make check            lint, format, types, floors
 #   make run              the gateway alone, with the settings of the environment
 #   make simulator        the simulator alone (ARGS=--help)
@@ -25,7 +26,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk proof chaos kill-points check run simulator bench lock clean
+.PHONY: demo test test-sdk proof chaos kill-points kills check run simulator bench lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -46,6 +47,9 @@ chaos: $(RUNTIME)
 
 kill-points: $(RUNTIME)
 	@$(BIN)/python -m chaos.kill_points $(ARGS)
+
+kills: $(RUNTIME)
+	@$(BIN)/python -m chaos.kills $(ARGS)
 
 check: $(TOOLS)
 	@$(BIN)/ruff check .

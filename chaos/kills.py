@@ -1,0 +1,101 @@
+"""`python -m chaos.kills`: under load, SIGKILL after SIGKILL; then the balance. Half of them before a receiver that
+stores whatever it is sent and answers no question: there a record may be doubled only after an attempt in doubt.
+"""
+# ruff: noqa: E402 - nothing may be imported before the patching
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from random import Random
+
+from chaos import databases
+from chaos.load import Load
+from chaos.world import World
+from proof import judge
+from proof.centre import wait_for
+from proof.children import nap
+from proof.report import Report, heading
+from proof.stage import Stage
+
+_PEACE_SECONDS = 240.0
+_READY_SECONDS = 60.0
+#: How long the receiver takes: nearly every kill meets attempts under way.
+_SLOW_SECONDS = 0.05
+_RECEIVERS: Mapping[str, Mapping[str, object]] = {
+    "deduplicates": {"deduplicate": True},
+    "stores twice, tells nothing": {"deduplicate": False, "lookup": False},
+}
+
+
+def main() -> int:
+    """0: nothing lost, nothing doubled but what was in doubt; 1: not."""
+    parser = argparse.ArgumentParser(prog="python -m chaos.kills", description=__doc__)
+    parser.add_argument("--seed", type=int, help="what the moments are drawn from; a new one when not given")
+    parser.add_argument("--kills", type=int, default=200)
+    parser.add_argument("--database", choices=databases.KINDS, default="sqlite")
+    options = parser.parse_args()
+    seed = options.seed if options.seed is not None else Random().randrange(10_000)
+    heading(f"{options.kills} kills under load, seed {seed}, {options.database}")
+    report = Report("kills")
+    for name, receiver in _RECEIVERS.items():
+        report.did(f"the receiver {name}")
+        _half(report, options.kills // 2, options.database, Random(seed), receiver)
+    return 0 if report.end() else 1
+
+
+def _half(report: Report, kills: int, database: str, random: Random, receiver: Mapping[str, object]) -> None:
+    stage = Stage(report, fast=False)
+    held = False
+    try:
+        world = World(stage, database, random, receiver)
+        with world.running():
+            world.centre.receive("slow", delaySeconds=_SLOW_SECONDS, **receiver)
+            load = Load(world)
+            load.start()
+            for _ in range(kills):
+                nap(random.uniform(0.05, 2.0))
+                world.kill_all()
+                world.gateway.launch()
+                wait_for(world.gateway.ready, _READY_SECONDS)
+            answered = load.stop(_PEACE_SECONDS)
+            report.claim(f"{kills} kills: every registration is answered", answered, dict(load.answers))
+            took = wait_for(lambda: _all_there(world, load), _PEACE_SECONDS, every=0.5)
+            nap(1)
+            held = _judge(report, world, load, took)
+    finally:
+        stage.close(keep=not held)
+
+
+def _stored(world: World) -> Counter[str]:
+    return Counter(entry["record"]["id"] for entry in world.centre.ledger("records"))
+
+
+def _all_there(world: World, load: Load) -> bool:
+    return world.centre.state()["records"] >= load.events and len(_stored(world)) >= load.events
+
+
+def _judge(report: Report, world: World, load: Load, took: float | None) -> bool:
+    stored = _stored(world)
+    wanted = {judge.record_id(acw["recordKey"]) for acw in world.centre.ledger("finished")}
+    lost, doubled = wanted - stored.keys(), stored.total() - len(stored)
+    doubted = round(world.doubted())
+    may_double = 0 if world.receiver["deduplicate"] else doubted
+    unaccounted = world.metric("conversations_unaccounted")
+    report.did(f"{len(wanted)} after-call works, last one recorded {took or -1:.1f} s after the last kill")
+    claims = [
+        report.claim("nothing is lost", not lost and took is not None, f"{len(wanted)} finished, {len(lost)} lost"),
+        report.claim("doubled only after doubt", doubled <= may_double, f"{doubled} doubled, {doubted} in doubt"),
+        report.claim("accepted = followed + closed", unaccounted == 0, f"{unaccounted} unaccounted"),
+    ]
+    missing = [one for one in load.promised if world.gateway.view(one) is None]
+    claims.append(report.claim("every 2xx is on disk", not missing, f"{len(load.promised)} promised"))
+    return all(claims)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
