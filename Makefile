@@ -11,6 +11,7 @@
 #   make run              the gateway alone, with the settings of the environment
 #   make simulator        the simulator alone (ARGS=--help)
 #   make bench            the benchmarks, one after the other
+#   make openapi          write docs/openapi.json anew from schemas and operations
 #   make lock             write requirements*.txt anew from requirements*.in
 
 PYTHON ?= python3.11
@@ -26,7 +27,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk proof chaos kill-points kills check run simulator bench lock clean
+.PHONY: demo test test-sdk proof chaos kill-points kills check run simulator bench openapi lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -65,6 +66,9 @@ simulator: $(RUNTIME)
 
 bench: $(TOOLS)
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
+
+openapi: $(RUNTIME)
+	@$(BIN)/python -m genesys_gateway.openapi > docs/openapi.json
 
 lock: $(TOOLS)
 	$(LOCK) --output-file=requirements.txt requirements.in

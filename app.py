@@ -6,7 +6,7 @@ import signal
 from flask import Flask, request
 from werkzeug.exceptions import NotFound
 
-from genesys_gateway import problems, routes
+from genesys_gateway import problems, reference, routes
 from genesys_gateway.clock import SystemClock
 from genesys_gateway.gateway import Gateway
 from genesys_gateway.logs import get_logger
@@ -36,6 +36,7 @@ def create_app(gateway: routes.Behind | None = None) -> Flask:
     app.extensions[routes.GUARD] = Guard(behind.settings.tokens, behind.settings.client_rate_per_minute, SystemClock())
     app.before_request(_refuse_double_slash)
     app.register_blueprint(routes.blueprint)
+    app.register_blueprint(reference.blueprint)
     problems.install(app)
     return app
 

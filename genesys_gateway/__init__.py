@@ -17,6 +17,9 @@ The whole:
 
 The door:
     routes               each address loads what came, calls one function and answers
+    reference            the description of the door, for programs and for people
+    openapi              that description, made of the schemas
+    operations           what each address takes and answers, with examples
     problems             every error as application/problem+json
     json_body            reads a JSON body, bounded and checked in the promised order
     security             who may call, and how often

@@ -19,14 +19,22 @@ CONTENT_TYPE = "application/problem+json"
 #: Field to what is wrong with it.
 FieldErrors = Mapping[str, Sequence[str]]
 
-#: What to say for an error that werkzeug raises; its own texts are made for browsers.
-_DETAILS = {
+#: What is said to the caller, by status. It is never an error's own message: that may name what is inside.
+DETAILS = {
     400: "The body is not JSON.",
+    401: "A valid bearer token is needed.",
+    403: "The role of this token does not allow it.",
     404: "There is nothing at this address.",
     405: "This address does not know the method; the header Allow names those it does.",
+    409: "The interaction belongs to another customer, and a record of it was already sent or tried.",
     413: "The body is larger than 16 KiB.",
     415: "The body must be sent as application/json in UTF-8.",
+    422: "Some fields are missing or wrong.",
+    429: "This credential calls too often.",
+    500: "An unexpected error; it has been logged.",
+    503: "The gateway can't take this now; please repeat it.",
 }
+NEVER_REGISTERED = "The interaction was never registered."
 
 log = get_logger(__name__)
 
@@ -58,19 +66,24 @@ def document(status: int, detail: str, errors: FieldErrors | None = None) -> byt
 
 
 def answer(
-    status: int, detail: str, errors: FieldErrors | None = None, headers: Mapping[str, str] | None = None
+    status: int,
+    detail: str | None = None,
+    *,
+    errors: FieldErrors | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem as a response."""
-    return Response(document(status, detail, errors), status, headers, content_type=CONTENT_TYPE)
+    """A problem as a response; without a detail it says what is always said with that status."""
+    body = document(status, detail or DETAILS[status], errors)
+    return Response(body, status, headers, content_type=CONTENT_TYPE)
 
 
 def install(app: Flask) -> None:
     """Have every error of the app answered by this room."""
     app.register_error_handler(HTTPException, _http)
-    app.register_error_handler(NotAuthenticated, _not_authenticated)
-    app.register_error_handler(NotAllowed, lambda error: answer(403, str(error)))
-    app.register_error_handler(TooOften, lambda error: answer(429, str(error), headers=_retry_after(error)))
-    app.register_error_handler(PairedAlready, _paired_already)
+    app.register_error_handler(NotAuthenticated, lambda _: answer(401, headers={"WWW-Authenticate": "Bearer"}))
+    app.register_error_handler(NotAllowed, lambda _: answer(403))
+    app.register_error_handler(PairedAlready, lambda _: answer(409))
+    app.register_error_handler(TooOften, lambda error: answer(429, headers=_retry_after(error)))
     app.register_error_handler(Unavailable, _unavailable)
     app.register_error_handler(Exception, _unexpected)
 
@@ -78,31 +91,23 @@ def install(app: Flask) -> None:
 def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, InvalidRequest):
-        return answer(status, "Some fields are missing or wrong.", error.errors)
+        return answer(status, errors=error.errors)
     if isinstance(error, NeverRegistered):
-        return answer(status, "The interaction was never registered.")
+        return answer(status, NEVER_REGISTERED)
     allowed = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
-    return answer(status, _DETAILS.get(status, "The request can't be served."), headers=headers)
-
-
-def _not_authenticated(error: NotAuthenticated) -> Response:
-    return answer(401, str(error), headers={"WWW-Authenticate": "Bearer"})
-
-
-def _paired_already(_error: PairedAlready) -> Response:
-    return answer(409, "The interaction belongs to another customer, and a record of it was already sent or tried.")
+    return answer(status, DETAILS.get(status, "The request can't be served."), headers=headers)
 
 
 def _unavailable(error: Unavailable) -> Response:
     # Its message is for the log: it may name what the caller must not know.
     log.warning("request_unavailable", reason=str(error), error=type(error).__name__)
-    return answer(503, "The gateway can't take this now; please repeat it.", headers=_retry_after(error))
+    return answer(503, headers=_retry_after(error))
 
 
 def _unexpected(_error: Exception) -> Response:
     log.exception("request_failed", method=request.method, route=str(request.url_rule))
-    return answer(500, "An unexpected error; it has been logged.")
+    return answer(500)
 
 
 def _retry_after(error: Unavailable) -> Mapping[str, str]:

@@ -18,13 +18,8 @@ from genesys_gateway.events import AcwEvent
 from genesys_gateway.metrics import CONTENT_TYPE as METRICS_TYPE
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.registration import Registration
-from genesys_gateway.schemas.requests import (
-    SupportInteractionReply,
-    SupportInteractionRequest,
-    SupportResultReply,
-    SupportResultRequest,
-    uuid,
-)
+from genesys_gateway.schemas.replies import SupportInteractionReply, SupportResultReply
+from genesys_gateway.schemas.requests import SupportInteractionRequest, SupportResultRequest, uuid
 from genesys_gateway.security import Guard
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.intake import Taken

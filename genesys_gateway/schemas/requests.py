@@ -1,4 +1,4 @@
-"""What callers send, and what they are answered."""
+"""What callers send; the description of the door (``openapi``) is made of these schemas, too."""
 
 import re
 from collections.abc import Callable
@@ -6,12 +6,13 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields
 
-from genesys_gateway.clock import isoformat, parse_iso
+from genesys_gateway.clock import parse_iso
 
-_UUID = re.compile(r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}")
+UUID_PATTERN = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+_UUID = re.compile(UUID_PATTERN)
 
-DIRECTIONS = ("inbound", "outbound")
-MEDIA_TYPES = ("callback", "chat", "cobrowse", "email", "message", "screenshare", "unknown", "video", "voice")
+_DIRECTIONS = ("inbound", "outbound")
+_MEDIA_TYPES = ("callback", "chat", "cobrowse", "email", "message", "screenshare", "unknown", "video", "voice")
 
 
 def uuid(text: object) -> str:
@@ -53,12 +54,28 @@ def _of_characters(text: str) -> None:
         raise ValidationError("Must be Unicode text.")
 
 
-def _read(read: Callable[[object], object], data_key: str | None = None) -> fields.Function:
-    return fields.Function(deserialize=read, required=True, data_key=data_key)
+def _read(read: Callable[[object], object], data_key: str, **told: Any) -> fields.Function:
+    """A required field that a function reads.
+
+    Args:
+        read: Raises ValidationError.
+        data_key: The field's name in JSON.
+        told: What the description says of its values, in words of JSON Schema.
+    """
+    return fields.Function(deserialize=read, required=True, data_key=data_key, metadata={"type": "string"} | told)
 
 
-def _text(**options: Any) -> fields.String:
-    return fields.String(validate=_of_characters, **options)
+def _id(data_key: str, description: str) -> fields.Function:
+    return _read(uuid, data_key, format="uuid", pattern=f"^{UUID_PATTERN}$", description=description)
+
+
+def _one_of(words: tuple[str, ...], data_key: str, description: str) -> fields.Function:
+    both = [*words, *(word.upper() for word in words)]
+    return _read(_word(words), data_key, enum=both, description=f"{description} In either case.")
+
+
+def _text(description: str, **options: Any) -> fields.String:
+    return fields.String(validate=_of_characters, metadata={"description": description}, **options)
 
 
 class SupportInteractionRequest(Schema):
@@ -69,33 +86,8 @@ class SupportInteractionRequest(Schema):
 
         unknown = EXCLUDE
 
-    customer_id = _read(uuid, "customerId")
-    interaction_id = _read(uuid, "interactionId")
-
-
-class _Record(Schema):
-    id = fields.String()
-    state = fields.String()
-    source = fields.String()
-    amended = fields.Boolean()
-
-
-class _TimelineItem(Schema):
-    at = fields.Function(lambda item: isoformat(item.at))
-    event = fields.String()
-    detail = fields.String(allow_none=True)
-
-
-class SupportInteractionReply(Schema):
-    """What is known of an interaction; dumped from a ``ConversationView``."""
-
-    interaction_id = fields.String(data_key="interactionId")
-    customer_id = fields.String(data_key="customerId", allow_none=True)
-    created_at = fields.Function(lambda view: isoformat(view.created_at), data_key="createdAt")
-    state = fields.String()
-    outcome = fields.String(allow_none=True)
-    records = fields.List(fields.Nested(_Record))
-    timeline = fields.List(fields.Nested(_TimelineItem))
+    customer_id = _id("customerId", "The bank's customer.")
+    interaction_id = _id("interactionId", "The interaction; at Genesys Cloud it is the conversation's id.")
 
 
 class SupportResultRequest(Schema):
@@ -106,18 +98,17 @@ class SupportResultRequest(Schema):
 
         unknown = EXCLUDE
 
-    conversation_id = _read(uuid, "conversationId")
-    event_time = _read(_moment, "eventTime")
-    direction = _read(_word(DIRECTIONS))
-    media_type = _read(_word(MEDIA_TYPES), "mediaType")
-    ani = _text(required=True)
-    subject = _text(allow_none=True)
-    wrapup_code = _text(required=True, data_key="wrapupCode")
-    user_id = _read(uuid, "userId")
-
-
-class SupportResultReply(Schema):
-    """The record that tells of the after-call work; dumped from a ``Kept``."""
-
-    record_id = fields.String(data_key="recordId")
-    state = fields.String()
+    conversation_id = _id("conversationId", "The conversation at Genesys Cloud.")
+    event_time = _read(
+        _moment,
+        "eventTime",
+        format="date-time",
+        pattern="^(19[7-9]|[2-9][0-9]{2})[0-9]-",
+        description="When the after-call work ended; with its offset from UTC.",
+    )
+    direction = _one_of(_DIRECTIONS, "direction", "Who began the conversation.")
+    media_type = _one_of(_MEDIA_TYPES, "mediaType", "What it was held in.")
+    ani = _text("The customer's number or address, in both directions.", required=True)
+    subject = _text("Becomes the title of the record.", allow_none=True)
+    wrapup_code = _text("A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.", required=True, data_key="wrapupCode")
+    user_id = _id("userId", "The agent.")

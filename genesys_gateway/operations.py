@@ -1,0 +1,192 @@
+"""What each address of the door takes and answers, with an example of everything, for those who call it.
+
+Law: a test holds this table against the routes, and every example against its schema.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from marshmallow import Schema
+
+from genesys_gateway.schemas.replies import HealthReply, SupportInteractionReply, SupportResultReply
+from genesys_gateway.schemas.requests import SupportInteractionRequest, SupportResultRequest
+
+Examples = Mapping[str, Any]
+
+#: Under what an operation is shown.
+CALLERS, OPERATORS = "For callers", "For operators"
+
+_CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
+_INTERACTION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
+_RECORD = "97f2f1c4-8d1e-5c1b-9b53-5d1c2f0c7a11"
+
+
+def _happened(at: str, event: str, detail: str | None = None) -> Examples:
+    return {"at": f"2026-11-{at}Z", "event": event, "detail": detail}
+
+
+_REGISTERED = _happened("22T10:00:00.000", "registered")
+_COVERED = (_REGISTERED, _happened("22T10:00:00.180", "subscribed"))
+_DONE = (
+    *_COVERED,
+    _happened("22T10:07:31.002", "event_stored", _RECORD),
+    _happened("22T10:07:31.130", "delivered", _RECORD),
+    _happened("22T10:08:31.544", "closed", "logged"),
+)
+_NEW = {
+    "interactionId": _INTERACTION,
+    "customerId": _CUSTOMER,
+    "createdAt": "2026-11-22T10:00:00.000Z",
+    "state": "pending",
+    "outcome": None,
+    "records": [],
+    "timeline": [_REGISTERED],
+}
+_FOLLOWED = _NEW | {"state": "subscribed", "timeline": _COVERED}
+_CLOSED = _NEW | {
+    "state": "closed",
+    "outcome": "logged",
+    "records": [{"id": _RECORD, "state": "delivered", "source": "live", "amended": False}],
+    "timeline": _DONE,
+}
+_ERASED = _CLOSED | {"customerId": None, "timeline": (*_DONE, _happened("29T10:09:00.000", "erased"))}
+_RESULT = {
+    "conversationId": _INTERACTION,
+    "eventTime": "2026-11-22T18:07:30.900+08:00",
+    "direction": "inbound",
+    "mediaType": "voice",
+    "ani": "+639171234567",
+    "subject": "Question about a loan",
+    "wrapupCode": "ININ-WRAP-UP-TIMEOUT",
+    "userId": "8c1bb1b4-2a2c-4c1c-9f0d-3a1d8a7d0001",
+}
+_METRICS = (
+    "# TYPE genesys_gateway_conversations_accepted_total counter\ngenesys_gateway_conversations_accepted_total 1.0\n"
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """An answer with 2xx."""
+
+    description: str
+    schema: type[Schema] | None = None
+    media_type: str = "application/json"
+    examples: Examples = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method of one address."""
+
+    name: str
+    method: str
+    path: str
+    tag: str = CALLERS
+    summary: str
+    description: str = ""
+    #: any one of these opens it; empty: it needs no credential
+    roles: Sequence[str] = ()
+    takes: type[Schema] | None = None
+    examples: Examples = field(default_factory=dict)
+    #: id in the path, and an example of it
+    path_ids: Mapping[str, str] = field(default_factory=dict)
+    replies: Mapping[int, Reply]
+    #: statuses of the problems it may answer with
+    problems: Sequence[int] = ()
+
+
+_OF_CALLERS = (401, 403, 429, 500, 503)
+_OF_BODIES = (400, 413, 415, 422)
+
+REGISTER = Operation(
+    name="registerSupportInteraction",
+    method="post",
+    path="/customers/supportInteraction",
+    summary="Register an interaction for a customer",
+    description="The interaction is followed from then on: each after-call work of it becomes a communication record."
+    " 2xx means that this is on disk. A repetition changes nothing; another customer re-pairs the interaction until"
+    " the first attempt to deliver one of its records has begun. A closed interaction is followed again.",
+    roles=("bofe",),
+    takes=SupportInteractionRequest,
+    examples={"pair": {"customerId": _CUSTOMER, "interactionId": _INTERACTION}},
+    replies={
+        201: Reply(
+            description="Registered for the first time.", schema=SupportInteractionReply, examples={"new": _NEW}
+        ),
+        200: Reply(
+            description="It was registered before.", schema=SupportInteractionReply, examples={"followed": _FOLLOWED}
+        ),
+    },
+    problems=(*_OF_CALLERS, *_OF_BODIES, 409),
+)
+SHOW = Operation(
+    name="showSupportInteraction",
+    method="get",
+    path="/customers/supportInteraction/{interactionId}",
+    summary="What became of an interaction",
+    roles=("bofe", "ops"),
+    path_ids={"interactionId": _INTERACTION},
+    replies={
+        200: Reply(
+            description="What is known of it.",
+            schema=SupportInteractionReply,
+            examples={"followed": _FOLLOWED, "closed": _CLOSED, "erased": _ERASED},
+        )
+    },
+    problems=(*_OF_CALLERS, 404, 422),
+)
+TAKE_RESULT = Operation(
+    name="takeSupportResult",
+    method="post",
+    path="/customers/supportResult",
+    summary="Tell of an after-call work, as the old trigger does",
+    description="It becomes a communication record, whether its conversation is registered or not; it registers"
+    " nothing. The same after-call work (conversation and agent alike, times at most 120 s apart, one to one) is one"
+    " record, whether Genesys Cloud or this call told of it first.",
+    roles=("backoffice",),
+    takes=SupportResultRequest,
+    examples={"inbound call": _RESULT},
+    replies={
+        202: Reply(
+            description="On disk; it will be delivered.",
+            schema=SupportResultReply,
+            examples={"new": {"recordId": _RECORD, "state": "pending"}},
+        ),
+        200: Reply(
+            description="This after-call work is known; here is its record.",
+            schema=SupportResultReply,
+            examples={"known": {"recordId": _RECORD, "state": "delivered"}},
+        ),
+    },
+    problems=(*_OF_CALLERS, *_OF_BODIES),
+)
+
+
+def _health(name: str, path: str, summary: str, status: str, *problems: int) -> Operation:
+    reply = Reply(description="It is.", schema=HealthReply, examples={status: {"status": status}})
+    return _open_to_all(name, path, summary, reply, problems)
+
+
+def _file(name: str, path: str, summary: str, media_type: str, example: str) -> Operation:
+    reply = Reply(description=summary, media_type=media_type, examples={"begins": example} if example else {})
+    return _open_to_all(name, path, summary, reply, (500,))
+
+
+def _open_to_all(name: str, path: str, summary: str, reply: Reply, problems: Sequence[int]) -> Operation:
+    return Operation(
+        name=name, method="get", path=path, tag=OPERATORS, summary=summary, replies={200: reply}, problems=problems
+    )
+
+
+OPERATIONS = (
+    REGISTER,
+    SHOW,
+    TAKE_RESULT,
+    _health("livez", "/livez", "Whether the process lives; nothing outside is asked", "alive", 500),
+    _health("readyz", "/readyz", "Whether a commit works and no end is near", "ready", 500, 503),
+    _file("metrics", "/metrics", "Numbers for Prometheus", "text/plain", _METRICS),
+    _file("openapi", "/openapi.json", "This description", "application/json", ""),
+    _file("docs", "/docs", "This description for people", "text/html", "<!doctype html>"),
+)

@@ -1,0 +1,25 @@
+"""Does the real process keep to its description, over real HTTP, with a database behind it?"""
+
+from pathlib import Path
+from typing import Any
+
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+
+from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator
+
+_ALL = f"bofe:{BOFE_TOKEN},ops:{BOFE_TOKEN},backoffice:{BOFE_TOKEN}"
+
+
+def test_every_request_is_answered_as_described(tmp_path: Path, simulator: Simulator) -> None:
+    gateway = GatewayProcess(tmp_path, simulator.url, GATEWAY_TOKENS=_ALL).until_ready()
+
+    @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(found=schemathesis.openapi.from_url(f"{gateway.url}/openapi.json").as_strategy())
+    def holds(found: "schemathesis.Case[Any]") -> None:
+        found.call_and_validate(headers={"Authorization": f"Bearer {BOFE_TOKEN}"})
+
+    holds()
+
+    assert gateway.stop() == 0
+    assert [line for line in gateway.log() if line["level"] in ("error", "critical")] == []
