@@ -30,7 +30,7 @@ def _play_lag(stage: Stage, lag: int, away: float) -> None:
         centre.play(line.conversation, "end")
     nap(1)
 
-    centre.fault("freeze", seconds=away / 2)
+    centre.fault("freeze", seconds=away / 2 + 1)  # until after the drop, or it would let out what it held back
     centre.control("POST", "/wrapup-all", {"perSecond": _COUNT / (away - 0.5)})
     nap(away / 2)
     centre.fault("refuse_upgrade", status=503, seconds=away / 2)

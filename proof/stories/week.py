@@ -1,0 +1,59 @@
+"""A week at Genesys in seven minutes: tokens renewed, channels handed over daily, wrap-ups all the while."""
+
+from proof import judge
+from proof.centre import Centre
+from proof.children import memory_mb, nap
+from proof.gateway import Gateway
+from proof.stage import Stage
+from proof.stories.handover import talking
+
+SECONDS = 900
+#: A day in a minute.
+_SPEED = 1440
+_CHANNELS, _TOPICS = 19, 20
+#: What stays in real time is shortened; Genesys's minute is 40 ms here, so its limit of calls is no limit.
+_SETTINGS = {
+    "GATEWAY_CHANNEL_TOPICS": _TOPICS,
+    "GATEWAY_CHANNEL_HANDOVER_SECONDS": 10,
+    "GATEWAY_CHANNEL_OVERLAP_SECONDS": 1,
+    "GATEWAY_HEARTBEAT_SECONDS": 10,
+    "GATEWAY_API_RATE_PER_MINUTE": 3000,
+    "GATEWAY_AUDIT_SECONDS": 20,
+    "GATEWAY_FOLLOW_DEADLINE_SECONDS": 3600,
+}
+
+
+def play(stage: Stage) -> None:
+    """Nineteen channels, each of which lives a day, and their tokens too."""
+    days = 2 if stage.fast else 7
+    centre = stage.centre({"heartbeatSeconds": 3600, "closingSeconds": 3600})
+    centre.control("POST", "/clock", {"speed": _SPEED})
+    gateway = stage.gateway(centre, _SETTINGS).start()
+    lines = centre.start_many(_CHANNELS * _TOPICS)
+    gateway.register_all(lines)
+    centre.until_listened(lines)
+    made = len(judge.creations(centre.ledger("calls")))
+    memory = []
+    with talking(centre, lines, 20):
+        for day in range(days):
+            nap(60)
+            memory.append(memory_mb(gateway.worker))
+            stage.report.did(f"day {day + 1}: {centre.state()['finishedAcw']} wrap-ups, worker {memory[-1]:.0f} MB")
+    _judge(stage, centre, gateway, days, made)
+    flat = memory[-1] - memory[0] < 15
+    stage.report.claim("memory is flat", flat, f"{memory[0]:.0f} MB after a day, {memory[-1]:.0f} MB at the end")
+
+
+def _judge(stage: Stage, centre: Centre, gateway: Gateway, days: int, made: int) -> None:
+    took = centre.until_clean(centre.state()["finishedAcw"], 60)
+    calls = centre.ledger("calls")
+    logins = sum(call["path"] == "/oauth/token" for call in calls)
+    stage.report.claim(f"at least {days} token renewals", logins - 1 >= days, logins - 1)
+    handovers = len(judge.creations(calls)) - made
+    wanted = _CHANNELS * days - 3
+    stage.report.claim(f"at least {wanted} handovers", handovers >= wanted, handovers)
+    stage.report.claim("everything is recorded", took is not None, f"{took or -1:.1f} s after the last wrap-up")
+    recovered = judge.sources(centre.ledger("records"))["backfill"]
+    stage.report.did(f"{recovered} records came by asking; the gateway says {gateway.metric('channels_open'):.0f} open")
+    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    judge.one_socket_per_channel(stage.report, centre)
