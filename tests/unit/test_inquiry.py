@@ -1,0 +1,115 @@
+"""Questions about conversations: a failure is no answer, and absence in analytics proves nothing."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import pytest
+
+from genesys_gateway.analytics import Details
+from genesys_gateway.conversation import Conversation, Customer
+from genesys_gateway.errors import Delayed, Refused
+from genesys_gateway.genesys import Forbidden, Genesys, NotFound
+from genesys_gateway.inquiry import Finding, Inquiry
+from genesys_gateway.storage.questions import Due
+from genesys_gateway.tokens import TokenRefused
+from tests.channel_doubles import conversation, quick
+from tests.doubles import FakeClock
+
+A, B = conversation(1), conversation(2)
+
+
+class FakeGenesys:
+    """What Genesys answers, or the error that it answers with."""
+
+    def __init__(self) -> None:
+        self.live: Conversation | Exception = Conversation(id=A, ended_at=None, agents=(), customer=Customer())
+        self.details: Sequence[Details] | Exception = ()
+
+    def conversation(self, _: str) -> Conversation:
+        if isinstance(self.live, Exception):
+            raise self.live
+        return self.live
+
+    def conversation_details(self, _: Sequence[str]) -> Sequence[Details]:
+        if isinstance(self.details, Exception):
+            raise self.details
+        return self.details
+
+
+@pytest.fixture
+def genesys() -> FakeGenesys:
+    return FakeGenesys()
+
+
+@pytest.fixture
+def inquiry(genesys: FakeGenesys) -> Inquiry:
+    return Inquiry(cast(Genesys, genesys), quick(), FakeClock())
+
+
+def due(one: str, **changes: Any) -> Due:
+    values: dict[str, Any] = {
+        "covered_at": None,
+        "uncovered_since": 0,
+        "in_doubt": True,
+        "asked": 0,
+        "due_at": 0,
+        "deadline_at": 0,
+        "unknown_since": None,
+    }
+    return Due(id=one, **{**values, **changes})
+
+
+NOTHING = Finding(asked_at=FakeClock().now())
+
+
+def test_one_without_agents_that_has_ended_is_over(genesys: FakeGenesys, inquiry: Inquiry) -> None:
+    genesys.live = Conversation(id=A, ended_at=1, agents=(), customer=Customer())
+    finding = inquiry.live(A)
+    assert (finding.over, finding.evidence, finding.goes_on, finding.clears_doubt) == (True, True, False, True)
+
+
+def test_one_that_goes_on_is_not_over(inquiry: Inquiry) -> None:
+    finding = inquiry.live(A)
+    assert (finding.over, finding.goes_on) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "evidence", "unknown"),
+    [(NotFound("404"), True, True), (Forbidden("403"), True, False), (Refused("400"), False, False)],
+)
+def test_a_refusal_proves_no_end(
+    genesys: FakeGenesys, inquiry: Inquiry, error: Exception, evidence: bool, unknown: bool
+) -> None:
+    genesys.live = error
+    finding = inquiry.live(A)
+    assert (finding.evidence, finding.unknown) == (evidence, unknown)
+    assert (finding.over, finding.goes_on, finding.clears_doubt) == (False, False, False)
+
+
+@pytest.mark.parametrize("error", [Delayed("503"), TokenRefused("no assertion")])
+def test_a_failure_that_is_not_the_conversations_is_raised(
+    genesys: FakeGenesys, inquiry: Inquiry, error: Exception
+) -> None:
+    genesys.live = genesys.details = error
+    with pytest.raises(Delayed):
+        inquiry.live(A)
+    with pytest.raises(Delayed):
+        inquiry.bulk([due(A)])
+    with pytest.raises(Delayed):
+        inquiry.finished([A])
+
+
+@pytest.mark.parametrize("error", [Forbidden("403"), NotFound("404"), Refused("400")])
+def test_analytics_that_refuse_prove_nothing(genesys: FakeGenesys, inquiry: Inquiry, error: Exception) -> None:
+    genesys.details = error
+    assert inquiry.bulk([due(A), due(B)]) == {A: NOTHING, B: NOTHING}
+    assert inquiry.finished([A]) == {}
+
+
+def test_one_that_analytics_do_not_show_gives_a_finding_that_proves_nothing(
+    genesys: FakeGenesys, inquiry: Inquiry
+) -> None:
+    genesys.details = (Details(conversation_id=B, ended_at=None, sessions=()),)
+    findings = inquiry.bulk([due(A), due(B)])
+    assert findings[A] == NOTHING
+    assert set(findings) == {A, B}

@@ -1,0 +1,417 @@
+"""The side door asks about everyone due, believes only answers, and closes only what an answer proves."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import gevent
+import pytest
+
+from genesys_gateway.errors import Delayed, StorageUnavailable
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.inquiry import BULK, Finding, Inquiry
+from genesys_gateway.metrics import Metrics
+from genesys_gateway.reconciliation import Pace, Reconciliation
+from genesys_gateway.storage import Storage, conversations, intake
+from genesys_gateway.storage.conversations import ConversationView
+from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage.tables import conversation as conversation_table
+from tests.channel_doubles import conversation, eventually, ids, quick
+from tests.doubles import FakeClock
+
+CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
+OWNER = "00000000-0000-4000-8000-000000000001"
+
+
+def work(one: str, session: str = "s") -> AcwEvent:
+    """An after-call work of a conversation."""
+    return AcwEvent(conversation_id=one, participant_id="p", session_id=session, event_time=1)
+
+
+class FakeInquiry:
+    """Genesys's answers, by conversation; an error stands for a question that failed."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.live_answers: dict[str, dict[str, Any] | Exception] = {}
+        self.bulk_answers: dict[str, dict[str, Any]] = {}
+        self.bulk_errors: dict[str, Exception] = {}
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+        self.last_look: dict[str, Sequence[AcwEvent]] = {}
+        #: called before a live answer is given
+        self.meanwhile: Any = lambda one: None
+
+    def live(self, one: str) -> Finding:
+        self.asked.append(("live", (one,)))
+        gevent.sleep(0)
+        asked_at = self._clock.now()
+        answer = self.live_answers.get(one, {"goes_on": True, "evidence": True, "clears_doubt": True})
+        self.meanwhile(one)
+        if isinstance(answer, Exception):
+            raise answer
+        return Finding(asked_at=asked_at, live=True, **answer)
+
+    def bulk(self, due: Sequence[Due]) -> Mapping[str, Finding]:
+        some = tuple(one.id for one in due)
+        self.asked.append(("bulk", some))
+        gevent.sleep(0)
+        for one in some:
+            if one in self.bulk_errors:
+                raise self.bulk_errors[one]
+        return {one: Finding(asked_at=self._clock.now(), **self.bulk_answers.get(one, {})) for one in some}
+
+    def finished(self, some: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
+        self.asked.append(("last", tuple(some)))
+        return self.last_look
+
+    def about(self, one: str, kind: str) -> int:
+        return sum(1 for what, some in self.asked if what == kind and one in some)
+
+
+class House:
+    """A reconciliation over a storage in memory."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.clock = FakeClock()
+        self.settings = quick(**{"reconcile_seconds": 120.0, "quiet_seconds": 60.0, **changes})
+        self.storage = Storage("sqlite://", self.clock)
+        self.storage.open()
+        self.inquiry = FakeInquiry(self.clock)
+        self.metrics = Metrics()
+        self.closed: list[str] = []
+        self.stored = 0
+        self.crashes: list[str] = []
+        self.reconciliation = Reconciliation(
+            self.storage,
+            cast(Inquiry, self.inquiry),
+            self.settings,
+            self.clock,
+            self.metrics,
+            stored=self._stored,
+            closed=self.closed.append,
+            on_crash=lambda name, error: self.crashes.append(f"{name}: {error!r}"),
+        )
+
+    def _stored(self) -> None:
+        self.stored += 1
+
+    def follow(self, *some: str, covered: bool = False, seconds: float = 259_200.0) -> None:
+        """Register, due now."""
+        now = self.clock.now()
+
+        def job(connection: Any) -> None:
+            for one in some:
+                conversations.register(
+                    connection,
+                    one,
+                    CUSTOMER,
+                    owner=OWNER,
+                    now=now,
+                    due_at=now,
+                    deadline_at=now + round(seconds * 1000),
+                )
+            if covered:
+                conversations.cover(connection, some, channel_id="c", owner=OWNER, now=now)
+
+        self.storage.run(job)
+
+    def start(self) -> None:
+        self.reconciliation.start()
+
+    def until(self, condition: Any, step: float = 0.001) -> None:
+        def woken() -> object:
+            self.reconciliation.wake()
+            return condition()
+
+        eventually(woken, self.clock, step=step)
+
+    def view(self, one: str) -> ConversationView:
+        view = self.storage.run(lambda c: conversations.view(c, one))
+        assert view is not None
+        return view
+
+    def row(self, one: str) -> dict[str, Any]:
+        query = conversation_table.select().where(conversation_table.c.id == one)
+        return self.storage.run(lambda c: c.execute(query).one()._asdict())
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"genesys_gateway_{name}", labels) or 0.0
+
+    def end(self) -> None:
+        assert self.reconciliation.stop(1.0) == []
+        balance = self.storage.run(conversations.balance)
+        self.storage.close()
+        assert balance.accepted == sum(balance.states.values())
+        assert self.crashes == []
+
+
+@pytest.fixture
+def house() -> Iterator[House]:
+    made = House()
+    yield made
+    made.end()
+
+
+A, B = conversation(1), conversation(2)
+
+
+def test_what_is_found_is_stored_as_a_backfill_and_counted(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"finished": (work(A),), "goes_on": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.view(A).records)
+    assert house.view(A).records[0].source == "backfill"
+    assert house.stored == 1
+    assert house.value("reconcile_recovered_events_total") == 1
+    assert house.value("events_received_total", source="backfill") == 1
+
+
+def test_the_answer_that_proves_it_over_closes_it_with_all_that_it_names(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"finished": (work(A), work(A, "t")), "over": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [A])
+    view = house.view(A)
+    assert (view.state, view.outcome, len(view.records)) == ("closed", "logged", 2)
+
+
+def test_over_with_no_after_call_work_it_is_closed_as_such(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [A])
+    assert house.view(A).outcome == "no_acw"
+
+
+def test_what_goes_on_is_asked_about_again_more_and_more_rarely(house: House) -> None:
+    house.follow(A)
+    house.start()
+    begun = house.clock.monotonic()
+    house.until(lambda: house.inquiry.about(A, "live") == 6, step=5)
+    assert 120 + 240 + 480 + 960 + 1920 <= house.clock.monotonic() - begun <= 4000
+
+
+def test_an_answer_that_it_goes_on_moves_the_deadline(house: House) -> None:
+    house.follow(A, seconds=100.0)
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 1)
+    house.until(lambda: house.row(A)["deadline_at"] > house.clock.now() + 259_000_000)
+
+
+def test_past_its_deadline_only_an_answer_closes_it(house: House) -> None:
+    house.follow(A, seconds=0.0)
+    house.inquiry.live_answers[A] = Delayed("503")
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 3, step=5)
+    assert house.view(A).state == "pending"
+    house.inquiry.live_answers[A] = {"evidence": True, "unknown": True}
+    house.until(lambda: house.closed == [A], step=5)
+    assert house.view(A).outcome == "unresolved"
+    assert house.value("conversations_unresolved_total") == 1
+
+
+def test_past_its_deadline_with_a_record_it_is_logged_and_no_alarm(house: House) -> None:
+    house.follow(A, seconds=0.0)
+    house.storage.run(lambda c: intake.put(c, work(A), intake.LIVE, now=0, due_at=0, deadline_at=0))
+    house.inquiry.live_answers[A] = {"evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [A])
+    assert house.view(A).outcome == "logged"
+    assert house.value("conversations_unresolved_total") == 0
+
+
+def test_an_answer_that_finds_something_past_the_deadline_counts_as_a_sign_of_life(house: House) -> None:
+    house.follow(A, seconds=0.0)
+    house.inquiry.live_answers[A] = {"evidence": True, "finished": (work(A),)}
+    house.start()
+    house.until(lambda: house.view(A).records)
+    assert (house.view(A).state, house.closed) == ("pending", [])
+
+
+def test_registered_again_while_it_is_asked_about_for_the_last_time_it_stays_followed(house: House) -> None:
+    house.follow(A, seconds=0.0)
+    house.inquiry.live_answers[A] = {"evidence": True}
+    house.inquiry.meanwhile = lambda one: house.follow(one) if house.inquiry.about(one, "live") == 1 else None
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 2, step=5)
+    assert (house.view(A).state, house.closed) == ("pending", [])
+
+
+def test_a_backfill_does_not_bring_back_an_old_deadline(house: House) -> None:
+    house.follow(A, seconds=10.0)
+    house.inquiry.live_answers[A] = {"finished": (work(A),)}
+    house.inquiry.meanwhile = house.follow
+    house.start()
+    house.until(lambda: house.view(A).records)
+    assert house.row(A)["deadline_at"] > house.clock.now() + 250_000_000
+
+
+def test_covered_while_it_is_asked_about_it_is_asked_again_at_once(house: House) -> None:
+    house.follow(A)
+
+    def cover(one: str) -> None:
+        now = house.clock.now()
+        if house.inquiry.about(one, "live") == 1:
+            house.storage.run(lambda c: conversations.cover(c, [one], channel_id="c", owner=OWNER, now=now))
+
+    house.inquiry.meanwhile = cover
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 2)
+    house.until(lambda: not house.row(A)["in_doubt"])
+
+
+def test_a_covered_one_in_doubt_is_asked_about_live_at_once(house: House) -> None:
+    house.follow(*ids(30), covered=True)
+    house.start()
+    house.until(lambda: all(house.inquiry.about(one, "live") for one in ids(30)))
+    house.until(lambda: not house.row(conversation(0))["in_doubt"])
+
+
+def test_many_are_asked_about_in_bulk(house: House) -> None:
+    house.follow(*ids(120))
+    house.start()
+    house.until(lambda: house.inquiry.asked)
+    house.until(lambda: all(house.inquiry.about(one, "bulk") for one in ids(120)))
+    sizes = [len(some) for what, some in house.inquiry.asked if what == "bulk"][:3]
+    assert sizes == [BULK, BULK, 20]
+
+
+def test_bulk_and_live_answers_of_one_round_count_as_one_question(house: House) -> None:
+    house.follow(*ids(10))
+    house.inquiry.bulk_answers = {one: {"ended": True} for one in ids(10)}
+    house.start()
+    house.until(lambda: any(what == "live" for what, _ in house.inquiry.asked))
+    (one,) = next(some for what, some in house.inquiry.asked if what == "live")
+    house.until(lambda: house.row(one)["looked_at"] is not None)
+    assert house.row(one)["asked"] == 1
+
+
+def test_what_analytics_show_as_ended_is_closed_by_the_live_view(house: House) -> None:
+    house.follow(*ids(8))
+    house.inquiry.bulk_answers = {A: {"ended": True, "finished": (work(A),)}}
+    house.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [A])
+    assert house.view(A).outcome == "logged"
+
+
+# --- trouble ---
+
+
+@pytest.mark.parametrize("covered", [False, True])
+def test_one_that_can_not_be_asked_about_does_not_hold_up_the_others(house: House, covered: bool) -> None:
+    house.follow(A, covered=covered)
+    house.clock.advance(0.001)
+    house.follow(B, covered=covered)
+    house.inquiry.live_answers[A] = Delayed("the answer has no usable participants")
+    house.inquiry.live_answers[B] = {"over": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [B])
+
+
+def test_one_that_spoils_its_bulk_does_not_hold_up_the_others(house: House) -> None:
+    house.follow(*ids(120))
+    house.inquiry.bulk_errors[conversation(3)] = Delayed("500")
+    house.start()
+    house.until(lambda: all(house.inquiry.about(one, "bulk") for one in ids(120)))
+    house.until(lambda: house.inquiry.about(conversation(3), "bulk") > 2, step=5)
+
+
+def test_a_failed_question_is_no_answer(house: House) -> None:
+    house.follow(A, covered=True, seconds=0.0)
+    house.inquiry.live_answers[A] = Delayed("503")
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 4, step=5)
+    row = house.row(A)
+    assert (row["state"], row["in_doubt"], row["asked"]) == ("subscribed", True, 0)
+
+
+def test_when_all_fail_it_waits_longer_each_time_and_then_goes_on() -> None:
+    house = House(retry_base_seconds=0.001, retry_max_seconds=0.02)
+    house.follow(*ids(4))
+    for one in ids(4):
+        house.inquiry.live_answers[one] = Delayed("503")
+    house.start()
+    house.until(lambda: len(house.inquiry.asked) >= 3)
+    house.inquiry.live_answers.clear()
+    house.until(lambda: all(house.inquiry.about(one, "live") > 1 for one in ids(3)), step=5)
+    house.end()
+
+
+def test_a_disk_that_refuses_is_waited_for(house: House) -> None:
+    house.follow(A)
+    run, refusals = house.storage.run, [3]
+
+    def refusing(job: Any) -> Any:
+        if refusals[0]:
+            refusals[0] -= 1
+            raise StorageUnavailable("x", retry_after=0.001)
+        return run(job)
+
+    house.storage.run = refusing  # type: ignore[method-assign] # the disk's moods are what is tested
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live"))
+
+
+# --- unknown to Genesys ---
+
+
+def test_unknown_for_an_hour_it_is_told_once_and_stays_followed(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"unknown": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 8, step=20)
+    told = [item.event for item in house.view(A).timeline].count("unknown_to_genesys")
+    assert (told, house.view(A).state) == (1, "pending")
+    house.inquiry.live_answers.pop(A)
+    house.until(lambda: house.row(A)["unknown_since"] is None, step=20)
+
+
+# --- the last look ---
+
+
+def test_a_day_after_its_end_it_is_looked_at_once_more(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [A])
+    house.inquiry.last_look = {A: (work(A),)}
+    house.clock.advance(86_400)
+    house.until(lambda: house.view(A).records)
+    assert house.view(A).outcome == "logged"
+    assert house.storage.run(conversations.balance).unaccounted == 1
+    assert house.row(A)["last_look_at"] is None
+
+
+def test_a_last_look_leaves_the_deadline_of_one_that_is_followed_again(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [A])
+    house.inquiry.live_answers[A] = {"goes_on": True}
+    look = house.inquiry.finished
+
+    def finished(some: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
+        house.follow(A)
+        return look(some)
+
+    house.inquiry.finished = finished  # type: ignore[method-assign] # the inquiry is a double already
+    house.inquiry.last_look = {A: (work(A),)}
+    house.clock.advance(86_400)
+    house.until(lambda: house.view(A).records)
+    assert house.row(A)["deadline_at"] > house.clock.now() + 250_000_000
+
+
+# --- the pace of live questions ---
+
+
+def test_live_questions_are_paced_on_the_long_run_and_saved_up_for_a_few() -> None:
+    clock = FakeClock()
+    pace = Pace(2.0, clock)
+    assert pace.allowance() == 5
+    for _ in range(5):
+        pace.spend()
+    assert (pace.allowance(), pace.seconds()) == (0, 0.5)
+    clock.advance(1.0)
+    assert pace.allowance() == 2
+    clock.advance(1000)
+    assert pace.allowance() == 5

@@ -1,0 +1,69 @@
+"""When Genesys is asked next: close together while a gap is in doubt, thinning out to one an hour."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genesys_gateway.schedule import HOUR_SECONDS, next_question
+
+NOW = 1_763_805_600_000
+
+
+def routine(asked: int, now: int = NOW) -> float:
+    """Seconds until the next question where nothing is in doubt."""
+    at = next_question(now, asked=asked, doubt_since=None, reconcile_seconds=120, settle_seconds=300)
+    return (at - now) / 1000
+
+
+def doubtful(age: float, settle: float = 300) -> float:
+    """Seconds until the next question, so long after a gap ended."""
+    since = NOW - round(age * 1000)
+    at = next_question(NOW, asked=9, doubt_since=since, reconcile_seconds=120, settle_seconds=settle)
+    return (at - NOW) / 1000
+
+
+def test_routine_questions_double_to_one_an_hour() -> None:
+    assert [routine(asked) for asked in range(7)] == [120, 240, 480, 960, 1920, 3600, 3600]
+    assert routine(10**9) == HOUR_SECONDS
+
+
+def test_after_a_gap_questions_start_close_together_and_thin_out() -> None:
+    assert [doubtful(age) for age in (0, 10, 30, 60, 100, 200)] == [7.5, 7.5, 7.5, 15, 25, 50]
+
+
+def test_one_question_falls_on_the_moment_at_which_analytics_are_complete() -> None:
+    assert doubtful(290) == 10
+    assert doubtful(299.999) == 0.001
+
+
+def test_a_doubt_that_outlives_that_moment_is_asked_about_for_ever() -> None:
+    assert [doubtful(age) for age in (300, 600, 1200, 10**7)] == [75, 150, 300, 300]
+
+
+def test_a_gap_that_a_wrong_clock_dates_into_the_future_is_asked_about_soon() -> None:
+    assert doubtful(-(10**6)) == 7.5
+
+
+@given(
+    now=st.integers(0, 10**13),
+    asked=st.integers(0, 10**6),
+    age=st.none() | st.integers(-(10**12), 10**12),
+    reconcile=st.floats(0.01, 86400),
+    settle=st.floats(0.1, 86400),
+)
+def test_the_next_question_is_ahead_but_never_far(
+    now: int, asked: int, age: int | None, reconcile: float, settle: float
+) -> None:
+    since = None if age is None else now - age
+    at = next_question(now, asked=asked, doubt_since=since, reconcile_seconds=reconcile, settle_seconds=settle)
+    longest = min(HOUR_SECONDS, reconcile * 2.0**30) if since is None else settle
+    assert now < at + 1
+    assert at - now <= round(longest * 1000) + 1
+
+
+def test_a_conversation_in_doubt_is_asked_about_a_dozen_times_before_analytics_are_complete() -> None:
+    now, questions = NOW, 0
+    while now < NOW + 300_000:
+        now = next_question(now, asked=questions, doubt_since=NOW, reconcile_seconds=120, settle_seconds=300)
+        questions += 1
+    assert now == NOW + 300_000
+    assert 10 <= questions <= 15
