@@ -64,7 +64,7 @@ def play(scene: Scene, kind: str, report: Report) -> bool:
             if kind == "postgresql":
                 settings["DATABASE_URL"] = databases.url(stack.enter_context(databases.postgresql()))
             stack.callback(lambda: stage.close(keep=not held))
-            centre = stage.centre(analyticsLagSeconds=0.2)
+            centre = stage.centre({"analyticsLagSeconds": 0.2})
             centre.receive(scene.history, deduplicate=False, count=_CALLS)
             day = _Day(scene, centre, stage.gateway(centre, settings))
             figure = day.run()

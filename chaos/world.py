@@ -52,7 +52,9 @@ class World:
         self.random = random
         self.database = database
         self.receiver = receiver
-        self.centre = stage.centre(callsPerMinute=_CALLS_PER_MINUTE, heartbeatSeconds=3, analyticsLagSeconds=3)
+        self.centre = stage.centre(
+            {"callsPerMinute": _CALLS_PER_MINUTE, "heartbeatSeconds": 3, "analyticsLagSeconds": 3}
+        )
         self.centre.receive("ok", **receiver)
         #: where the database file lies alone, if we may mount
         self.disk: Path | None = None
