@@ -93,7 +93,7 @@ def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
 
     calls = [Call(bank.simulator, gateway, mediaType=kind).register() for kind in kinds]
     for call in calls:
-        call.until("subscribed").play("wrapup", notes="through the tunnel").until_delivered().play("end")
+        call.until("subscribed").play("end").play("wrapup", notes="through the tunnel").until_delivered()
 
     assert [call.until("closed").view()["outcome"] for call in calls] == ["logged"] * len(kinds)
     assert [record["body"]["eventSource"] for call in calls for record in call.records()] == ["live"] * len(kinds)
