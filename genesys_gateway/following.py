@@ -29,8 +29,13 @@ log = get_logger(__name__)
 
 #: Frames that wait for the disk at most.
 SPOOL_FRAMES = 10_000
-#: Things put into one transaction at most.
+#: Of each, what quarantine may show of it.
+_RAW_BYTES = 20_000
+#: Conversations in changes of coverage that wait for the disk, each counted as often as it changed, at most.
+SPOOL_CHANGES = 1_000_000
+#: Things put into one transaction at most, and conversations in them: it must be on disk before patience ends.
 _BATCH = 256
+_BATCH_WEIGHT = 2000
 _NOT_STORABLE = (SQLAlchemyError, ValueError, LookupError)
 
 
@@ -96,6 +101,7 @@ class Following:
         self._due = due
         self._spool: deque[_Thing] = deque()
         self._frames = 0
+        self._changes = 0
         self._overflowed = False
         self._poked = Event()
         self._crew = Crew("following", on_crash)
@@ -117,13 +123,8 @@ class Following:
         """Take what a socket brought. Does not wait; events are counted, other kinds are left alone."""
         if not isinstance(notification, Acw | Unreadable):
             return
-        if self._frames >= SPOOL_FRAMES:
-            self._overflowed = True
-            self._metrics.events_rejected.labels(reason="spool_full").inc()
-            return
         reach("heard")
-        self._frames += 1
-        self._put(_Frame(notification=notification, raw=frame, received_at=self._clock.now()))
+        self._put(_Frame(notification=notification, raw=frame[:_RAW_BYTES], received_at=self._clock.now()))
 
     def covered(self, ids: list[str], channel_id: str) -> None:
         """These conversations' topics are confirmed on an open socket."""
@@ -138,8 +139,25 @@ class Following:
         self._put(_Rejected(conversation_id=conversation_id, reason=reason))
 
     def _put(self, thing: _Thing) -> None:
-        self._spool.append(thing)
         self._poked.set()
+        is_frame = isinstance(thing, _Frame)
+        if self._frames >= SPOOL_FRAMES if is_frame else self._changes >= SPOOL_CHANGES:
+            self._overflowed = True
+            self._metrics.events_rejected.labels(reason="spool_full").inc(is_frame)
+            return
+        self._spool.append(thing)
+        self._frames += is_frame
+        self._changes += _weight(thing)
+
+    def _next_batch(self) -> list[_Thing]:
+        batch: list[_Thing] = []
+        weight = 0
+        for thing in islice(self._spool, _BATCH):
+            weight += _weight(thing)
+            if batch and weight > _BATCH_WEIGHT:
+                break
+            batch.append(thing)
+        return batch
 
     def _drain(self) -> None:
         while True:
@@ -158,19 +176,21 @@ class Following:
 
     def _commit_some(self) -> bool:
         """Commit what waits, 256 things at most; False when the disk refuses."""
-        batch = list(islice(self._spool, _BATCH))
-        overflowed = self._overflowed
+        batch = self._next_batch()
+        overflowed, self._overflowed = self._overflowed, False  # what overflows from here on is another matter
         if self._frames:
             reach("before_storing")
         try:
             outcomes = self._commit(batch, overflowed)
         except StorageUnavailable as error:
+            self._overflowed = self._overflowed or overflowed
             log.warning("storage_refuses", waiting=len(self._spool), error=str(error))
             return False
         reach("stored" if self._frames else "covered")
-        for _ in batch:
-            self._frames -= isinstance(self._spool.popleft(), _Frame)
-        self._overflowed = self._overflowed and not overflowed
+        for thing in batch:
+            self._spool.popleft()
+            self._frames -= isinstance(thing, _Frame)
+            self._changes -= _weight(thing)
         self._tell(batch, outcomes)
         return True
 
@@ -179,6 +199,7 @@ class Following:
             return self._storage.run(lambda connection: self._write(connection, batch, overflowed))
         except _NOT_STORABLE:
             log.exception("batch_not_stored", things=len(batch))
+            self._overflowed = self._overflowed or overflowed
             return self._one_by_one(batch)
 
     def _one_by_one(self, batch: Sequence[_Thing]) -> Counter[Taken]:
@@ -190,8 +211,16 @@ class Following:
             except _NOT_STORABLE:
                 log.exception("not_stored", kind=type(thing).__name__)
                 self._metrics.events_rejected.labels(reason="not_storable").inc()
-                self._overflowed = True  # what it was is lost to us: Genesys has to be asked
+                self._make_good(thing)
         return outcomes
+
+    def _make_good(self, thing: _Thing) -> None:
+        """What this was is lost to us: Genesys has to be asked about whom it was about, or about all."""
+        one = _about(thing)
+        if one is None:
+            self._overflowed = True
+        else:
+            self._storage.run(lambda connection: conversations.make_due(connection, one, self._clock.now()))
 
     def _write(self, connection: Connection, batch: Sequence[_Thing], overflowed: bool) -> Counter[Taken]:
         now = self._clock.now()
@@ -249,3 +278,19 @@ class Following:
             case Unreadable(reason=reason):
                 log.warning("frame_set_aside", reason=reason, conversation=frame.notification.conversation_id)
                 self._metrics.events_rejected.labels(reason=reason).inc()
+
+
+def _weight(thing: _Thing) -> int:
+    """How many conversations' rows it changes, beside those of events."""
+    return len(thing.ids) if isinstance(thing, _Covered | _Uncovered) else int(isinstance(thing, _Rejected))
+
+
+def _about(thing: _Thing) -> str | None:
+    match thing:
+        case _Frame(notification=Acw(event=event)):
+            return event.conversation_id
+        case _Frame(notification=Unreadable(conversation_id=conversation_id)):
+            return conversation_id
+        case _Rejected(conversation_id=conversation_id):
+            return conversation_id
+    return None
