@@ -1,10 +1,12 @@
 """What flow tests share: one simulator and one gateway for those that break nothing."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
+from tests.flow.playing import Playing
 from tests.flow.running import GatewayProcess, Simulator
 
 
@@ -23,3 +25,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> I
     running = GatewayProcess(folder, simulator.url).until_ready()
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Callable[..., Playing]]:
+    """Makes a contact centre and a gateway that only this test uses; takes what :class:`Playing` takes."""
+    with ExitStack() as playing:
+        yield lambda *arguments, **environ: playing.enter_context(closing(Playing(tmp_path, *arguments, **environ)))
