@@ -13,6 +13,7 @@ stands in pyproject.toml, and goes down only.
 
 The whole:
     gateway              the only wiring; the order of start and stop
+    agreement            the disk and the channels are made to agree
     gauges               numbers read off the state now and then
 
 The door:

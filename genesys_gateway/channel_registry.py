@@ -108,6 +108,10 @@ class ChannelRegistry:
         """Every conversation that is on a channel or waits for one."""
         return self._home.keys() | self._waiting.keys()
 
+    def covered(self) -> set[str]:
+        """Every conversation whose notifications arrive on its channel now."""
+        return {one for channel in self.channels() for one in channel.writer.covers(self.carried_by(channel))}
+
     def channels(self) -> tuple[Channel, ...]:
         """All that are known now, oldest first."""
         return tuple(self._channels.values())

@@ -11,6 +11,7 @@ from uuid import uuid4
 
 from sqlalchemy import Connection
 
+from genesys_gateway.agreement import Agreement
 from genesys_gateway.call_budget import CallBudget
 from genesys_gateway.channel import Tools
 from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
@@ -158,6 +159,14 @@ class Gateway:
             closed=self._channel_closed,
         )
         self.registry = ChannelRegistry(tools, metrics, listener)
+        self._agreement = Agreement(
+            self.storage,
+            settings,
+            clock,
+            self.registry,
+            owner=self.instance_id,
+            uncovered=self.following.uncovered,
+        )
         self.registration = Registration(
             self.storage, settings, clock, metrics, owner=self.instance_id, follow=self.registry.follow
         )
@@ -226,6 +235,7 @@ class Gateway:
         self._phase = Phase.RUNNING
         log.info("running", instance=self.instance_id, followed=len(self._adopted))
         self._crew.spawn("lease", self._keep_lease)
+        self._crew.spawn("agreement", self._agreement.run, self._crew)
         self._crew.spawn("gauges", self._gauges.run, self._crew)
 
     def _take_lock(self) -> bool:

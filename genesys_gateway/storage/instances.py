@@ -76,6 +76,20 @@ def adopt(connection: Connection, instance_id: str, *, lease_ms: int, now: int) 
     return [row.id for row in orphans]
 
 
+def pending_of(connection: Connection, instance_id: str) -> list[str]:
+    """Whom this instance follows and does not cover, oldest first."""
+    mine = conversation.c
+    query = select(mine.id).where(mine.state == PENDING, mine.owner == instance_id).order_by(mine.created_at)
+    return list(connection.execute(query).scalars())
+
+
+def followed_by(connection: Connection, instance_id: str) -> dict[str, str]:
+    """Whom this instance follows, each with its state."""
+    mine = conversation.c
+    query = select(mine.id, mine.state).where(mine.state.in_((PENDING, SUBSCRIBED)), mine.owner == instance_id)
+    return {row.id: row.state for row in connection.execute(query)}
+
+
 def _forget(connection: Connection) -> None:
     """Instances whose lease ended and who own nothing, their channels, and closed channels are of no use any more."""
     owners = select(conversation.c.owner).where(conversation.c.state != CLOSED, conversation.c.owner.is_not(None))

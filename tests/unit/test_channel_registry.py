@@ -113,6 +113,7 @@ def house() -> Iterator[House]:
 def test_what_is_followed_at_the_start_is_covered_on_one_channel(house: House) -> None:
     house.start(5)
     assert len(house.server.channels) == 1
+    assert house.registry.covered() == house.registry.followed() == set(ids(5))
     assert house.created == [house.channel().id]
     assert house.value("channel_created_total", reason="demand") == 1
     house.check()
@@ -307,7 +308,8 @@ def test_unfollowed_before_it_was_covered_it_is_never_told_as_covered(house: Hou
 def test_a_lost_socket_is_told_and_the_same_channel_covers_again(house: House) -> None:
     house.start(3)
     house.socket().break_off()
-    house.until(lambda: len(house.uncovered) == 3 and len(house.covered) == 3)
+    house.until(lambda: len(house.uncovered) == 3)
+    house.until(lambda: len(house.covered) == 3)
     assert len(house.server.channels) == 1
     house.check()
 

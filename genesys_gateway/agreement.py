@@ -1,0 +1,77 @@
+"""The disk and the channels are made to agree, now and then, whatever was lost between them.
+
+Law: the disk says who is followed, the channels say who is covered. A commit whose outcome nobody knew, a change that
+found no room in the spool: all that is mended here, so nothing stays uncovered or subscribed for ever because of it.
+"""
+
+from collections.abc import Callable
+
+from genesys_gateway.channel_registry import ChannelRegistry
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.greenlets import Crew
+from genesys_gateway.logs import get_logger
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Storage, instances
+from genesys_gateway.storage.conversations import SUBSCRIBED
+
+log = get_logger(__name__)
+
+
+class Agreement:
+    """Compares and mends.
+
+    Args:
+        owner: Id of this instance.
+        uncovered: Told who counts as covered on disk and is not, since a moment (epoch milliseconds).
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        settings: Settings,
+        clock: Clock,
+        registry: ChannelRegistry,
+        *,
+        owner: str,
+        uncovered: Callable[[list[str], int], None],
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._clock = clock
+        self._registry = registry
+        self._owner = owner
+        self._uncovered = uncovered
+
+    def run(self, crew: Crew) -> None:
+        """The loop, until the crew stops: who is pending every third of a lease, all of them every audit period."""
+        compared = self._clock.monotonic()
+        while not crew.wait(self._settings.lease_seconds / 3):
+            try:
+                self.follow_pending()
+                if self._clock.monotonic() - compared >= self._settings.audit_seconds:
+                    self.compare_all()
+                    compared = self._clock.monotonic()
+            except StorageUnavailable as error:
+                log.warning("agreement_put_off", error=str(error))
+
+    def follow_pending(self) -> None:
+        """Have the registry take, or tell again as covered, whoever is pending on disk."""
+        for one in self._storage.run(lambda connection: instances.pending_of(connection, self._owner)):
+            self._registry.follow(one)
+
+    def compare_all(self) -> None:
+        """Take off the channels who is followed no longer, and tell who is not covered although the disk says so."""
+        known = self._registry.followed()
+        followed = self._storage.run(lambda connection: instances.followed_by(connection, self._owner))
+        stale = known - followed.keys()
+        for one in stale:
+            self._registry.unfollow(one)
+        covered = self._registry.covered()
+        lost = [one for one, state in followed.items() if state == SUBSCRIBED and one not in covered]
+        if lost:
+            self._uncovered(lost, self._clock.now() - round(self._settings.audit_seconds * 1000))
+            for one in lost:
+                self._registry.follow(one)
+        if stale or lost:
+            log.warning("disk_and_channels_differed", not_followed=len(stale), not_covered=len(lost))
