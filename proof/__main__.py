@@ -8,6 +8,7 @@ monkey.patch_all()
 import argparse
 import importlib
 import pkgutil
+import signal
 import sys
 import traceback
 from types import ModuleType
@@ -54,10 +55,20 @@ def _first_line(story: ModuleType) -> str:
 
 
 def _play(name: str, *, fast: bool, keep: bool) -> tuple[Report, bool]:
-    story, report = _story(name), Report(name)
+    story, report, held = _story(name), Report(name), False
     heading(f"{name}: {_first_line(story)}")
     stage = Stage(report, fast=fast)
-    bound = getattr(story, "SECONDS", _BOUND_SECONDS)
+    try:
+        held = _held(story, stage)
+    finally:
+        stage.close(keep=keep or not held)
+    if not held:
+        report.did(f"logs: {stage.folder}")
+    return report, held
+
+
+def _held(story: ModuleType, stage: Stage) -> bool:
+    bound, report = getattr(story, "SECONDS", _BOUND_SECONDS), stage.report
     try:
         with gevent.Timeout(bound):
             story.play(stage)
@@ -66,12 +77,10 @@ def _play(name: str, *, fast: bool, keep: bool) -> tuple[Report, bool]:
     except Exception as error:  # noqa: BLE001 - one story must not keep the others from being played
         report.claim("the story can be played", held=False, figure=f"{type(error).__name__}: {error}")
         traceback.print_exc(limit=-2)
-    held = report.end()
-    stage.close(keep=keep or not held)
-    if not held:
-        report.did(f"logs: {stage.folder}")
-    return report, held
+    return report.end()
 
 
 if __name__ == "__main__":
+    # Whoever ends us ends the processes of the story too.
+    gevent.signal_handler(signal.SIGTERM, gevent.getcurrent().throw, SystemExit, 143)
     sys.exit(main())

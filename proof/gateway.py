@@ -68,7 +68,7 @@ class Gateway:
         """Start it."""
         self._environment |= changes
         self._provide_assertion()
-        if not self._identity_provider:
+        if self._identity_provider is None:
             self._identity_provider = gevent.spawn(self._provide_assertions)
         command = [*self._before, *python("-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app")]
         self.child = Child(command, self._environment, self.folder / "gateway.log")
@@ -89,7 +89,7 @@ class Gateway:
 
     def close(self) -> None:
         """End it, and its identity provider."""
-        if self._identity_provider:
+        if self._identity_provider is not None:
             self._identity_provider.kill()
             self.kill()
 

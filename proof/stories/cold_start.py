@@ -53,6 +53,9 @@ def _start_cold(stage: Stage, centre: Centre, gateway: Gateway, lines: list[Line
         f"{elapsed:.0f} s after the start, {judge.sources(centre.ledger('records'))['backfill']} recovered by asking"
     )
     stage.report.claim("all reconciled within 5 minutes", took is not None and elapsed <= 300, figure)
+    asked = [call for call in judge.questions(centre.ledger("calls")) if call["at"] >= since]
+    bulk = sum(call["path"].endswith("/details") for call in asked)
+    stage.report.did(f"{bulk} questions in bulk, {len(asked) - bulk} about single ones")
     memory = memory_mb(gateway.worker)
     stage.report.claim("worker under 130 MB", memory < 130, f"{memory:.0f} MB")
 
