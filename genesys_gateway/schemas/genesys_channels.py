@@ -7,8 +7,8 @@ import re
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-#: Not a UUID: ``streaming-0-abc…``. It goes into paths, so it must not be able to leave its segment.
-CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,199}\Z")
+#: Not a UUID: ``streaming-0-abc…``. It goes into paths, so it must not be able to leave its segment, and into a column.
+CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}\Z")
 
 
 class _Answer(Schema):
