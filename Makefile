@@ -7,6 +7,7 @@
 #   make chaos            everything breaks, by a seeded script; then the balance (SEED= MINUTES= DATABASE=)
 #   make kill-points      the process is killed at every named place (ARGS="posted --database sqlite")
 #   make kills            SIGKILL 200 times under load, before two kinds of receivers (ARGS="--seed 1 --kills 20")
+#   make syscalls         the kernel fails SQLite at the n-th write or fsync (needs strace)
 #   make check            lint, format, types, floors
 #   make run              the gateway alone, with the settings of the environment
 #   make simulator        the simulator alone (ARGS=--help)
@@ -27,7 +28,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk proof chaos kill-points kills check run simulator bench openapi lock clean
+.PHONY: demo test test-sdk proof chaos kill-points kills syscalls check run simulator bench openapi lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -51,6 +52,9 @@ kill-points: $(RUNTIME)
 
 kills: $(RUNTIME)
 	@$(BIN)/python -m chaos.kills $(ARGS)
+
+syscalls: $(RUNTIME)
+	@$(BIN)/python -m chaos.syscalls
 
 check: $(TOOLS)
 	@$(BIN)/ruff check .

@@ -1,0 +1,142 @@
+"""`python -m chaos.syscalls`: the kernel itself fails SQLite, at the n-th write or fsync, by `strace -e inject`.
+
+Law: only calls that name the database's own files are failed; the process is otherwise as in production.
+"""
+# ruff: noqa: E402 - nothing may be imported before the patching
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import argparse
+import shutil
+import sys
+from dataclasses import dataclass
+
+import gevent
+from gevent.pool import Pool
+
+from proof import judge
+from proof.centre import Centre, Line, wait_for
+from proof.gateway import Gateway
+from proof.report import Report, heading
+from proof.stage import Stage
+from proof.web import NoAnswer
+
+_CALLS = 12
+_HEAL_SECONDS = 40.0
+_SYNCS, _WRITES = "fsync,fdatasync", "pwrite64"
+_SETTINGS = {"GENESYS_GRANT_TYPE": "client-credentials", "GATEWAY_RETRY_BASE_SECONDS": 0.3, "GATEWAY_QUIET_SECONDS": 1}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Injection:
+    """What the kernel does, in strace's words."""
+
+    what: str
+    calls: str
+    effect: str
+    #: which calls of one thread: ``7`` or ``7..12``
+    when: str
+    #: the process is gone afterwards
+    deadly: bool = False
+
+
+INJECTIONS = (
+    Injection(what="fsync says EIO", calls=_SYNCS, effect="error=EIO", when="6..9"),
+    Injection(what="fsync says EIO once", calls=_SYNCS, effect="error=EIO", when="8"),
+    Injection(what="a write says EIO", calls=_WRITES, effect="error=EIO", when="25..40"),
+    Injection(what="a write says ENOSPC", calls=_WRITES, effect="error=ENOSPC", when="25..60"),
+    Injection(what="killed in an early write", calls=_WRITES, effect="signal=KILL", when="12", deadly=True),
+    Injection(what="killed in a late write", calls=_WRITES, effect="signal=KILL", when="61", deadly=True),
+    Injection(what="killed in fsync", calls=_SYNCS, effect="signal=KILL", when="7", deadly=True),
+)
+
+
+def main() -> int:
+    """0: whatever the kernel did, every promise was kept; 1: not; 2: no strace."""
+    argparse.ArgumentParser(prog="python -m chaos.syscalls", description=__doc__).parse_args()
+    heading("The kernel fails SQLite")
+    report = Report("syscalls")
+    if shutil.which("strace") is None:
+        report.skip("failing system calls", "strace is not installed")
+        return 2
+    for injection in INJECTIONS:
+        _play(report, injection)
+    return 0 if report.end() else 1
+
+
+def _play(report: Report, injection: Injection) -> None:
+    stage = Stage(report, fast=True)
+    held = False
+    try:
+        centre = stage.centre({"analyticsLagSeconds": 0.5})
+        settings = _SETTINGS | {"DATABASE_URL": f"sqlite:///{stage.folder}/gateway.db"}
+        failing = stage.gateway(centre, settings, name="failing", before=_strace(stage, injection))
+        sound = stage.gateway(centre, settings, name="sound")
+        sound.start()
+        sound.kill()  # the tables are there: what is counted are the calls of the service at work
+        held = _day(report, injection, centre, failing, sound)
+    finally:
+        stage.close(keep=not held)
+
+
+def _strace(stage: Stage, injection: Injection) -> tuple[str, ...]:
+    files = [f"{stage.folder}/gateway.db{suffix}" for suffix in ("", "-wal", "-shm")]
+    chosen = [word for file in files for word in ("-P", file)]
+    inject = f"inject={injection.calls}:{injection.effect}:when={injection.when}"
+    log = str(stage.folder / "strace.log")
+    return ("strace", "-f", "-qq", "-o", log, *chosen, "-e", f"trace={injection.calls}", "-e", inject)
+
+
+def _day(report: Report, injection: Injection, centre: Centre, failing: Gateway, sound: Gateway) -> bool:
+    lines = centre.start_many(_CALLS)
+    bofe = Bofe(failing)
+    failing.launch()
+    asking = [gevent.spawn(bofe.register, line) for line in lines]
+    if injection.deadly:
+        gevent.joinall(asking, timeout=6)
+    else:
+        gevent.joinall(asking, timeout=_HEAL_SECONDS)
+        centre.wait_listened(lines, 5)
+    Pool(4).map(centre.finish, lines)
+    if not injection.deadly:
+        healed = wait_for(lambda: bool(centre.balance()["clean"]) and len(centre.ledger("records")) == _CALLS, 40)
+        report.claim(f"{injection.what}: it heals by itself", healed is not None, f"{bofe.refused} refused meanwhile")
+    failing.kill()
+    bofe.gateway = sound
+    sound.start()
+    gevent.joinall(asking, timeout=_HEAL_SECONDS)
+    took = centre.until_clean(_CALLS, _HEAL_SECONDS)
+    missing = [one for one in bofe.promised if sound.view(one) is None]
+    struck = (sound.folder.parent / "strace.log").read_text().count("INJECTED")
+    struck += (sound.folder.parent / "strace.log").read_text().count("SIGKILL")
+    figure = f"{struck} calls struck, {len(bofe.promised)} promised, {len(missing)} missing"
+    kept = report.claim(f"{injection.what}: every 2xx is on disk", bool(struck) and not missing, figure)
+    report.did(f"clean {took or -1:.1f} s after the last start")
+    return judge.nothing_lost_nothing_doubled(report, centre) and kept
+
+
+class Bofe:
+    """Asks again until it is answered with 2xx, whichever gateway is there."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self.gateway = gateway
+        self.promised: list[str] = []
+        self.refused = 0
+
+    def register(self, line: Line) -> None:
+        """Register one, at last."""
+        while True:
+            try:
+                if self.gateway.register(line.conversation).status in (200, 201):
+                    self.promised.append(line.conversation)
+                    return
+            except NoAnswer:
+                gevent.sleep(0.1)
+            self.refused += 1
+            gevent.sleep(0.2)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
