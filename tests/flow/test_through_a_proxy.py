@@ -95,7 +95,6 @@ def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
     for call in calls:
         call.until("subscribed").play("end").play("wrapup", notes="through the tunnel").until_delivered()
 
-    assert [call.until("closed").view()["outcome"] for call in calls] == ["logged"] * len(kinds)
     assert [record["body"]["eventSource"] for call in calls for record in call.records()] == ["live"] * len(kinds)
     assert balance(bank.simulator)["clean"]
     assert {host for host, _ in bank.proxy.asked} == {*GENESYS, HISTORY}
