@@ -10,7 +10,7 @@ from genesys_gateway import problems, reference, routes
 from genesys_gateway.clock import SystemClock
 from genesys_gateway.gateway import Gateway
 from genesys_gateway.logs import get_logger
-from genesys_gateway.security import Guard
+from genesys_gateway.security import guard_of
 from genesys_gateway.settings import Settings
 
 log = get_logger(__name__)
@@ -33,7 +33,7 @@ def create_app(gateway: routes.Behind | None = None) -> Flask:
     # A redirect would be followed by some callers and not by others; an address is right or it is not.
     app.url_map.merge_slashes = False
     app.extensions[routes.BEHIND] = behind
-    app.extensions[routes.GUARD] = Guard(behind.settings.tokens, behind.settings.client_rate_per_minute, SystemClock())
+    app.extensions[routes.GUARD] = guard_of(behind.settings, SystemClock())
     app.before_request(_refuse_double_slash)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(reference.blueprint)

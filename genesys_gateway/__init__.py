@@ -24,6 +24,8 @@ The door:
     problems             every error as application/problem+json
     json_body            reads a JSON body, bounded and checked in the promised order
     security             who may call, and how often
+    caller_tokens        tokens of the issuer: good ones, and the roles they name
+    issuer_keys          the issuer's public keys, fetched and kept
 
 The use cases:
     registration         an interaction is remembered and followed

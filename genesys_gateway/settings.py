@@ -112,7 +112,11 @@ class Settings:
     #: For gunicorn.
     bind: str = _parsed(settings_rules.bind, "127.0.0.1:8080")
     #: ``role:token`` pairs, see :func:`genesys_gateway.secret.role_tokens`.
-    tokens: Secret = _secret(role_tokens)
+    tokens: Secret | None = _secret(role_tokens, needed=False)
+    #: Callers' tokens of this issuer are taken, too; all three or none.
+    oidc_issuer: str | None = _parsed(environment.text)
+    oidc_audience: str | None = _parsed(environment.text)
+    oidc_jwks_url: str | None = _parsed(environment.address)
     #: 0 means no limit.
     client_rate_per_minute: int = _whole(0, 0, 1_000_000)
 

@@ -28,7 +28,13 @@ COMFORTABLE_TOKEN_LENGTH = 20
 COMFORTABLE_CERTIFICATE_DAYS = 30
 
 _QUEUE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
-_URLS = ("genesys_login_url", "genesys_api_url", "communication_history_url", "genesys_saml_assertion_url")
+_URLS = {
+    "genesys_login_url": "GENESYS_LOGIN_URL",
+    "genesys_api_url": "GENESYS_API_URL",
+    "communication_history_url": "COMMUNICATION_HISTORY_URL",
+    "genesys_saml_assertion_url": "GENESYS_SAML_ASSERTION_URL",
+    "oidc_jwks_url": "GATEWAY_OIDC_JWKS_URL",
+}
 _OF_REGION = ("GENESYS_LOGIN_URL", "GENESYS_API_URL", "GENESYS_STREAMING_HOSTS")
 _SIGNING = (
     "GENESYS_SAML_KEY_FILE",
@@ -37,7 +43,7 @@ _SIGNING = (
     "GENESYS_SAML_SUBJECT",
     "GENESYS_SAML_AUDIENCE",
 )
-_OIDC_NOT_BUILT = ("GATEWAY_OIDC_ISSUER", "GATEWAY_OIDC_AUDIENCE", "GATEWAY_OIDC_JWKS_URL")
+_OIDC = ("GATEWAY_OIDC_ISSUER", "GATEWAY_OIDC_AUDIENCE", "GATEWAY_OIDC_JWKS_URL")
 
 
 def plain_http_hosts(value: str) -> frozenset[str]:
@@ -156,7 +162,7 @@ def check(env: Environment, values: Mapping[str, Any]) -> None:
     _check_plain_http(env, values)
     _check_timers(env, values)
     _check_streaming_hosts(env, values)
-    _refuse_what_is_not_built(env)
+    _check_credentials(env)
 
 
 def _check_region(env: Environment) -> None:
@@ -201,12 +207,12 @@ def _signing_files(values: Mapping[str, Any]) -> tuple[Path, Path] | None:
 
 def _check_plain_http(env: Environment, values: Mapping[str, Any]) -> None:
     listed = values["plain_http_hosts"]
-    for name in _URLS:
+    for name, variable in _URLS.items():
         parts = urlsplit(values[name] or "https:")
         if listed is None or parts.scheme == "https":
             continue
         if not may_be_plain(parts.hostname or "", listed):
-            env.mistake(name.upper(), "must be https://, or its host must be in GATEWAY_PLAIN_HTTP_HOSTS")
+            env.mistake(variable, "must be https://, or its host must be in GATEWAY_PLAIN_HTTP_HOSTS")
 
 
 def _check_timers(env: Environment, values: Mapping[str, Any]) -> None:
@@ -224,17 +230,21 @@ def _check_streaming_hosts(env: Environment, values: Mapping[str, Any]) -> None:
         env.mistake("GENESYS_STREAMING_HOSTS", "names no host")
 
 
-def _refuse_what_is_not_built(env: Environment) -> None:
-    for name in _OIDC_NOT_BUILT:
-        if env.has(name):
-            env.mistake(name, "is not served: this version takes the tokens of GATEWAY_TOKENS only")
+def _check_credentials(env: Environment) -> None:
+    missing = [name for name in _OIDC if not env.has(name)]
+    if len(missing) == len(_OIDC) and not env.has("GATEWAY_TOKENS") and not env.has("GATEWAY_TOKENS_FILE"):
+        env.mistake("GATEWAY_TOKENS", f"is missing (or GATEWAY_TOKENS_FILE, or all of {', '.join(_OIDC)})")
+    if len(missing) < len(_OIDC):
+        for name in missing:
+            env.mistake(name, f"is missing; give all of {', '.join(_OIDC)}, or none")
 
 
 def worries(values: Mapping[str, Any]) -> tuple[str, ...]:
     """What is allowed but should be seen. Only for values without a mistake."""
     listed = values["plain_http_hosts"] - LOOPBACK
     plain = [f"GATEWAY_PLAIN_HTTP_HOSTS lets {host} be spoken to without TLS" for host in listed]
-    short = any(len(token) < COMFORTABLE_TOKEN_LENGTH for _, token in role_tokens(values["tokens"].reveal()))
+    pairs = role_tokens(values["tokens"].reveal()) if values["tokens"] else ()
+    short = any(len(token) < COMFORTABLE_TOKEN_LENGTH for _, token in pairs)
     tokens = [f"GATEWAY_TOKENS has a token with less than {COMFORTABLE_TOKEN_LENGTH} characters"] if short else []
     return (*sorted(plain), *tokens, *_signing_worries(values))
 

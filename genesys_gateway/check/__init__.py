@@ -7,7 +7,7 @@ running gateway may need is spent.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from genesys_gateway.check import assertion, cloud, database, hosts, receiver
+from genesys_gateway.check import assertion, cloud, database, hosts, issuer, receiver
 from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
 from genesys_gateway.clock import SystemClock
 from genesys_gateway.settings import Settings, SettingsError
@@ -45,6 +45,7 @@ def inspect(environ: Mapping[str, str], options: Options) -> Iterator[Finding]:
         yield from receiver.inspect(settings, clock, write_probe=options.write_probe)
     else:
         yield skipped("history", "it can't be reached")
+    yield from issuer.inspect(settings, clock)
 
 
 def _inspect_cloud(settings: Settings, clock: SystemClock, reached: hosts.Reached, *, runs: bool) -> Iterator[Finding]:

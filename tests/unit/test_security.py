@@ -3,9 +3,11 @@
 import contextlib
 import hmac
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from genesys_gateway.caller_tokens import Caller, CallerTokens
 from genesys_gateway.secret import Secret, role_tokens
 from genesys_gateway.security import Guard, NotAllowed, NotAuthenticated, TooOften
 from tests.doubles import FakeClock
@@ -138,3 +140,97 @@ def test_a_refused_request_does_not_count() -> None:
         limited.admit("Bearer ops-token-1", BOFE)
 
     limited.admit("Bearer ops-token-1", READERS)
+
+
+def test_a_token_added_to_the_file_is_known_at_once(tmp_path: Path) -> None:
+    file, clock = tmp_path / "tokens", FakeClock()
+    file.write_text("bofe:first-token\n")
+    followed = Guard(Secret.of_file(file, role_tokens), 0, clock)
+    followed.admit("Bearer first-token", BOFE)
+
+    file.write_text("bofe:second-token\n")
+
+    followed.admit("Bearer second-token", BOFE)
+    with pytest.raises(NotAuthenticated):
+        followed.admit("Bearer first-token", BOFE)
+
+
+def test_unknown_tokens_have_the_file_read_once_a_second_at_most(tmp_path: Path) -> None:
+    file, clock = tmp_path / "tokens", FakeClock()
+    file.write_text("bofe:first-token\n")
+    followed = Guard(Secret.of_file(file, role_tokens), 0, clock)
+    with pytest.raises(NotAuthenticated):
+        followed.admit("Bearer second-token", BOFE)
+    file.write_text("bofe:second-token\n")
+
+    clock.advance(0.9)
+    with pytest.raises(NotAuthenticated):
+        followed.admit("Bearer second-token", BOFE)
+    clock.advance(0.1)
+    followed.admit("Bearer second-token", BOFE)
+
+
+class OneCaller:
+    """Reads any token as that of one caller, unless it is ``bad``."""
+
+    def __init__(self, *roles: str) -> None:
+        self.roles = frozenset(roles)
+
+    def read(self, token: bytes) -> Caller | None:
+        return None if token == b"bad" else Caller(roles=self.roles, subject=token.decode().split("-", maxsplit=1)[0])
+
+
+def trusting(*roles: str, per_minute: int = 0, clock: FakeClock | None = None, tokens: str | None = TOKENS) -> Guard:
+    secret = None if tokens is None else Secret.of(tokens, role_tokens)
+    return Guard(secret, per_minute, clock or FakeClock(), cast(CallerTokens, OneCaller(*roles)))
+
+
+def test_the_issuer_s_tokens_open_what_their_roles_open() -> None:
+    trusting("bofe", "cook").admit("Bearer x", BOFE)
+    for roles in ((), ("ops",), ("cook",)):
+        with pytest.raises(NotAllowed):
+            trusting(*roles).admit("Bearer x", BOFE)
+    with pytest.raises(NotAuthenticated):
+        trusting("bofe").admit("Bearer bad", BOFE)
+
+
+def test_without_tokens_of_our_own_the_issuer_s_are_enough() -> None:
+    alone = trusting("bofe", tokens=None)
+
+    alone.admit("Bearer x", BOFE)
+    with pytest.raises(NotAuthenticated):
+        alone.admit("Bearer bad", BOFE)
+
+
+def test_our_own_tokens_are_not_shown_to_the_reader_of_the_issuer_s() -> None:
+    with pytest.raises(NotAllowed):
+        trusting("bofe").admit("Bearer ops-token-1", BOFE)
+
+
+def test_fresh_tokens_of_one_caller_share_one_limit() -> None:
+    limited = trusting("bofe", per_minute=2)
+    limited.admit("Bearer maria-1", BOFE)
+    limited.admit("Bearer maria-2", BOFE)
+
+    with pytest.raises(TooOften):
+        limited.admit("Bearer maria-3", BOFE)
+    limited.admit("Bearer juan-1", BOFE)
+
+
+def test_a_caller_can_not_use_up_what_a_token_of_ours_may() -> None:
+    limited = trusting("bofe", per_minute=1, tokens="bofe:callermaria")
+    limited.admit("Bearer maria-1", BOFE)
+
+    limited.admit("Bearer callermaria", BOFE)
+
+
+def test_callers_are_forgotten_when_there_are_many() -> None:
+    clock = FakeClock()
+    limited = trusting("bofe", per_minute=1, clock=clock)
+    for n in range(3000):
+        limited.admit(f"Bearer c{n}-1", BOFE)
+        clock.advance(1)
+
+    assert len(limited._calls) <= 1001
+    with pytest.raises(TooOften):
+        limited.admit("Bearer c2999-2", BOFE)

@@ -15,6 +15,11 @@ GOOD = {
     "COMMUNICATION_HISTORY_URL": "https://history.bank.example/api/",
     "GATEWAY_TOKENS": "bofe:canary-bofe-token-0001,ops:canary-ops-token-00001",
 }
+OIDC = {
+    "GATEWAY_OIDC_ISSUER": "https://issuer.example",
+    "GATEWAY_OIDC_AUDIENCE": "genesys-gateway",
+    "GATEWAY_OIDC_JWKS_URL": "https://issuer.example/keys?of=servers",
+}
 QUEUE = "0D9F3F0C-6f0e-5b52-9d3f-7a0a6c1e2b44"
 
 
@@ -114,7 +119,8 @@ def test_all_mistakes_are_told_in_one_message() -> None:
         "  COMMUNICATION_HISTORY_URL is missing",
         "  GATEWAY_CHANNEL_BUDGET must be from 2 to 20",
         "  GATEWAY_LEASE_SECONDS is wrong: not a valid number",
-        "  GATEWAY_TOKENS is missing (or GATEWAY_TOKENS_FILE)",
+        "  GATEWAY_TOKENS is missing (or GATEWAY_TOKENS_FILE, or all of GATEWAY_OIDC_ISSUER, GATEWAY_OIDC_AUDIENCE,"
+        " GATEWAY_OIDC_JWKS_URL)",
         "  GENESYS_CLIENT_ID is missing",
         "  GENESYS_CLIENT_SECRET is missing (or GENESYS_CLIENT_SECRET_FILE)",
         "  GENESYS_ENVIRONMENT is missing (or give all of GENESYS_LOGIN_URL, GENESYS_API_URL, GENESYS_STREAMING_HOSTS)",
@@ -228,8 +234,17 @@ def test_a_wrong_value_is_one_mistake_that_names_the_variable_and_not_the_value(
             "GATEWAY_TOKENS and GATEWAY_TOKENS_FILE are both set; give one of them",
         ),
         (
-            {"GATEWAY_OIDC_ISSUER": "https://issuer.example"},
-            "GATEWAY_OIDC_ISSUER is not served: this version takes the tokens of GATEWAY_TOKENS only",
+            OIDC | {"GATEWAY_OIDC_AUDIENCE": ""},
+            "GATEWAY_OIDC_AUDIENCE is missing; give all of GATEWAY_OIDC_ISSUER, GATEWAY_OIDC_AUDIENCE,"
+            " GATEWAY_OIDC_JWKS_URL, or none",
+        ),
+        (
+            OIDC | {"GATEWAY_OIDC_JWKS_URL": "http://issuer.example/keys"},
+            "GATEWAY_OIDC_JWKS_URL must be https://, or its host must be in GATEWAY_PLAIN_HTTP_HOSTS",
+        ),
+        (
+            OIDC | {"GATEWAY_OIDC_JWKS_URL": "https://user:canary@issuer.example/keys"},
+            "GATEWAY_OIDC_JWKS_URL must not hold a user name or password",
         ),
         (
             {"GENESYS_SAML_ASSERTION_URL": "http://idp.bank.example/assertion?for=genesys"},
@@ -246,7 +261,18 @@ def test_settings_that_contradict_each_other_are_a_mistake(changes: dict[str, st
 
 
 def test_without_tokens_it_refuses_to_start() -> None:
-    assert mistakes("GATEWAY_TOKENS") == ["GATEWAY_TOKENS is missing (or GATEWAY_TOKENS_FILE)"]
+    (mistake,) = mistakes("GATEWAY_TOKENS")
+
+    assert mistake.startswith("GATEWAY_TOKENS is missing (or GATEWAY_TOKENS_FILE, or all of GATEWAY_OIDC_ISSUER,")
+
+
+def test_an_issuer_is_enough_to_let_callers_in() -> None:
+    settings = read(**OIDC, GATEWAY_TOKENS="")
+
+    assert settings.tokens is None
+    assert (settings.oidc_issuer, settings.oidc_audience) == ("https://issuer.example", "genesys-gateway")
+    assert settings.oidc_jwks_url == "https://issuer.example/keys?of=servers"
+    assert settings.warnings == ()
 
 
 def test_a_listed_host_may_be_spoken_to_without_tls_and_is_warned_about() -> None:
