@@ -96,6 +96,8 @@ class Reconciliation:
         self._poked = Event()
         self._failures = 0
         self._failed_in_a_row = 0
+        self._closable: dict[str, Due] = {}  # longest known first
+        self._unseen_first = False
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._crew = Crew("reconciliation", on_crash)
 
@@ -140,11 +142,16 @@ class Reconciliation:
     def _round(self) -> float:
         """Ask about everyone due; seconds until somebody else is."""
         due = self._due()
-        many = len(due) > self._pace.allowance()
-        self._ask_live(self._ask_many(due) if many else due)
+        if len(due) > self._pace.allowance():
+            self._ask_many(due)
+        else:
+            self._ask_live(due)
         unseen = self._storage.run(lambda connection: questions.doubtful(connection, _LIVE))
-        self._ask_live(unseen)
-        if unseen:
+        self._unseen_first = not self._unseen_first  # neither may wait for the end of the other
+        closable = list(self._closable.values())
+        for some in (unseen, closable) if self._unseen_first else (closable, unseen):
+            self._ask_live(some)
+        if unseen or self._closable:
             return self._pace.seconds()
         if len(due) == _ROUND or (not due and self._look_last()):
             return 0.0
@@ -153,6 +160,7 @@ class Reconciliation:
     def _ask_live(self, some: Sequence[Due]) -> None:
         for one in some[: self._pace.allowance()]:
             self._pace.spend()
+            self._closable.pop(one.id, None)
             asked_at = self._clock.now()
             try:
                 finding = self._inquiry.live(one.id)
@@ -188,13 +196,8 @@ class Reconciliation:
         longest = self._settings.reconcile_seconds
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
-    def _ask_many(self, due: Sequence[Due]) -> list[Due]:
-        """Ask in bulk.
-
-        Returns:
-            Those that the live view may close now, longest due first.
-        """
-        closable = []
+    def _ask_many(self, due: Sequence[Due]) -> None:
+        """Ask in bulk, and remember those that the live view may close: the next live questions are about them."""
         for start in range(0, len(due), BULK):
             some = due[start : start + BULK]
             findings = self._bulk(some)
@@ -202,8 +205,7 @@ class Reconciliation:
                 finding = findings[one.id]
                 closed = self._learn(one, finding)
                 if not closed and (finding.ended or finding.asked_at >= one.deadline_at):
-                    closable.append(one)
-        return closable
+                    self._closable[one.id] = one
 
     def _bulk(self, some: Sequence[Due]) -> Mapping[str, Finding]:
         """Findings for all of them, or for none when there was no answer."""

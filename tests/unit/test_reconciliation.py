@@ -294,6 +294,17 @@ def test_what_analytics_show_as_ended_is_closed_by_the_live_view(house: House) -
     assert house.view(A).outcome == "logged"
 
 
+def test_of_many_that_ended_at_once_none_waits_for_its_next_question(house: House) -> None:
+    house.follow(*ids(100))
+    house.inquiry.bulk_answers = {one: {"ended": True} for one in ids(100)}
+    house.inquiry.live_answers = {one: {"over": True, "evidence": True} for one in ids(100)}
+    house.start()
+    begun = house.clock.monotonic()
+    house.until(lambda: len(house.closed) == 100)
+    assert house.clock.monotonic() - begun < 100
+    assert len([what for what, _ in house.inquiry.asked if what == "bulk"]) == 2
+
+
 # --- trouble ---
 
 
