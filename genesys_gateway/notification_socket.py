@@ -167,7 +167,7 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
     address = connect_uri.check(uri, settings.genesys_streaming_hosts, settings.may_speak_plainly_to)
     connecting = _BufferedWebSocket(
         sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
-        sslopt={"context": _trust(settings.ca_bundle)},
+        sslopt={"context": _trust(settings.ca_bundle)} if address.secure else {},
         enable_multithread=True,  # pings, unsubscriptions and answers to pings come from three greenlets
         skip_utf8_validation=True,  # 258 µs a frame in pure Python; the JSON parser refuses bad UTF-8 itself
     )
@@ -191,7 +191,10 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
 @cache
 def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
     """One for all sockets: loading the authorities takes 10 ms in which no greenlet runs."""
-    return ssl.create_default_context(cafile=ca_bundle)
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:
+        raise SocketLost("the authorities of GATEWAY_CA_BUNDLE can't be read") from error
 
 
 def _proxy(settings: Settings, address: connect_uri.ConnectUri) -> proxy_info:

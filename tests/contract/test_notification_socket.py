@@ -559,6 +559,11 @@ def test_a_server_that_is_not_trusted_is_left(
         opened_at(url)
 
 
+def test_authorities_that_can_not_be_read_are_a_lost_socket(certificate: Path, tmp_path: Path) -> None:
+    with tls_listening(certificate, lambda c: None) as url, pytest.raises(SocketLost, match="GATEWAY_CA_BUNDLE"):
+        opened_at(url, ca_bundle=tmp_path / "vanished.pem")
+
+
 def test_a_certificate_for_another_name_is_not_trusted(certificate: Path) -> None:
     with tls_listening(certificate, lambda c: None) as url, pytest.raises(SocketLost, match="SSL"):
         opened_at(url.replace("localhost", "127.0.0.1"), ca_bundle=certificate / "cert.pem")
