@@ -26,7 +26,7 @@ EVENTS = {
     "subscribed": "covered: Genesys confirmed its topic on an open socket",
     "uncovered": "no longer covered: its socket or its gateway was lost",
     "rejected": "Genesys refused its topic",
-    "event_stored": "an agent's after-call work came over the socket: record",
+    "event_stored": "an agent's after-call work was told of, and is stored: record",
     "backfilled": "Genesys was asked and named an after-call work: record",
     "amended": "the same after-call work came with other content, which is kept and not sent: record",
     "attempt_failed": "an attempt to deliver failed: record",
