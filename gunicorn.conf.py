@@ -37,7 +37,9 @@ def _bind() -> str:
 
 
 bind = _bind()
-worker_class = "gevent"
+worker_class = "genesys_gateway.bounded_worker.BoundedWorker"
+# More wait in the kernel until one of these is done. Each takes a file, of which a process commonly may open 1024.
+worker_connections = 400
 # The registry of channels lives in the worker: a second worker would make a second set of channels.
 workers = 1
 graceful_timeout = 30

@@ -86,6 +86,7 @@ The ground:
     greenlets            named, watched, one stop button
     logs                 every line one JSON object
     gunicorn_logs        gunicorn's lines, too
+    bounded_worker       gunicorn's worker, in which no request lasts for ever
     metrics              every number, under the names that alarms use
     clock                wall time for what is stored, monotonic time for what is waited for
     kill_points          places where a test has the process killed

@@ -6,18 +6,22 @@ Law: the checks stand in the order the interface promises: size, content type, J
 import json
 from typing import Any, NoReturn
 
+import gevent
 from flask import Request
 from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # it has no types
-from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
+from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
 #: Bytes a body may have.
 LIMIT = 16 * 1024
+#: Seconds in which all of it must have come: a body of this size takes milliseconds.
+PATIENCE_SECONDS = 5.0
 
 
 def read(request: Request) -> Any:
     """The body's JSON value.
 
     Raises:
+        RequestTimeout: It did not come in time.
         RequestEntityTooLarge: It is over :data:`LIMIT`, also when it came in chunks and told no length.
         UnsupportedMediaType: It is not announced as ``application/json``, or as something else than UTF-8.
         BadRequest: It is not JSON, or such that two readers could take it for different things.
@@ -40,8 +44,14 @@ def parse(body: bytes) -> Any:
 def _bytes(request: Request) -> bytes:
     # This bounds what is read when no length was told; the stream calls "just as much" too much, hence one more.
     request.max_content_length = LIMIT + 1
+    patience = gevent.Timeout(PATIENCE_SECONDS)
     try:
-        body = request.get_data(cache=False)
+        with patience:
+            body = request.get_data(cache=False)
+    except gevent.Timeout as passed:
+        if passed is not patience:
+            raise
+        raise RequestTimeout from None
     except ParseException as error:
         # gunicorn finds bad chunks only while the body is read.
         raise BadRequest from error

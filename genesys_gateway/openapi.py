@@ -46,6 +46,7 @@ _WHEN = {
     404: "Nobody registered it, or there is nothing at this address.",
     405: "The address exists, the method does not. Any address may answer so.",
     409: "The interaction belongs to another customer, and delivery of a record of it has begun.",
+    408: "The body did not come within seconds.",
     413: "The body is larger than 16 KiB.",
     415: "The body is not announced as application/json in UTF-8.",
     422: "A field is missing or wrong; errors names each.",

@@ -98,7 +98,7 @@ class Operation:
 
 
 _OF_CALLERS = (401, 403, 429, 500, 503)
-_OF_BODIES = (400, 413, 415, 422)
+_OF_BODIES = (400, 408, 413, 415, 422)
 
 REGISTER = Operation(
     name="registerSupportInteraction",

@@ -26,6 +26,7 @@ DETAILS = {
     403: "The role of this token does not allow it.",
     404: "There is nothing at this address.",
     405: "This address does not know the method; the header Allow names those it does.",
+    408: "The body did not come in time.",
     409: "The interaction belongs to another customer, and a record of it was already sent or tried.",
     413: "The body is larger than 16 KiB.",
     415: "The body must be sent as application/json in UTF-8.",

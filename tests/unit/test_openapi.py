@@ -1,11 +1,13 @@
 """Is the description of the door true, whole, and shown without asking anybody else?"""
 
+import io
 import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gevent
 import pytest
 from flask.testing import FlaskClient
 from openapi_schema_validator import OAS31Validator
@@ -13,7 +15,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.test import TestResponse
 
 from app import create_app
-from genesys_gateway import openapi, problems, reference
+from genesys_gateway import json_body, openapi, problems, reference
 from genesys_gateway.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.operations import OPERATIONS
 from tests.door import BOFE_TOKEN, OPS_TOKEN, FakeGateway
@@ -86,6 +88,17 @@ def ask(client: FlaskClient, token: str = BOFE_TOKEN, **more: Any) -> TestRespon
     return client.post(ADDRESS, **sent)
 
 
+class Endless(io.RawIOBase):
+    """A body that never comes."""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, _buffer: object) -> int:
+        gevent.sleep(60)
+        return 0
+
+
 def provoked(status: int) -> TestResponse:
     """A real answer with that status."""
     gateway = FakeGateway(GATEWAY_CLIENT_RATE_PER_MINUTE="1" if status == 429 else "0")
@@ -101,6 +114,8 @@ def provoked(status: int) -> TestResponse:
             return client.get("/nowhere")
         case 405:
             return client.delete(ADDRESS)
+        case 408:
+            return ask(client, environ_overrides={"wsgi.input": Endless()})
         case 413:
             return ask(client, json=None, data=b" " * 20_000)
         case 415:
@@ -112,7 +127,8 @@ def provoked(status: int) -> TestResponse:
 
 
 @pytest.mark.parametrize("status", sorted(problems.DETAILS))
-def test_the_example_of_each_problem_is_what_is_really_answered(status: int) -> None:
+def test_the_example_of_each_problem_is_what_is_really_answered(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(json_body, "PATIENCE_SECONDS", 0.05)
     answered = provoked(status)
 
     (described,) = [

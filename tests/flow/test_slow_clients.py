@@ -1,0 +1,214 @@
+"""Clients that send or read a byte now and then: each is let go within seconds, and nobody else waits for them."""
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+
+import gevent
+import pytest
+from gevent import socket
+
+from genesys_gateway.json_body import PATIENCE_SECONDS
+from tests.flow.calls import Call
+from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator
+
+ADDRESS = "/customers/supportInteraction"
+HEAD = f"POST {ADDRESS} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
+AUTHORIZED = f"Authorization: Bearer {BOFE_TOKEN}\r\n"
+BODY = json.dumps({"customerId": "1" * 36, "interactionId": "2" * 36})
+#: Between two bytes of a slow client.
+PAUSE = 0.25
+#: gunicorn's keepalive: for a head, and for the rest of a body that nobody wants.
+HEAD_SECONDS = 2.0
+#: What a busy machine may add.
+SLACK = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slow:
+    """One way to be slow."""
+
+    name: str
+    #: sent at once
+    at_once: str
+    #: sent byte by byte
+    slowly: str
+    #: None: the connection is closed without an answer
+    status: int | None
+    #: when the answer, or the end of the connection, must be there at the latest
+    seconds: float
+
+
+LENGTH = f"Content-Length: {len(BODY)}\r\n"
+CHUNKED = "Transfer-Encoding: chunked\r\n"
+ROWS = [
+    Slow(name="a request line byte by byte", at_once="", slowly=HEAD * 9, status=None, seconds=HEAD_SECONDS),
+    Slow(name="headers byte by byte", at_once=HEAD, slowly="X-Slow: " + "x" * 999, status=None, seconds=HEAD_SECONDS),
+    Slow(name="headers that never end", at_once=HEAD, slowly="", status=None, seconds=HEAD_SECONDS),
+    Slow(name="nothing at all", at_once="", slowly="", status=None, seconds=HEAD_SECONDS),
+    Slow(
+        name="a body byte by byte",
+        at_once=f"{HEAD}{AUTHORIZED}{LENGTH}\r\n",
+        slowly=BODY,
+        status=408,
+        seconds=PATIENCE_SECONDS,
+    ),
+    Slow(
+        name="a body that never comes",
+        at_once=f"{HEAD}{AUTHORIZED}{LENGTH}\r\n",
+        slowly="",
+        status=408,
+        seconds=PATIENCE_SECONDS,
+    ),
+    Slow(
+        name="a body without its last byte",
+        at_once=f"{HEAD}{AUTHORIZED}{LENGTH}\r\n{BODY[:-1]}",
+        slowly="",
+        status=408,
+        seconds=PATIENCE_SECONDS,
+    ),
+    Slow(
+        name="chunks of one byte",
+        at_once=f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n",
+        slowly="".join(f"1\r\n{byte}\r\n" for byte in BODY),
+        status=408,
+        seconds=PATIENCE_SECONDS,
+    ),
+    Slow(
+        name="chunks that never end",
+        at_once=f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n{len(BODY):x}\r\n{BODY}\r\n",
+        slowly="",
+        status=408,
+        seconds=PATIENCE_SECONDS,
+    ),
+    Slow(
+        name="a size of chunk that never ends",
+        at_once=f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n",
+        slowly="0" * 999,
+        status=408,
+        seconds=PATIENCE_SECONDS,
+    ),
+    Slow(
+        name="a slow body of a stranger",
+        at_once=f"{HEAD}{LENGTH}\r\n",
+        slowly=BODY,
+        status=401,
+        seconds=0.0,
+    ),
+    Slow(
+        name="a slow body that says it is too long",
+        at_once=f"{HEAD}{AUTHORIZED}Content-Length: 99999999\r\n\r\n",
+        slowly=BODY,
+        status=413,
+        seconds=0.0,
+    ),
+    Slow(
+        name="a slow body where none belongs",
+        at_once=f"GET /livez HTTP/1.1\r\nHost: gateway\r\n{LENGTH}\r\n",
+        slowly=BODY,
+        status=200,
+        seconds=0.0,
+    ),
+]
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def connected(gateway: GatewayProcess, stack: ExitStack) -> socket.socket:
+    return stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=30))
+
+
+def drip(connection: socket.socket, text: str) -> None:
+    with suppress(OSError):
+        for byte in text.encode():
+            connection.sendall(bytes((byte,)))
+            gevent.sleep(PAUSE)
+
+
+Heard = tuple[int | None, float, float]
+
+
+def heard(connection: socket.socket) -> Heard:
+    """The status, when it came, and when the connection ended; in seconds from now."""
+    begun = time.monotonic()
+    came, at = b"", None
+    with suppress(ConnectionResetError):
+        while piece := connection.recv(65536):
+            at = at or time.monotonic() - begun
+            came += piece
+    status = int(came.split(b" ")[1]) if came else None
+    return status, at or 0.0, time.monotonic() - begun
+
+
+def suffered(gateway: GatewayProcess, slow: Slow) -> Heard:
+    """What a client that is slow in this way gets to hear."""
+    with ExitStack() as stack:
+        connection = connected(gateway, stack)
+        connection.sendall(slow.at_once.encode())
+        dripping = gevent.spawn(drip, connection, slow.slowly)
+        stack.callback(dripping.kill)
+        return heard(connection)
+
+
+@pytest.fixture(scope="module")
+def all_heard(gateway: GatewayProcess) -> dict[str, Heard]:
+    """All of them at the same time, as each takes seconds."""
+    clients = {slow.name: gevent.spawn(suffered, gateway, slow) for slow in ROWS}
+    gevent.joinall(clients.values(), raise_error=True)
+    return {name: client.get() for name, client in clients.items()}
+
+
+@pytest.mark.parametrize("slow", ROWS, ids=lambda slow: slow.name)
+def test_a_slow_client_is_let_go_in_time(slow: Slow, all_heard: dict[str, Heard]) -> None:
+    status, answered, ended = all_heard[slow.name]
+
+    assert status == slow.status
+    if status is not None:
+        assert slow.seconds - 0.1 <= answered <= slow.seconds + SLACK
+    # What is still coming is thrown away for as long as a head may take; then that is over, too.
+    assert ended <= slow.seconds + HEAD_SECONDS + SLACK
+
+
+def test_a_crowd_of_slow_clients_slows_nobody_else_down(
+    gateway: GatewayProcess, simulator: Simulator, stack: ExitStack
+) -> None:
+    crowd = [connected(gateway, stack) for _ in range(200)]
+    for number, connection in enumerate(crowd):
+        connection.sendall((HEAD if number % 2 else f"{HEAD}{AUTHORIZED}{LENGTH}\r\n").encode())
+        dripping = gevent.spawn(drip, connection, BODY)
+        stack.callback(dripping.kill)
+
+    took = []
+    for _ in range(30):
+        begun = time.monotonic()
+        Call(simulator, gateway).register()
+        took.append(time.monotonic() - begun)
+
+    assert sorted(took)[27] < 0.5, took
+
+
+def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(
+    gateway: GatewayProcess, stack: ExitStack
+) -> None:
+    for _ in range(600):
+        connected(gateway, stack)
+
+    begun = time.monotonic()
+    last = connected(gateway, stack)
+    last.sendall(b"GET /livez HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
+    status, _, _ = heard(last)
+
+    assert status == 200
+    # 400 at a time, each of them idle for as long as a head may take.
+    assert time.monotonic() - begun < 2 * HEAD_SECONDS + SLACK
+
+
+def test_after_all_that_nothing_is_left_open_and_nothing_was_logged_as_an_error(gateway: GatewayProcess) -> None:
+    assert not [line for line in gateway.log() if line["level"] in ("error", "critical")]
+    assert gateway.metric("hub_lag_seconds") < 1
