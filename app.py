@@ -34,16 +34,17 @@ def create_app(gateway: routes.Behind | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions[routes.BEHIND] = behind
     app.extensions[routes.GUARD] = guard_of(behind.settings, SystemClock())
-    app.before_request(_refuse_double_slash)
+    app.before_request(_refuse_disguised_path)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(reference.blueprint)
     problems.install(app)
     return app
 
 
-def _refuse_double_slash() -> None:
-    # werkzeug drops leading slashes; a proxy's rules for /ops/ would not know //ops/.
-    if request.environ["PATH_INFO"].startswith("//"):
+def _refuse_disguised_path() -> None:
+    # werkzeug drops leading slashes, and takes %2F for a slash; a proxy's rules for /ops/ would know neither.
+    sent = str(request.environ.get("RAW_URI", "")).partition("?")[0].lower()
+    if request.environ["PATH_INFO"].startswith("//") or "%2f" in sent:
         raise NotFound
 
 

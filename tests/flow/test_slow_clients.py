@@ -160,7 +160,7 @@ def suffered(gateway: GatewayProcess, slow: Slow) -> Heard:
 def all_heard(gateway: GatewayProcess) -> dict[str, Heard]:
     """All of them at the same time, as each takes seconds."""
     clients = {slow.name: gevent.spawn(suffered, gateway, slow) for slow in ROWS}
-    gevent.joinall(clients.values(), raise_error=True)
+    gevent.joinall(list(clients.values()), raise_error=True)
     return {name: client.get() for name, client in clients.items()}
 
 

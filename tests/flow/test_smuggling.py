@@ -1,0 +1,219 @@
+"""Requests that two readers could cut differently, and numbers nobody should believe: one answer at most, then the end.
+
+Between a caller and the gateway stands a proxy; what it takes for one request must never become two here.
+"""
+
+import json
+import re
+import socket
+import time
+from contextlib import suppress
+from uuid import uuid4
+
+import pytest
+
+from tests.flow.running import GatewayProcess
+from tests.flow.test_bad_input import ADDRESS, GOOD, INTERNALS, Bad, chunked, request
+
+#: What an attacker hopes to have served behind the back of the proxy.
+HIDDEN = b"GET /livez HTTP/1.1\r\nHost: gateway\r\n\r\n"
+CHUNKED_GOOD = b"%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD), GOOD)
+#: The connection ends without a word, as for everything that is not HTTP.
+CLOSED = 0
+
+
+def coded(
+    value: str, *, name: str = "Transfer-Encoding", body: bytes = CHUNKED_GOOD, length: str | None = None
+) -> bytes:
+    """A body in chunks, called so in an odd way."""
+    return request(body=body + HIDDEN, head=(f"{name}: {value}",), length=length)
+
+
+def long(value: str) -> bytes:
+    return request(body=GOOD + HIDDEN, length=value)
+
+
+ENCODINGS = [
+    Bad(name="chunks, and a length of 0", status=400, sent=coded("chunked", length="0")),
+    Bad(name="chunks, and the length of the first", status=400, sent=coded("chunked", length="4")),
+    Bad(name="chunks, and a length beyond", status=400, sent=coded("chunked", length="99999")),
+    Bad(name="identity, and a length", status=400, sent=coded("identity", length=str(len(GOOD)))),
+    Bad(name="an unknown coding", status=501, sent=coded("xchunked")),
+    Bad(name="chunked in quotes", status=501, sent=coded('"chunked"')),
+    Bad(name="chunked after a vertical tab", status=400, sent=coded("\x0bchunked")),
+    Bad(name="chunked with a NUL", status=400, sent=coded("chunked\x00")),
+    Bad(name="chunked, then something else", status=400, sent=coded("chunked, identity")),
+    Bad(name="chunked twice in one line", status=400, sent=coded("chunked, chunked")),
+    Bad(
+        name="chunked in one line, identity in the next",
+        status=400,
+        sent=coded("chunked\r\nTransfer-Encoding: identity"),
+    ),
+    Bad(name="a coding without a name", status=501, sent=coded("")),
+    Bad(name="a space before the colon", status=400, sent=coded("chunked", name="Transfer-Encoding ")),
+    Bad(name="a folded coding", status=400, sent=coded("\r\n chunked")),
+    Bad(name="an underscore for the hyphen", status=400, sent=coded("chunked", name="Transfer_Encoding", length="4")),
+    Bad(name="HTTP/1.0 with chunks", status=400, sent=coded("chunked").replace(b"HTTP/1.1", b"HTTP/1.0", 1)),
+]
+
+LENGTHS = [
+    Bad(name="length: signed", status=400, sent=long(f"+{len(GOOD)}")),
+    Bad(name="length: negative zero", status=400, sent=long("-0")),
+    Bad(name="length: two, alike", status=400, sent=long(f"{len(GOOD)}\r\nContent-Length: {len(GOOD)}")),
+    Bad(name="length: two, different", status=400, sent=long(f"{len(GOOD)}\r\nContent-Length: 0")),
+    Bad(name="length: two in a line", status=400, sent=long(f"{len(GOOD)}, {len(GOOD)}")),
+    Bad(name="length: two with a space", status=400, sent=long(f"{len(GOOD)} 0")),
+    Bad(name="length: hexadecimal", status=400, sent=long(f"0x{len(GOOD):x}")),
+    Bad(name="length: with an underscore", status=400, sent=long("1_0")),
+    Bad(name="length: with an exponent", status=400, sent=long("1e2")),
+    Bad(name="length: with a point", status=400, sent=long("100.0")),
+    Bad(name="length: a digit of another script", status=400, sent=long("\xb2")),
+    Bad(name="length: empty", status=400, sent=request(length=None, head=("Content-Length: ",))),
+    Bad(name="length: 31 digits", status=413, sent=long("1" + "0" * 30)),
+    Bad(name="length: 5,000 digits", status=400, sent=long("9" * 5000)),
+    Bad(name="length: 2**64", status=413, sent=long(str(2**64))),
+    Bad(
+        name="length: an underscore for the hyphen", status=400, sent=request(length=None, head=("Content_Length: 5",))
+    ),
+]
+
+CHUNKS = [
+    Bad(name="chunk: negative", status=400, sent=chunked(end=b"-1\r\n\r\n" + HIDDEN)),
+    Bad(name="chunk: signed", status=400, sent=chunked(end=b"+5\r\nabcde\r\n0\r\n\r\n" + HIDDEN)),
+    Bad(name="chunk: with 0x", status=400, sent=chunked(end=b"0x5\r\nabcde\r\n0\r\n\r\n" + HIDDEN)),
+    Bad(name="chunk: with an underscore", status=400, sent=chunked(end=b"0_5\r\nabcde\r\n0\r\n\r\n" + HIDDEN)),
+    Bad(name="chunk: a space behind the size", status=400, sent=chunked(end=b"5 \r\nabcde\r\n0\r\n\r\n" + HIDDEN)),
+    Bad(name="chunk: no size", status=400, sent=chunked(end=b"\r\n\r\n" + HIDDEN)),
+    Bad(name="chunk: no line break behind it", status=400, sent=chunked(end=b"5\r\nabcde0\r\n\r\n" + HIDDEN)),
+    Bad(name="chunk: shorter than it says", status=400, sent=chunked(end=b"9\r\nabcde\r\n0\r\n\r\n" + HIDDEN)),
+    Bad(
+        name="chunk: 70,000 bytes beside the size",
+        status=400,
+        sent=chunked(end=b"5;" + b"x" * 70_000 + b"\r\nabcde\r\n"),
+    ),
+    Bad(name="chunk: a size of 2**160", status=400, sent=chunked(end=b"f" * 40 + b"\r\nx"), cut=True),
+    Bad(name="chunk: 20,000 digits", status=400, sent=chunked(end=b"0" * 20_000 + b"5\r\nabcde\r\n0\r\n\r\n")),
+    Bad(
+        name="chunk: a length behind the last",
+        status=400,
+        sent=chunked(GOOD[:9], end=b"0\r\nContent-Length: 5\r\n\r\n"),
+    ),
+    Bad(
+        name="chunk: 2,000 headers behind the last",
+        status=400,
+        sent=chunked(GOOD, end=b"0\r\n" + b"X: y\r\n" * 2000 + b"\r\n"),
+    ),
+]
+
+LINES = [
+    Bad(name="line feeds alone", status=400, sent=request().replace(b"\r\n", b"\n")),
+    Bad(name="a carriage return alone", status=400, sent=request(head=("X-Odd: a\rTransfer-Encoding: chunked",))),
+    Bad(name="a line feed alone", status=400, sent=request(head=("X-Odd: a\nTransfer-Encoding: chunked",))),
+    Bad(name="two empty lines first", status=400, sent=b"\r\n\r\n" + request()),
+    Bad(name="a space first", status=400, sent=b" " + request()),
+    Bad(name="two spaces", status=400, sent=request().replace(b"POST /", b"POST  /")),
+    Bad(name="a tab for a space", status=400, sent=request().replace(b"POST /", b"POST\t/")),
+    Bad(name="HTTP/0.9", status=400, sent=b"GET /livez\r\n"),
+    Bad(name="HTTP/2.0", status=400, sent=request(version="HTTP/2.0")),
+    Bad(name="the beginning of HTTP/2", status=400, sent=b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"),
+    Bad(name="the beginning of TLS", status=CLOSED, sent=b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 100),
+    Bad(name="the PROXY protocol", status=400, sent=b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n" + request()),
+    Bad(name="two hosts", status=400, sent=request(head=("Host: other",))),
+    Bad(name="a header without a name", status=400, sent=request(head=(": x",))),
+    Bad(name="a header with a name in brackets", status=400, sent=request(head=("X(y): x",))),
+    Bad(name="a header named in Latin-1", status=400, sent=request(head=("X-\xe4: x",))),
+    Bad(name="a method of 100 letters", status=400, sent=request(method="X" * 100)),
+    Bad(
+        name="an upgrade to HTTP/2",
+        status=404,
+        sent=request("/nowhere", head=("Upgrade: h2c", "HTTP2-Settings: AAMAAABk")),
+    ),
+    Bad(
+        name="an upgrade to a WebSocket",
+        status=404,
+        sent=request("/nowhere", head=("Upgrade: websocket",), method="GET"),
+    ),
+    Bad(name="a method in a header", status=404, sent=request("/nowhere", head=("X-HTTP-Method-Override: DELETE",))),
+    Bad(name="a slash in disguise", status=404, sent=request("/customers%2FsupportInteraction")),
+    Bad(name="a slash in disguise, in capitals", status=404, sent=request("/customers%2fsupportInteraction")),
+    Bad(name="a backslash in disguise", status=404, sent=request("/customers%5CsupportInteraction")),
+]
+
+
+def field(text: str) -> bytes:
+    """A body with that number where an id belongs."""
+    return request(body=f'{{"customerId": {text}, "interactionId": {text}}}'.encode())
+
+
+NUMBERS = [
+    Bad(name="number: 5,000 digits", status=400, sent=field("1" + "0" * 5000)),
+    Bad(name="number: 4,300 digits", status=422, sent=field("1" + "0" * 4299)),
+    Bad(name="number: beyond a float", status=422, sent=field("1e400")),
+    Bad(name="number: an exponent of 12 digits", status=422, sent=field("1e999999999999")),
+    Bad(name="number: next to nothing", status=422, sent=field("-1e-999999999999")),
+    Bad(name="number: 2**64", status=422, sent=field(str(2**64))),
+    Bad(name="number: leading zeros", status=400, sent=field("007")),
+    Bad(name="number: hexadecimal", status=400, sent=field("0x10")),
+    Bad(name="number: a sign", status=400, sent=field("+1")),
+    Bad(name="number: a point alone", status=400, sent=field("1.")),
+]
+
+ROWS = [*ENCODINGS, *LENGTHS, *CHUNKS, *LINES, *NUMBERS]
+
+
+def everything_said(gateway: GatewayProcess, bad: Bad) -> bytes:
+    """All that came until the other side closed."""
+    came = b""
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
+        with suppress(BrokenPipeError, ConnectionResetError):
+            connection.sendall(bad.sent)
+            if bad.cut:
+                connection.shutdown(socket.SHUT_WR)
+        with suppress(ConnectionResetError):
+            while piece := connection.recv(65536):
+                came += piece
+    return came
+
+
+def statuses(came: bytes) -> list[int]:
+    return [int(status) for status in re.findall(rb"HTTP/\d\.\d (\d{3}) ", came)]
+
+
+@pytest.mark.parametrize("bad", ROWS, ids=lambda bad: bad.name)
+def test_it_is_answered_once_at_most_and_nothing_hidden_is_served(bad: Bad, gateway: GatewayProcess) -> None:
+    before = gateway.metric("conversations_accepted_total")
+
+    came = everything_said(gateway, bad)
+
+    assert statuses(came) == ([bad.status] if bad.status else [])
+    assert b"alive" not in came
+    assert not [word for word in INTERNALS if word in came.decode("latin-1").lower()]
+    if bad.status:
+        assert json.loads(came.partition(b"\r\n\r\n")[2])["status"] == bad.status
+    assert gateway.metric("conversations_accepted_total") == before
+
+
+def test_two_whole_requests_in_one_go_are_answered_one_after_the_other(gateway: GatewayProcess) -> None:
+    one = json.dumps({"customerId": str(uuid4()), "interactionId": str(uuid4())}).encode()
+    first = request(body=one).replace(b"Connection: close\r\n", b"")
+
+    came = everything_said(gateway, Bad(name="pipelined", status=0, sent=first + request("/nowhere")))
+
+    assert statuses(came) == [201, 404]
+
+
+def test_the_table_has_each_row_once() -> None:
+    assert len({bad.name for bad in ROWS}) == len(ROWS) >= 75
+
+
+def test_after_all_that_the_gateway_is_as_quick_as_ever(gateway: GatewayProcess) -> None:
+    took = []
+    for _ in range(40):
+        one = json.dumps({"customerId": str(uuid4()), "interactionId": str(uuid4())}).encode()
+        begun = time.monotonic()
+        came = everything_said(gateway, Bad(name="good", status=201, sent=request(ADDRESS, one)))
+        took.append(time.monotonic() - begun)
+        assert statuses(came) == [201]
+
+    assert sorted(took)[36] < 0.25, took
+    assert not [line for line in gateway.log() if line["level"] in ("error", "critical")]
