@@ -22,6 +22,8 @@ log = get_logger(__name__)
 
 #: Ids in one bulk question; Genesys takes no more with good grace.
 BULK = 50
+#: Live questions in a row: beyond them the bulk question is cheaper.
+LIVE = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +48,36 @@ class Finding:
     unknown: bool = False
     #: analytics show an end: the live view may prove it
     ended: bool = False
+
+
+class Pace:
+    """Lets live questions through evenly, so that they leave room for the bulk questions of every round.
+
+    Args:
+        per_second: On the long run.
+        clock: Its monotonic time counts.
+    """
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._saved = float(LIVE)
+        self._at = clock.monotonic()
+
+    def allowance(self) -> int:
+        """How many may be asked now."""
+        now = self._clock.monotonic()
+        self._saved = min(LIVE, self._saved + (now - self._at) * self._per_second)
+        self._at = now
+        return int(self._saved)
+
+    def spend(self) -> None:
+        """One is asked."""
+        self._saved -= 1
+
+    def seconds(self) -> float:
+        """How long until the next may be asked."""
+        return max(0.0, 1 - self._saved) / self._per_second
 
 
 class Inquiry:

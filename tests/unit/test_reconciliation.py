@@ -8,9 +8,9 @@ import pytest
 
 from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.inquiry import BULK, Finding, Inquiry
+from genesys_gateway.inquiry import BULK, Finding, Inquiry, Pace
 from genesys_gateway.metrics import Metrics
-from genesys_gateway.reconciliation import Pace, Reconciliation
+from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.storage import Storage, conversations, intake
 from genesys_gateway.storage.conversations import ConversationView
 from genesys_gateway.storage.questions import Due
@@ -273,6 +273,32 @@ def test_many_are_asked_about_in_bulk(house: House) -> None:
     house.until(lambda: all(house.inquiry.about(one, "bulk") for one in ids(120)))
     sizes = [len(some) for what, some in house.inquiry.asked if what == "bulk"][:3]
     assert sizes == [BULK, BULK, 20]
+
+
+def test_the_findings_of_one_answer_share_commits_and_a_disk_that_refuses_some_loses_none(house: House) -> None:
+    some = ids(BULK)
+    house.inquiry.bulk_answers = {one: {"finished": (work(one),)} for one in some}
+    house.follow(*some)
+    whole, begun, inside, most = house.storage.run, 0, 0, 0
+
+    def run(job: Any) -> Any:
+        nonlocal begun, inside, most
+        begun, inside = begun + 1, inside + 1
+        most = max(most, inside)
+        try:
+            gevent.sleep(0)
+            if begun == 20:
+                raise StorageUnavailable("full")
+            return whole(job)
+        finally:
+            inside -= 1
+
+    house.storage.run = run  # type: ignore[method-assign] # it refuses once, in the middle
+    house.start()
+
+    house.until(lambda: all(len(house.view(one).records) == 1 for one in some), step=0.1)
+    assert most > 10
+    assert begun > 20
 
 
 def test_bulk_and_live_answers_of_one_round_count_as_one_question(house: House) -> None:
