@@ -1,0 +1,93 @@
+"""Only two rooms open connections, and nothing anywhere can make TLS trust more than it was told to."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from genesys_gateway.settings import Settings, variable
+from tests.architecture.sources import PACKAGE, imported_by, name_of, service_files, tree_of
+
+#: They play the other sides: what they open stays on this machine.
+PLAYERS = (PACKAGE / "simulator", PACKAGE / "demo")
+#: What can open a connection, or comes from a library that does.
+OPENERS = (
+    "aiohttp",
+    "ftplib",
+    "gevent.socket",
+    "http.client",
+    "httpx",
+    "requests",
+    "smtplib",
+    "socket",
+    "telnetlib",
+    "urllib.request",
+    "urllib3",
+    "websocket",
+    "xmlrpc",
+)
+#: HTTP, WebSockets, and the probe of the proxy that a person asks for.
+MAY_OPEN = {
+    "genesys_gateway/outbound.py",
+    "genesys_gateway/notification_socket.py",
+    "genesys_gateway/check/hosts.py",
+}
+#: Words that weaken TLS wherever they stand.
+WEAKENING = {
+    "CERT_NONE",
+    "CERT_OPTIONAL",
+    "_create_unverified_context",
+    "_create_stdlib_context",
+    "disable_warnings",
+    "InsecureRequestWarning",
+    "OP_NO_TLSv1_3",
+    "set_ciphers",
+}
+
+
+def own_files() -> Iterator[Path]:
+    for path in service_files():
+        if not any(path.is_relative_to(player) for player in PLAYERS):
+            yield path
+
+
+def test_only_the_rooms_for_it_open_connections() -> None:
+    found = {
+        name_of(path)
+        for path in own_files()
+        for module in imported_by(path)
+        if any(module == opener or module.startswith(f"{opener}.") for opener in OPENERS)
+    }
+    assert found == MAY_OPEN
+
+
+def weak(node: ast.AST) -> bool:
+    match node:
+        case ast.keyword(arg="verify" | "check_hostname", value=ast.Constant(value=False | None)):
+            return True
+        case ast.Assign(targets=[ast.Attribute(attr="check_hostname" | "verify")], value=ast.Constant(value=False)):
+            return True
+        case ast.Attribute(attr=word) | ast.Name(id=word) | ast.Constant(value=str(word)):
+            return word in WEAKENING
+    return False
+
+
+def test_nothing_weakens_tls() -> None:
+    found = [
+        (name_of(path), ast.unparse(node)) for path in own_files() for node in ast.walk(tree_of(path)) if weak(node)
+    ]
+    assert found == []
+
+
+def test_the_search_for_weak_tls_would_find_it() -> None:
+    samples = (
+        "get(verify=False)",
+        "c.check_hostname = False",
+        "c.verify_mode = ssl.CERT_NONE",
+        "cert_reqs='CERT_NONE'",
+    )
+    assert all(any(weak(node) for node in ast.walk(ast.parse(sample))) for sample in samples)
+
+
+def test_no_setting_is_about_trusting_more() -> None:
+    names = [variable(name) for name in Settings.__dataclass_fields__]
+    assert not [name for name in names if "VERIFY" in name or "INSECURE" in name or "TRUST" in name]
