@@ -244,11 +244,7 @@ class ChannelRegistry:
 
     def _retire(self, channel: Channel) -> None:
         """Close it for good. Whoever is still at home there finds another channel."""
-        left = [one for one, home in self._home.items() if home is channel]
-        uncovered = channel.writer.covers(left)
-        if uncovered:
-            self._tell.uncovered(uncovered, self._tools.clock.now())
-        self._displaced(channel, left)
+        self._displaced(channel, [one for one, home in self._home.items() if home is channel])
         channel.retire()
         self._channels.pop(channel.id, None)
         self._tell.closed(channel.id)
@@ -297,6 +293,8 @@ class ChannelRegistry:
             log.warning("handover_failed", channel=old.id, reason=handover.reason)
             old.put_off_handover()
             if handover.successor is not None:
+                if old.usable:  # the server may have moved some by itself
+                    self.move(handover.successor, old)
                 self._retire(handover.successor)
         finally:
             del self._handovers[old.id]

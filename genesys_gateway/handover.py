@@ -97,6 +97,8 @@ class Handover:
         deadline = Deadline(self._clock, self._settings.heartbeat_seconds)
         verified = False
         while self.successor is not None and self.successor.usable and not self._crew.stopping:
+            if not self.old.usable:  # then the registry has moved everything already, verified or not
+                return True
             self.successor.writer.want(self._place.carried_by(self.old))
             if self.successor.writer.settled:
                 if verified:

@@ -75,7 +75,7 @@ class TopicWriter:
         self._foreign = 0  # topics on the list that are no business of ours
         self._batch = settings.channel_topics
         self._failures = 0
-        self._open = self._stale = self._doubtful = self._unread = self._frozen = False
+        self._open = self._stale = self._doubtful = self._unread = self._reading = self._frozen = False
         self._poked = Event()
         self._stopped = False
         self._unsubscription = Unsubscription(listener.send, settings.reply_seconds)
@@ -100,7 +100,7 @@ class TopicWriter:
     def settled(self) -> bool:
         """Whether everything desired is confirmed by the server's own list, refused topics aside."""
         wanted = self._desired.keys() - self._refusals.ids()
-        return self._open and not self._doubtful and not self._unread and wanted <= self._confirmed
+        return self._open and not (self._doubtful or self._unread or self._reading) and wanted <= self._confirmed
 
     def covers(self, conversation_ids: Iterable[str]) -> list[str]:
         """Those of them whose topics are confirmed and whose notifications arrive now."""
@@ -312,11 +312,14 @@ class TopicWriter:
     def _read(self) -> None:
         before, doubtful = set(self._confirmed), self._doubtful
         self._unread = False  # whoever asks for it from here on wants a newer list
+        self._reading = True
         try:
             topics = self._genesys.topics(self._grant.id, self._grant.token)
         except (Delayed, Refused):
             self._unread = True
             raise
+        finally:
+            self._reading = False
         listed = {one for one in map(conversation_of, topics) if one}
         self._doubtful = self._stale = False
         self._confirmed = listed

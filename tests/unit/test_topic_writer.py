@@ -600,6 +600,17 @@ def test_topics_that_the_server_took_are_told_and_brought_back(house: House) -> 
     assert house.channel.conversations == set(ids(3))
 
 
+def test_a_list_that_is_being_read_is_not_settled_yet(house: House) -> None:
+    house.start()
+    house.writer.want(ids(3))
+    house.until_settled()
+    house.server.latency = 0.005
+    house.writer.audit()
+    eventually(lambda: house.server.named("list"), house.clock)
+    assert not house.writer.settled
+    house.until_settled()
+
+
 def test_an_audit_finds_and_mends_what_is_missing(house: House) -> None:
     house.start()
     house.writer.want(ids(3))
