@@ -22,7 +22,7 @@ from proof.children import nap
 from proof.report import Report, heading
 from proof.stage import Stage
 
-_PEACE_SECONDS = 240.0
+_PEACE_SECONDS = 600.0
 _READY_SECONDS = 60.0
 #: How long the receiver takes: nearly every kill meets attempts under way.
 _SLOW_SECONDS = 0.05
