@@ -5,7 +5,7 @@ from proof.children import nap
 from proof.stage import Stage
 from proof.stories.handover import talking
 
-SECONDS = 500
+SECONDS = 700
 
 
 def play(stage: Stage) -> None:
@@ -25,7 +25,7 @@ def play(stage: Stage) -> None:
         covered = centre.wait_listened(lines, 60)
         nap(20)
     stage.report.claim("all are covered again", covered is not None, f"{covered or -1:.1f} s after the close")
-    took = centre.until_clean(centre.state()["finishedAcw"], 60)
+    took = centre.until_clean(centre.state()["finishedAcw"], 240)
     now = {channel["id"] for channel in centre.channels() if channel["connected"]}
     recovered = judge.sources(centre.ledger("records"))["backfill"]
     figure = (
