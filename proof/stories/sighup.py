@@ -73,8 +73,6 @@ def play(stage: Stage) -> None:
     stage.report.claim(f"not ready for less than {_GAP_SECONDS:.0f} s", watch.longest_gap < _GAP_SECONDS, figure)
     answers = f"{watch.taken} x 201, {watch.refused} x 503, {watch.cut} without an answer"
     stage.report.did(f"a client meanwhile: {answers}")
-    followed = gateway.metric("conversations_accepted_total")
-    stage.report.did(f"the last worker accepted {followed:.0f}")
     judge.nothing_lost_nothing_doubled(stage.report, centre)
     judge.one_socket_per_channel(stage.report, centre, most=2)
 
