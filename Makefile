@@ -9,6 +9,7 @@
 #   make kills            SIGKILL 200 times under load, before two kinds of receivers (ARGS="--seed 1 --kills 20")
 #   make syscalls         the kernel fails SQLite at the n-th write or fsync (needs strace)
 #   make check            lint, format, types, floors
+#   make audit            known vulnerabilities of what is installed (fails where PyPI's advisories can't be reached)
 #   make run              the gateway alone, with the settings of the environment
 #   make simulator        the simulator alone (ARGS=--help)
 #   make bench            the benchmarks, one after the other
@@ -28,7 +29,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk proof chaos kill-points kills syscalls check run simulator bench openapi lock clean
+.PHONY: demo test test-sdk proof chaos kill-points kills syscalls check audit run simulator bench openapi lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -61,6 +62,11 @@ check: $(TOOLS)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+# Not part of check: it needs PyPI itself, and finds new things in old code. Nothing is installed or resolved for it.
+audit: $(TOOLS)
+	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt \
+		|| { echo "Mend what is named above; or, if nothing is, PyPI's advisories can't be reached from here." >&2; exit 1; }
 
 run: $(RUNTIME)
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app

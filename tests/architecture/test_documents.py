@@ -11,7 +11,8 @@ from genesys_gateway.settings import Settings, variable
 from tests.architecture.sources import PROJECT
 
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
-DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", *sorted((PROJECT / "docs").rglob("*.md"))]
+SECURITY = PROJECT / "SECURITY.md"
+DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", SECURITY, *sorted((PROJECT / "docs").rglob("*.md"))]
 
 #: Read beside the fields: it gives three of them their default.
 REGION = "GENESYS_ENVIRONMENT"
@@ -46,3 +47,9 @@ def test_links_lead_somewhere(document: Path) -> None:
         if place:
             headings = re.findall(r"^#+ (.+)$", path.read_text(), re.MULTILINE)
             assert place in {anchor(heading) for heading in headings}, target
+
+
+def test_every_test_that_security_rests_on_is_there() -> None:
+    named = re.findall(r"`(tests/[\w/]+\.py)`", SECURITY.read_text())
+    assert len(named) > 20
+    assert [name for name in named if not (PROJECT / name).exists()] == []

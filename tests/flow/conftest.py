@@ -6,8 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from tests.canaries import PRIVATE, found_in
 from tests.flow.playing import Playing
-from tests.flow.running import GatewayProcess, Simulator
+from tests.flow.running import WRITTEN, GatewayProcess, Simulator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_private_was_written() -> Iterator[None]:
+    """After the last flow test: no gateway of the whole run has written a secret or anything personal."""
+    yield
+    for file in WRITTEN["gateway"]:
+        if file.exists():
+            assert found_in(file.read_text(), PRIVATE) == [], file
 
 
 @pytest.fixture(scope="session")

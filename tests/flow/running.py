@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ ROOT = Path(__file__).resolve().parents[2]
 BOFE_TOKEN = "bofe-token-for-flow-tests"
 OPS_TOKEN = "ops-token-for-flow-tests1"
 BACKOFFICE_TOKEN = "backoffice-token-for-flow"
+
+#: By the name of the process: the files that any such process of this test run wrote.
+WRITTEN: defaultdict[str, set[Path]] = defaultdict(set)
 
 #: Timers that would make a test wait; everything else is as in production.
 _QUICK = {"GATEWAY_QUIET_SECONDS": "0.2", "GATEWAY_CHANNEL_IDLE_SECONDS": "1"}
@@ -35,6 +39,7 @@ class Running:
 
     def __init__(self, name: str, command: list[str], folder: Path, environ: dict[str, str]) -> None:
         self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
+        WRITTEN[name].update((self.out, self.err))
         clean = {key: os.environ[key] for key in ("PATH", "HOME", "LANG") if key in os.environ}
         with self.out.open("ab") as out, self.err.open("ab") as err:
             self.process = subprocess.Popen(

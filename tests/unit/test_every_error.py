@@ -15,7 +15,7 @@ from app import create_app
 from genesys_gateway.errors import GatewayError
 from tests.door import BOFE_TOKEN, FakeGateway
 
-CANARY = "canary /srv/gateway.db SELECT * FROM entry WHERE host = 'db.bank.internal' +639171234567"
+CANARY = "what-is-inside /srv/gateway.db SELECT * FROM entry WHERE host = 'db.bank.internal' +639171234567"
 BODY = {"customerId": "11111111-2222-3333-4444-555555555555", "interactionId": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}
 
 

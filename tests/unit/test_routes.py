@@ -135,32 +135,32 @@ def test_the_body_of_16_kib_is_taken_and_one_byte_more_is_not(client: FlaskClien
 
 
 def test_two_customers_for_one_interaction_too_late_is_409(client: FlaskClient, gateway: FakeGateway) -> None:
-    gateway.fail_with(PairedAlready("canary"))
+    gateway.fail_with(PairedAlready("innermost"))
 
     response = register(client)
 
     assert response.status_code == 409
-    assert "canary" not in response.text
+    assert "innermost" not in response.text
     problem(response)
 
 
 def test_without_a_commit_it_is_503_and_says_when_to_come_again(client: FlaskClient, gateway: FakeGateway) -> None:
-    gateway.fail_with(StorageUnavailable("canary: disk full", 2.2))
+    gateway.fail_with(StorageUnavailable("innermost: disk full", 2.2))
 
     for response in (register(client), client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(BOFE_TOKEN))):
         assert response.status_code == 503
         assert response.headers["Retry-After"] == "3"
-        assert "canary" not in response.text
+        assert "innermost" not in response.text
         problem(response)
 
 
 def test_an_unexpected_error_is_500_without_internals(client: FlaskClient, gateway: FakeGateway) -> None:
-    gateway.fail_with(RuntimeError("canary: SELECT * FROM conversation"))
+    gateway.fail_with(RuntimeError("innermost: SELECT * FROM conversation"))
 
     response = register(client)
 
     assert response.status_code == 500
-    assert "canary" not in response.text
+    assert "innermost" not in response.text
     assert problem(response)["title"] == "Internal Server Error"
 
 

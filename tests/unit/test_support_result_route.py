@@ -145,12 +145,12 @@ def test_only_the_backoffice_may_tell(client: FlaskClient, gateway: FakeGateway,
 
 
 def test_without_a_commit_it_is_503(client: FlaskClient, gateway: FakeGateway) -> None:
-    gateway.fail_with(StorageUnavailable("canary", 3))
+    gateway.fail_with(StorageUnavailable("innermost", 3))
 
     response = tell(client)
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "3")
-    assert "canary" not in response.text
+    assert "innermost" not in response.text
 
 
 def test_unknown_fields_are_ignored(client: FlaskClient) -> None:

@@ -1,0 +1,157 @@
+"""Secrets, people and broken lines are planted everywhere at once; none comes out in a log, a number or an answer."""
+
+import ast
+import http.client
+import json
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from tests.doubles import until
+from tests.flow.calls import Call
+from tests.flow.running import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, ROOT, GatewayProcess, Simulator
+
+#: Ends a line, and begins another one that looks like ours.
+BREAKS = 'broken\r\n{"level": "critical", "event": "forged"}\n\x00\x1b[2J\u2028'
+
+
+class Scene:
+    """A gateway with secrets that nobody knows, at a Genesys that is full of people."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.simulator = Simulator(folder)
+        stack.callback(self.simulator.stop)
+        client = {"id": "bank", "secret": "canary-client-secret", "grant": "client-credentials"}
+        self.simulator.control("POST", "clients", client)
+        self.receive("ok")
+        self.gateway = GatewayProcess(
+            folder,
+            self.simulator.url,
+            GENESYS_CLIENT_ID="bank",
+            GENESYS_CLIENT_SECRET="canary-client-secret",
+            COMMUNICATION_HISTORY_TOKEN="canary-history-token",
+            GATEWAY_LOG_LEVEL="debug",
+            GATEWAY_RETRY_BASE_SECONDS="0.1",
+            GATEWAY_RETRY_MAX_SECONDS="0.2",
+            GATEWAY_LEASE_SECONDS="10",
+        )
+        stack.callback(self.gateway.stop)
+        self.gateway.until_ready()
+
+    def receive(self, mode: str, **how: Any) -> None:
+        self.simulator.control("POST", "history/mode", {"mode": mode, "token": "canary-history-token"} | how)
+
+    def fault(self, **how: Any) -> None:
+        self.simulator.control("POST", "faults", how)
+
+    def call(self, number: int) -> Call:
+        """A conversation of a person with a name, a number and a story."""
+        agent = {"userId": f"8ce2f903-78e6-4b50-b7aa-e1aa7e7c{number:04}", "name": f"canary-agent-{number} {BREAKS}"}
+        told = {"ani": "tel:+63917canary", "dnis": "canary-dnis", "addressFrom": "canary-address", "agent": agent}
+        return Call(self.simulator, self.gateway, subject=f"canary-subject {BREAKS}", **told).register()
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> bytes:
+        """Everything of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=10)
+        with closing(connection), suppress(http.client.HTTPException, ConnectionError):
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return str(answer.getheaders()).encode() + answer.read()
+        return b""
+
+    def series(self) -> set[str]:
+        """Every name with its labels that /metrics shows."""
+        shown = self.ask("GET", "/metrics").decode()
+        return set(re.findall(r"(genesys_gateway_\w+(?:{[^}]*})?) ", shown))
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        yield Scene(tmp_path, stack)
+
+
+def callers(scene: Scene) -> list[bytes]:
+    """What strangers and careless callers send; everything that comes back."""
+    token = {"Authorization": f"Bearer {BOFE_TOKEN}", "Content-Type": "application/json"}
+    pair = {"customerId": "canary-customer", "interactionId": BREAKS, "note": "canary-note"}
+    address = "/customers/supportInteraction"
+    strange = {"Authorization": "Bearer canary-bearer", "Cookie": "canary-cookie", "Referer": "canary-referer"}
+    return [
+        scene.ask("POST", address, token, json.dumps(pair).encode()),
+        scene.ask("POST", address, token, b"canary-body"),
+        scene.ask("POST", f"{address}?token=canary-query", token, b"{}"),
+        scene.ask("GET", f"{address}/{quote(BREAKS)}", token),
+        scene.ask("GET", f"{address}/some-id", token),
+        scene.ask("GET", "/nowhere?access_token=canary-query", {"User-Agent": "canary-agent"}),
+        scene.ask("GET", "/livez", strange),
+        scene.ask("POST", address, strange, b"{}"),
+        scene.ask("TEA", "/livez"),
+    ]
+
+
+def genesys(scene: Scene, number: int) -> None:
+    """What the other sides answer and send, right and wrong."""
+    text = {"message": f"canary-message {BREAKS}", "code": "canary code", "errors": ["canary-error"]}
+    call = scene.call(number).until("subscribed", 20)
+    for path, status in (("/api/v2/users/*", 500), ("/api/v2/routing/*", 400), ("/api/v2/conversations/*", 418)):
+        scene.fault(name="answer", path=path, status=status, body=text, count=1)
+    scene.fault(name="garbage_answer", path="/api/v2/analytics/*", body="canary-garbage", count=1)
+    topic = f"v2.detail.events.conversation.{call.id}.acw"
+    for body in (
+        {"mediaType": "CANARY_MEDIA", "ani": 7},
+        {"conversationId": "canary-conversation"},
+        "canary-body",
+        None,
+    ):
+        frame = {"topicName": topic, "eventBody": body, "metadata": {"CorrelationId": "canary-correlation"}}
+        scene.simulator.control("POST", "channels/all/send", {"json": frame})
+    scene.simulator.control("POST", "channels/all/send", {"json": {"topicName": f"canary.{number}", "eventBody": {}}})
+    scene.simulator.control("POST", "channels/all/send", {"json": {"topicName": "v2.system.canary", "eventBody": {}}})
+    scene.receive("500", count=1)
+    call.play("wrapup", notes=f"canary-notes {BREAKS}").play("end")
+    # Some of the frames above tell enough to become records of their own.
+    until(lambda: {one["state"] for one in call.view()["records"]} == {"delivered"}, 30)
+
+
+def test_nothing_that_was_planted_comes_out(scene: Scene) -> None:
+    answers = callers(scene)
+    genesys(scene, 1)
+    answers.append(scene.ask("GET", "/metrics"))
+
+    # The path of a request is logged, because it tells what was tried; nothing else of it is.
+    lines = scene.gateway.log()
+    told = json.dumps(lines)
+    assert [line for line in lines if line["event"] == "request"]
+    assert "canary" not in told.lower()
+    assert not [line for line in lines if line["event"] == "forged"]
+    assert not [answer for answer in answers if b"canary" in answer.lower()]
+    for token in (BOFE_TOKEN, OPS_TOKEN, BACKOFFICE_TOKEN):
+        assert token not in told
+
+
+def words_of_the_code() -> set[str]:
+    """Every text that stands in the gateway's own code."""
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "genesys_gateway").rglob("*.py")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def test_every_label_is_a_word_of_our_own_whatever_others_send(scene: Scene) -> None:
+    for number in range(1, 4):
+        callers(scene)
+        genesys(scene, number)
+    until(lambda: scene.gateway.metric("deliveries_ambiguous_total") >= 3, 20)
+
+    series = scene.series()
+
+    labels = {label for name in series for label in re.findall(r'(\w+)="([^"]*)"', name)}
+    foreign = {value for name, value in labels if name != "le"} - words_of_the_code()
+    assert foreign == set()
+    assert {"operation", "outcome", "reason", "source", "state"} <= {name for name, _ in labels}
+    assert len(series) < 250
