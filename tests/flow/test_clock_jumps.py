@@ -32,7 +32,7 @@ def test_a_clock_that_jumps_a_day_buries_nothing(stage: Stage, tmp_path: Path) -
     until(play.attempts)
 
     offset.write_text("+86400")
-    gevent.sleep(5)
+    gevent.sleep(3)
 
     views = [play.view(one) for one in [*waiting, *still_open]]
     assert not [one for one in views if one["outcome"] == "unresolved" or one["customerId"] is None]

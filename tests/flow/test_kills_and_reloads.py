@@ -8,7 +8,7 @@ from tests.flow.playing import Playing, until
 
 Stage = Callable[..., Playing]
 
-EACH = 30
+EACH = 12
 
 
 def worker_of(play: Playing) -> int:
@@ -18,7 +18,7 @@ def worker_of(play: Playing) -> int:
 
 
 def test_one_socket_per_channel_and_one_record_each_whatever_is_killed(stage: Stage) -> None:
-    play = stage()
+    play = stage("--set", "analyticsLagSeconds=1", GATEWAY_ANALYTICS_SETTLE_SECONDS="20")
     ids = play.followed(4 * EACH)
 
     play.finish(ids[:EACH])
