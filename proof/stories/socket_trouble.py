@@ -41,7 +41,7 @@ def _closed(stage: Stage, centre: Centre, lines: list[Line]) -> None:
         covered = centre.wait_listened(half, 20)
         took = centre.until_clean(before + len(half), 60)
         figure = f"covered after {covered or -1:.1f} s, all recorded after {took or -1:.1f} s more"
-        stage.report.claim(f"socket {deed}ped, wrap-ups meanwhile: all recorded", took is not None, figure)
+        stage.report.claim(f"socket ended by {deed}, wrap-ups meanwhile: all recorded", took is not None, figure)
 
 
 def _notice(stage: Stage, centre: Centre, lines: list[Line]) -> None:
