@@ -1,0 +1,159 @@
+"""A gateway gets token after token without a person, wherever its assertions come from; and says so before it can't."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import gevent
+import pytest
+from gevent import socket
+from gevent.pool import Pool
+from gevent.server import StreamServer
+
+from genesys_gateway.assertions.signed import SignedAssertions
+from genesys_gateway.clock import SystemClock
+from genesys_gateway.settings import Settings
+from tests.doubles import until
+from tests.flow.calls import Call
+from tests.flow.running import GatewayProcess, Simulator
+from tests.genesys_doubles import answer, request_of
+from tests.saml import AUDIENCE, ISSUER, pair, signing
+
+#: Of a token; it is renewed when a tenth of it is left.
+LIFE_SECONDS = 4
+BASIS = {
+    "GENESYS_ENVIRONMENT": "genesys.test",
+    "GENESYS_CLIENT_ID": "simulator-client",
+    "GENESYS_CLIENT_SECRET": "simulator-secret",
+    "COMMUNICATION_HISTORY_URL": "https://history.test",
+    "GATEWAY_TOKENS": "bofe:long-enough-to-be-a-token",
+}
+SAML = {"GENESYS_GRANT_TYPE": "saml2-bearer", "GENESYS_ORG_NAME": "simulator-org"}
+
+
+class IdentityProvider:
+    """Somebody else's: it knows the key, the gateway does not. It answers at an address and can write into a file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._source = SignedAssertions(Settings.from_environment(BASIS | signing(folder)), SystemClock())
+        self.served = 0
+        self._server = StreamServer(("127.0.0.1", 0), self._serve, spawn=Pool())
+        self._server.start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._server.server_port}/assertions?for=genesys"
+
+    def write(self, file: Path) -> None:
+        new = file.with_suffix(".new")
+        new.write_text(self._source.take())
+        os.replace(new, file)
+
+    def close(self) -> None:
+        self._server.stop(timeout=0)
+
+    def _serve(self, connection: socket.socket, _address: object) -> None:
+        with connection:
+            asked = request_of(connection)
+            if (
+                b"Authorization: Bearer canary-idp-token\r\n" not in asked
+                or b"GET /assertions?for=genesys " not in asked
+            ):
+                connection.sendall(answer(b"", "403 Forbidden"))
+                return
+            self.served += 1
+            connection.sendall(answer(self._source.take().encode(), "200 OK", "Connection: close"))
+
+
+class Scene:
+    """A Genesys that believes one certificate and gives tokens of seconds."""
+
+    def __init__(self, folder: Path, stack: ExitStack) -> None:
+        self.folder, self._stack = folder, stack
+        self.simulator = Simulator(folder, "--set", f"tokenSeconds={LIFE_SECONDS}")
+        stack.callback(self.simulator.stop)
+        believed = {"samlCertificate": pair()[1].decode(), "samlAudience": AUDIENCE, "samlIssuer": ISSUER}
+        self.simulator.control("PATCH", "settings", believed)
+
+    def provider(self) -> IdentityProvider:
+        made = IdentityProvider(self.folder)
+        self._stack.callback(made.close)
+        return made
+
+    def gateway(self, **environ: str) -> GatewayProcess:
+        running = GatewayProcess(self.folder, self.simulator.url, **SAML | environ, GATEWAY_LEASE_SECONDS="10")
+        self._stack.callback(running.stop)
+        return running.until_ready()
+
+    def tokens(self) -> list[int]:
+        """How the login host answered each request."""
+        calls = self.simulator.control("GET", "ledger?part=calls")["calls"]
+        return [call["status"] for call in calls if call["path"] == "/oauth/token"]
+
+    def lasts(self, gateway: GatewayProcess) -> None:
+        """Three tokens later the gateway still listens and delivers, and was refused none."""
+        call = Call(self.simulator, gateway).register().until("subscribed", 20)
+        until(lambda: len(self.tokens()) >= 3, 4 * LIFE_SECONDS)
+        call.until("subscribed", 20).play("wrapup").until_delivered(20)
+        assert set(self.tokens()) == {200}
+        assert gateway.metric("assertion_stale") == 0
+
+
+@pytest.fixture
+def scene(tmp_path: Path) -> Iterator[Scene]:
+    with ExitStack() as stack:
+        yield Scene(tmp_path, stack)
+
+
+def test_assertions_of_our_own_last(scene: Scene) -> None:
+    scene.lasts(scene.gateway(**signing(scene.folder)))
+
+
+def test_assertions_from_an_address_last(scene: Scene) -> None:
+    provider = scene.provider()
+    gateway = scene.gateway(
+        GENESYS_SAML_ASSERTION_URL=provider.url, GENESYS_SAML_ASSERTION_URL_TOKEN="canary-idp-token"
+    )
+
+    scene.lasts(gateway)
+
+    assert provider.served == len(scene.tokens())
+    assert "canary-idp-token" not in str(gateway.log())
+
+
+def test_assertions_from_a_file_last_as_long_as_somebody_keeps_it_fresh_and_then_there_is_an_alarm(
+    scene: Scene,
+) -> None:
+    provider, file = scene.provider(), scene.folder / "assertion"
+    provider.write(file)
+    writer = gevent.spawn(every_half_second, lambda: provider.write(file))
+    try:
+        gateway = scene.gateway(GENESYS_SAML_ASSERTION_FILE=str(file))
+        scene.lasts(gateway)
+    finally:
+        writer.kill()
+
+    until(lambda: gateway.metric("assertion_stale") == 1, 3 * LIFE_SECONDS)
+    (told, *_) = [line for line in gateway.log() if line["event"] == "assertion_stale"]
+    assert "replace GENESYS_SAML_ASSERTION_FILE" in told["trouble"]
+    provider.write(file)
+    until(lambda: gateway.metric("assertion_stale") == 0, 3 * LIFE_SECONDS)
+
+
+def every_half_second(job: Callable[[], object]) -> None:
+    while True:
+        gevent.sleep(0.5)
+        job()
+
+
+def test_an_address_that_refuses_is_named_with_what_to_do(scene: Scene) -> None:
+    provider = scene.provider()
+    gateway = scene.gateway(GENESYS_SAML_ASSERTION_URL=provider.url)
+
+    Call(scene.simulator, gateway).register()
+
+    until(lambda: [line for line in gateway.log() if line["event"] == "token_missing"], 10)
+    (told, *_) = [line for line in gateway.log() if line["event"] == "token_missing"]
+    assert told["error"] == "GENESYS_SAML_ASSERTION_URL answers 403; check GENESYS_SAML_ASSERTION_URL_TOKEN"
+    assert scene.tokens() == []
