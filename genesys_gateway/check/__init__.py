@@ -36,7 +36,7 @@ def inspect(environ: Mapping[str, str], options: Options) -> Iterator[Finding]:
         return
     yield good("settings", "; ".join(("none is wrong", *settings.warnings)))
     clock = SystemClock()
-    state = database.State(runs=False)
+    state = database.Seen(runs=False)
     yield from database.inspect(settings, clock, state)
     reached = hosts.Reached()
     yield from hosts.inspect(settings, clock, reached)

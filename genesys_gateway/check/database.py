@@ -24,14 +24,14 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"}
 
 
 @dataclass(slots=True, kw_only=True)
-class State:
+class Seen:
     """What others want to know."""
 
     #: a gateway runs on it now
     runs: bool
 
 
-def inspect(settings: Settings, clock: Clock, state: State) -> Iterator[Finding]:
+def inspect(settings: Settings, clock: Clock, state: Seen) -> Iterator[Finding]:
     """Findings about the database; notes whether a gateway runs on it."""
     url = make_url(settings.database_url)
     path = sqlite_file.path_of(url) if url.get_backend_name() == "sqlite" else None
@@ -39,7 +39,7 @@ def inspect(settings: Settings, clock: Clock, state: State) -> Iterator[Finding]
         yield wrong("database", f"there is no {path} yet", f"{_MIGRATE} makes it, and so does the gateway's start")
         return
     if path is not None:
-        yield _file_system(path)
+        yield judge_disk(path.resolve(), Path("/proc/self/mounts"))
     try:
         with Visit(settings.database_url, clock, patience_seconds=settings.http_timeout_seconds) as visit:
             visit.write(write_nothing)
@@ -57,8 +57,9 @@ def inspect(settings: Settings, clock: Clock, state: State) -> Iterator[Finding]
         yield good("gateway", "one runs on this database now" if state.runs else "none runs on this database now")
 
 
-def _file_system(path: Path) -> Finding:
-    kind = _kind_of_mount(path.resolve(), Path("/proc/self/mounts"))
+def judge_disk(path: Path, mounts: Path) -> Finding:
+    """Whether that file is kept by something that keeps; ``mounts`` is a table as the kernel shows it."""
+    kind = _kind_of_mount(path, mounts)
     if kind in _FLEETING:
         return wrong(
             "disk", f"{path} is in memory ({kind})", "put it on a disk: what is in memory is lost with the power"
