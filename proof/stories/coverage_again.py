@@ -26,19 +26,20 @@ def play(stage: Stage) -> None:
 
 
 def _killed(stage: Stage, centre: Centre, lines: list[Line], heartbeat: int) -> None:
+    opened = _opened(centre)
     centre.control("POST", "/channels/all/drop")
-    _claim(stage, centre, lines, heartbeat, "killed")
+    took = wait_for(lambda: _opened(centre) > opened and _all_covered(centre, lines), heartbeat + 30)
+    _claim(stage, "killed", took, heartbeat)
 
 
 def _gone(stage: Stage, centre: Centre, lines: list[Line], heartbeat: int) -> None:
     """The channel itself is no more: its address answers 404, another channel is needed."""
-    before = {channel["id"] for channel in centre.channels()}
+    before = _connected(centre)
     centre.fault("refuse_upgrade", status=404, count=1)
     centre.control("POST", "/channels/all/drop")
-    wait_for(lambda: {channel["id"] for channel in centre.channels() if channel["connected"]} > set(), heartbeat)
-    _claim(stage, centre, lines, heartbeat, "refused with 404")
-    new = {channel["id"] for channel in centre.channels() if channel["connected"]} - before
-    stage.report.claim("refused with 404: on a new channel", len(new) == 1, len(new))
+    took = wait_for(lambda: not before & _connected(centre) and _all_covered(centre, lines), heartbeat + 30)
+    _claim(stage, "refused with 404", took, heartbeat)
+    stage.report.claim("refused with 404: on one new channel", len(_connected(centre)) == 1, len(_connected(centre)))
 
 
 def _frozen(stage: Stage, centre: Centre, gateway: Gateway, lines: list[Line], heartbeat: int) -> None:
@@ -52,10 +53,17 @@ def _frozen(stage: Stage, centre: Centre, gateway: Gateway, lines: list[Line], h
     stage.report.claim("frozen: covered again", shown is not None, f"{shown or -1:.1f} s after that")
 
 
-def _claim(stage: Stage, centre: Centre, lines: list[Line], heartbeat: int, what: str) -> None:
-    took = centre.wait_listened(lines, heartbeat + 30)
+def _claim(stage: Stage, what: str, took: float | None, heartbeat: int) -> None:
     held = took is not None and took <= heartbeat + 5
     stage.report.claim(f"{what}: full coverage within heartbeat + 5 s ({heartbeat + 5} s)", held, f"{took or -1:.1f} s")
+
+
+def _all_covered(centre: Centre, lines: list[Line]) -> bool:
+    return {line.conversation for line in lines} <= centre.listened()
+
+
+def _connected(centre: Centre) -> set[str]:
+    return {channel["id"] for channel in centre.channels() if channel["connected"]}
 
 
 def _opened(centre: Centre) -> int:
