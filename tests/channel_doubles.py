@@ -119,6 +119,8 @@ class FakeGenesys:
         self.correlated = correlated
         #: whether unsubscriptions over a socket are answered
         self.answers = True
+        #: whether pings are
+        self.pongs = False
         self.channels: dict[str, FakeChannel] = {}
         self.calls: list[tuple[str, float, int]] = []
         self.rejected: set[str] = set()
@@ -205,6 +207,8 @@ class FakeGenesys:
 
     def heard(self, socket: FakeSocket, message: dict[str, Any]) -> None:
         if message == {"message": "ping"}:
+            if self.pongs:
+                socket.push({"topicName": "channel.metadata", "eventBody": {"message": "pong"}})
             return
         assert message["message"] == "unsubscribe"
         if not self.answers:

@@ -27,6 +27,7 @@ class House:
     def __init__(self, **changes: Any) -> None:
         self.clock = FakeClock()
         self.server = FakeGenesys(self.clock)
+        self.server.pongs = True  # or a socket could die of silence in the middle of what a test waits for
         self.crashes: list[str] = []
         self.metrics = Metrics()
         self.covered: dict[str, str] = {}
@@ -505,6 +506,7 @@ def test_a_successor_counts_only_by_its_own_list_read_back(house: House) -> None
 
 def test_a_successor_that_never_confirms_is_given_up_in_time() -> None:
     house = House(heartbeat_seconds=1.0)
+    house.server.latency = 0.005  # or its failures, waited for on the fake clock, let time outrun the pings
     house.start(3)
     old = house.channel()
     house.server.fail("add", Delayed("503"), times=1000)
@@ -519,6 +521,7 @@ def test_a_successor_that_never_confirms_is_given_up_in_time() -> None:
 
 def test_until_the_move_only_the_old_channel_counts_as_covering() -> None:
     house = House(heartbeat_seconds=1.0)
+    house.server.latency = 0.005  # or its failures, waited for on the fake clock, let time outrun the pings
     house.start(3)
     old = house.channel()
     seen: set[str] = set()
@@ -527,16 +530,17 @@ def test_until_the_move_only_the_old_channel_counts_as_covering() -> None:
 
     def given_up() -> bool:
         seen.update(house.covered.values())
-        return len(house.closed) == 1 and not house.registry._handovers
+        return bool(house.closed)  # another attempt may have begun already
 
     house.until(given_up)
-    assert house.server.named("add") == 2
+    assert house.server.named("add") >= 2
     assert (seen, house.uncovered) == ({old.id}, [])
     house.end()
 
 
 def test_topics_that_moved_by_themselves_to_a_successor_that_fails_find_a_home_again() -> None:
     house = House(heartbeat_seconds=1.0)
+    house.server.latency = 0.005  # or its failures, waited for on the fake clock, let time outrun the pings
     house.start(5)
     old, old_socket = house.channel(), house.socket()
     house.server.fail("list", Delayed("503"), times=10_000)
@@ -546,11 +550,11 @@ def test_topics_that_moved_by_themselves_to_a_successor_that_fails_find_a_home_a
     body = {"topics": [acw_topic(conversation(1))], "reason": "another_channel_subscribed"}
     old_socket.push({"topicName": "v2.system.no_longer_subscribed", "eventBody": body})
     house.until(lambda: house.covered[conversation(1)] != old.id)
-    house.until(lambda: len(house.closed) == 1 and not house.registry._handovers)
+    house.until(lambda: house.closed)  # another attempt may have begun already
     house.server._faults.clear()
     house.until(lambda: len(house.covered) == 5)
     assert house.uncovered == [conversation(1)]
-    house.until(lambda: house.channel().writer.settled)
+    house.until(lambda: house.channel().writer.settled and not house.registry._handovers)
     house.check()
     house.end()
 
