@@ -1,7 +1,7 @@
 # Everything a person types. Each target makes what it needs first; a second run finds it made.
 #
 #   make demo             the whole way against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: until it is shown)
-#   make test             the tests (ARGS=… is handed to pytest)
+#   make test             the tests, in lanes side by side (ARGS=… is handed to pytest, in one)
 #   make test-sdk         the official SDK and another client against the simulator, each in a venv of its own
 #   make proof            the promises, against real processes (ARGS=--list; ARGS="--fast burst")
 #   make chaos            everything breaks, by a seeded script; then the balance (SEED= MINUTES= DATABASE=)
@@ -36,7 +36,7 @@ demo: $(RUNTIME)
 	@$(BIN)/python -m genesys_gateway demo $(ARGS)
 
 test: $(TOOLS)
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/python -m tests.lanes $(ARGS)
 
 test-sdk: $(RUNTIME)
 	@$(BIN)/python -m tests.sdk.run

@@ -11,7 +11,9 @@ import time
 import urllib.error
 import urllib.request
 from collections import defaultdict
+from contextlib import suppress
 from pathlib import Path
+from random import randrange
 from typing import Any
 
 import gevent
@@ -128,11 +130,12 @@ class GatewayProcess(Running):
 
 
 def free_port() -> int:
-    """A port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port nobody listens on right now, and none that Linux gives to a connection that goes out."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = randrange(10_000, 32_000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def until_answered(url: str, by: Running, seconds: float = 20.0) -> None:

@@ -13,7 +13,17 @@ from genesys_gateway.events import Acw, Notification, acw_topic
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.notification_socket import ChannelGone, SocketLost
-from tests.channel_doubles import FakeChannel, FakeGenesys, FakeSocket, conversation, eventually, ids, quick, tools
+from tests.channel_doubles import (
+    FakeChannel,
+    FakeGenesys,
+    FakeSocket,
+    PacedClock,
+    conversation,
+    eventually,
+    ids,
+    quick,
+    tools,
+)
 from tests.doubles import FakeClock
 
 NOTICE = {"topicName": "v2.system.socket_closing", "eventBody": {"message": "soon"}}
@@ -24,8 +34,8 @@ CALM: dict[str, Any] = {"heartbeat_seconds": 4.0, "channel_idle_seconds": 0.2}
 class House:
     """A registry before a fake Genesys, and the coverage that it told, as the disk would know it."""
 
-    def __init__(self, **changes: Any) -> None:
-        self.clock = FakeClock()
+    def __init__(self, clock: FakeClock | None = None, **changes: Any) -> None:
+        self.clock = clock or FakeClock()
         self.server = FakeGenesys(self.clock)
         self.server.pongs = True  # or a socket could die of silence in the middle of what a test waits for
         self.crashes: list[str] = []
@@ -505,14 +515,13 @@ def test_a_successor_counts_only_by_its_own_list_read_back(house: House) -> None
 
 
 def test_a_successor_that_never_confirms_is_given_up_in_time() -> None:
-    house = House(heartbeat_seconds=1.0)
-    house.server.latency = 0.005  # or its failures, waited for on the fake clock, let time outrun the pings
+    house = House(PacedClock(), heartbeat_seconds=1.0)
     house.start(3)
     old = house.channel()
     house.server.fail("add", Delayed("503"), times=1000)
     house.server.fail("replace", Delayed("503"), times=1000)
     house.socket().push(NOTICE)
-    house.until(lambda: house.closed and not house.registry._handovers)
+    house.until(lambda: house.closed and not house.registry._handovers, 0.02)
     assert old.usable
     assert house.uncovered == []
     house.check()
@@ -520,8 +529,7 @@ def test_a_successor_that_never_confirms_is_given_up_in_time() -> None:
 
 
 def test_until_the_move_only_the_old_channel_counts_as_covering() -> None:
-    house = House(heartbeat_seconds=1.0)
-    house.server.latency = 0.005  # or its failures, waited for on the fake clock, let time outrun the pings
+    house = House(PacedClock(), heartbeat_seconds=1.0)
     house.start(3)
     old = house.channel()
     seen: set[str] = set()
@@ -532,15 +540,14 @@ def test_until_the_move_only_the_old_channel_counts_as_covering() -> None:
         seen.update(house.covered.values())
         return bool(house.closed)  # another attempt may have begun already
 
-    house.until(given_up)
+    house.until(given_up, 0.02)
     assert house.server.named("add") >= 2
     assert (seen, house.uncovered) == ({old.id}, [])
     house.end()
 
 
 def test_topics_that_moved_by_themselves_to_a_successor_that_fails_find_a_home_again() -> None:
-    house = House(heartbeat_seconds=1.0)
-    house.server.latency = 0.005  # or its failures, waited for on the fake clock, let time outrun the pings
+    house = House(PacedClock(), heartbeat_seconds=1.0)
     house.start(5)
     old, old_socket = house.channel(), house.socket()
     house.server.fail("list", Delayed("503"), times=10_000)
@@ -549,8 +556,8 @@ def test_topics_that_moved_by_themselves_to_a_successor_that_fails_find_a_home_a
     house.there(old).topics.pop(acw_topic(conversation(1)))
     body = {"topics": [acw_topic(conversation(1))], "reason": "another_channel_subscribed"}
     old_socket.push({"topicName": "v2.system.no_longer_subscribed", "eventBody": body})
-    house.until(lambda: house.covered[conversation(1)] != old.id)
-    house.until(lambda: house.closed)  # another attempt may have begun already
+    house.until(lambda: house.covered.get(conversation(1), old.id) != old.id, 0.02)
+    house.until(lambda: house.closed, 0.02)  # another attempt may have begun already
     house.server._faults.clear()
     house.until(lambda: len(house.covered) == 5)
     assert house.uncovered == [conversation(1)]
