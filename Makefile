@@ -41,7 +41,7 @@ test: $(TOOLS)
 test-sdk: $(RUNTIME)
 	@$(BIN)/python -m tests.sdk.run
 
-proof: $(RUNTIME)
+proof: $(TOOLS)
 	@$(BIN)/python -m proof $(ARGS)
 
 chaos: $(RUNTIME)

@@ -17,7 +17,7 @@ from chaos.watch import Watch
 from chaos.world import World
 from proof import judge
 from proof.centre import wait_for
-from proof.children import ROOT, nap
+from proof.children import ROOT, nap, tidy_up_when_ended
 from proof.report import Report, heading
 from proof.stage import Stage
 from proof.web import NoAnswer
@@ -131,4 +131,5 @@ def _publish(report: Report, plan: list[script.Planned], figures: dict[str, obje
 
 
 if __name__ == "__main__":
+    tidy_up_when_ended()
     sys.exit(main())

@@ -18,7 +18,7 @@ from chaos.load import Load
 from chaos.world import World
 from proof import judge
 from proof.centre import wait_for
-from proof.children import nap
+from proof.children import nap, tidy_up_when_ended
 from proof.report import Report, heading
 from proof.stage import Stage
 
@@ -97,4 +97,5 @@ def _judge(report: Report, world: World, load: Load, took: float | None) -> bool
 
 
 if __name__ == "__main__":
+    tidy_up_when_ended()
     sys.exit(main())

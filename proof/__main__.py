@@ -8,7 +8,6 @@ monkey.patch_all()
 import argparse
 import importlib
 import pkgutil
-import signal
 import sys
 import traceback
 from types import ModuleType
@@ -16,6 +15,7 @@ from types import ModuleType
 import gevent
 
 from proof import stories
+from proof.children import tidy_up_when_ended
 from proof.report import Report, heading, table
 from proof.stage import Stage
 
@@ -81,6 +81,5 @@ def _held(story: ModuleType, stage: Stage) -> bool:
 
 
 if __name__ == "__main__":
-    # Whoever ends us ends the processes of the story too.
-    gevent.signal_handler(signal.SIGTERM, gevent.getcurrent().throw, SystemExit, 143)
+    tidy_up_when_ended()
     sys.exit(main())

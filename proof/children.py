@@ -63,6 +63,11 @@ class Child:
         self._process.wait()
 
 
+def tidy_up_when_ended() -> None:
+    """Let SIGTERM unwind the greenlet that calls this: whoever ends us ends the processes of the story too."""
+    gevent.signal_handler(signal.SIGTERM, gevent.getcurrent().throw, SystemExit, 143)
+
+
 def memory_mb(pid: int) -> float:
     """Resident memory of a process."""
     status = Path(f"/proc/{pid}/status").read_text()
