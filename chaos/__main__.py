@@ -25,6 +25,11 @@ from proof.web import NoAnswer
 _FOLDER = ROOT / "build"
 #: How long everything may take to be in order once nothing is broken any more.
 _PEACE_SECONDS = 240.0
+#: What stays whole where it is not ours alone, and why.
+_UNBROKEN = {
+    "sqlite": ("disk full and read-only", "mounting needs root"),
+    "postgresql": ("server stopped and crashed", "PostgreSQL's initdb is not installed"),
+}
 
 
 def main() -> int:
@@ -58,9 +63,9 @@ def _options() -> argparse.Namespace:
 def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str) -> bool:
     random = Random(seed)
     world = World(stage, database, random, {"deduplicate": True})
-    if database == "sqlite" and world.disk is None:
-        report.skip("disk full and read-only", "mounting needs root")
-    plan = script.draw(Random(seed), minutes * 60, database, may_mount=world.disk is not None)
+    if not world.alone:
+        report.skip(*_UNBROKEN[database])
+    plan = script.draw(Random(seed), minutes * 60, database, alone=world.alone)
     with world.running():
         load, watch = Load(world), Watch(world)
         load.start()

@@ -32,6 +32,8 @@ class Fault:
     seconds: tuple[float, float] = (1.0, 8.0)
     #: the only kind of database it can strike
     database: str | None = None
+    #: whether it needs a disk or a database server that nobody else uses
+    alone: bool = False
 
 
 def _nothing() -> None:
@@ -112,7 +114,7 @@ def _database_files(disk: Path) -> list[Path]:
 def _ended_sessions(world: World) -> Undo:
     def end_them() -> None:
         while True:
-            databases.end_sessions(world.database_name)
+            databases.end_sessions(world.database_name, world.server_port)
             gevent.sleep(0.5)
 
     return gevent.spawn(end_them).kill
@@ -131,6 +133,18 @@ def _stalled(world: World) -> Undo:
     assert world.proxy is not None
     world.proxy.stall()
     return world.proxy.flow
+
+
+def _stopped(world: World) -> Undo:
+    assert world.server is not None
+    world.server.stop()
+    return world.server.start
+
+
+def _crashed(world: World) -> Undo:
+    assert world.server is not None
+    world.server.crash()
+    return world.server.start
 
 
 _API = "/api/v2/*"
@@ -171,9 +185,11 @@ FAULTS = (
     Fault(name="revoked", party="token", begin=_at_once("revoked_token")),
     Fault(name="login answers 400", party="token", begin=_while("answer", path="/oauth/token", status=400)),
     Fault(name="login hangs", party="token", begin=_while("hang", path="/oauth/token")),
-    Fault(name="full", party="disk", begin=_full, database="sqlite"),
-    Fault(name="read-only", party="disk", begin=_read_only, database="sqlite"),
+    Fault(name="full", party="disk", begin=_full, database="sqlite", alone=True),
+    Fault(name="read-only", party="disk", begin=_read_only, database="sqlite", alone=True),
     Fault(name="sessions ended", party="database", begin=_ended_sessions, database="postgresql"),
     Fault(name="replies to commits cut", party="database", begin=_cut_commits, database="postgresql"),
     Fault(name="stalls", party="database", begin=_stalled, database="postgresql"),
+    Fault(name="restarted", party="database", begin=_stopped, seconds=(0.5, 4), database="postgresql", alone=True),
+    Fault(name="crashed", party="database", begin=_crashed, seconds=(0.5, 4), database="postgresql", alone=True),
 )

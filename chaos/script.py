@@ -25,9 +25,13 @@ class Planned:
     end: float
 
 
-def draw(random: Random, seconds: float, database: str, *, may_mount: bool) -> list[Planned]:
-    """A script of that length; parties break independently of each other."""
-    possible = [one for one in FAULTS if one.database in (None, database) and (may_mount or one.party != "disk")]
+def draw(random: Random, seconds: float, database: str, *, alone: bool) -> list[Planned]:
+    """A script of that length; parties break independently of each other.
+
+    Args:
+        alone: Whether nobody else uses the disk or the database server.
+    """
+    possible = [one for one in FAULTS if one.database in (None, database) and (alone or not one.alone)]
     parties = list(dict.fromkeys(fault.party for fault in possible))
     plan: list[Planned] = []
     for party in parties:

@@ -59,6 +59,9 @@ class World:
         #: where the database file lies alone, if we may mount
         self.disk: Path | None = None
         self.proxy: TcpProxy | None = None
+        #: the PostgreSQL server, if it is ours alone
+        self.server: databases.OwnServer | None = None
+        self.server_port = databases.PORT
         self.database_name = ""
         self.restarts = 0
         #: doubtful attempts that processes counted which live no longer
@@ -70,11 +73,18 @@ class World:
 
     def _database_url(self, stage: Stage) -> str:
         if self.database == "postgresql":
-            self.database_name = self._undo.enter_context(databases.postgresql())
-            self.proxy = self._undo.enter_context(TcpProxy(databases.HOST, databases.PORT).running())
+            self.server = self._undo.enter_context(databases.own_server())
+            self.server_port = databases.PORT if self.server is None else self.server.port
+            self.database_name = self._undo.enter_context(databases.postgresql(self.server_port))
+            self.proxy = self._undo.enter_context(TcpProxy(databases.HOST, self.server_port).running())
             return databases.url(self.database_name, self.proxy.port)
         self.disk = stage.small_disk("disk", _DISK_MEGABYTES)
         return f"sqlite:///{self.disk or stage.folder}/gateway.db"
+
+    @property
+    def alone(self) -> bool:
+        """Whether nobody else uses the disk or the database server: then they may be broken."""
+        return self.disk is not None or self.server is not None
 
     @contextmanager
     def running(self) -> Iterator["World"]:

@@ -55,7 +55,8 @@ class TcpProxy:
 
     def _handle(self, client: socket.socket, _address: object) -> None:
         doomed = Event()
-        with client, socket.create_connection(self._target) as server:
+        # A server that is down: the client's connection ends at once.
+        with suppress(ConnectionRefusedError), client, socket.create_connection(self._target) as server:
             pumps = [self._pumps.spawn(pump, client, server, doomed) for pump in (self._forth, self._back)]
             gevent.joinall(pumps, count=1)
             gevent.killall(pumps)
