@@ -22,6 +22,8 @@ log = get_logger(__name__)
 
 #: Pairs of names that are looked up at a time; entries beyond them come back a little later.
 LOOKUPS = 16
+#: Entries that wait in memory for the same names; the others wait on disk.
+ALIKE = 128
 #: The wait between two lookups for one entry grows up to so many times the retry base.
 _SLOWEST = 10
 
@@ -99,7 +101,7 @@ class NameFinder:
     def _begin_or_join(self, key: _Key, entry: Entry) -> None:
         left = self._left_ms(entry) / 1000
         lookup = self._lookups.get(key)
-        if lookup is not None and lookup.ends.left() <= left:
+        if lookup is not None and lookup.ends.left() <= left and len(lookup.entries) < ALIKE:
             lookup.entries.append(entry)
         elif lookup is None and len(self._lookups) < LOOKUPS:
             lookup = self._lookups[key] = _Lookup(entry, Deadline(self._clock, left))

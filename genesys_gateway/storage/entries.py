@@ -319,7 +319,13 @@ def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) ->
 def hasten(connection: Connection, *, now: int) -> None:
     """The receiver is back: whatever waits for another attempt is due at once, each in the place of its age."""
     waiting = update(entry).where(_table.state == PENDING, _table.attempt > 0, _table.next_at > _table.stored_at)
-    connection.execute(waiting.values(next_at=case((_table.stored_at < now, _table.stored_at), else_=now)))
+    spared = case((_table.next_at > now, _table.next_at - now), else_=0)  # a wait that is cut short was not waited for
+    connection.execute(
+        waiting.values(
+            next_at=case((_table.stored_at < now, _table.stored_at), else_=now),
+            waited_ms=case((_table.waited_ms > spared, _table.waited_ms - spared), else_=0),
+        )
+    )
 
 
 def release(connection: Connection) -> int:

@@ -33,6 +33,9 @@ _AWAIT_END = (
 _STANDING = select(conversation.c.state, twins.HAS_RESULT.label("has_result")).where(
     conversation.c.id == bindparam("conversation")
 )
+_TOLD_BY_GENESYS = select(entry.c.id).where(
+    entry.c.conversation_id == bindparam("conversation"), entry.c.source != SUPPORT_RESULT
+)
 _ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
 
 
@@ -79,6 +82,12 @@ def put(connection: Connection, event: AcwEvent, source: str, *, now: int, due_a
         return _again(connection, event, source, now)
     _follow_up(connection, event, source, standing.state, now=now, due_at=due_at, deadline_at=deadline_at)
     return Taken.STORED
+
+
+def told_by_genesys(connection: Connection, conversation_id: str) -> set[str]:
+    """Ids of the entries that events of Genesys's made: to :func:`put` one of them as ``backfill`` changes nothing."""
+    found = connection.execute(_TOLD_BY_GENESYS, {"conversation": conversation_id})
+    return set(found.scalars())
 
 
 def put_result(connection: Connection, result: AcwEvent, *, now: int, due_at: int, deadline_at: int) -> Kept:

@@ -320,6 +320,15 @@ def test_what_waits_for_another_attempt_is_hastened_oldest_first(desk: Desk) -> 
     assert desk.due_ids() == ["older", "due already", "younger", "of the future"]
 
 
+def test_a_wait_that_is_cut_short_counts_only_as_far_as_it_was_waited_for(desk: Desk) -> None:
+    desk.store("cut short", stored_at=NOW - 500_000, attempt=2, next_at=NOW + 200_000, waited_ms=300_000)
+    desk.store("was over", stored_at=NOW - 500_000, attempt=2, next_at=NOW - 1, waited_ms=300_000)
+
+    desk.at_now(entries.hasten)
+
+    assert (desk.row("cut short").waited_ms, desk.row("was over").waited_ms) == (100_000, 300_000)
+
+
 def test_the_next_due_time_is_told_and_lost_ones_are_due_now(desk: Desk) -> None:
     assert desk.at_now(entries.next_due, furthest_ms=300_000) is None
     desk.store("soon", next_at=NOW + 1234)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from genesys_gateway.name_finder import LOOKUPS
+from genesys_gateway.name_finder import ALIKE, LOOKUPS
 from tests.delivery_doubles import House, record_id
 from tests.doubles import until
 
@@ -113,6 +113,17 @@ def test_a_silent_genesys_holds_up_only_those_whose_names_are_not_known(house: H
 
     until(lambda: house.states()["delivered"] == 100)
     assert len(house.names.calls) - 100 <= LOOKUPS
+
+
+def test_a_crowd_that_waits_for_the_same_name_waits_on_disk(house: House) -> None:
+    house.names.silent = {"u"}
+    house.store(*range(5 * ALIKE), user_id="u")
+    house.delivery.start()
+
+    house.store(*range(1000, 1100), user_id="known")
+
+    until(lambda: house.states()["delivered"] == 100)
+    assert len(house.delivery._held) <= ALIKE
 
 
 def test_a_mistake_while_looking_up_costs_the_name_and_not_the_record(house: House) -> None:
