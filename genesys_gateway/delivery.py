@@ -28,7 +28,7 @@ from genesys_gateway.name_finder import NameBook, NameFinder
 from genesys_gateway.outbox import Decision, Delivered, GiveUp, NotBegun, Policy, Postponed, TryAgain
 from genesys_gateway.sending import Receiver, Sender
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, database_now, dead_letters, entries
+from genesys_gateway.storage import Storage, entries
 from genesys_gateway.storage.entries import Claim, Wanted
 from genesys_gateway.waiting_line import WaitingLine
 
@@ -44,8 +44,6 @@ _REPEATED_CLAIMS = SENDERS - 2
 _READ, _FEW = 64, SENDERS
 #: Part of the lease after which the outbox is looked at although nobody said that there is something.
 _LOOK_SHARE = 0.25
-#: Entries requeued in one transaction.
-_PORTION = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,22 +136,6 @@ class Delivery:
         late = self._senders.stop(deadline.left() * 0.8)
         self._poked.set()
         return late + self._desk.stop(deadline.left())
-
-    def requeue(self, record_id: str) -> bool:
-        """Send a dead entry on its way again; False when it is not dead. Raises :class:`StorageUnavailable`."""
-        requeued = self._storage.run(lambda c: dead_letters.requeue(c, record_id, now=database_now(c)))
-        self.wake()
-        return requeued
-
-    def requeue_all(self, reason: str) -> int:
-        """Send all that are dead for one reason on their way again; how many. Raises :class:`StorageUnavailable`."""
-        total = 0
-        while count := self._storage.run(
-            lambda c: dead_letters.requeue_all(c, reason, now=database_now(c), limit=_PORTION)
-        ):
-            total += count
-            self.wake()
-        return total
 
     # The senders
 

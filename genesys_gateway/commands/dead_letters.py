@@ -135,4 +135,4 @@ def _requeued(visit: Visit, record_ids: Sequence[str], otherwise: str, *, as_jso
 
 
 def _requeue(connection: Connection, record_ids: Sequence[str]) -> int:
-    return dead_letters.requeue_these(connection, record_ids, now=database_now(connection))
+    return dead_letters.requeue(connection, record_ids, now=database_now(connection))

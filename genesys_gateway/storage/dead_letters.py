@@ -55,21 +55,9 @@ def reasons(connection: Connection) -> dict[str, int]:
     return {row[0] or "": row[1] for row in connection.execute(query)}
 
 
-def requeue(connection: Connection, record_id: str, *, now: int) -> bool:
-    """Send one dead entry on its way again; False when it is not dead, or its content was erased."""
-    return bool(_requeue(connection, [record_id], now, "by hand"))
-
-
-def requeue_these(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
-    """The same for several at once; how many there were."""
+def requeue(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
+    """Send dead entries on their way again; how many of these were dead, and their content not erased."""
     return _requeue(connection, record_ids, now, "by hand")
-
-
-def requeue_all(connection: Connection, reason: str, *, now: int, limit: int) -> int:
-    """Send those that are dead for that reason on their way again, ``limit`` at most; how many there were."""
-    query = select(_table.id).where(_table.state == DEAD, _table.reason == reason, _table.content.is_not(None))
-    ids = connection.execute(query.order_by(_table.stored_at).limit(limit)).scalars().all()
-    return _requeue(connection, ids, now, "all of its reason")
 
 
 def revive(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:

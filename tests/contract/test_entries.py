@@ -9,7 +9,7 @@ from sqlalchemy import Row, insert, select, update
 from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.record import Known
 from genesys_gateway.storage import Storage, entries, timeline
-from genesys_gateway.storage.dead_letters import dead_letters, reasons, requeue, requeue_all, revive
+from genesys_gateway.storage.dead_letters import dead_letters, reasons, requeue, revive
 from genesys_gateway.storage.entries import Backlog, Claim, Wanted
 from genesys_gateway.storage.tables import conversation, entry
 
@@ -366,7 +366,7 @@ def test_a_requeued_entry_starts_afresh(desk: Desk) -> None:
     desk.register()
     desk.die("r")
 
-    assert desk.at_now(requeue, "r", now=NOW + 9)
+    assert desk.at_now(requeue, ["r"], now=NOW + 9)
 
     row = desk.row("r")
     assert (row.state, row.reason, row.next_at, row.waited_ms, row.names) == ("pending", None, NOW + 9, 0, None)
@@ -378,7 +378,7 @@ def test_a_requeued_entry_in_doubt_will_be_looked_up_and_sends_the_same(desk: De
     desk.die("r", GiveUp(reason="tried for too long", in_doubt=True, error="HTTP 503"))
     known = desk.row("r").names
 
-    desk.at_now(requeue, "r")
+    desk.at_now(requeue, ["r"])
 
     assert desk.row("r").in_doubt
     assert desk.row("r").names == known
@@ -388,8 +388,8 @@ def test_a_requeued_entry_in_doubt_will_be_looked_up_and_sends_the_same(desk: De
 def test_only_the_dead_are_requeued(desk: Desk, state: str) -> None:
     desk.store("r", state=state, next_at=NOW + 77)
 
-    assert not desk.at_now(requeue, "r")
-    assert not desk.at_now(requeue, "unknown")
+    assert not desk.at_now(requeue, ["r"])
+    assert not desk.at_now(requeue, ["unknown"])
     assert (desk.row("r").state, desk.row("r").next_at) == (state, NOW + 77)
 
 
@@ -397,19 +397,17 @@ def test_an_erased_entry_can_not_be_requeued(desk: Desk) -> None:
     desk.die("r")
     desk.change("r", content=None)
 
-    assert not desk.at_now(requeue, "r")
-    assert desk.at_now(requeue_all, REFUSED.reason, limit=10) == 0
+    assert not desk.at_now(requeue, ["r"])
 
 
-def test_all_that_are_dead_for_one_reason_are_requeued_by_portions(desk: Desk) -> None:
+def test_several_are_requeued_and_the_reasons_are_counted(desk: Desk) -> None:
     for n in range(5):
         desk.die(f"r{n}")
     desk.die("other", GiveUp(reason="tried for too long", in_doubt=False, error="HTTP 503"))
     assert desk.run(reasons) == {REFUSED.reason: 5, "tried for too long": 1}
 
-    portions = [desk.at_now(requeue_all, REFUSED.reason, limit=3) for _ in range(3)]
+    assert desk.at_now(requeue, [f"r{n}" for n in range(5)]) == 5
 
-    assert portions == [3, 2, 0]
     assert desk.run(reasons) == {"tried for too long": 1}
 
 

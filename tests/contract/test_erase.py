@@ -158,7 +158,7 @@ def test_what_was_given_up_so_is_shown_and_can_not_be_requeued(desk: Desk) -> No
 
     (shown,) = desk.visit.read(lambda c: dead_letters.dead_letters(c, limit=9))
     assert (shown.id, shown.reason) == ("p", ERASED)
-    assert desk.visit.write(lambda c: dead_letters.requeue_these(c, ["p"], now=NOW)) == 0
+    assert desk.visit.write(lambda c: dead_letters.requeue(c, ["p"], now=NOW)) == 0
     assert desk.gateway(lambda c: entries.backlog(c, NOW)).dead == 0, "an alarm that nobody can end helps nobody"
 
 

@@ -156,7 +156,7 @@ class Outbox(RuleBasedStateMachine):
     def requeue(self, data: st.DataObject) -> None:
         one = data.draw(st.sampled_from(sorted(self.records)))
         doubtful = self._in_doubt(one)
-        done = self.run(lambda c: dead_letters.requeue(c, one, now=self.clock.now()))
+        done = self.run(lambda c: dead_letters.requeue(c, [one], now=self.clock.now()))
         assert done == (self.records[one].state == "dead")
         if done:
             self.records[one].state = "pending"

@@ -334,32 +334,6 @@ def test_stop_is_bounded_and_names_who_was_late(house: House) -> None:
     assert house.delivery.stop(0.05) == []
 
 
-def test_one_dead_record_is_requeued(house: House) -> None:
-    house.receiver.answers = lambda _: of_post(422)
-    house.store(1)
-    house.delivery.start()
-    house.settle()
-    house.receiver.answers = lambda _: STORED
-
-    assert house.delivery.requeue(record_id(1))
-    house.settle()
-
-    assert not house.delivery.requeue(record_id(1))
-    assert house.states() == {"delivered": 1}
-    assert house.timeline() == ["dead", "requeued", "delivered"]
-
-
-def test_all_dead_for_one_reason_are_requeued(house: House) -> None:
-    house.store(*range(1200), state="dead", reason="refused with HTTP 422", attempt=1)
-    house.store(5000, state="dead", reason="tried for too long", attempt=9)
-    house.delivery.start()
-
-    assert house.delivery.requeue_all("refused with HTTP 422") == 1200
-    house.settle()
-
-    assert house.states() == {"delivered": 1200, "dead": 1}
-
-
 def test_a_mistake_of_ours_costs_one_attempt_and_no_other_record(house: House) -> None:
     def answer(one: str) -> Result:
         if one == record_id(1):
