@@ -169,9 +169,9 @@ def _health(name: str, path: str, summary: str, status: str, *problems: int) -> 
     return _open_to_all(name, path, summary, reply, problems)
 
 
-def _file(name: str, path: str, summary: str, media_type: str, example: str) -> Operation:
+def _file(name: str, path: str, summary: str, media_type: str, example: str, *problems: int) -> Operation:
     reply = Reply(description=summary, media_type=media_type, examples={"begins": example} if example else {})
-    return _open_to_all(name, path, summary, reply, (500,))
+    return _open_to_all(name, path, summary, reply, (500, *problems))
 
 
 def _open_to_all(name: str, path: str, summary: str, reply: Reply, problems: Sequence[int]) -> Operation:
@@ -186,7 +186,7 @@ OPERATIONS = (
     TAKE_RESULT,
     _health("livez", "/livez", "Whether the process lives; nothing outside is asked", "alive", 500),
     _health("readyz", "/readyz", "Whether a commit works and no end is near", "ready", 500, 503),
-    _file("metrics", "/metrics", "Numbers for Prometheus", "text/plain", _METRICS),
+    _file("metrics", "/metrics", "Numbers for Prometheus", "text/plain", _METRICS, 503),
     _file("openapi", "/openapi.json", "This description", "application/json", ""),
     _file("docs", "/docs", "This description for people", "text/html", "<!doctype html>"),
 )

@@ -36,11 +36,12 @@ def inspect(environ: Mapping[str, str], options: Options) -> Iterator[Finding]:
         return
     yield good("settings", "; ".join(("none is wrong", *settings.warnings)))
     clock = SystemClock()
-    state = database.Seen(runs=False)
+    state = database.Seen(runs=None)
     yield from database.inspect(settings, clock, state)
     reached = hosts.Reached()
     yield from hosts.inspect(settings, clock, reached)
-    yield from _inspect_cloud(settings, clock, reached, runs=state.runs and not options.use_assertion)
+    runs = False if options.use_assertion else state.runs
+    yield from _inspect_cloud(settings, clock, reached, runs=runs)
     if reached.history:
         yield from receiver.inspect(settings, clock, write_probe=options.write_probe)
     else:
@@ -48,17 +49,20 @@ def inspect(environ: Mapping[str, str], options: Options) -> Iterator[Finding]:
     yield from issuer.inspect(settings, clock)
 
 
-def _inspect_cloud(settings: Settings, clock: SystemClock, reached: hosts.Reached, *, runs: bool) -> Iterator[Finding]:
+def _inspect_cloud(
+    settings: Settings, clock: SystemClock, reached: hosts.Reached, *, runs: bool | None
+) -> Iterator[Finding]:
     found = list(assertion.inspect(settings, clock))
     yield from found
     if any(one.state is State.WRONG for one in found):
         yield skipped("token", "there is no assertion to ask with")
     elif not reached.login:
         yield skipped("token", "the login host can't be reached")
-    elif runs and settings.genesys_saml_assertion_file is not None:
+    elif runs is not False and settings.genesys_saml_assertion_file is not None:
         yield skipped(
             "token",
-            "a gateway runs on this database, and the assertion in the file is good for one token: it is left to it",
+            f"a gateway {'runs' if runs else 'may run'} on this database, and the assertion in the file is good for "
+            "one token: it is left to it",
             "to spend it here, give --use-assertion, and put a fresh one into the file afterwards",
         )
     else:

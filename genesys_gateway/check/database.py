@@ -12,7 +12,7 @@ from genesys_gateway.errors import GatewayError, Refused
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import database_now, sqlite_file
 from genesys_gateway.storage.lock import FileLock
-from genesys_gateway.storage.migrate import DatabaseTooOld
+from genesys_gateway.storage.migrate import DatabaseTooOld, TablesMissing
 from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.tables import instance
 from genesys_gateway.storage.visit import Visit
@@ -27,14 +27,16 @@ _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"}
 class Seen:
     """What others want to know."""
 
-    #: a gateway runs on it now
-    runs: bool
+    #: a gateway runs on it now; None when it may, and nobody can tell
+    runs: bool | None
 
 
 def inspect(settings: Settings, clock: Clock, state: Seen) -> Iterator[Finding]:
     """Findings about the database; notes whether a gateway runs on it."""
     url = make_url(settings.database_url)
     path = sqlite_file.path_of(url) if url.get_backend_name() == "sqlite" else None
+    # Known before anything can go wrong: on the tables of an older version a gateway may run all the same.
+    state.runs = None if path is None else _held(settings.database_url)
     if path is not None and not path.exists():
         yield wrong("database", f"there is no {path} yet", f"{_MIGRATE} makes it, and so does the gateway's start")
         return
@@ -42,19 +44,27 @@ def inspect(settings: Settings, clock: Clock, state: Seen) -> Iterator[Finding]:
         yield judge_disk(path.resolve(), Path("/proc/self/mounts"))
     try:
         with Visit(settings.database_url, clock, patience_seconds=settings.http_timeout_seconds) as visit:
+            if path is None:
+                state.runs = visit.read(_lives)
             visit.write(write_nothing)
             yield good("database", "has the tables of this version and can be written")
             if path is None:
                 yield visit.read(_server)
-            state.runs = _held(settings.database_url) if path is not None else visit.read(_lives)
     except DatabaseTooOld as error:
+        if path is None and isinstance(error, TablesMissing):
+            state.runs = False
         yield wrong("database", str(error), f"{_MIGRATE} makes or changes them")
     except Refused as error:
         yield wrong("database", str(error), "use the version of the gateway that was used with it last, or a later one")
     except GatewayError as error:
         yield wrong("database", str(error), "check DATABASE_URL, the rights on it, and that it runs and has room")
-    else:
-        yield good("gateway", "one runs on this database now" if state.runs else "none runs on this database now")
+    yield _running(state)
+
+
+def _running(state: Seen) -> Finding:
+    if state.runs is None:
+        return skipped("gateway", "whether one runs on this database can't be told")
+    return good("gateway", "one runs on this database now" if state.runs else "none runs on this database now")
 
 
 def judge_disk(path: Path, mounts: Path) -> Finding:
@@ -95,15 +105,13 @@ def _server(connection: Connection) -> Finding:
     return good("disk", f"fsync is {fsync}, synchronous_commit {commit}")
 
 
-def _held(database_url: str) -> bool:
-    """Whether a process has the lock of the file. Looking takes it for a moment, if it is free."""
+def _held(database_url: str) -> bool | None:
+    """Whether a process has the lock of the file; None when that can't be looked at."""
     lock = FileLock.beside(database_url)
-    if lock is None or not lock.exists():
-        return False
-    if not lock.acquire():
-        return True
-    lock.release()
-    return False
+    try:
+        return lock is not None and lock.is_taken()
+    except OSError:
+        return None
 
 
 def _lives(connection: Connection) -> bool:

@@ -101,9 +101,9 @@ def _skew(headers: Mapping[str, str], begun: int, ended: int) -> Finding | None:
     """How far our clock is from the other side's, which tells whole seconds; None when it tells nothing."""
     try:
         moment = parsedate_to_datetime(headers.get("Date", ""))
-    except ValueError:
+        theirs = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
         return None
-    theirs = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     # It was said somewhen between asking and being answered, and cut to a whole second.
     ahead, behind = begun / 1000 - (theirs + 1), theirs - ended / 1000
     seconds = max(ahead, behind, 0.0)

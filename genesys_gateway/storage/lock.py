@@ -36,9 +36,20 @@ class FileLock:
         """Whether this object holds the lock."""
         return self._descriptor is not None
 
-    def exists(self) -> bool:
-        """Whether anybody ever took it."""
-        return self._path.exists()
+    def is_taken(self) -> bool:
+        """Whether somebody holds it; no file is made or changed. Raises OSError when that can't be told."""
+        try:
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        try:
+            # Shared, so that of two who look at once neither takes the other for the holder.
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+        return False
 
     def acquire(self) -> bool:
         """Try once, without waiting. A child made by fork shares the lock, so take it after forking.

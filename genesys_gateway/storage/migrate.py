@@ -34,6 +34,10 @@ class DatabaseTooOld(Refused):
     """The tables are missing, or were made by an older version of the gateway."""
 
 
+class TablesMissing(DatabaseTooOld):
+    """No version of the gateway has ever run on it."""
+
+
 def migrate(database_url: str) -> bool:
     """Make or change the tables where needed; all of it, or nothing.
 
@@ -66,11 +70,14 @@ def require_current(connection: Connection) -> None:
     """Make sure that the statements of this code fit the tables, for whoever has no business to change those.
 
     Raises:
-        DatabaseTooOld: A gateway of this version has never run on it, nor has ``migrate``.
+        TablesMissing: No gateway has ever run on it, nor has ``migrate``.
+        DatabaseTooOld: None of this version has.
         DatabaseTooNew: Use the version of the gateway that was used with this database last, or a later one.
     """
+    if not _has_tables(connection):
+        raise TablesMissing("the tables of the gateway are missing; start the gateway, or run: migrate")
     if _is_behind(connection):
-        raise DatabaseTooOld("the tables are missing or older than this version; start the gateway, or run: migrate")
+        raise DatabaseTooOld("the tables are older than this version; start the gateway, or run: migrate")
 
 
 def _migrate(engine: Engine) -> bool:
@@ -93,13 +100,17 @@ def _migrate(engine: Engine) -> bool:
 
 
 def _is_behind(connection: Connection) -> bool:
-    if not inspect(connection).has_table(_VERSION_TABLE):
+    if not _has_tables(connection):
         return True
     # A constant of this module, no value from outside.
     version = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608
     if version is not None and version > HEAD:
         raise DatabaseTooNew(f"the database is at revision {version}, this version of the gateway knows {HEAD} at most")
     return version != HEAD
+
+
+def _has_tables(connection: Connection) -> bool:
+    return inspect(connection).has_table(_VERSION_TABLE)
 
 
 def _upgrade(connection: Connection) -> None:

@@ -36,6 +36,17 @@ def prepare(path: Path) -> None:
             file.chmod(_OWNER_ONLY)
 
 
+def look(path: Path, busy_seconds: float) -> sqlite3.Connection:
+    """A connection to read with, after which the file and what lies beside it are byte for byte as before.
+
+    For a file that may be somebody else's. Raises sqlite3.Error when it can't be opened.
+    """
+    # Who may write would clear up what lies there; who may not would leave the files of an empty log behind.
+    beside = any(path.with_name(f"{path.name}{end}").exists() for end in ("-wal", "-journal"))
+    target = f"{path.as_uri()}?mode={'ro' if beside else 'rw'}"
+    return sqlite3.connect(target, uri=True, timeout=busy_seconds, isolation_level=None)
+
+
 def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
     """A connection that begins and ends transactions only when told to, and belongs to this thread.
 

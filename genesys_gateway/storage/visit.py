@@ -1,7 +1,8 @@
 """A person's command at the database, beside the gateway that runs on it.
 
-Law: it makes and changes no tables, and whatever it writes is in transactions so short that the gateway never waits
-long for the lock of a SQLite file. Reading takes no lock that a writer would wait for.
+Law: it makes and changes no tables, and leaves a file that is not ours as it was. Whatever it writes is in
+transactions so short that the gateway never waits long for the lock of a SQLite file. Reading takes no lock that a
+writer would wait for.
 """
 
 import sqlite3
@@ -54,6 +55,8 @@ class Visit:
             StorageUnavailable: There is no such database, or it can't be reached.
         """
         try:
+            if self._path is not None:
+                self._look_at(self._path)
             self._connection = self._engine.connect()
             self.read(require_current)
         except DBAPIError as error:
@@ -107,6 +110,17 @@ class Visit:
     def _unavailable(self, error: DBAPIError) -> StorageUnavailable:
         where = f"the database {self._path}" if self._path else "the database of DATABASE_URL"
         return StorageUnavailable(f"{where} can't be used: {error.orig}")
+
+    def _look_at(self, path: Path) -> None:
+        """Is it ours? Asked before it is opened as ours is, which sets its journal mode for good."""
+        engine = create_engine(
+            "sqlite+pysqlite://",
+            creator=lambda: sqlite_file.look(path, self._patience_seconds),
+            poolclass=NullPool,
+            hide_parameters=True,
+        )
+        with engine.connect() as connection:
+            require_current(connection)
 
     def _of_file(self, path: Path) -> Engine:
         engine = create_engine(

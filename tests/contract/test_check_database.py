@@ -1,10 +1,14 @@
 """What ``check`` says of a database: on SQLite and PostgreSQL, and on disks that keep nothing."""
 
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine, create_engine, make_url, text
 
 from genesys_gateway.check import database
 from genesys_gateway.check.findings import Finding, State
@@ -15,10 +19,10 @@ from genesys_gateway.storage.migrate import migrate
 from tests.genesys_doubles import settings
 
 
-def inspected(url: str) -> tuple[dict[str, Finding], bool]:
+def inspected(url: str) -> tuple[dict[str, Finding], bool | None]:
     """Findings by area, and whether a gateway runs."""
-    state = database.Seen(runs=False)
-    made = settings(database_url=url, http_timeout_seconds=2.0)
+    state = database.Seen(runs=None)
+    made = settings(database_url=url, http_timeout_seconds=0.5)
     return {one.area: one for one in database.inspect(made, SystemClock(), state)}, state.runs
 
 
@@ -43,6 +47,76 @@ def test_who_holds_the_lock_of_a_file_runs(sqlite_url: str) -> None:
     assert not inspected(sqlite_url)[1]
 
 
+def set_version(url: str, version: str) -> None:
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
+    engine.dispose()
+
+
+def lock_out(url: str) -> sqlite3.Connection:
+    """The file is taken by a writer for as long as the answer lives."""
+    connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    return connection
+
+
+def make_older(url: str) -> None:
+    set_version(url, "0001")
+
+
+def make_newer(url: str) -> None:
+    set_version(url, "9999")
+
+
+@pytest.mark.parametrize("spoil", [make_older, make_newer, lock_out])
+def test_who_holds_the_lock_runs_also_on_a_database_with_a_cross(
+    sqlite_url: str, spoil: Callable[[str], object]
+) -> None:
+    lock = FileLock.beside(sqlite_url)
+    assert lock is not None
+    assert lock.acquire()
+    spoilt = spoil(sqlite_url)
+
+    found, runs = inspected(sqlite_url)
+
+    assert (list(crosses(found)), runs) == (["database"], True)
+    assert "one runs" in found["gateway"].text
+    lock.release()
+    if isinstance(spoilt, sqlite3.Connection):
+        spoilt.close()
+
+
+WRITE_A_LETTER = """
+import os, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute(f"PRAGMA journal_mode = {sys.argv[2]}")
+connection.execute("CREATE TABLE letter (text)")
+connection.commit()
+if sys.argv[3] == "closed":
+    connection.close()
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("left", ["closed", "killed"])
+@pytest.mark.parametrize("mode", ["DELETE", "WAL"])
+def test_the_file_of_another_application_is_left_byte_for_byte(tmp_path: Path, mode: str, left: str) -> None:
+    path = tmp_path / "theirs.db"
+    (tmp_path / "theirs.db.lock").touch(0o644)
+    subprocess.run([sys.executable, "-c", WRITE_A_LETTER, str(path), mode, left], check=True)
+    before = {one.name: (one.read_bytes(), one.stat().st_mode) for one in tmp_path.iterdir()}
+
+    found, runs = inspected(f"sqlite:///{path}")
+
+    after = {one.name: (one.read_bytes(), one.stat().st_mode) for one in tmp_path.iterdir()}
+    assert sorted(after) == sorted(before)
+    # What readers share is scratch paper; the rest is data.
+    assert {name for name in after if after[name] != before[name]} <= {"theirs.db-shm"}
+    assert "tables of the gateway are missing" in found["database"].text
+    assert runs is False
+
+
 def test_a_postgresql_database_gets_ticks_only_and_a_lease_tells_who_runs(postgres_url: str) -> None:
     storage = Storage(postgres_url, SystemClock())
     storage.open()
@@ -58,10 +132,22 @@ def test_a_postgresql_database_gets_ticks_only_and_a_lease_tells_who_runs(postgr
 
 
 def test_a_postgresql_database_without_tables_is_named_with_what_makes_them(empty_postgres_url: str) -> None:
-    told = crosses(inspected(empty_postgres_url)[0])
+    found, runs = inspected(empty_postgres_url)
 
+    told = crosses(found)
     assert list(told) == ["database"]
     assert "python -m genesys_gateway migrate" in told["database"]
+    assert runs is False
+
+
+def test_whether_one_runs_on_older_tables_of_a_server_is_not_known(empty_postgres_url: str) -> None:
+    migrate(empty_postgres_url)
+    set_version(empty_postgres_url, "0001")
+
+    found, runs = inspected(empty_postgres_url)
+
+    assert (list(crosses(found)), runs) == (["database"], None)
+    assert found["gateway"].state is State.SKIPPED
 
 
 def test_a_server_that_may_lose_commits_is_named(empty_postgres_url: str, postgres_server: Engine) -> None:
@@ -77,8 +163,10 @@ def test_a_server_that_may_lose_commits_is_named(empty_postgres_url: str, postgr
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    told = crosses(inspected("postgresql+psycopg://nobody:canary-word@127.0.0.1:9/none")[0])
+    found, runs = inspected("postgresql+psycopg://nobody:canary-word@127.0.0.1:9/none")
 
+    told = crosses(found)
+    assert runs is None
     assert list(told) == ["database"]
     assert "canary" not in told["database"]
 

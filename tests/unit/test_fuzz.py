@@ -1,5 +1,6 @@
 """Whatever the other sides answer: the outcome is a value or one of our own errors, and what is stored can be sent."""
 
+from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, cast
@@ -10,12 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genesys_gateway import record
+from genesys_gateway.assertions.url import AssertionUrl
 from genesys_gateway.call_budget import CallBudget
-from genesys_gateway.errors import GatewayError
+from genesys_gateway.check import cloud, hosts
+from genesys_gateway.check.findings import Finding
+from genesys_gateway.errors import Delayed, GatewayError
 from genesys_gateway.events import Acw, AcwEvent, acw_topic, parse
 from genesys_gateway.genesys import Genesys
 from genesys_gateway.history import History
 from genesys_gateway.inquiry import Inquiry
+from genesys_gateway.issuer_keys import IssuerKeys
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.outbound import Outbound, Reply, retry_after
 from genesys_gateway.outbox import Result
@@ -23,7 +28,7 @@ from genesys_gateway.record import Known
 from genesys_gateway.schemas.communication_record import mistakes
 from genesys_gateway.storage.questions import Due
 from genesys_gateway.tokens import Token, Tokens
-from tests import genesys_answers, genesys_doubles, hostile
+from tests import genesys_answers, genesys_doubles, hostile, issuer
 from tests.doubles import FakeClock
 
 CONVERSATION = genesys_answers.CONVERSATION
@@ -85,6 +90,21 @@ ANSWERS: dict[str, Any] = {
             }
         ]
     },
+    "keys": orjson.loads(issuer.key_set()),
+    "me": {
+        "organization": {"id": "org-1", "name": "Bank"},
+        "OAuthClient": {"id": "the-client", "name": "gateway"},
+        "authorizedScope": ["notifications:readonly"],
+    },
+    "kinds": {
+        "entities": [
+            {
+                "id": "v2.detail.events.conversation.{id}.acw",
+                "requiresPermissions": ["analytics:conversationDetail:view"],
+                "transports": ["All", "Websocket"],
+            }
+        ]
+    },
     "name": {"id": AGENT, "name": "Maria Cruz"},
     "error": {"message": "no", "code": "not.found", "status": 404, "contextId": "x", "details": [], "errors": []},
     "login error": {"error": "invalid_client", "description": "no", "error_description": "no"},
@@ -110,7 +130,14 @@ NOTIFICATION = {
     },
     "metadata": {"CorrelationId": "c"},
 }
-FAR_DATES = ["Wed, 21 Oct 9999 07:28:00 GMT", "Thu, 99 Foo", "Mon, 01 Jan 0001 00:00:00 +2359"]
+FAR_DATES = [
+    "Wed, 21 Oct 9999 07:28:00 GMT",
+    "Thu, 99 Foo",
+    "Mon, 01 Jan 0001 00:00:00 +2359",
+    "Mon, 01 Jan 0001 00:00:00 GMT",
+    "Wed, 21 Oct 2026 07:28:00 +9999999",
+    "Wed, 21 Oct 2026 07:28:00 -9999999999999999",
+]
 HEADERS = st.dictionaries(
     st.sampled_from(["Retry-After", "inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset"]),
     st.text(max_size=12) | st.sampled_from(["-1", "nan", "inf", "1e400", "٣", "0" * 400, *FAR_DATES]),
@@ -134,21 +161,29 @@ class Wire:
     def call(self, *_: object, **__: object) -> Reply:
         return self.reply
 
+    def close(self) -> None:
+        """There is nothing to close."""
+
 
 class House:
     """Everything that reads answers, on two wires: the login host's, and everybody else's."""
 
     def __init__(self) -> None:
         self.clock, self.metrics = FakeClock(), Metrics()
-        made = genesys_doubles.settings(genesys_org_name="org")
+        made = genesys_doubles.settings(genesys_org_name="org", oidc_jwks_url="https://idp.test/keys")
         self.wire, self.login_wire = Wire(self.clock), Wire(self.clock)
         self.login_wire.answers(200, {}, orjson.dumps(ANSWERS["token"]))
         outbound = cast("Outbound", self.wire)
         self.tokens = Tokens(made, cast("Outbound", self.login_wire), self.clock, self.metrics)
         budget = CallBudget(1_000_000, self.clock)
+        self.settings = made
         self.genesys = Genesys(made, outbound, self.tokens, budget, self.clock, self.metrics)
         self.inquiry = Inquiry(self.genesys, made, self.clock)
         self.history = History(made, outbound, self.clock)
+        self.keys = IssuerKeys(made, self.clock)
+        self.keys._outbound = outbound
+        self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock)
+        self.assertions._outbound = outbound
 
 
 def due() -> Due:
@@ -164,6 +199,13 @@ def due() -> Due:
     )
 
 
+def finding(area: str, ask: Callable[[], Finding]) -> None:
+    """What the check says of an answer: always something."""
+    told = cloud._told(area, ask)
+    assert told.text
+    orjson.dumps(told.text)
+
+
 READERS: dict[str, tuple[str, Callable[[House], object]]] = {
     "create_channel": ("channel", lambda house: house.genesys.create_channel()),
     "count_channels": ("channels", lambda house: house.genesys.count_channels()),
@@ -176,6 +218,12 @@ READERS: dict[str, tuple[str, Callable[[House], object]]] = {
     "live": ("conversation", lambda house: house.inquiry.live(CONVERSATION).finished),
     "bulk": ("details", lambda house: house.inquiry.bulk([due()])[CONVERSATION].finished),
     "last look": ("details", lambda house: house.inquiry.finished([CONVERSATION]).get(CONVERSATION)),
+    "issuer keys": ("keys", lambda house: house.keys.find("rsa-1")),
+    "check of the token": (
+        "me",
+        lambda house: finding("tokens/me", lambda: cloud._token_info(house.wire.reply, house.settings)),
+    ),
+    "check of the topic": ("kinds", lambda house: finding("topic", lambda: cloud._topic(house.wire.reply, set()))),
 }
 
 
@@ -215,6 +263,21 @@ def test_an_answer_of_the_login_host_is_a_token_or_a_reason(status: int, headers
         token = house.tokens.current()
         assert token.value.isascii()
         assert token.expires_at > token.issued_at
+
+
+@given(STATUSES, HEADERS, st.sampled_from(hostile.NASTY) | st.binary(max_size=60) | st.binary().map(b64encode))
+def test_an_answer_with_an_assertion_is_one_or_a_reason(status: int, headers: dict[str, str], body: bytes) -> None:
+    house = House()
+    house.wire.answers(status, headers, body)
+    with suppress(Delayed):
+        assert house.assertions.take().encode("ascii") == b"".join(body.split())
+        assert status == 200
+
+
+@given(st.text(max_size=40) | st.sampled_from(FAR_DATES))
+def test_a_date_of_any_host_tells_the_time_or_nothing(date: str) -> None:
+    told = hosts._skew({"Date": date}, 1_795_341_600_000, 1_795_341_600_500)
+    assert told is None or told.area == "clock"
 
 
 @given(STATUSES, HEADERS, st.sampled_from(hostile.NASTY))

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from app import create_app
 from genesys_gateway import json_body, openapi, problems, reference
 from genesys_gateway.errors import PairedAlready, StorageUnavailable
-from genesys_gateway.operations import OPERATIONS
+from genesys_gateway.operations import OPERATIONS, Operation
 from tests.door import BOFE_TOKEN, OPS_TOKEN, FakeGateway
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.document())
@@ -86,6 +86,16 @@ def test_every_body_has_examples_and_they_keep_its_schema(name: str, content: di
 def ask(client: FlaskClient, token: str = BOFE_TOKEN, **more: Any) -> TestResponse:
     sent: dict[str, Any] = {"json": PAIR, "headers": {"Authorization": f"Bearer {token}"}} | more
     return client.post(ADDRESS, **sent)
+
+
+@pytest.mark.parametrize("one", OPERATIONS, ids=lambda one: f"{one.method} {one.path}")
+def test_while_the_gateway_starts_every_address_answers_as_described(one: Operation) -> None:
+    gateway = FakeGateway()
+    gateway.serving = False
+
+    answer = create_app(gateway).test_client().open(one.path.format(**one.path_ids), method=one.method)
+
+    assert answer.status_code in {*one.replies, *one.problems}
 
 
 class Endless(io.RawIOBase):
