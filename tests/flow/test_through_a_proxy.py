@@ -3,20 +3,28 @@
 No host name here can be resolved by this machine, so whatever arrives has come through the proxy.
 """
 
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
+import gevent
 import pytest
 
+from genesys_gateway.demo import verdict
+from genesys_gateway.demo.parties import ContactCentre, Gateway, Http
+from genesys_gateway.demo.play import Play
+from genesys_gateway.demo.screen import Screen
+from genesys_gateway.demo.stage import Stage
 from tests.doubles import until
 from tests.flow.calls import Call
 from tests.flow.fronts import Authority, ConnectProxy, tls_front
-from tests.flow.running import ROOT, GatewayProcess, Simulator
+from tests.flow.running import BOFE_TOKEN, ROOT, GatewayProcess, Simulator
 
 REGION = "genesys.test"
 HISTORY = "history.bank.test"
@@ -99,6 +107,20 @@ def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
     assert balance(bank.simulator)["clean"]
     assert {host for host, _ in bank.proxy.asked} == {*GENESYS, HISTORY}
     assert "canary-proxy" not in str(gateway.log())
+
+
+def test_the_demo_passes_through_as_well(bank: Bank) -> None:
+    gateway = bank.gateway()
+    sides = {"gateway": Gateway(Http(gateway.url, BOFE_TOKEN)), "centre": ContactCentre(Http(bank.simulator.url))}
+    stage = cast(Stage, SimpleNamespace(**sides, pause=gevent.sleep))
+    play = Play(stage=stage, screen=Screen.on(io.StringIO(), {}))
+
+    play.conversations()
+    outcomes = play.ends()
+
+    records = [stored["record"] for stored in stage.centre.records()]
+    assert len(records) == len(play.announced) > 5
+    assert verdict.missing(play.announced, records, outcomes) == ()
 
 
 def test_the_check_passes_through_too(bank: Bank) -> None:
