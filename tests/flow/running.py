@@ -14,6 +14,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from random import randrange
+from statistics import median
 from typing import Any
 
 import gevent
@@ -127,6 +128,18 @@ class GatewayProcess(Running):
     def log(self) -> list[dict[str, Any]]:
         """What it wrote so far; a line that is no JSON object fails."""
         return [json.loads(line) for file in (self.out, self.err) for line in file.read_text().splitlines()]
+
+
+def assert_quick(gateway: GatewayProcess) -> None:
+    """It is alive and as quick as ever, and logged no error, whatever it was sent before."""
+    took = []
+    for _ in range(40):
+        begun = time.monotonic()
+        with urllib.request.urlopen(f"{gateway.url}/livez", timeout=10) as answer:
+            assert answer.status == 200
+        took.append(time.monotonic() - begun)
+    assert median(took) < 0.25, took
+    assert not [line for line in gateway.log() if line["level"] in ("error", "critical")]
 
 
 def free_port() -> int:
