@@ -119,9 +119,9 @@ class GatewayProcess(Running):
         return self
 
     def metric(self, name: str) -> float:
-        """The value of a metric without labels, given without its prefix."""
+        """The value of a metric, given with its labels but without its prefix."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
-            found = re.search(rf"^genesys_gateway_{name} (\S+)$", answer.read().decode(), re.MULTILINE)
+            found = re.search(rf"^genesys_gateway_{re.escape(name)} (\S+)$", answer.read().decode(), re.MULTILINE)
         assert found, name
         return float(found.group(1))
 
