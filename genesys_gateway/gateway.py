@@ -36,6 +36,7 @@ from genesys_gateway.retention import Retention
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, instances
 from genesys_gateway.storage.lock import FileLock
+from genesys_gateway.storage.used_assertions import UsedAssertions
 from genesys_gateway.support_result import SupportResults
 from genesys_gateway.tokens import Tokens
 
@@ -94,7 +95,8 @@ class Gateway:
     def _reach_out(self) -> tuple[Genesys, History]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
         login = Outbound(settings, settings.genesys_login_url, clock, 1)
-        tokens = self._tokens = Tokens(settings, login, clock, metrics)
+        used = UsedAssertions(self.storage)
+        tokens = self._tokens = Tokens(settings, login, clock, metrics, used=used)
         api = Outbound(settings, settings.genesys_api_url, clock, _GENESYS_CALLS)
         budget = CallBudget(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, budget, clock, metrics)

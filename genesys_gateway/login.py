@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import quote_plus
 
 from genesys_gateway.answers import BadAnswer, load, read_object
-from genesys_gateway.assertions import Assertions
+from genesys_gateway.assertions import Assertions, Used, UsedHere
 from genesys_gateway.assertions.file import AssertionFile
 from genesys_gateway.assertions.url import AssertionUrl
 from genesys_gateway.clock import Clock
@@ -97,11 +97,13 @@ class Login:
         TokenRefused: A setting that the grant type needs is missing.
     """
 
-    def __init__(self, settings: Settings, outbound: Outbound, clock: Clock, metrics: Metrics) -> None:
+    def __init__(
+        self, settings: Settings, outbound: Outbound, clock: Clock, metrics: Metrics, used: Used | None = None
+    ) -> None:
         self._settings = settings
         self._outbound = outbound
         self._metrics = metrics
-        self._grant = _grant(settings, clock)
+        self._grant = _grant(settings, clock, used)
 
     def trouble(self) -> str | None:
         """Why :meth:`ask` would have nothing to ask with, as far as it shows without asking anybody."""
@@ -149,22 +151,23 @@ class Login:
         return f"{text}; {advice}" if advice else text
 
 
-def _grant(settings: Settings, clock: Clock) -> Grant:
+def _grant(settings: Settings, clock: Clock, used: Used | None) -> Grant:
     if settings.genesys_grant_type == "client-credentials":
         return ClientCredentials()
-    assertions = assertions_of(settings, clock)
+    assertions = assertions_of(settings, clock, used)
     if settings.genesys_org_name is None or assertions is None:
         raise TokenRefused("the grant saml2-bearer needs GENESYS_ORG_NAME and a source of assertions")
     return Saml2Bearer(settings.genesys_org_name, assertions)
 
 
-def assertions_of(settings: Settings, clock: Clock) -> Assertions | None:
-    """The one source that the settings name, if they name any."""
+def assertions_of(settings: Settings, clock: Clock, used: Used | None = None) -> Assertions | None:
+    """The one source that the settings name, if they name any; without ``used`` it remembers for itself."""
+    used = used or UsedHere()
     if settings.genesys_saml_assertion_file is not None:
-        return AssertionFile(settings.genesys_saml_assertion_file)
+        return AssertionFile(settings.genesys_saml_assertion_file, used)
     if settings.genesys_saml_assertion_url is not None:
         url, token = settings.genesys_saml_assertion_url, settings.genesys_saml_assertion_url_token
-        return AssertionUrl(settings, url, token, clock)
+        return AssertionUrl(settings, url, token, clock, used)
     if settings.genesys_saml_key_file is not None:
         # XML and its signatures cost 28 MB: only for those who use them.
         from genesys_gateway.assertions.signed import SignedAssertions

@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from random import Random
 
-from genesys_gateway.assertions import AssertionMissing
+from genesys_gateway.assertions import AssertionMissing, Used
 from genesys_gateway.clock import Clock, isoformat
 from genesys_gateway.errors import Delayed, GatewayError
 from genesys_gateway.login import Login, TokenRefused
@@ -44,16 +44,23 @@ class Tokens:
         settings: The grant and its credentials, and the back-off.
         outbound_login: The login host.
         random: For the jitter of the back-off.
+        used: The assertions that were used before; None where only this process counts.
     """
 
     def __init__(
-        self, settings: Settings, outbound_login: Outbound, clock: Clock, metrics: Metrics, random: Random | None = None
+        self,
+        settings: Settings,
+        outbound_login: Outbound,
+        clock: Clock,
+        metrics: Metrics,
+        random: Random | None = None,
+        used: Used | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
         self._random = random or Random()
-        self._login = Login(settings, outbound_login, clock, metrics)
+        self._login = Login(settings, outbound_login, clock, metrics, used)
         self._flight: SingleFlight[str, Token] = SingleFlight()
         self._token: Token | None = None
         # monotonic seconds, all of them: a wall clock that jumps must neither bury a token nor keep it alive

@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Unused, is_base64
+from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
+
+_USED = "the assertion was used already: replace GENESYS_SAML_ASSERTION_FILE by a fresh one"
 
 
 class AssertionFile:
@@ -10,15 +12,19 @@ class AssertionFile:
 
     Args:
         path: Holds the identity provider's ``SAMLResponse``, in Base64, perhaps broken into lines.
+        used: What was used before us.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, used: Used) -> None:
         self._path = path
-        self._unused = Unused()
+        self._unused = Unused(used)
 
     def take(self) -> str:
-        """What is in the file; raises AssertionMissing when it can't be read or sent, or was taken last."""
-        return self._unused.take(self._fresh())
+        """What is in the file; raises AssertionMissing when it can't be read or sent, or was used."""
+        line = self._unused.take(self._fresh())
+        if line is None:
+            raise AssertionMissing(_USED)  # by another instance, a moment ago
+        return line
 
     def give_back(self) -> None:
         """It may be taken again."""
@@ -37,7 +43,7 @@ class AssertionFile:
         if not is_base64(text):
             raise AssertionMissing("GENESYS_SAML_ASSERTION_FILE holds no Base64: put the SAMLResponse there unchanged")
         if self._unused.knows(text):
-            raise AssertionMissing("the assertion was used already: replace GENESYS_SAML_ASSERTION_FILE by a fresh one")
+            raise AssertionMissing(_USED)
         return text
 
     def _read(self) -> bytes:

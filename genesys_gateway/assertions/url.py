@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from genesys_gateway.assertions import MAX_BYTES, Unused, is_base64
+from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import Delayed
 from genesys_gateway.outbound import Outbound, Reply
@@ -19,14 +19,15 @@ class AssertionUrl:
         settings: For proxy, trusted authorities and time limit.
         url: The address, which may have a query.
         token: Sent as a bearer token; None when the address needs none.
+        used: What was used before us.
     """
 
-    def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock) -> None:
+    def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock, used: Used) -> None:
         parts = urlsplit(url)
         self._outbound = Outbound(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._token = token
-        self._unused = Unused()
+        self._unused = Unused(used)
 
     def take(self) -> str:
         """Ask for one, once; within GATEWAY_HTTP_TIMEOUT_SECONDS. Raises Delayed, whatever went wrong."""
@@ -38,9 +39,13 @@ class AssertionUrl:
             self._refuse(reply)
         if len(reply.body) > MAX_BYTES or not is_base64(reply.body):
             raise Delayed(f"{_NAME} answers with something else than a SAMLResponse in Base64")
-        if self._unused.knows(reply.body):
-            raise Delayed(f"{_NAME} gives the assertion that was used already; it must make a new one each time")
-        return self._unused.take(reply.body)
+        try:
+            line = self._unused.take(reply.body)
+        except AssertionMissing as error:
+            raise Delayed(str(error)) from error  # to look again is to ask again, so after a pause only
+        if line is None:
+            raise Delayed(f"{_NAME} gives an assertion that was used already; it must make a new one each time")
+        return line
 
     def give_back(self) -> None:
         """The address may give the same one once more."""

@@ -13,7 +13,7 @@ from genesys_gateway.errors import Refused, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 
 #: The newest revision of this code; revisions are numbers of four digits, so that they can be compared.
-HEAD = "0003"
+HEAD = "0004"
 
 _VERSION_TABLE = "alembic_version"
 #: As long as another instance's migration may take; nobody is served in that time anyway.

@@ -156,6 +156,15 @@ transition = Table(
     Index("transition_conversation", "conversation_id", "seq"),
 )
 
+#: SAML assertions that may have reached Genesys; the latest only.
+used_assertion = Table(
+    "used_assertion",
+    metadata,
+    #: SHA-256, from which nobody can get it back
+    Column("digest", String(64), primary_key=True),
+    Column("used_at", BigInteger, nullable=False),
+)
+
 #: Frames that could not be read as what their topic promised.
 quarantine = Table(
     "quarantine",

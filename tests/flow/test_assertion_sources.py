@@ -141,6 +141,28 @@ def test_assertions_from_a_file_last_as_long_as_somebody_keeps_it_fresh_and_then
     until(lambda: gateway.metric("assertion_stale") == 0, 3 * LIFE_SECONDS)
 
 
+def test_an_assertion_spent_before_a_kill_is_not_sent_again_and_a_fresh_one_is_taken_up(scene: Scene) -> None:
+    scene.simulator.control("PATCH", "settings", {"tokenSeconds": 3600})
+    provider, file = scene.provider(), scene.folder / "assertion"
+    provider.write(file)
+    first = scene.gateway(GENESYS_SAML_ASSERTION_FILE=str(file))
+    Call(scene.simulator, first).register().until("subscribed", 20)
+    first.kill()
+
+    after = scene.gateway(GENESYS_SAML_ASSERTION_FILE=str(file))
+
+    call = Call(scene.simulator, after).register()
+    until(lambda: after.metric("assertion_stale") == 1, 10)
+    until(lambda: [line for line in after.log() if line["event"] == "token_missing"], 10)
+    (told, *_) = [line for line in after.log() if line["event"] == "token_missing"]
+    assert "replace GENESYS_SAML_ASSERTION_FILE by a fresh one" in told["error"]
+    assert call.view()["state"] == "pending"
+    assert scene.tokens() == [200]
+    provider.write(file)
+    call.until("subscribed", 20).play("wrapup").until_delivered(20)
+    assert scene.tokens() == [200, 200]
+
+
 def every_half_second(job: Callable[[], object]) -> None:
     while True:
         gevent.sleep(0.5)

@@ -10,7 +10,7 @@ import requests
 import requests_mock
 from lxml import etree
 
-from genesys_gateway.assertions import MAX_BYTES, AssertionMissing
+from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, UsedHere
 from genesys_gateway.assertions.signed import SignedAssertions
 from genesys_gateway.assertions.url import AssertionUrl
 from genesys_gateway.errors import Delayed
@@ -38,7 +38,7 @@ def _idp() -> Iterator[requests_mock.Mocker]:
 
 
 def source(token: Secret | None = None) -> AssertionUrl:
-    return AssertionUrl(settings(), IDP, token, FakeClock())
+    return AssertionUrl(settings(), IDP, token, FakeClock(), UsedHere())
 
 
 def trouble(of: AssertionUrl) -> Delayed:

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genesys_gateway import record
+from genesys_gateway.assertions import UsedHere
 from genesys_gateway.assertions.url import AssertionUrl
 from genesys_gateway.call_budget import CallBudget
 from genesys_gateway.check import cloud, hosts
@@ -182,7 +183,7 @@ class House:
         self.history = History(made, outbound, self.clock)
         self.keys = IssuerKeys(made, self.clock)
         self.keys._outbound = outbound
-        self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock)
+        self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock, UsedHere())
         self.assertions._outbound = outbound
 
 

@@ -12,8 +12,8 @@ import requests
 import requests_mock
 import structlog
 
-from genesys_gateway.assertions import MAX_BYTES, AssertionMissing
-from genesys_gateway.errors import Delayed, GatewayError, NoReply, NotSent
+from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Used, UsedHere
+from genesys_gateway.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.outbound import Outbound
 from genesys_gateway.secret import Secret
@@ -34,12 +34,12 @@ class Jitter(Random):
 class House:
     """Tokens with everything they need."""
 
-    def __init__(self, **changes: Any) -> None:
+    def __init__(self, used: Used | None = None, **changes: Any) -> None:
         self.clock = FakeClock()
         self.metrics = Metrics()
         self.settings = settings(**changes)
         outbound = Outbound(self.settings, LOGIN, self.clock, 2)
-        self.tokens = Tokens(self.settings, outbound, self.clock, self.metrics, Jitter())
+        self.tokens = Tokens(self.settings, outbound, self.clock, self.metrics, Jitter(), used)
 
     def value(self) -> str:
         return self.tokens.current().value
@@ -70,10 +70,10 @@ def refused(code: str, description: str = "some words") -> dict[str, Any]:
     }
 
 
-def saml(folder: Path, content: bytes = b"QXNzZXJ0aW9u+/==") -> House:
+def saml(folder: Path, content: bytes = b"QXNzZXJ0aW9u+/==", used: Used | None = None) -> House:
     file = folder / "assertion"
     file.write_bytes(content)
-    return House(genesys_grant_type="saml2-bearer", genesys_org_name="bank", genesys_saml_assertion_file=file)
+    return House(used, genesys_grant_type="saml2-bearer", genesys_org_name="bank", genesys_saml_assertion_file=file)
 
 
 def test_client_credentials_are_sent_as_genesys_wants_them(login: requests_mock.Mocker) -> None:
@@ -343,6 +343,94 @@ def test_an_assertion_is_not_sent_twice(login: requests_mock.Mocker, tmp_path: P
 
     (tmp_path / "assertion").write_bytes(b"T3RoZXI=")
     assert house.value() == "second"
+
+
+def test_an_assertion_that_was_used_before_the_last_one_is_not_sent_again(
+    login: requests_mock.Mocker, tmp_path: Path
+) -> None:
+    login.post(URL, **granted())
+    house = saml(tmp_path)
+    house.value()
+    house.clock.advance(1000)
+    (tmp_path / "assertion").write_bytes(b"T3RoZXI=")
+    house.value()
+
+    house.clock.advance(1000)
+    (tmp_path / "assertion").write_bytes(b"QXNzZXJ0aW9u+/==")
+
+    assert isinstance(house.refusal(), AssertionMissing)
+    assert login.call_count == 2
+
+
+def test_the_next_process_sends_no_assertion_of_the_last_one_and_takes_a_fresh_one(
+    login: requests_mock.Mocker, tmp_path: Path
+) -> None:
+    login.post(URL, **granted())
+    used = UsedHere()
+    saml(tmp_path, used=used).value()
+
+    house = saml(tmp_path, used=used)
+    assert "replace GENESYS_SAML_ASSERTION_FILE by a fresh one" in str(house.refusal())
+    assert stale(house) == 1
+    assert login.call_count == 1
+
+    (tmp_path / "assertion").write_bytes(b"T3RoZXI=")
+    assert house.value() == "token-1"
+
+
+class Unreachable(UsedHere):
+    """A memory on a disk that fails now and then."""
+
+    failing = True
+
+    def knows(self, digest: str) -> bool:
+        self._look()
+        return super().knows(digest)
+
+    def note(self, digest: str) -> bool:
+        self._look()
+        return super().note(digest)
+
+    def forget(self, digest: str) -> None:
+        self._look()
+        super().forget(digest)
+
+    def _look(self) -> None:
+        if self.failing:
+            raise StorageUnavailable("the disk refuses")
+
+
+def test_without_the_disk_no_assertion_is_sent_and_with_it_at_once(login: requests_mock.Mocker, tmp_path: Path) -> None:
+    login.post(URL, **granted())
+    used = Unreachable()
+    house = saml(tmp_path, used=used)
+
+    assert isinstance(house.refusal(), AssertionMissing)
+    assert stale(house) == 1
+    assert login.call_count == 0
+
+    used.failing = False
+    assert house.value() == "token-1"
+
+
+def test_an_assertion_that_can_not_be_given_back_is_lost_and_its_failure_still_told(
+    login: requests_mock.Mocker, tmp_path: Path
+) -> None:
+    used = Unreachable()
+    used.failing = False
+
+    def fail(*_: object) -> None:
+        used.failing = True
+        raise requests.ConnectTimeout
+
+    login.post(URL, text=fail)  # type: ignore[arg-type]
+    house = saml(tmp_path, used=used)
+    assert isinstance(house.refusal(), NotSent)
+
+    used.failing = False
+    house.clock.advance(1)
+
+    assert isinstance(house.refusal(), AssertionMissing)
 
 
 @pytest.mark.parametrize("answer", [refused("invalid_grant"), {"status_code": 503}, {"exc": requests.ReadTimeout}])

@@ -1,0 +1,52 @@
+"""Which assertions were used is known to the next process and to other instances, on both databases."""
+
+import pytest
+
+from genesys_gateway.storage import Storage, used_assertions
+from genesys_gateway.storage.used_assertions import UsedAssertions
+from tests.doubles import FakeClock
+
+A, B, C, D = (letter * 64 for letter in "abcd")
+
+
+@pytest.fixture
+def used(storage: Storage) -> UsedAssertions:
+    return UsedAssertions(storage)
+
+
+def test_what_was_noted_is_known_to_the_next_process_also_after_others(
+    used: UsedAssertions, storage: Storage, database_url: str, clock: FakeClock
+) -> None:
+    assert [used.note(digest) for digest in (A, B)] == [True, True]
+    storage.close()
+    after = Storage(database_url, clock)
+    after.open()
+    next_one = UsedAssertions(after)
+
+    assert [next_one.knows(digest) for digest in (A, B, C)] == [True, True, False]
+    assert [next_one.note(digest) for digest in (A, B, C)] == [False, False, True]
+    after.close()
+
+
+def test_what_was_not_used_after_all_may_be_noted_again(used: UsedAssertions) -> None:
+    used.note(A)
+
+    used.forget(A)
+
+    assert not used.knows(A)
+    assert used.note(A)
+
+
+def test_only_the_latest_are_kept_and_the_new_one_always(
+    used: UsedAssertions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(used_assertions, "KEPT", 2)
+    for digest in (A, B, C):
+        clock.advance(1)
+        used.note(digest)
+    assert [used.knows(digest) for digest in (A, B, C)] == [False, True, True]
+
+    clock.jump(-3600)
+    used.note(D)
+
+    assert used.knows(D)
