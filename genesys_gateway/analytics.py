@@ -4,6 +4,7 @@ Law: pure. A session's after-call work is done when a wrap-up segment of it has 
 nothing: analytics lag behind and are corrected for days.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -92,7 +93,8 @@ def completes(details: Details, verdict: Verdict, complete_until: int | None = N
     """Whether analytics have caught up with a verdict that could not name everything.
 
     Only then do both together name every finished after-call work of a conversation that is over. Who certainly did
-    some must be seen here; of those in doubt, silence is believed only about what analytics have had the time to learn.
+    some must be seen here; where fewer sessions are seen done than may have been, that is believed only of what
+    analytics have had the time to learn.
 
     Args:
         details: The conversation in analytics.
@@ -101,10 +103,11 @@ def completes(details: Details, verdict: Verdict, complete_until: int | None = N
     """
     if not details.ended or details.acw_pending:
         return False
-    found = {event.participant_id for event in finished_acw(details)}
+    found = Counter(event.participant_id for event in finished_acw(details))
     told, until = verdict.told_until, complete_until
     had_time = told is not None and until is not None and told <= until
-    return verdict.unnamed <= found and (had_time or verdict.doubtful <= found)
+    all_seen = all(found[participant] >= sessions for participant, sessions in verdict.unclear.items())
+    return verdict.unnamed <= found.keys() and (had_time or all_seen)
 
 
 def details_from_answer(body: bytes) -> tuple[Details, ...]:

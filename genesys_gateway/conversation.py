@@ -4,8 +4,8 @@ Law: pure, and in doubt *not yet*. An after-call work is named only where exactl
 several could be, the verdict says that this answer can't name it, and analytics must.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from genesys_gateway.events import AcwEvent
@@ -112,8 +112,8 @@ class Verdict:
     nameable: bool
     #: ids of participants who certainly have done after-call work that ``finished`` does not name
     unnamed: frozenset[str] = frozenset()
-    #: ids of participants who may have
-    doubtful: frozenset[str] = frozenset()
+    #: by id of participant, whose work ``finished`` may not name: how many of its sessions have done some, or may have
+    unclear: Mapping[str, int] = field(default_factory=dict)
     #: the latest moment that the answer tells of
     told_until: int | None = None
 
@@ -131,22 +131,23 @@ class Work(Enum):
 def judge(conversation: Conversation) -> Verdict:
     """What this answer proves about the whole conversation."""
     finished: list[AcwEvent] = []
-    is_open, unnamed, doubtful = False, set(), set()
+    is_open, unnamed, unclear = False, set(), dict[str, int]()
     for agent in conversation.agents:
         works = _works(agent)
-        states = {work for _, work in works}
+        states = [work for _, work in works]
         done = [communication for communication, work in works if work is Work.DONE]
         named = [leg for leg in done if leg and (len(done) == 1 or _has_its_own(agent, leg))]
         finished += (_event(conversation, agent, leg) for leg in named)
         is_open |= Work.OPEN in states
         unnamed |= {agent.id} if len(named) < len(done) else set()
-        doubtful |= {agent.id} if Work.DOUBTFUL in states else set()
+        if agent.id in unnamed or Work.DOUBTFUL in states:
+            unclear[agent.id] = len(done) + states.count(Work.DOUBTFUL)
     return Verdict(
         over=conversation.ended and not is_open,
         finished=tuple(finished),
-        nameable=not unnamed and not doubtful,
+        nameable=not unclear,
         unnamed=frozenset(unnamed),
-        doubtful=frozenset(doubtful),
+        unclear=unclear,
         told_until=max(_moments(conversation), default=None),
     )
 

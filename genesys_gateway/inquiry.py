@@ -131,7 +131,8 @@ class Inquiry:
     def _from_analytics(self, one: Due, details: Details | None, asked_at: int) -> Finding:
         if details is None:
             return Finding(asked_at=asked_at)
-        complete = asked_at >= (one.covered_at or asked_at) + self._settle_ms
+        heard = one.covered_at if one.uncovered_since is None else None
+        complete = heard is not None and asked_at >= heard + self._settle_ms
         settled = details.ended_at is not None and asked_at >= details.ended_at + self._settle_ms
         return Finding(
             asked_at=asked_at,

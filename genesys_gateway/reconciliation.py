@@ -20,7 +20,7 @@ from genesys_gateway.inquiry import BULK, LIVE, Finding, Inquiry, Pace
 from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
-from genesys_gateway.schedule import HOUR_SECONDS, next_question
+from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, next_question
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, conversations, intake, questions, timeline
 from genesys_gateway.storage.intake import Taken
@@ -235,17 +235,25 @@ class Reconciliation:
 
     def _write(self, connection: Connection, one: Due, finding: Finding) -> tuple[int, str | None]:
         now = self._clock.now()
-        stored = self._put(connection, one.id, finding.finished, now)
+        # What the answer that proves the end names is nothing newer than that answer.
+        deadline_at = None if finding.over else self._deadline(now)
+        stored = self._put(connection, one.id, finding.finished, now, deadline_at)
         ended_as = self._close(connection, one, finding, now)
         if ended_as is None:
             self._postpone(connection, one, finding, now)
         return stored, ended_as
 
-    def _put(self, connection: Connection, conversation_id: str, events: Sequence[AcwEvent], now: int) -> int:
+    def _put(
+        self,
+        connection: Connection,
+        conversation_id: str,
+        events: Sequence[AcwEvent],
+        now: int,
+        deadline_at: int | None,
+    ) -> int:
         # Each answer names all that was ever finished: most of it is known, and each put takes half a dozen statements.
         known = intake.told_by_genesys(connection, conversation_id) if events else set()
         due_at = now + round(self._settings.quiet_seconds * 1000)
-        deadline_at = self._deadline(now)
         taken = [
             intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
             for event in events
@@ -257,16 +265,23 @@ class Reconciliation:
         return now + round(self._settings.follow_deadline_seconds * 1000)
 
     def _close(self, connection: Connection, one: Due, finding: Finding, now: int) -> str | None:
-        """Close it if the answer proves it over, or decides it after its deadline; how it ended."""
+        """Close it if the answer proves it over, or decides it after its deadline; how it ended.
+
+        Never against what is newer than the answer, and analytics are as old as they may be late.
+        """
         if not finding.over and (finding.goes_on or not finding.evidence):
             return None
+        settle_ms = round(self._settings.analytics_settle_seconds * 1000)
+        known_until = finding.asked_at if finding.live else finding.asked_at - settle_ms
         return conversations.close(
             connection,
             one.id,
             without_record=conversations.NO_ACW if finding.over else conversations.UNRESOLVED,
             now=now,
             last_look_at=now + round(self._settings.last_look_seconds * 1000),
-            latest_deadline=None if finding.over else finding.asked_at,
+            latest_deadline=self._deadline(known_until) if finding.over else finding.asked_at,
+            furthest_deadline=self._deadline(now) + SKEW_MS if finding.over else None,
+            latest_look=known_until,
         )
 
     def _next_question(self, one: Due, now: int, *, in_doubt: bool) -> int:
@@ -316,7 +331,7 @@ class Reconciliation:
     def _look_last_at(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
         def job(connection: Connection) -> int:
             now = self._clock.now()
-            missed = self._put(connection, conversation_id, events, now)
+            missed = self._put(connection, conversation_id, events, now, self._deadline(now))
             conversations.looked_last(connection, conversation_id, missed)
             return missed
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, case, false, func, insert, or_, select, update
 
 from genesys_gateway.errors import PairedAlready
 from genesys_gateway.storage import timeline, twins
@@ -107,7 +107,9 @@ def register(
         changes |= _re_pair(connection, known, customer_id, now)
     if known.state == CLOSED:
         changes |= {key: fresh[key] for key in ("state", "owner", "uncovered_since", "in_doubt", "due_at")}
+        # Nothing that was asked or heard before the close speaks for what happens now.
         changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
+        changes |= {"covered_at": None, "looked_at": None}
         timeline.note(connection, conversation_id, now, "followed_again")
     connection.execute(update(conversation).where(_table.id == conversation_id).values(changes))
     pairing = Pairing.AGAIN if known.state == CLOSED else Pairing.KNOWN
@@ -195,12 +197,17 @@ def close(
     now: int,
     last_look_at: int,
     latest_deadline: int | None = None,
+    furthest_deadline: int | None = None,
+    latest_look: int | None = None,
 ) -> str | None:
     """Follow it no longer. With a record it ends as ``logged``, else as ``without_record`` says.
 
+    Nothing may be newer than what closes it: somebody may have registered it again, or it was heard of.
+
     Args:
-        latest_deadline: If it is closed for its deadline only, the latest one that has passed: somebody may have
-            registered it again since it was read.
+        latest_deadline: A later one was set by something newer.
+        furthest_deadline: One that is later still was set by a wrong clock, and forbids nothing.
+        latest_look: A live answer that was taken later knows better.
 
     Returns:
         How it ended; None when it is not closed by this, and nothing changed.
@@ -210,7 +217,11 @@ def close(
     outcome = LOGGED if connection.execute(has_record).first() else without_record
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
     if latest_deadline is not None:
-        change = change.where(_table.deadline_at <= latest_deadline)
+        wrong = false() if furthest_deadline is None else _table.deadline_at > furthest_deadline
+        change = change.where(or_(_table.deadline_at <= latest_deadline, wrong))
+    if latest_look is not None:
+        earlier = or_(_table.looked_at <= latest_look, _table.looked_at > now)
+        change = change.where(or_(_table.looked_at.is_(None), earlier))
     closed = connection.execute(
         change.values(
             state=CLOSED,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, update
 
 from genesys_gateway.events import AcwEvent, Unreadable
 from genesys_gateway.storage import timeline, twins
@@ -28,7 +28,11 @@ _STORED_AS = {LIVE: "event_stored", BACKFILL: "backfilled", SUPPORT_RESULT: "eve
 _AWAIT_END = (
     update(conversation)
     .where(conversation.c.id == bindparam("one"))
-    .values(due_at=bindparam("due"), deadline_at=bindparam("deadline"), asked=0)
+    .values(
+        due_at=bindparam("due"),
+        deadline_at=func.coalesce(bindparam("deadline", type_=BigInteger), conversation.c.deadline_at),
+        asked=0,
+    )
 )
 _STANDING = select(conversation.c.state, twins.HAS_RESULT.label("has_result")).where(
     conversation.c.id == bindparam("conversation")
@@ -64,13 +68,15 @@ class Kept:
     state: str
 
 
-def put(connection: Connection, event: AcwEvent, source: str, *, now: int, due_at: int, deadline_at: int) -> Taken:
+def put(
+    connection: Connection, event: AcwEvent, source: str, *, now: int, due_at: int, deadline_at: int | None
+) -> Taken:
     """Make an after-call work that Genesys told of an entry of the outbox, once.
 
     Args:
         source: ``live`` or ``backfill``.
         due_at: When to ask whether the conversation is over (epoch milliseconds).
-        deadline_at: The conversation's new deadline (epoch milliseconds).
+        deadline_at: The conversation's new deadline (epoch milliseconds); None leaves the one that it has.
     """
     twins.lock(connection, event.conversation_id)
     standing = connection.execute(_STANDING, {"conversation": event.conversation_id}).first()
@@ -132,7 +138,14 @@ def _row(event: AcwEvent, source: str, now: int) -> dict[str, Any]:
 
 
 def _follow_up(
-    connection: Connection, event: AcwEvent, source: str, state: str | None, *, now: int, due_at: int, deadline_at: int
+    connection: Connection,
+    event: AcwEvent,
+    source: str,
+    state: str | None,
+    *,
+    now: int,
+    due_at: int,
+    deadline_at: int | None,
 ) -> None:
     """What a new entry means for its conversation, whose state is None when it was never registered."""
     one = event.conversation_id

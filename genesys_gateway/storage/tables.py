@@ -46,7 +46,7 @@ conversation = Table(
     Column("channel_id", String(128)),
     #: since when an event may have been missed; null while a confirmed subscription covers it
     Column("uncovered_since", BigInteger),
-    #: when it was covered last; only an answer taken after it ends the doubt
+    #: when it was covered last since it is followed; only an answer taken after it ends the doubt
     Column("covered_at", BigInteger),
     #: whether a gap lies behind it that no answer has cleared yet
     Column("in_doubt", Boolean, nullable=False, server_default=false()),

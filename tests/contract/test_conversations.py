@@ -170,6 +170,7 @@ def test_a_closed_one_that_is_registered_again_is_followed_again(house: House, o
     assert (row["deadline_at"], row["due_at"]) == (DEADLINE + 9000, NOW + 129_000)
     assert (row["uncovered_since"], row["in_doubt"], row["asked"]) == (NOW + 9000, True, 0)
     assert (row["closed_at"], row["last_look_at"], row["unknown_since"]) == (None, None, None)
+    assert (row["covered_at"], row["looked_at"]) == (None, None), "it speaks of the time before"
     assert house.timeline() == ["registered", "subscribed", "closed", "followed_again"]
 
 
@@ -327,6 +328,37 @@ def test_a_deadline_that_was_moved_since_it_was_read_closes_nothing(house: House
     assert house.close(conversations.UNRESOLVED, latest_deadline=due.deadline_at) is None
     assert house.view().state == "pending"
     assert house.close(conversations.UNRESOLVED, latest_deadline=DEADLINE + 60_000) == "unresolved"
+
+
+@pytest.mark.parametrize(
+    ("furthest", "outcome"),
+    [(None, None), (DEADLINE, None), (DEADLINE - 1, "no_acw")],
+    ids=["no", "may be", "can not be"],
+)
+def test_only_a_deadline_that_can_not_be_true_forbids_no_close(
+    house: House, furthest: int | None, outcome: str | None
+) -> None:
+    house.register()
+    assert house.close(latest_deadline=NOW, furthest_deadline=furthest) == outcome
+
+
+@pytest.mark.parametrize(
+    ("looked_at", "outcome"), [(None, "no_acw"), (NOW - 5, "no_acw"), (NOW - 4, None), (NOW, None), (NOW + 1, "no_acw")]
+)
+def test_a_live_answer_taken_since_closes_nothing_unless_a_wrong_clock_dated_it(
+    house: House, looked_at: int | None, outcome: str | None
+) -> None:
+    house.register()
+    house.storage.run(lambda c: c.execute(update(conversation).values(looked_at=looked_at)) and None)
+    assert house.close(latest_look=NOW - 5) == outcome
+
+
+def test_what_an_answer_names_leaves_the_deadline_if_it_is_told_to(house: House) -> None:
+    house.register()
+    house.storage.run(
+        lambda c: intake.put(c, EVENT, intake.BACKFILL, now=NOW + 9, due_at=NOW + 60_000, deadline_at=None)
+    )
+    assert (house.row()["deadline_at"], house.row()["due_at"]) == (DEADLINE, NOW + 60_000)
 
 
 # --- what happens at the same moment, where several transactions can be under way ---

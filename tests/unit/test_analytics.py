@@ -242,8 +242,35 @@ def test_an_answer_about_nobody_proves_nothing(body: bytes) -> None:
 def test_analytics_complete_a_verdict_once_they_show_all_it_could_not_name(
     participants: list[object], end: str | None, expected: bool
 ) -> None:
-    verdict = Verdict(over=True, finished=(), nameable=False, unnamed=frozenset({"participant-1"}))
+    sure = "participant-1"
+    verdict = Verdict(over=True, finished=(), nameable=False, unnamed=frozenset({sure}), unclear={sure: 1})
     assert completes(read(*participants, conversationEnd=end), verdict) is expected
+
+
+@pytest.mark.parametrize("unnamed", [{"participant-1"}, set()], ids=["certainly done", "in doubt"])
+@pytest.mark.parametrize(
+    ("sessions", "complete_until", "expected"),
+    [
+        ([session(1, DONE)], None, False),
+        ([session(1, DONE), session(2)], ACW_END, False),
+        ([session(1, DONE), session(2)], LATER, True),
+        ([session(1, DONE), session(2, AT_IT)], LATER, False),
+        ([session(1, DONE), session(2, DONE)], None, True),
+    ],
+)
+def test_of_an_agent_with_two_sessions_one_does_not_speak_for_the_other(
+    unnamed: set[str], sessions: list[object], complete_until: str | None, expected: bool
+) -> None:
+    verdict = Verdict(
+        over=True,
+        finished=(),
+        nameable=False,
+        unnamed=frozenset(unnamed),
+        unclear={"participant-1": 2},
+        told_until=parse_iso(ACW_END) + 1,
+    )
+    until = parse_iso(complete_until) if complete_until else None
+    assert completes(read(agent(1, *sessions)), verdict, until) is expected
 
 
 @pytest.mark.parametrize(
@@ -259,7 +286,7 @@ def test_analytics_complete_a_verdict_once_they_show_all_it_could_not_name(
 def test_silence_about_an_agent_in_doubt_counts_only_once_analytics_had_the_time_to_learn(
     participants: list[object], complete_until: str | None, expected: bool
 ) -> None:
-    doubtful = frozenset({"participant-1"})
-    verdict = Verdict(over=True, finished=(), nameable=False, doubtful=doubtful, told_until=parse_iso(ACW_END) + 1)
+    unclear = {"participant-1": 1}
+    verdict = Verdict(over=True, finished=(), nameable=False, unclear=unclear, told_until=parse_iso(ACW_END) + 1)
     until = parse_iso(complete_until) if complete_until else None
     assert completes(read(*participants), verdict, until) is expected

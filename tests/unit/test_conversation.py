@@ -289,7 +289,13 @@ def test_what_is_certainly_done_but_not_named_is_told_by_participant() -> None:
     doubtful = agent(2, calls=[call(3)], wrapupSkipped=True, wrapup=WRAPUP)
     verdict = verdict_on(callback, doubtful, agent(3, calls=[call(4, COMPLETE)]))
     assert verdict.unnamed == {"participant-1"}
-    assert verdict.doubtful == {"participant-2"}
+    assert verdict.unclear == {"participant-1": 2, "participant-2": 1}
+
+
+def test_beside_a_session_that_is_named_one_in_doubt_counts_too() -> None:
+    verdict = verdict_on(agent(1, calls=[call(1, wrapup=WRAPUP), call(2)], wrapupRequired=True))
+    assert named(verdict) == {FIRST}
+    assert (verdict.unnamed, verdict.unclear) == (frozenset(), {"participant-1": 2})
 
 
 def test_the_latest_moment_of_an_answer_is_told_so_that_analytics_can_be_waited_for() -> None:

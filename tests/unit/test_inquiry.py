@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from genesys_gateway.analytics import Details
+from genesys_gateway.analytics import Details, Session, WrapupSegment
 from genesys_gateway.conversation import Conversation, Customer
 from genesys_gateway.errors import Delayed, Refused
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound
@@ -59,6 +59,26 @@ def due(one: str, **changes: Any) -> Due:
     return Due(id=one, **{**values, **changes})
 
 
+NOW = FakeClock().now()
+LONG_AGO = NOW - 10_000_000
+WRAPPED_UP = Session(
+    id="s",
+    participant_id="p",
+    user_id="u",
+    media_type=None,
+    message_type=None,
+    direction=None,
+    ani=None,
+    dnis=None,
+    address_from=None,
+    address_to=None,
+    callback_numbers=(),
+    subject=None,
+    queue_id=None,
+    acw_skipped=False,
+    acw_ms=None,
+    wrapups=(WrapupSegment(started_at=None, ended_at=LONG_AGO, code=None, notes=None, queue_id=None),),
+)
 NOTHING = Finding(asked_at=FakeClock().now())
 
 
@@ -113,3 +133,21 @@ def test_one_that_analytics_do_not_show_gives_a_finding_that_proves_nothing(
     findings = inquiry.bulk([due(A), due(B)])
     assert findings[A] == NOTHING
     assert set(findings) == {A, B}
+
+
+@pytest.mark.parametrize(
+    ("covered_at", "uncovered_since", "over"),
+    [
+        (LONG_AGO, None, True),
+        (NOW - 1, None, False),
+        (None, NOW - 1, False),
+        (LONG_AGO, NOW - 1, False),
+    ],
+    ids=["covered for long", "covered just now", "never covered", "uncovered again"],
+)
+def test_analytics_prove_an_end_only_of_what_was_covered_while_they_settled(
+    genesys: FakeGenesys, inquiry: Inquiry, covered_at: int | None, uncovered_since: int | None, over: bool
+) -> None:
+    genesys.details = (Details(conversation_id=A, ended_at=LONG_AGO, sessions=(WRAPPED_UP,)),)
+    finding = inquiry.bulk([due(A, covered_at=covered_at, uncovered_since=uncovered_since)])[A]
+    assert (finding.over, finding.clears_doubt, finding.ended) == (over, over, True)

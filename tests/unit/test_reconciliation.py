@@ -236,6 +236,22 @@ def test_registered_again_while_it_is_asked_about_for_the_last_time_it_stays_fol
     assert (house.view(A).state, house.closed) == ("pending", [])
 
 
+def test_registered_again_while_the_answer_that_it_is_over_is_on_its_way_it_stays_followed(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"over": True, "evidence": True, "finished": (work(A),)}
+
+    def register(one: str) -> None:
+        if house.inquiry.about(one, "live") == 1:
+            house.clock.advance(1)
+            house.follow(one)
+
+    house.inquiry.meanwhile = register
+    house.start()
+    house.until(lambda: house.view(A).records)
+    assert (house.view(A).state, house.closed) == ("pending", [])
+    house.until(lambda: house.closed == [A], step=5)
+
+
 def test_a_backfill_does_not_bring_back_an_old_deadline(house: House) -> None:
     house.follow(A, seconds=10.0)
     house.inquiry.live_answers[A] = {"finished": (work(A),)}
@@ -329,6 +345,64 @@ def test_of_many_that_ended_at_once_none_waits_for_its_next_question(house: Hous
     house.until(lambda: len(house.closed) == 100)
     assert house.clock.monotonic() - begun < 100
     assert len([what for what, _ in house.inquiry.asked if what == "bulk"]) == 2
+
+
+# --- what analytics show may be as old as they may be late ---
+
+SHOWN_AS_OVER = {"over": True, "ended": True, "clears_doubt": True}
+
+
+def goes_on(house: House) -> None:
+    house.inquiry.live_answers.pop(A)
+    house.inquiry.bulk_answers[A] = {"ended": True}
+    house.until(lambda: house.row(A)["deadline_at"] > house.clock.now() + 259_190_000)
+
+
+def is_registered(house: House) -> None:
+    house.follow(A)
+
+
+def has_an_event(house: House) -> None:
+    now = house.clock.now()
+    house.storage.run(lambda c: intake.put(c, work(A), intake.LIVE, now=now, due_at=now, deadline_at=now + 259_200_000))
+
+
+def is_looked_at(house: House) -> None:
+    """Its second agent is still at it: no end, but no sign of life either."""
+    house.storage.run(lambda c: c.execute(conversation_table.update().values(looked_at=house.clock.now())) and None)
+
+
+@pytest.mark.parametrize("newer", [goes_on, is_registered, has_an_event, is_looked_at])
+def test_analytics_close_nothing_of_which_something_newer_was_heard(house: House, newer: Any) -> None:
+    some = ids(8)
+    for one in some:
+        house.inquiry.live_answers[one] = {"evidence": True}
+    house.follow(*some, covered=True)
+    house.start()
+    house.until(lambda: all(house.row(one)["looked_at"] for one in some))
+    house.clock.advance(400)
+    newer(house)
+    house.inquiry.live_answers[A] = {"evidence": True}
+    house.inquiry.bulk_answers[A] = SHOWN_AS_OVER
+    asked = house.inquiry.about(A, "bulk")
+
+    house.clock.advance(250)
+    house.until(lambda: house.inquiry.about(A, "bulk") > asked)
+    house.until(lambda: house.inquiry.asked[-1] == ("live", (A,)))
+    assert (house.view(A).state, house.closed) == ("subscribed", [])
+
+    house.clock.advance(4000)
+    house.until(lambda: house.closed == [A])
+
+
+def test_a_deadline_that_a_wrong_clock_set_does_not_keep_open_what_is_over(house: House) -> None:
+    house.clock.jump(86_400)
+    house.follow(A)
+    house.clock.jump(-86_400)
+    house.storage.run(lambda c: c.execute(conversation_table.update().values(due_at=0)) and None)
+    house.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    house.start()
+    house.until(lambda: house.closed == [A])
 
 
 # --- trouble ---
