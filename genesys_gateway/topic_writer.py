@@ -75,6 +75,7 @@ class TopicWriter:
         self._foreign = 0  # topics on the list that are no business of ours
         self._batch = settings.channel_topics
         self._failures = 0
+        self._not_before = -1e9  # monotonic seconds: no change is made earlier
         self._open = self._stale = self._doubtful = self._unread = self._reading = self._frozen = False
         self._poked = Event()
         self._stopped = False
@@ -188,6 +189,10 @@ class TopicWriter:
         """Make one change, or wait for a reason to make one."""
         if not self._open:
             self._poked.wait()
+            return
+        wait = self._not_before - self._clock.monotonic()
+        if wait > 0:
+            self._clock.sleep(wait)
             return
         if self._doubtful:
             self._settle()
@@ -333,13 +338,12 @@ class TopicWriter:
         self._confirm([one for one in self._desired if one in listed])
 
     def _hold(self, error: Delayed | Refused) -> None:
-        """Wait after a failure, as long as the server asked for, or longer with each failure in a row."""
+        """Change nothing for a while after a failure: longer with each in a row, or as long as the server asked for."""
         self._failures += 1
         growing = self._settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
-        asked = error.retry_after if isinstance(error, Delayed) else None
-        seconds = (
-            asked if asked is not None else self._random.uniform(0, min(self._settings.retry_max_seconds, growing))
-        )
-        log.warning("topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(seconds, 3))
-        if self._open:
-            self._clock.sleep(seconds)
+        wait = getattr(error, "retry_after", None)
+        if wait is None:
+            # A socket that is lost is reason enough for the failure: with a new one the next try need not wait.
+            wait = self._random.uniform(0, min(self._settings.retry_max_seconds, growing) if self._open else 0)
+        self._not_before = self._clock.monotonic() + wait
+        log.warning("topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(wait, 3))

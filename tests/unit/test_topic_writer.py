@@ -355,6 +355,51 @@ def test_no_call_is_made_before_retry_after_is_over(house: House) -> None:
     assert second - first >= 0.5
 
 
+def test_a_socket_that_is_lost_meanwhile_does_not_shorten_retry_after() -> None:
+    house = House(clock=PacedClock())
+    house.start()
+    house.writer.want(ids(1))
+    house.until_settled()
+    asked: list[float] = []
+
+    def unavailable(channel_id: str, token: Any) -> Any:
+        asked.append(house.clock.monotonic())
+        if len(asked) > 1:
+            return FakeGenesys.topics(house.server, channel_id, token)
+        house.lose()
+        raise Delayed("503", retry_after=60.0)
+
+    house.server.topics = unavailable  # type: ignore[method-assign] # the server is a double already
+    house.writer.audit()
+    eventually(lambda: asked, house.clock)
+    house.open()
+    for _ in range(59):
+        house.clock.advance(1.0)
+        gevent.sleep(0.0005)
+    assert len(asked) == 1
+    eventually(lambda: len(asked) > 1, house.clock, step=0.1)
+    assert asked[1] - asked[0] >= 60.0
+    house.until_settled()
+    house.end()
+
+
+def test_a_failure_because_the_socket_was_lost_holds_nothing_back_on_the_next_one() -> None:
+    house = House(clock=PacedClock(), retry_base_seconds=60.0, retry_max_seconds=300.0, reply_seconds=5.0)
+    house.start()
+    house.writer.want(ids(2))
+    house.until_settled()
+    house.server.answers = False
+    house.writer.drop(conversation(0))
+    eventually(lambda: house.socket and house.socket.sent, house.clock)
+    house.lose()
+    gevent.sleep(0.002)
+    lost = house.clock.monotonic()
+    house.open()
+    house.until_settled()
+    assert house.clock.monotonic() - lost < 1.0
+    house.end()
+
+
 def test_failures_in_a_row_are_repeated_more_and_more_slowly() -> None:
     house = House(retry_base_seconds=1.0, retry_max_seconds=300.0)
     house.server.fail("add", NotSent("x"), times=20)
