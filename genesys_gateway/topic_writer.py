@@ -204,21 +204,23 @@ class TopicWriter:
             self._add()
         else:
             self._batch = self._settings.channel_topics
-            self._poked.wait(self._refusals.until_next(self._clock.monotonic()))
+            # Without room nothing falls due: what makes room pokes.
+            self._poked.wait(self._refusals.until_next(self._clock.monotonic()) if self._addable() else None)
             return
         self._failures = 0
 
     def _leaving(self) -> list[str]:
         return [one for one in self._confirmed if one not in self._desired]
 
+    def _addable(self) -> int:
+        return 0 if self._frozen else max(0, self._limit - self._foreign - len(self._confirmed))
+
     def _missing(self) -> list[str]:
-        if self._frozen:
-            return []
         now = self._clock.monotonic()
         lacking = [one for one in self._desired if one not in self._confirmed and not self._refusals.hold(one, now)]
         # Refused ones go by themselves: one that fails a whole call must not fail fresh ones with it.
         candidates = [one for one in lacking if one not in self._refusals] or lacking
-        return candidates[: max(0, min(self._limit - self._foreign - len(self._confirmed), self._batch))]
+        return candidates[: min(self._addable(), self._batch)]
 
     def _add(self) -> None:
         self._gathering.wait(lambda: self._stopped)
@@ -244,9 +246,8 @@ class TopicWriter:
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
         reasons = {conversation_of(r.topic): r.reason or "Rejected" for r in results if not r.permitted}
         self._confirm([one for one in ids if one in permitted])
-        for one in ids:
-            if one not in permitted:
-                self._refuse(one, reasons.get(one, "not answered"))
+        for one in (one for one in ids if one not in permitted):
+            self._refuse(one, reasons.get(one, "not answered"))
 
     def _refused_together(self, ids: list[str], error: Refused) -> None:
         """One of them may be the reason, or their number: find out by halves, so that the others are not held up."""

@@ -467,6 +467,56 @@ def test_a_dropped_topic_is_not_tried_again(house: House) -> None:
     assert len(house.server.calls) == calls
 
 
+def steps_of(house: House) -> list[None]:
+    """One more for each step that the writer makes from now on."""
+    steps: list[None] = []
+    step = house.writer._step
+
+    def counted() -> None:
+        steps.append(None)
+        step()
+
+    house.writer._step = counted  # type: ignore[method-assign] # to see whether it rests
+    return steps
+
+
+def test_a_frozen_writer_rests_although_a_refused_topic_has_fallen_due(house: House) -> None:
+    house.server.rejected = {acw_topic(conversation(1))}
+    house.start()
+    house.writer.want(ids(2))
+    eventually(lambda: house.writer.settled and len(house.told) == 2, house.clock)
+    house.writer.freeze(True)
+    gevent.sleep(0.01)
+    house.clock.advance(400)
+    steps = steps_of(house)
+    house.writer.audit()
+    gevent.sleep(0.05)
+    assert len(steps) <= 3
+    house.server.rejected = set()
+    house.writer.freeze(False)
+    eventually(lambda: len(house.covered) == 2, house.clock)
+
+
+def test_a_writer_without_room_rests_until_there_is_some() -> None:
+    house = House(channel_topics=2)
+    house.server.rejected = {acw_topic(conversation(1))}
+    house.start()
+    house.writer.want(ids(2))
+    eventually(lambda: house.writer.settled and len(house.told) == 2, house.clock)
+    house.channel.topics["v2.users.x.presence"] = None
+    house.writer.audit()
+    eventually(lambda: house.writer._foreign and house.writer.settled, house.clock, step=0)
+    house.clock.advance(400)
+    steps = steps_of(house)
+    house.writer.audit()
+    gevent.sleep(0.05)
+    assert len(steps) <= 3
+    house.server.rejected = set()
+    house.writer.drop(conversation(0))
+    eventually(lambda: conversation(1) in house.covered, house.clock)
+    house.end()
+
+
 @pytest.mark.parametrize("bad", [{0}, {499}, {3, 77, 250}])
 def test_a_topic_that_fails_the_whole_call_does_not_hold_up_the_others(house: House, bad: set[int]) -> None:
     house.server.poison = {acw_topic(conversation(number)) for number in bad}
