@@ -1,7 +1,8 @@
 """Lets calls to Genesys through, at most so many in any minute, the most urgent first.
 
 Law: whatever 60 seconds Genesys looks at, it sees no more calls than allowed. A call therefore counts from its
-beginning until 60 seconds after its *end*: when between the two Genesys counted it, nobody here knows.
+beginning until 60 seconds after its *end*: when between the two Genesys counted it, nobody here knows. Whoever is let
+through has a connection to itself: one that waited for it behind our back would be sent in the middle of a pause.
 
 One budget serves the process, also while an old and a new token are both in use. Genesys counts each token by itself,
 so this is stricter than it must be for an hour a day, and needs no knowledge of which call used which token.
@@ -23,6 +24,9 @@ from genesys_gateway.logs import get_logger
 #: Genesys docs: the limit is given in calls a minute.
 WINDOW_SECONDS = 60.0
 
+#: Calls that may be under way at a time, and so the connections to Genesys.
+PLACES = 16
+
 #: Part of the calls that reconciliation leaves to the others: with a full window even the most urgent call waits for
 #: the oldest one to leave it.
 RESERVE = 0.1
@@ -43,7 +47,7 @@ class Priority(IntEnum):
 class _Waiter:
     priority: Priority
     arrival: int
-    #: set when this one has become the first of the queue
+    #: set when this one has become the first of the queue, or is the first and a place has become free
     turn: Event = field(compare=False, default_factory=Event)
 
 
@@ -53,11 +57,13 @@ class CallBudget:
     Args:
         per_minute: Calls in any 60 seconds at most.
         clock: Its monotonic time counts.
+        places: Calls under way at a time; whoever makes them has as many connections.
     """
 
-    def __init__(self, per_minute: int, clock: Clock) -> None:
+    def __init__(self, per_minute: int, clock: Clock, places: int = PLACES) -> None:
         self._per_minute = per_minute
         self._clock = clock
+        self._places = places
         self._limit = per_minute
         self._under_way = 0
         self._ended: list[float] = []  # monotonic seconds, ascending
@@ -80,9 +86,13 @@ class CallBudget:
         finally:
             self._under_way -= 1
             self._ended.append(self._clock.monotonic())
+            self._wake_first()
 
     def pause(self, seconds: float) -> None:
-        """Let nobody through for that long, as after a 429. A shorter pause never ends a longer one."""
+        """Let nobody through for that long, as after a 429. A shorter pause never ends a longer one.
+
+        Called inside the ``with`` of the answered call, or the next one would take its place before.
+        """
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
         log.warning("genesys_calls_paused", seconds=round(seconds, 3), waiting=len(self._queue))
 
@@ -113,16 +123,19 @@ class CallBudget:
             self._under_way += 1
         finally:
             self._queue.remove(waiter)
-            if self._queue:
-                self._queue[0].turn.set()
+            self._wake_first()
+
+    def _wake_first(self) -> None:
+        if self._queue:
+            self._queue[0].turn.set()
 
     def _seconds_until_room(self, waiter: _Waiter) -> float:
-        """Wait until the waiter is the first, then tell how long the first one must still wait.
+        """Wait until the waiter is the first and a place is free, then tell how long it must still wait.
 
         Only the first watches the time. Room never comes earlier than it was told, so it need not be woken; when a
         more urgent one comes before it while it sleeps, it finds itself second again.
         """
-        while self._queue[0] is not waiter:
+        while self._queue[0] is not waiter or self._under_way >= self._places:
             waiter.turn.clear()
             waiter.turn.wait()
         now = self._forget()

@@ -90,7 +90,7 @@ class Channel:
         #: monotonic seconds and epoch milliseconds of the last sign of life
         self._heard = tools.clock.monotonic()
         self._heard_at = tools.clock.now()
-        self._last_socket = False
+        self._last_socket = self._has_socket = False
         self._handover_failures = 0
         self._hand_over_at = self._made + self._good_for()
         #: monotonic seconds since which nothing was on the list
@@ -147,7 +147,7 @@ class Channel:
     @property
     def connected(self) -> bool:
         """Whether it counts against the budget of connected channels."""
-        return self._state in channel_state.CONNECTED or self._socket is not None
+        return self._state in channel_state.CONNECTED or self._has_socket
 
     @property
     def listening(self) -> bool:
@@ -221,6 +221,7 @@ class Channel:
                 self._signal(Signal.RETRY)
 
     def _connect(self) -> NotificationSocket:
+        self._has_socket = True  # from here on: retired in the middle of it, the server may yet count it
         opened = self._socket = self._tools.open_socket(self.grant.connect_uri, self._tools.settings)
         if self._ended():
             raise SocketLost("retired meanwhile")
@@ -346,3 +347,4 @@ class Channel:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        self._has_socket = False

@@ -180,13 +180,14 @@ class ChannelRegistry:
     def _hold(self, asked: float | None) -> None:
         """Make no channel for a while: longer after each trouble in a row, but troubles at one time are one."""
         settings, now = self._tools.settings, self._tools.clock.monotonic()
-        if now < self._not_before:
-            return
-        self._failures += 1
-        growing = settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
-        # Every moment of it is a gap: when the streaming side is back, the next try must not be far.
-        longest = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4, growing)
-        self._not_before = now + (asked or self._tools.random.uniform(longest / 2, longest))
+        seconds = asked or 0.0
+        if now >= self._not_before:
+            self._failures += 1
+            growing = settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
+            # Every moment of it is a gap: when the streaming side is back, the next try must not be far.
+            longest = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4, growing)
+            seconds = asked or self._tools.random.uniform(longest / 2, longest)
+        self._not_before = max(self._not_before, now + seconds)
 
     # What channels tell
 

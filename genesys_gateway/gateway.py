@@ -12,7 +12,7 @@ from uuid import uuid4
 from sqlalchemy import Connection
 
 from genesys_gateway.agreement import Agreement
-from genesys_gateway.call_budget import CallBudget
+from genesys_gateway.call_budget import PLACES, CallBudget
 from genesys_gateway.channel import Tools
 from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
 from genesys_gateway.clock import Clock, Deadline, SystemClock
@@ -42,8 +42,7 @@ from genesys_gateway.tokens import Tokens
 
 log = get_logger(__name__)
 
-#: Calls to Genesys and to CommunicationHistory that may be under way at a time.
-_GENESYS_CALLS = 16
+#: Calls to CommunicationHistory that may be under way at a time.
 _HISTORY_CALLS = 8
 
 
@@ -97,7 +96,7 @@ class Gateway:
         login = Outbound(settings, settings.genesys_login_url, clock, 1)
         used = UsedAssertions(self.storage)
         tokens = self._tokens = Tokens(settings, login, clock, metrics, used=used)
-        api = Outbound(settings, settings.genesys_api_url, clock, _GENESYS_CALLS)
+        api = Outbound(settings, settings.genesys_api_url, clock, PLACES)
         budget = CallBudget(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, budget, clock, metrics)
         receiver = Outbound(settings, settings.communication_history_url, clock, _HISTORY_CALLS)

@@ -75,6 +75,7 @@ class TopicWriter:
         self._foreign = 0  # topics on the list that are no business of ours
         self._batch = settings.channel_topics
         self._failures = 0
+        self._not_before = -1e9  # monotonic seconds: no change is made earlier
         self._open = self._stale = self._doubtful = self._unread = self._reading = self._frozen = False
         self._poked = Event()
         self._stopped = False
@@ -189,6 +190,10 @@ class TopicWriter:
         if not self._open:
             self._poked.wait()
             return
+        wait = self._not_before - self._clock.monotonic()
+        if wait > 0:
+            self._clock.sleep(wait)
+            return
         if self._doubtful:
             self._settle()
         elif self._unread:
@@ -199,21 +204,23 @@ class TopicWriter:
             self._add()
         else:
             self._batch = self._settings.channel_topics
-            self._poked.wait(self._refusals.until_next(self._clock.monotonic()))
+            # Without room nothing falls due: what makes room pokes.
+            self._poked.wait(self._refusals.until_next(self._clock.monotonic()) if self._addable() else None)
             return
         self._failures = 0
 
     def _leaving(self) -> list[str]:
         return [one for one in self._confirmed if one not in self._desired]
 
+    def _addable(self) -> int:
+        return 0 if self._frozen else max(0, self._limit - self._foreign - len(self._confirmed))
+
     def _missing(self) -> list[str]:
-        if self._frozen:
-            return []
         now = self._clock.monotonic()
         lacking = [one for one in self._desired if one not in self._confirmed and not self._refusals.hold(one, now)]
         # Refused ones go by themselves: one that fails a whole call must not fail fresh ones with it.
         candidates = [one for one in lacking if one not in self._refusals] or lacking
-        return candidates[: max(0, min(self._limit - self._foreign - len(self._confirmed), self._batch))]
+        return candidates[: min(self._addable(), self._batch)]
 
     def _add(self) -> None:
         self._gathering.wait(lambda: self._stopped)
@@ -239,9 +246,8 @@ class TopicWriter:
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
         reasons = {conversation_of(r.topic): r.reason or "Rejected" for r in results if not r.permitted}
         self._confirm([one for one in ids if one in permitted])
-        for one in ids:
-            if one not in permitted:
-                self._refuse(one, reasons.get(one, "not answered"))
+        for one in (one for one in ids if one not in permitted):
+            self._refuse(one, reasons.get(one, "not answered"))
 
     def _refused_together(self, ids: list[str], error: Refused) -> None:
         """One of them may be the reason, or their number: find out by halves, so that the others are not held up."""
@@ -333,13 +339,12 @@ class TopicWriter:
         self._confirm([one for one in self._desired if one in listed])
 
     def _hold(self, error: Delayed | Refused) -> None:
-        """Wait after a failure, as long as the server asked for, or longer with each failure in a row."""
+        """Change nothing for a while after a failure: longer with each in a row, or as long as the server asked for."""
         self._failures += 1
         growing = self._settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
-        asked = error.retry_after if isinstance(error, Delayed) else None
-        seconds = (
-            asked if asked is not None else self._random.uniform(0, min(self._settings.retry_max_seconds, growing))
-        )
-        log.warning("topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(seconds, 3))
-        if self._open:
-            self._clock.sleep(seconds)
+        wait = getattr(error, "retry_after", None)
+        if wait is None:
+            # A socket that is lost is reason enough for the failure: with a new one the next try need not wait.
+            wait = self._random.uniform(0, min(self._settings.retry_max_seconds, growing) if self._open else 0)
+        self._not_before = self._clock.monotonic() + wait
+        log.warning("topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(wait, 3))

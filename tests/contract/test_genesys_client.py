@@ -1,15 +1,17 @@
 """What we send to Genesys Cloud, and what we make of each of its answers."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
+import gevent
 import pytest
 import requests
 import requests_mock
 import structlog
 
 from genesys_gateway.answers import BadAnswer
-from genesys_gateway.call_budget import CallBudget
+from genesys_gateway.call_budget import PLACES, CallBudget
 from genesys_gateway.errors import Delayed, NoReply, NotSent, Refused
 from genesys_gateway.genesys import (
     ChannelGrant,
@@ -23,7 +25,8 @@ from genesys_gateway.genesys import (
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.outbound import Outbound
 from genesys_gateway.tokens import Token, Tokens
-from tests.doubles import FakeClock
+from tests.channel_doubles import PacedClock
+from tests.doubles import FakeClock, until
 from tests.genesys_doubles import API, LOGIN, settings
 
 CHANNEL = "streaming-0-abc123"
@@ -39,13 +42,13 @@ OWN = Token(value="own", issued_at=0, expires_at=1)
 class House:
     """The client with everything below it; only the wire is mocked."""
 
-    def __init__(self, **changes: Any) -> None:
-        self.clock = FakeClock()
+    def __init__(self, clock: FakeClock | None = None, **changes: Any) -> None:
+        self.clock = clock or FakeClock()
         self.metrics = Metrics()
         made = settings(**changes)
         self.tokens = Tokens(made, Outbound(made, LOGIN, self.clock, 1), self.clock, self.metrics)
         self.budget = CallBudget(made.api_rate_per_minute, self.clock)
-        api = Outbound(made, API, self.clock, 4)
+        api = Outbound(made, API, self.clock, PLACES)
         self.genesys = Genesys(made, api, self.tokens, self.budget, self.clock, self.metrics)
 
     def outcomes(self) -> dict[tuple[str, str], float]:
@@ -95,6 +98,11 @@ def every_operation(genesys: Genesys) -> dict[str, tuple[str, str, Callable[[], 
 OPERATIONS = list(every_operation(House().genesys))
 ON_A_CHANNEL = ["list_topics", "add_topics", "replace_topics", "clear_topics"]
 ANSWERED = [one for one in OPERATIONS if one != "clear_topics"]
+
+
+def _quietly(call: Callable[[str], object], argument: str) -> None:
+    with suppress(Delayed):
+        call(argument)
 
 
 def answering(wire: requests_mock.Mocker, house: House, operation: str, *answers: Any) -> Callable[[], object]:
@@ -390,6 +398,30 @@ def test_after_429_no_call_of_any_kind_goes_out_before_the_time_is_over(
 
     assert house.clock.monotonic() - begun == pytest.approx(seconds)
     assert house.outcomes()["user_name", "throttled"] == 1
+
+
+def test_after_429_only_those_calls_go_out_that_were_under_way(wire: requests_mock.Mocker) -> None:
+    house = House(PacedClock())
+    house.tokens.current()
+    arrived: list[float] = []
+
+    def throttled(_: object, context: Any) -> dict[str, Any]:
+        arrived.append(house.clock.monotonic())
+        gevent.sleep(0.01)
+        context.status_code, context.headers = 429, {"Retry-After": "3"}
+        return {}
+
+    wire.get(f"{API}/api/v2/users/{USER}", json=throttled)
+    begun = house.clock.monotonic()
+    callers = [gevent.spawn(_quietly, house.genesys.user_name, USER) for _ in range(PLACES + 20)]
+    until(lambda: sum(one.dead for one in callers) == PLACES)
+    gevent.sleep(0.02)
+    assert arrived == [begun] * PLACES
+
+    house.clock.advance(3)
+
+    until(lambda: len(arrived) == 2 * PLACES)
+    gevent.killall(callers)
 
 
 def test_what_genesys_counted_is_believed(wire: requests_mock.Mocker) -> None:

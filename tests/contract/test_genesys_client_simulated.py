@@ -9,7 +9,7 @@ from typing import Any
 import gevent
 import pytest
 
-from genesys_gateway.call_budget import CallBudget
+from genesys_gateway.call_budget import PLACES, CallBudget
 from genesys_gateway.clock import SystemClock
 from genesys_gateway.errors import Delayed, NoReply
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
@@ -41,7 +41,7 @@ class House:
             }
         )
         clock, metrics = SystemClock(), Metrics()
-        login, api = (Outbound(made, sim.url, clock, size) for size in (1, 8))
+        login, api = (Outbound(made, sim.url, clock, size) for size in (1, PLACES))
         stack.callback(login.close)
         stack.callback(api.close)
         self.clock = clock

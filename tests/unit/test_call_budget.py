@@ -5,6 +5,7 @@ from random import Random
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from genesys_gateway.call_budget import WINDOW_SECONDS, CallBudget, Priority
 from genesys_gateway.errors import Delayed
@@ -165,6 +166,61 @@ def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
     greenlet.kill()
 
     assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(WINDOW_SECONDS)
+
+
+def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
+    budget = CallBudget(300, HeldClock(), places=2)
+    served: list[str] = []
+    ends: list[Event] = []
+
+    def call(name: str, priority: Priority) -> None:
+        with budget.take(priority):
+            served.append(name)
+            ends.append(end := Event())
+            end.wait()
+
+    come = [
+        ("reconciliation 1", Priority.RECONCILIATION),
+        ("reconciliation 2", Priority.RECONCILIATION),
+        ("reconciliation 3", Priority.RECONCILIATION),
+        ("name", Priority.NAMES),
+        ("channel", Priority.CHANNELS),
+    ]
+    calls = []
+    for one in come:
+        calls.append(gevent.spawn(call, *one))
+        gevent.sleep(0.001)
+    for number in range(len(come)):
+        assert len(served) - number <= 2
+        ends[number].set()
+        until(lambda number=number: len(served) == min(number + 3, len(come)))  # type: ignore[misc]
+    gevent.joinall(calls, raise_error=True)
+
+    assert served == ["reconciliation 1", "reconciliation 2", "channel", "name", "reconciliation 3"]
+
+
+def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
+    clock = HeldClock()
+    budget = CallBudget(300, clock, places=1)
+    with budget.take(Priority.NAMES):
+        waiters = [gevent.spawn(spend, budget, 1) for _ in range(3)]
+        gevent.sleep(0.01)
+        budget.pause(30)
+    gevent.sleep(0.02)
+    assert not any(one.dead for one in waiters)
+
+    clock.advance(30)
+
+    until(lambda: all(one.dead for one in waiters))
+
+
+def test_a_waiter_killed_before_it_had_a_place_takes_none() -> None:
+    budget = CallBudget(300, HeldClock(), places=1)
+    with budget.take(Priority.NAMES):
+        first, second = (gevent.spawn(spend, budget, 1) for _ in range(2))
+        gevent.sleep(0.01)
+        first.kill()
+    until(lambda: second.dead)
 
 
 def test_nobody_passes_before_a_pause_is_over() -> None:

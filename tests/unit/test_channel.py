@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import gevent
 import pytest
+from gevent.event import Event
 
 from genesys_gateway.channel import Channel, ChannelListener
 from genesys_gateway.channel_state import State
@@ -284,12 +285,12 @@ def test_retiring_is_quick_although_the_writer_is_held_back() -> None:
     house.end()
 
 
-def test_retired_while_it_connects_it_opens_nothing() -> None:
-    house = House()
-    opened: list[FakeSocket] = []
+def connecting_slowly(house: House) -> tuple[Event, list[FakeSocket]]:
+    """Start a channel that is connected when the event is set; the sockets that were opened."""
+    go, opened = Event(), list[FakeSocket]()
 
     def slow(uri: str, settings: Any) -> Any:
-        gevent.sleep(0.01)
+        go.wait()
         opened.append(cast(FakeSocket, FakeGenesys.open_socket(house.server, uri, settings)))
         return opened[-1]
 
@@ -298,10 +299,39 @@ def test_retired_while_it_connects_it_opens_nothing() -> None:
     house.channel = Channel(house.channel.grant, house.tools, house._listener())
     house.channel.start()
     gevent.sleep(0.002)
-    house.end()
-    gevent.sleep(0.02)
-    assert all(one.closed for one in opened)
+    return go, opened
+
+
+def test_retired_while_it_connects_it_closes_at_once_and_counts_until_then() -> None:
+    house = House()
+    go, opened = connecting_slowly(house)
+    retiring = gevent.spawn(house.channel.retire, 1.0)
+    gevent.sleep(0.002)
+    assert (house.channel.state, house.channel.connected) == (State.RETIRED, True)
+    go.set()
+    retiring.get()
+    assert [one.closed for one in opened] == [True]
     assert house.uncovered == []
+    house.end()
+
+
+def test_gone_while_it_connects_it_counts_until_nothing_is_opened_any_more() -> None:
+    house = House()
+    go, _ = connecting_slowly(house)
+    house.channel._give_up("unknown when its list was read")
+    assert (house.channel.state, house.channel.connected) == (State.GONE, True)
+    go.set()
+    eventually(lambda: not house.channel.connected, house.clock)
+    assert house.server.connected == 0
+    house.end()
+
+
+def test_retired_while_it_connects_in_vain_it_counts_no_longer() -> None:
+    house = House()
+    connecting_slowly(house)
+    house.channel.retire(0.01)
+    assert not house.channel.connected
+    house.end()
 
 
 def test_retiring_uncovers_nobody(house: House) -> None:

@@ -256,6 +256,26 @@ def test_no_channel_is_asked_for_before_retry_after_is_over(house: House) -> Non
     assert second - first >= 0.4
 
 
+def test_of_several_troubles_at_one_time_the_longest_retry_after_counts() -> None:
+    house = House(PacedClock())
+    house.start(1)
+    for seconds in (5.0, 60.0, 1.0):
+        house.server.fail("create", Delayed("503", retry_after=seconds))
+    house.server.latency = 0.005
+    begun = house.clock.monotonic()
+    # As three handovers do, each for its own channel.
+    gevent.joinall([gevent.spawn(house.registry.make_successor) for _ in range(3)], raise_error=True)
+    house.server.latency = 0.0
+    assert house.server.named("create") == 4
+    house.clock.advance(59)
+    assert house.registry.make_successor() is None
+    assert house.server.named("create") == 4
+    house.clock.advance(1.1)
+    assert house.registry.make_successor() is not None
+    assert house.clock.monotonic() - begun < 62
+    house.end()
+
+
 def test_room_that_comes_about_while_no_channel_can_be_made_is_used() -> None:
     house = House(channel_topics=2)
     house.start(2)

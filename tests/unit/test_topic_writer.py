@@ -355,6 +355,51 @@ def test_no_call_is_made_before_retry_after_is_over(house: House) -> None:
     assert second - first >= 0.5
 
 
+def test_a_socket_that_is_lost_meanwhile_does_not_shorten_retry_after() -> None:
+    house = House(clock=PacedClock())
+    house.start()
+    house.writer.want(ids(1))
+    house.until_settled()
+    asked: list[float] = []
+
+    def unavailable(channel_id: str, token: Any) -> Any:
+        asked.append(house.clock.monotonic())
+        if len(asked) > 1:
+            return FakeGenesys.topics(house.server, channel_id, token)
+        house.lose()
+        raise Delayed("503", retry_after=60.0)
+
+    house.server.topics = unavailable  # type: ignore[method-assign] # the server is a double already
+    house.writer.audit()
+    eventually(lambda: asked, house.clock)
+    house.open()
+    for _ in range(59):
+        house.clock.advance(1.0)
+        gevent.sleep(0.0005)
+    assert len(asked) == 1
+    eventually(lambda: len(asked) > 1, house.clock, step=0.1)
+    assert asked[1] - asked[0] >= 60.0
+    house.until_settled()
+    house.end()
+
+
+def test_a_failure_because_the_socket_was_lost_holds_nothing_back_on_the_next_one() -> None:
+    house = House(clock=PacedClock(), retry_base_seconds=60.0, retry_max_seconds=300.0, reply_seconds=5.0)
+    house.start()
+    house.writer.want(ids(2))
+    house.until_settled()
+    house.server.answers = False
+    house.writer.drop(conversation(0))
+    eventually(lambda: house.socket and house.socket.sent, house.clock)
+    house.lose()
+    gevent.sleep(0.002)
+    lost = house.clock.monotonic()
+    house.open()
+    house.until_settled()
+    assert house.clock.monotonic() - lost < 1.0
+    house.end()
+
+
 def test_failures_in_a_row_are_repeated_more_and_more_slowly() -> None:
     house = House(retry_base_seconds=1.0, retry_max_seconds=300.0)
     house.server.fail("add", NotSent("x"), times=20)
@@ -420,6 +465,56 @@ def test_a_dropped_topic_is_not_tried_again(house: House) -> None:
         house.clock.advance(1)
         gevent.sleep(0.0005)
     assert len(house.server.calls) == calls
+
+
+def steps_of(house: House) -> list[None]:
+    """One more for each step that the writer makes from now on."""
+    steps: list[None] = []
+    step = house.writer._step
+
+    def counted() -> None:
+        steps.append(None)
+        step()
+
+    house.writer._step = counted  # type: ignore[method-assign] # to see whether it rests
+    return steps
+
+
+def test_a_frozen_writer_rests_although_a_refused_topic_has_fallen_due(house: House) -> None:
+    house.server.rejected = {acw_topic(conversation(1))}
+    house.start()
+    house.writer.want(ids(2))
+    eventually(lambda: house.writer.settled and len(house.told) == 2, house.clock)
+    house.writer.freeze(True)
+    gevent.sleep(0.01)
+    house.clock.advance(400)
+    steps = steps_of(house)
+    house.writer.audit()
+    gevent.sleep(0.05)
+    assert len(steps) <= 3
+    house.server.rejected = set()
+    house.writer.freeze(False)
+    eventually(lambda: len(house.covered) == 2, house.clock)
+
+
+def test_a_writer_without_room_rests_until_there_is_some() -> None:
+    house = House(channel_topics=2)
+    house.server.rejected = {acw_topic(conversation(1))}
+    house.start()
+    house.writer.want(ids(2))
+    eventually(lambda: house.writer.settled and len(house.told) == 2, house.clock)
+    house.channel.topics["v2.users.x.presence"] = None
+    house.writer.audit()
+    eventually(lambda: house.writer._foreign and house.writer.settled, house.clock, step=0)
+    house.clock.advance(400)
+    steps = steps_of(house)
+    house.writer.audit()
+    gevent.sleep(0.05)
+    assert len(steps) <= 3
+    house.server.rejected = set()
+    house.writer.drop(conversation(0))
+    eventually(lambda: conversation(1) in house.covered, house.clock)
+    house.end()
 
 
 @pytest.mark.parametrize("bad", [{0}, {499}, {3, 77, 250}])
