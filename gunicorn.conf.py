@@ -50,6 +50,10 @@ keepalive = 2
 limit_request_line = 2048
 limit_request_fields = 50
 limit_request_field_size = 8190
+# No header changes an address, a scheme or a caller, whoever sends it: gunicorn would believe any process of this
+# machine, and so whatever a proxy on it hands on. Nothing here asks for what X-Forwarded-… tell.
+forwarded_allow_ips = ""
+forwarder_headers = ""
 logger_class = GunicornLogger
 accesslog = "-"
 

@@ -17,6 +17,7 @@ from genesys_gateway.logs import get_logger
 _LONGEST_PATH = 200
 
 _QUERY = re.compile(r"\?[^\s'\"]*")
+_BYTES = re.compile(r"\bb['\"].*", re.DOTALL)
 _QUOTED = re.compile(r"b?['\"].*", re.DOTALL)
 
 log = get_logger("gunicorn.access")
@@ -46,8 +47,9 @@ class GunicornLogger(Logger):  # type: ignore[misc] # for the same reason
 
 
 def _without_what_came(record: logging.LogRecord) -> bool:
-    # gunicorn names the whole target of a request it could not handle, and quotes a header it could not read.
+    # gunicorn names the whole target of a request it could not handle, and quotes what it could not read: bytes of
+    # any request that ended too early, words of a header. Its other quotes are its own: addresses, settings.
     message = record.getMessage()
-    quoted = _QUOTED if message.startswith("Invalid request") else _QUERY
-    record.msg, record.args = quoted.sub("…", message), ()
+    quoted = _QUOTED if message.startswith("Invalid request") else _BYTES
+    record.msg, record.args = _QUERY.sub("…", quoted.sub("…", message)), ()
     return True

@@ -14,6 +14,7 @@ from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 from random import randrange
+from statistics import median
 from typing import Any
 
 import gevent
@@ -118,15 +119,27 @@ class GatewayProcess(Running):
         return self
 
     def metric(self, name: str) -> float:
-        """The value of a metric without labels, given without its prefix."""
+        """The value of a metric, given with its labels but without its prefix."""
         with urllib.request.urlopen(f"{self.url}/metrics", timeout=10) as answer:
-            found = re.search(rf"^genesys_gateway_{name} (\S+)$", answer.read().decode(), re.MULTILINE)
+            found = re.search(rf"^genesys_gateway_{re.escape(name)} (\S+)$", answer.read().decode(), re.MULTILINE)
         assert found, name
         return float(found.group(1))
 
     def log(self) -> list[dict[str, Any]]:
         """What it wrote so far; a line that is no JSON object fails."""
         return [json.loads(line) for file in (self.out, self.err) for line in file.read_text().splitlines()]
+
+
+def assert_quick(gateway: GatewayProcess) -> None:
+    """It is alive and as quick as ever, and logged no error, whatever it was sent before."""
+    took = []
+    for _ in range(40):
+        begun = time.monotonic()
+        with urllib.request.urlopen(f"{gateway.url}/livez", timeout=10) as answer:
+            assert answer.status == 200
+        took.append(time.monotonic() - begun)
+    assert median(took) < 0.25, took
+    assert not [line for line in gateway.log() if line["level"] in ("error", "critical")]
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""Whatever is sent to the door over real HTTP: the right status, a problem without internals, nothing registered."""
+"""Whatever is sent to the door over real HTTP: the right status, a problem without internals, nothing kept."""
 
 import http.client
 import json
@@ -6,15 +6,28 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
+from typing import Any
+from uuid import uuid4
 
 import pytest
 
-from tests.flow.running import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, GatewayProcess
+from tests.flow.running import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, GatewayProcess, assert_quick
 
 ADDRESS = "/customers/supportInteraction"
 CUSTOMER = "11111111-2222-3333-4444-555555555555"
 INTERACTION = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"
 GOOD = json.dumps({"customerId": CUSTOMER, "interactionId": INTERACTION}).encode()
+RESULTS = "/customers/supportResult"
+RESULT = {
+    "conversationId": INTERACTION,
+    "eventTime": "2026-11-22T10:00:00Z",
+    "direction": "inbound",
+    "mediaType": "voice",
+    "ani": "+639171234567",
+    "wrapupCode": "ININ-WRAP-UP-TIMEOUT",
+    "userId": CUSTOMER,
+}
+GOOD_RESULT = json.dumps(RESULT).encode()
 KIB = 1024
 
 
@@ -191,6 +204,58 @@ SCHEMA = [
     Bad(name="path: SQL", status=422, sent=id_in_path("'%20OR%201=1--")),
 ]
 
+
+def result(body: bytes = GOOD_RESULT, *, token: str | None = BACKOFFICE_TOKEN, **how: Any) -> bytes:
+    """A request of the old trigger."""
+    return request(RESULTS, body, token=token, **how)
+
+
+def told(**changed: object) -> bytes:
+    """The same with other fields."""
+    return result(json.dumps(RESULT | changed).encode())
+
+
+SUPPORT_RESULTS = [
+    Bad(name="result: GET", status=405, sent=result(method="GET"), says=("Allow: POST",)),
+    Bad(name="result: an id in the path", status=404, sent=request(f"{RESULTS}/{INTERACTION}", token=BACKOFFICE_TOKEN)),
+    Bad(name="result: no credentials", status=401, sent=result(token=None), says=("WWW-Authenticate: Bearer",)),
+    Bad(name="result: role bofe", status=403, sent=result(token=BOFE_TOKEN)),
+    Bad(name="result: role ops", status=403, sent=result(token=OPS_TOKEN)),
+    Bad(name="result: a role before the body", status=403, sent=result(b"{" * 20 * KIB, token=BOFE_TOKEN)),
+    Bad(name="result: a byte over 16 KiB", status=413, sent=result(GOOD_RESULT.ljust(16 * KIB + 1))),
+    Bad(name="result: 16 KiB and no more, of a bad id", status=422, sent=told(userId="", note="x" * 15 * KIB)),
+    Bad(name="result: a form", status=415, sent=result(kind="application/x-www-form-urlencoded")),
+    Bad(name="result: the same key twice", status=400, sent=result(GOOD_RESULT[:-1] + b"," + GOOD_RESULT[1:])),
+    Bad(name="result: a raw NUL", status=400, sent=result(GOOD_RESULT.replace(b"+639", b"\x00639"))),
+    Bad(name="result: NaN", status=400, sent=result(GOOD_RESULT[:-1] + b',"note":NaN}')),
+    Bad(name="result: cut in the middle", status=400, sent=result(GOOD_RESULT[:50], length="200"), cut=True),
+    Bad(name="result: a list", status=422, sent=result(b"[" + GOOD_RESULT + b"]")),
+    Bad(name="result: a registration", status=422, sent=result(GOOD), says=("conversationId", "userId")),
+    Bad(name="result: no fields but unknown ones", status=422, sent=result(b'{"canary":1}'), says=tuple(RESULT)),
+    *[
+        Bad(name=f"result: {name} {value!r}", status=422, sent=told(**{name: value}), says=(name,))
+        for name, value in (
+            ("conversationId", INTERACTION.replace("-", "")),
+            ("conversationId", f"{INTERACTION}\x00"),
+            ("conversationId", "../../" + INTERACTION),
+            ("userId", [CUSTOMER]),
+            ("userId", f"urn:uuid:{CUSTOMER}"),
+            ("eventTime", "2026-11-22T10:00:00"),
+            ("eventTime", 1_795_341_600_123),
+            ("eventTime", "9999-12-31T23:59:59-23:59"),
+            ("direction", "sideways"),
+            ("direction", "\x00"),
+            ("mediaType", None),
+            ("mediaType", {"voice": True}),
+            ("ani", 639171234567),
+            ("ani", None),
+            ("ani", "\ud800"),
+            ("subject", ["canary"]),
+            ("wrapupCode", True),
+        )
+    ],
+]
+
 NOT_HTTP = [
     Bad(name="no HTTP at all", status=400, sent=b"nonsense\r\n\r\n"),
     Bad(name="a method in lower case", status=400, sent=request(method="post")),
@@ -213,7 +278,7 @@ NOT_HTTP = [
     Bad(name="an unknown expectation", status=417, sent=request(head=("Expect: tea",))),
 ]
 
-ROWS = [*ADDRESSES, *METHODS, *CREDENTIALS, *SIZES, *TYPES, *SYNTAX, *SCHEMA, *NOT_HTTP]
+ROWS = [*ADDRESSES, *METHODS, *CREDENTIALS, *SIZES, *TYPES, *SYNTAX, *SCHEMA, *SUPPORT_RESULTS, *NOT_HTTP]
 
 #: What no answer may hold: names of code, files, machines and tools, and what was sent.
 INTERNALS = ("traceback", 'file "', ".py", "sqlite", "sqlalchemy", "werkzeug", "flask", "127.0.0.1", "/tmp", "canary")
@@ -254,9 +319,15 @@ def pieces(connection: socket.socket) -> Iterator[bytes]:
         yield piece
 
 
+def kept(gateway: GatewayProcess) -> tuple[float, ...]:
+    """How many registrations were accepted, and how many results."""
+    names = ("conversations_accepted_total", 'events_received_total{source="supportResult"}')
+    return tuple(gateway.metric(name) for name in names)
+
+
 @pytest.mark.parametrize("bad", ROWS, ids=lambda bad: bad.name)
-def test_a_bad_request_is_refused_with_a_problem_and_registers_nothing(bad: Bad, gateway: GatewayProcess) -> None:
-    before = gateway.metric("conversations_accepted_total")
+def test_a_bad_request_is_refused_with_a_problem_and_changes_nothing(bad: Bad, gateway: GatewayProcess) -> None:
+    before = kept(gateway)
 
     response, body, came = ask(gateway.port, bad.sent, cut=bad.cut)
 
@@ -268,7 +339,7 @@ def test_a_bad_request_is_refused_with_a_problem_and_registers_nothing(bad: Bad,
         assert problem["status"] == bad.status
     assert not [word for word in INTERNALS if word in came.decode("latin-1").lower()]
     assert all(word.encode() in came for word in bad.says)
-    assert gateway.metric("conversations_accepted_total") == before
+    assert kept(gateway) == before
 
 
 def test_the_table_is_long_and_has_each_row_once() -> None:
@@ -281,6 +352,20 @@ def test_after_all_that_a_good_request_is_served(gateway: GatewayProcess) -> Non
 
     assert response.status == 201
     assert json.loads(body)["state"] == "pending"
+
+
+def test_after_all_that_a_good_result_is_taken_and_unknown_fields_are_ignored(gateway: GatewayProcess) -> None:
+    before = kept(gateway)
+
+    response, body, _ = ask(gateway.port, told(conversationId=str(uuid4()), note={"unknown": "field"}), cut=False)
+
+    assert response.status == 202
+    assert set(json.loads(body)) == {"recordId", "state"}
+    assert kept(gateway) == (before[0], before[1] + 1)
+
+
+def test_after_all_that_the_gateway_is_as_quick_as_ever(gateway: GatewayProcess) -> None:
+    assert_quick(gateway)
 
 
 def test_the_log_of_all_that_is_json_and_holds_nothing_that_was_sent(gateway: GatewayProcess) -> None:

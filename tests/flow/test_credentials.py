@@ -13,7 +13,7 @@ import requests
 from gevent.socket import socket
 from joserfc.jwk import RSAKey
 
-from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator
+from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator, assert_quick
 from tests.genesys_doubles import answer, listening, request_of
 from tests.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
 
@@ -138,6 +138,10 @@ def test_any_other_token_is_401(trusting: GatewayProcess, issuer: Issuer, token:
     assert register(trusting, token()) == 401
 
     assert issuer.asked <= asked + 1
+
+
+def test_after_all_those_the_gateway_is_as_quick_as_ever(trusting: GatewayProcess) -> None:
+    assert_quick(trusting)
 
 
 def test_an_issuer_that_can_not_be_asked_makes_503_not_401(tmp_path: Path, simulator: Simulator) -> None:

@@ -4,6 +4,7 @@ import ast
 import http.client
 import json
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
@@ -64,6 +65,13 @@ class Scene:
             return str(answer.getheaders()).encode() + answer.read()
         return b""
 
+    def cut(self, sent: bytes) -> bytes:
+        """What is answered to one who goes away in the middle."""
+        with socket.create_connection(("127.0.0.1", self.gateway.port), timeout=10) as connection:
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65536), b""))
+
     def series(self) -> set[str]:
         """Every name with its labels that /metrics shows."""
         shown = self.ask("GET", "/metrics").decode()
@@ -82,6 +90,8 @@ def callers(scene: Scene) -> list[bytes]:
     pair = {"customerId": "canary-customer", "interactionId": BREAKS, "note": "canary-note"}
     address = "/customers/supportInteraction"
     strange = {"Authorization": "Bearer canary-bearer", "Cookie": "canary-cookie", "Referer": "canary-referer"}
+    head = f"POST {address}?token=canary-query HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n".encode()
+    known = b"Authorization: Bearer %s\r\n" % BOFE_TOKEN.encode()
     return [
         scene.ask("POST", address, token, json.dumps(pair).encode()),
         scene.ask("POST", address, token, b"canary-body"),
@@ -92,6 +102,15 @@ def callers(scene: Scene) -> list[bytes]:
         scene.ask("GET", "/livez", strange),
         scene.ask("POST", address, strange, b"{}"),
         scene.ask("TEA", "/livez"),
+        *[scene.cut(head[:length]) for length in (40, 60, len(head))],
+        scene.cut(head + known),
+        scene.cut(head + known + b"X-Odd: it's canary-header"),
+        scene.cut(head + known + b"Authorization canary-header\r\n\r\n"),
+        scene.cut(head + known + b"Content-Length: 100\r\n\r\ncanary-body"),
+        scene.cut(head + known + b"Transfer-Encoding: chunked\r\n\r\nff\r\ncanary-body"),
+        scene.cut(head + known + b"Transfer-Encoding: chunked\r\n\r\ncanary-size\r\n"),
+        scene.cut(head + b"Transfer-Encoding: chunked\r\n\r\n5;canary-extension"),
+        scene.cut(head + known + b"Transfer-Encoding: chunked\r\n\r\n0\r\ncanary-trailer\r\n\r\n"),
     ]
 
 

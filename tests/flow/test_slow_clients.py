@@ -1,6 +1,7 @@
-"""Clients that send or read a byte now and then: each is let go within seconds, and nobody else waits for them."""
+"""Clients that send a byte now and then, or without end: each is let go within seconds, and nobody waits for them."""
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -12,7 +13,7 @@ from gevent import socket
 
 from genesys_gateway.json_body import PATIENCE_SECONDS
 from tests.flow.calls import Call
-from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator
+from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator, assert_quick
 
 ADDRESS = "/customers/supportInteraction"
 HEAD = f"POST {ADDRESS} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
@@ -39,10 +40,27 @@ class Slow:
     status: int | None
     #: when the answer, or the end of the connection, must be there at the latest
     seconds: float
+    #: sent as soon as the answer is there
+    late: str = ""
 
 
 LENGTH = f"Content-Length: {len(BODY)}\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
+#: What comes too late is a whole request: whoever still counted would take it for the rest of the body.
+HIDDEN = "GET /livez HTTP/1.1\r\nHost: gateway\r\nX-Fill: " + "x" * 80 + "\r\n\r\n"
+TOO_LATE = [
+    Slow(name=f"a request as {name}", at_once=at_once, slowly="", status=408, seconds=PATIENCE_SECONDS, late=HIDDEN)
+    for name, at_once in {
+        "a late chunk": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n{len(HIDDEN):x}\r\n",
+        "the rest of a late chunk": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n{len(HIDDEN) + 9:x}\r\n{{        ",
+        "a late second chunk": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n1\r\n{{\r\n{len(HIDDEN):x}\r\n",
+        "the rest of a late size": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n80;x=",
+        "the late end of a chunk": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n1\r\n{{",
+        "late trailers": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n0\r\n",
+        "a late body": f"{HEAD}{AUTHORIZED}Content-Length: {len(HIDDEN)}\r\n\r\n",
+        "the rest of a late body": f"{HEAD}{AUTHORIZED}Content-Length: {len(HIDDEN) + 9}\r\n\r\n{{        ",
+    }.items()
+]
 ROWS = [
     Slow(name="a request line byte by byte", at_once="", slowly=HEAD * 9, status=None, seconds=HEAD_SECONDS),
     Slow(name="headers byte by byte", at_once=HEAD, slowly="X-Slow: " + "x" * 999, status=None, seconds=HEAD_SECONDS),
@@ -111,6 +129,7 @@ ROWS = [
         status=200,
         seconds=0.0,
     ),
+    *TOO_LATE,
 ]
 
 
@@ -131,19 +150,21 @@ def drip(connection: socket.socket, text: str) -> None:
             gevent.sleep(PAUSE)
 
 
-Heard = tuple[int | None, float, float]
+Heard = tuple[list[int], float, float]
 
 
-def heard(connection: socket.socket) -> Heard:
-    """The status, when it came, and when the connection ended; in seconds from now."""
+def heard(connection: socket.socket, late: str = "") -> Heard:
+    """The statuses, when the first came, and when the connection ended; in seconds from now."""
     begun = time.monotonic()
     came, at = b"", None
-    with suppress(ConnectionResetError):
+    with suppress(ConnectionResetError, BrokenPipeError):
         while piece := connection.recv(65536):
-            at = at or time.monotonic() - begun
             came += piece
-    status = int(came.split(b" ")[1]) if came else None
-    return status, at or 0.0, time.monotonic() - begun
+            if at is None:
+                at = time.monotonic() - begun
+                connection.sendall(late.encode())
+    statuses = [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", came)]
+    return statuses, at or 0.0, time.monotonic() - begun
 
 
 def suffered(gateway: GatewayProcess, slow: Slow) -> Heard:
@@ -153,7 +174,7 @@ def suffered(gateway: GatewayProcess, slow: Slow) -> Heard:
         connection.sendall(slow.at_once.encode())
         dripping = gevent.spawn(drip, connection, slow.slowly)
         stack.callback(dripping.kill)
-        return heard(connection)
+        return heard(connection, slow.late)
 
 
 @pytest.fixture(scope="module")
@@ -166,10 +187,10 @@ def all_heard(gateway: GatewayProcess) -> dict[str, Heard]:
 
 @pytest.mark.parametrize("slow", ROWS, ids=lambda slow: slow.name)
 def test_a_slow_client_is_let_go_in_time(slow: Slow, all_heard: dict[str, Heard]) -> None:
-    status, answered, ended = all_heard[slow.name]
+    statuses, answered, ended = all_heard[slow.name]
 
-    assert status == slow.status
-    if status is not None:
+    assert statuses == ([] if slow.status is None else [slow.status])
+    if statuses:
         assert slow.seconds - 0.1 <= answered <= slow.seconds + SLACK
     # What is still coming is thrown away for as long as a head may take; then that is over, too.
     assert ended <= slow.seconds + HEAD_SECONDS + SLACK
@@ -193,6 +214,33 @@ def test_a_crowd_of_slow_clients_slows_nobody_else_down(
     assert sorted(took)[27] < 0.5, took
 
 
+@pytest.mark.parametrize(
+    ("told", "endless"),
+    [("Content-Length: 999999999999\r\n", "x" * 65536), (CHUNKED, f"1;{'x' * 8000}\r\nx\r\n" * 8)],
+    ids=["length", "chunks"],
+)
+def test_clients_that_send_without_end_slow_nobody_else_down(
+    gateway: GatewayProcess, stack: ExitStack, told: str, endless: str
+) -> None:
+    def blast(head: str) -> float:
+        begun, connection = time.monotonic(), connected(gateway, stack)
+        with suppress(OSError):
+            connection.sendall(head.encode())
+            while time.monotonic() < begun + 20:
+                connection.sendall(endless.encode())
+        return time.monotonic() - begun
+
+    # One is refused for want of a token, the other one's body is read.
+    crowd = [gevent.spawn(blast, f"{HEAD}{who}{told}\r\n") for who in ("", AUTHORIZED)]
+    for one in crowd:
+        stack.callback(one.kill)
+    gevent.sleep(0.2)
+
+    assert_quick(gateway)
+    gevent.joinall(crowd)
+    assert max(one.get() for one in crowd) < PATIENCE_SECONDS + HEAD_SECONDS + SLACK
+
+
 def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(
     gateway: GatewayProcess, stack: ExitStack
 ) -> None:
@@ -202,9 +250,9 @@ def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(
     begun = time.monotonic()
     last = connected(gateway, stack)
     last.sendall(b"GET /livez HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
-    status, _, _ = heard(last)
+    statuses, _, _ = heard(last)
 
-    assert status == 200
+    assert statuses == [200]
     # 400 at a time, each of them idle for as long as a head may take.
     assert time.monotonic() - begun < 2 * HEAD_SECONDS + SLACK
 

@@ -1,8 +1,10 @@
-"""A request that takes too long to be answered ends with its connection, and nothing else does."""
+"""A request that takes too long ends with its connection; what is left of one is never answered as another."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from typing import Any
+from unittest import mock
 
 import gevent
 import gunicorn.config  # type: ignore[import-untyped] # it has no types
@@ -16,6 +18,8 @@ from genesys_gateway.gunicorn_logs import GunicornLogger
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 HUGE = b"x" * 64 * 1024 * 1024
+GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+CHUNKS = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +33,9 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
-def serve(stack: ExitStack, application: Application) -> tuple[socket.socket, "gevent.Greenlet[..., None]"]:
+def serve(
+    stack: ExitStack, application: Application, sent: bytes = GET
+) -> tuple[socket.socket, "gevent.Greenlet[..., None]"]:
     """The client's end of a connection on which a request was sent, and the greenlet that serves it."""
     config = gunicorn.config.Config()
     worker = BoundedWorker(1, 1, [], None, 30, config, GunicornLogger(config))
@@ -39,7 +45,7 @@ def serve(stack: ExitStack, application: Application) -> tuple[socket.socket, "g
     client = stack.enter_context(closing(socket.create_connection(listener.getsockname())))
     accepted, address = listener.accept()
     greenlet = gevent.spawn(worker.handle, listener, accepted, address)
-    client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    client.sendall(sent)
     return client, greenlet
 
 
@@ -83,6 +89,86 @@ def test_a_handler_that_hangs_costs_its_own_connection_only(stack: ExitStack) ->
 
     assert served.ready()
     assert received(client) == b""
+
+
+def reading(body: bytes, *swallowed: type[BaseException]) -> Application:
+    """An application that reads what came, and answers this even when it was interrupted in that."""
+
+    def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        with suppress(*swallowed), gevent.Timeout(0.1):
+            environ["wsgi.input"].read()
+        return answering(body)(environ, start)
+
+    return application
+
+
+def test_after_a_body_that_was_not_read_to_its_end_nothing_is_taken_for_a_request(stack: ExitStack) -> None:
+    client, served = serve(stack, reading(b"late", gevent.Timeout), CHUNKS + b"%x\r\n" % len(GET))
+    came = client.recv(1 << 20)
+    with suppress(OSError):
+        client.sendall(GET)
+
+    assert b"Connection: close" in came
+    assert came.endswith(b"late")
+    assert received(client) == b""
+    served.join(5)
+    assert served.exception is None
+
+
+def test_a_request_that_is_killed_ends_with_its_connection(stack: ExitStack) -> None:
+    client, served = serve(stack, reading(b"never"), CHUNKS + b"%x\r\n" % len(GET))
+    gevent.sleep(0.05)
+    served.kill(block=False)
+    gevent.sleep(0.05)
+    with suppress(OSError):
+        client.sendall(GET)
+
+    assert received(client) == b""
+    served.join(5)
+    assert served.exception is None
+
+
+@pytest.mark.parametrize("rest", [b"-1\r\n\r\n", b"1\r\nxy\r\n", b"0\r\nX\r\n\r\n"], ids=["size", "end", "trailer"])
+def test_what_nobody_read_of_a_body_is_not_answered_even_when_it_is_no_good(stack: ExitStack, rest: bytes) -> None:
+    client, served = serve(stack, answering(b"unread"), CHUNKS + rest + GET)
+
+    came = received(client)
+    assert came.count(b"HTTP/1.1 ") == 1
+    assert came.endswith(b"unread")
+    served.join(5)
+    assert served.exception is None
+
+
+def test_what_nobody_read_of_a_body_does_not_hide_the_next_request(stack: ExitStack) -> None:
+    client, _ = serve(stack, answering(b"unread"), CHUNKS + b"1\r\nx\r\n0\r\n\r\n" + GET)
+
+    assert received(client).count(b"HTTP/1.1 ") == 2
+
+
+@pytest.mark.parametrize(
+    ("head", "piece"),
+    [
+        (b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n", b"x"),
+        (CHUNKS, b"1;" + b"x" * 8000 + b"\r\nx\r\n"),
+    ],
+    ids=["length", "chunks"],
+)
+def test_a_client_that_sends_without_end_is_let_go_and_makes_nobody_wait(
+    stack: ExitStack, head: bytes, piece: bytes
+) -> None:
+    _client, served = serve(stack, answering(b"unread"), head)
+    served.join(0)
+    rest = piece * (100_000 // len(piece))
+    # It is never waited for: what it sends is there before anybody asks.
+    stack.enter_context(mock.patch("gevent.socket.socket.recv", lambda _socket, size: rest[: size or None]))
+    longest, before = 0.0, time.monotonic()
+    with gevent.Timeout(10):
+        while not served.ready():
+            gevent.sleep(0.001)
+            longest, before = max(longest, time.monotonic() - before), time.monotonic()
+
+    assert longest < 0.5
+    assert served.exception is None
 
 
 def received(client: socket.socket) -> bytes:

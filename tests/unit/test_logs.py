@@ -217,6 +217,9 @@ def test_a_request_line_has_its_path_but_no_query_and_no_header() -> None:
         "Invalid request from ip=127.0.0.1: Invalid HTTP Header: 'Authorization Bearer canary'",
         "Invalid request from ip=::1: Invalid HTTP request line: \"GET /'canary' HTTP/9\"",
         "Invalid request from ip=::1: Invalid chunk size: b'canary'",
+        "Ignored premature client disconnection. No more data after: b'Authorization: Bearer canary\\r\\n'",
+        'Ignored premature client disconnection. No more data after: b"X: \'\\r\\nAuthorization: canary"',
+        "Ignored premature client disconnection. No more data after: bytearray(b'canary')",
     ],
 )
 def test_what_gunicorn_could_not_handle_is_logged_without_what_came(message: str) -> None:
@@ -227,6 +230,14 @@ def test_what_gunicorn_could_not_handle_is_logged_without_what_came(message: str
     (line,) = written(stream)
     assert line["event"].startswith(message[:20])
     assert "canary" not in line["event"]
+
+
+def test_what_gunicorn_quotes_of_its_own_is_kept() -> None:
+    stream = configured()
+
+    gunicorn_logger().error("Can't connect to ('127.0.0.1', 8080)")
+
+    assert [line["event"] for line in written(stream)] == ["Can't connect to ('127.0.0.1', 8080)"]
 
 
 def test_gunicorn_writes_each_of_its_lines_once() -> None:
