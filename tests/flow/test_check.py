@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from genesys_gateway.storage.lock import FileLock
 from genesys_gateway.storage.migrate import migrate
 from tests.flow.fronts import Authority, ConnectProxy, tls_front
 from tests.flow.running import ROOT, GatewayProcess, Simulator, free_port
@@ -390,6 +391,38 @@ def test_with_an_assertion_of_our_own_everything_is_looked_at(case: Case) -> Non
     case.signed()
 
     assert case.crosses() == {}
+
+
+def held_on_older_tables(case: Case) -> None:
+    with sqlite3.connect(case.folder / "gateway.db") as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '0001'")
+    connection.close()
+    lock = FileLock.beside(case.database_url)
+    assert lock is not None
+    assert lock.acquire()
+    case.stack.callback(lock.release)
+
+
+def on_a_server_that_does_not_answer(case: Case) -> None:
+    case.environ["DATABASE_URL"] = f"postgresql+psycopg://nobody@127.0.0.1:{free_port()}/none"
+
+
+@pytest.mark.parametrize(
+    ("plant", "told"), [(held_on_older_tables, "a gateway runs"), (on_a_server_that_does_not_answer, "may run")]
+)
+def test_the_assertion_is_left_to_a_gateway_that_may_run_on_a_database_with_a_cross(
+    case: Case, plant: Plant, told: str
+) -> None:
+    case.assertion("<for-the-gateway/>")
+    plant(case)
+    tokens = tokens_asked_for(case)
+
+    found = case.findings()
+
+    assert found["database"]["state"] == "wrong"
+    assert found["token"]["state"] == "skipped"
+    assert told in found["token"]["text"]
+    assert tokens_asked_for(case) == tokens
 
 
 def test_the_assertion_in_the_file_is_left_to_a_gateway_that_runs(case: Case, tmp_path: Path) -> None:
