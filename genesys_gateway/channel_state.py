@@ -62,6 +62,9 @@ CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING, State.WAITIN
 LISTENING = frozenset({State.OPEN, State.CLOSING})
 
 
+#: Genesys docs: a channel lives a day.
+LIFE_SECONDS = 86_400.0
+
 #: A token is renewed when a tenth of its life is left, but at most this long before its end.
 RENEWED_AHEAD_SECONDS = 300.0
 
@@ -86,12 +89,15 @@ def good_for(*, life: float, token_left: float, token_life: float, ahead: float,
     """Seconds until a channel's topics should move to another; random, so that channels made together part.
 
     Args:
-        life: Seconds until it ends by itself.
+        life: Seconds until it ends by itself, by our clock. None left, or more than a day's, means that the clock is
+            wrong. Then a day counts: or each successor would be due at its birth, or it would end before it is due.
         token_left: Seconds until its token ends, and the channel with it.
         token_life: Seconds that the token lives in all.
         ahead: How long before its end it should be handed over, if its life allows that.
     """
-    own = life - min(ahead, max(0.0, life) / 4) * random.uniform(0.9, 1.1)
+    if not 0 < life <= LIFE_SECONDS:
+        life = LIFE_SECONDS
+    own = life - min(ahead, life / 4) * random.uniform(0.9, 1.1)
     # Not before a new token can be had: a successor with the same one would end at the same time.
     renewed_ahead = min(max(0.0, token_life) / 10, RENEWED_AHEAD_SECONDS)
     return min(own, token_left - min(ahead, renewed_ahead) * random.uniform(0.78, 0.98))

@@ -12,6 +12,7 @@ from typing import Any
 from genesys_gateway import analytics, conversation_answer
 from genesys_gateway.answers import BadAnswer, load, moment, read_object
 from genesys_gateway.call_budget import CallBudget, Priority
+from genesys_gateway.channel_state import LIFE_SECONDS
 from genesys_gateway.clock import Clock
 from genesys_gateway.conversation import Conversation
 from genesys_gateway.errors import Delayed, Refused
@@ -27,8 +28,6 @@ from genesys_gateway.tokens import Token, TokenRefused, Tokens
 #: Genesys docs give no limit for the bulk question; this many ids keep its URL short.
 MAX_DETAILS = 50
 
-#: Genesys docs: a channel lives a day.
-_CHANNEL_LIFE_MS = 86_400_000
 _CHANNELS = "/api/v2/notifications/channels"
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
 #: A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.
@@ -115,7 +114,7 @@ class Genesys:
         expires_at = moment(answer["expires"])
         if expires_at is None:
             raise BadAnswer("the answer has no usable expires")
-        if not self._clock.now() < expires_at <= self._clock.now() + 2 * _CHANNEL_LIFE_MS:
+        if not 0 < expires_at - self._clock.now() <= 2000 * LIFE_SECONDS:
             log.warning("channel_life_implausible", channel=answer["id"], advice="is this machine's clock right?")
         return ChannelGrant(id=answer["id"], connect_uri=answer["connectUri"], expires_at=expires_at, token=token)
 

@@ -370,6 +370,18 @@ def test_a_short_life_gives_a_quarter_of_it_for_the_handover() -> None:
     assert channel.hand_over_due
 
 
+@pytest.mark.parametrize("life", [-86_400.0, -1.0, 0.0, 1.5 * 86_400, 10 * 86_400.0])
+def test_with_a_life_that_only_a_wrong_clock_of_ours_explains_it_is_handed_over_after_a_day(life: float) -> None:
+    house = House(channel_handover_seconds=3600)
+    house.server.token = house.server.new_token(200_000)
+    house.server.life_seconds = life
+    channel = Channel(house.server.create_channel(), house.tools, house._listener())
+    house.clock.advance(86_400 - 3600 * 1.101)
+    assert not channel.hand_over_due
+    house.clock.advance(3600 * 0.202)
+    assert channel.hand_over_due
+
+
 def test_for_the_sake_of_its_token_it_is_handed_over_when_a_new_one_can_be_had() -> None:
     """A token is renewed five minutes before its end: an earlier successor would die with the same one."""
     house = House(channel_handover_seconds=3600)
