@@ -4,6 +4,8 @@ Law: BOFE asks again until it is answered with 2xx; agents wait for nobody.
 """
 
 from collections import Counter
+from itertools import cycle
+from uuid import uuid4
 
 import gevent
 from gevent.pool import Group
@@ -15,6 +17,8 @@ from proof.web import NoAnswer
 #: Calls that begin in a second, and agents that each of them meets, one a second: 100 events a second.
 _CALLS_PER_SECOND = 10
 _AGENTS = 10
+#: People who work there: the names of so many are asked for after each start.
+_STAFF = 400
 
 
 class Load:
@@ -30,6 +34,7 @@ class Load:
         #: what registrations were answered; ``-``: nothing
         self.answers: Counter[str] = Counter()
         self.events = 0
+        self._staff = cycle([{"userId": str(uuid4()), "name": f"Agent {n}"} for n in range(_STAFF)])
 
     def start(self) -> None:
         """Let calls come in."""
@@ -46,7 +51,7 @@ class Load:
     def _begin_calls(self) -> None:
         while not self._stopping:
             gevent.sleep(1 / _CALLS_PER_SECOND)
-            line = self._world.centre.start()
+            line = self._world.centre.start(agent=next(self._staff))
             self._calls.spawn(self._register, line.conversation)
             self._calls.spawn(self._handle, line)
 
@@ -68,7 +73,7 @@ class Load:
             gevent.sleep(1)
             if self._stopping:
                 break
-            successor = centre.transfer(line.conversation)
+            successor = centre.transfer(line.conversation, agent=next(self._staff))
             self._wrap_up(line)
             line = successor
         centre.play(line.conversation, "end")

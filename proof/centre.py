@@ -89,9 +89,9 @@ class Centre:
         """transfer, end, announce and so on."""
         return self.control("POST", f"/conversations/{conversation}/{deed}", how)
 
-    def transfer(self, conversation: str) -> Line:
+    def transfer(self, conversation: str, **how: object) -> Line:
         """A second agent takes over."""
-        return _line({"conversationId": conversation, **self.play(conversation, "transfer")})
+        return _line({"conversationId": conversation, **self.play(conversation, "transfer", **how)})
 
     def finish(self, line: Line) -> None:
         """The customer hangs up and the agent wraps up."""
