@@ -18,6 +18,7 @@ from genesys_gateway.events import AcwEvent
 from genesys_gateway.greenlets import Crash, Crew
 from genesys_gateway.inquiry import BULK, LIVE, Finding, Inquiry, Pace
 from genesys_gateway.kill_points import reach
+from genesys_gateway.last_look import LastLook
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, next_question
@@ -70,6 +71,9 @@ class Reconciliation:
         self._failed_in_a_row = 0
         self._closable: dict[str, Due] = {}  # longest known first
         self._unseen_first = False
+        self._bulk_failures = 0
+        self._bulk_again_at = clock.monotonic()
+        self._last_look = LastLook(storage, inquiry, settings, clock, put=self._put, count=self._count)
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._crew = Crew("reconciliation", on_crash)
 
@@ -94,27 +98,27 @@ class Reconciliation:
         least = 60 / self._settings.api_rate_per_minute
         while not self._crew.stopping:
             self._poked.clear()
+            pause = least
             try:
                 seconds = self._round()
                 self._failures = 0
             except (Delayed, StorageUnavailable) as error:
-                seconds = self._delay(error)
+                self._failures += 1
+                seconds = error.retry_after or self._back_off(self._failures)
+                # What was asked of us is kept to. Else only a moment: a gap that ends meanwhile is asked about at once.
+                pause = error.retry_after or min(seconds, max(least, self._settings.retry_base_seconds))
                 log.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
-                self._crew.wait(seconds)
-                continue
-            if not self._crew.wait(least) and not self._crew.stopping:
-                self._poked.wait(seconds)
+            if not self._crew.wait(pause) and not self._crew.stopping:
+                self._poked.wait(max(0.0, seconds - pause))
 
-    def _delay(self, error: Delayed | StorageUnavailable) -> float:
-        self._failures += 1
-        settings = self._settings
-        longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0 ** min(self._failures, 30))
-        return error.retry_after or longest
+    def _back_off(self, failures: int) -> float:
+        return min(self._settings.retry_max_seconds, self._settings.retry_base_seconds * 2.0 ** min(failures, 30))
 
     def _round(self) -> float:
         """Ask about everyone due; seconds until somebody else is."""
         due = self._due()
-        if len(due) > self._pace.allowance():
+        many = len(due) > self._pace.allowance()
+        if many:
             self._ask_many(due)
         else:
             self._ask_live(due)
@@ -123,9 +127,12 @@ class Reconciliation:
         closable = list(self._closable.values())
         for some in (unseen, closable) if self._unseen_first else (closable, unseen):
             self._ask_live(some)
-        if unseen or self._closable:
+        resting = many and self._bulk_rests()
+        if resting:
+            self._ask_live(self._due())  # who is left; few at a time, but analytics may be down for hours
+        if unseen or self._closable or resting:
             return self._pace.seconds()
-        if len(due) == _ROUND or (not due and self._look_last()):
+        if len(due) == _ROUND or (not due and self._last_look.look()):
             return 0.0
         return self._until_next()
 
@@ -168,8 +175,23 @@ class Reconciliation:
         longest = self._settings.reconcile_seconds
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
+    def _bulk_rests(self) -> bool:
+        return self._clock.monotonic() < self._bulk_again_at
+
     def _ask_many(self, due: Sequence[Due]) -> None:
-        """Ask in bulk, and remember those that the live view may close: the next live questions are about them."""
+        """Ask in bulk, unless analytics failed just now: that must not keep the live view from being asked."""
+        if self._bulk_rests():
+            return
+        try:
+            self._ask_in_bulk(due)
+        except Delayed as error:
+            if error.retry_after is not None:
+                raise
+            self._bulk_failures += 1
+            self._bulk_again_at = self._clock.monotonic() + self._back_off(self._bulk_failures)
+
+    def _ask_in_bulk(self, due: Sequence[Due]) -> None:
+        """Remember those that the live view may close: the next live questions are about them."""
         for start in range(0, len(due), BULK):
             some = due[start : start + BULK]
             findings = self._bulk(some)
@@ -188,7 +210,7 @@ class Reconciliation:
         except Delayed as error:
             self._put_off(some, error)
             return {}
-        self._failed_in_a_row = 0
+        self._failed_in_a_row = self._bulk_failures = 0
         return findings
 
     def _learn_all(self, some: Sequence[Due], findings: Mapping[str, Finding]) -> set[str]:
@@ -236,8 +258,7 @@ class Reconciliation:
     def _write(self, connection: Connection, one: Due, finding: Finding) -> tuple[int, str | None]:
         now = self._clock.now()
         # What the answer that proves the end names is nothing newer than that answer.
-        deadline_at = None if finding.over else self._deadline(now)
-        stored = self._put(connection, one.id, finding.finished, now, deadline_at)
+        stored = self._put(connection, one.id, finding.finished, now, moves_deadline=not finding.over)
         ended_as = self._close(connection, one, finding, now)
         if ended_as is None:
             self._postpone(connection, one, finding, now)
@@ -249,11 +270,13 @@ class Reconciliation:
         conversation_id: str,
         events: Sequence[AcwEvent],
         now: int,
-        deadline_at: int | None,
+        *,
+        moves_deadline: bool = True,
     ) -> int:
         # Each answer names all that was ever finished: most of it is known, and each put takes half a dozen statements.
         known = intake.told_by_genesys(connection, conversation_id) if events else set()
         due_at = now + round(self._settings.quiet_seconds * 1000)
+        deadline_at = self._deadline(now) if moves_deadline else None
         taken = [
             intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
             for event in events
@@ -315,27 +338,3 @@ class Reconciliation:
         if not known and now - since >= HOUR_SECONDS * 1000:
             timeline.note(connection, conversation_id, now, "unknown_to_genesys")
             log.warning("unknown_to_genesys", conversation=conversation_id)
-
-    def _look_last(self) -> bool:
-        """Ask once more about some that were closed long ago: it measures our own honesty. False: nobody is due."""
-        now = self._clock.now()
-        ids = self._storage.run(lambda connection: conversations.due_for_last_look(connection, now=now, limit=BULK))
-        if not ids:
-            return False
-        finished = self._inquiry.finished(ids)
-        reach("looked_last")
-        for conversation_id in ids:
-            self._look_last_at(conversation_id, finished.get(conversation_id, ()))
-        return True
-
-    def _look_last_at(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
-        def job(connection: Connection) -> int:
-            now = self._clock.now()
-            missed = self._put(connection, conversation_id, events, now, self._deadline(now))
-            conversations.looked_last(connection, conversation_id, missed)
-            return missed
-
-        missed = self._storage.run(job)
-        if missed:
-            log.error("missed_until_last_look", conversation=conversation_id, events=missed)
-        self._count(conversation_id, missed)

@@ -7,6 +7,7 @@ import pytest
 
 from genesys_gateway.analytics import Details, Session, WrapupSegment
 from genesys_gateway.conversation import Conversation, Customer
+from genesys_gateway.conversation_answer import from_answer
 from genesys_gateway.errors import Delayed, Refused
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound
 from genesys_gateway.inquiry import Finding, Inquiry
@@ -14,6 +15,7 @@ from genesys_gateway.storage.questions import Due
 from genesys_gateway.tokens import TokenRefused
 from tests.channel_doubles import conversation, quick
 from tests.doubles import FakeClock
+from tests.genesys_answers import COMPLETE, WRAPUP, agent, answer, call
 
 A, B = conversation(1), conversation(2)
 
@@ -117,6 +119,16 @@ def test_a_failure_that_is_not_the_conversations_is_raised(
         inquiry.bulk([due(A)])
     with pytest.raises(Delayed):
         inquiry.finished([A])
+
+
+def test_what_the_live_view_tells_stands_when_analytics_fail(genesys: FakeGenesys, inquiry: Inquiry) -> None:
+    body = answer(agent(1, calls=[call(1, COMPLETE)]), agent(2, calls=[call(2)], callbacks=[call(3)], wrapup=WRAPUP))
+    genesys.live = from_answer(body)
+    genesys.details = Delayed("503")
+    finding = inquiry.live(A)
+    assert [event.participant_id for event in finding.finished] == ["participant-1"]
+    assert finding.live
+    assert (finding.over, finding.clears_doubt, finding.evidence) == (False, False, False)
 
 
 @pytest.mark.parametrize("error", [Forbidden("403"), NotFound("404"), Refused("400")])

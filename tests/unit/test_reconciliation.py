@@ -448,6 +448,48 @@ def test_when_all_fail_it_waits_longer_each_time_and_then_goes_on() -> None:
     house.end()
 
 
+def test_a_gap_that_ends_while_questions_fail_is_asked_about_at_once() -> None:
+    house = House(retry_base_seconds=0.001, retry_max_seconds=300.0)
+    house.follow(*ids(4))
+    for one in ids(4):
+        house.inquiry.live_answers[one] = Delayed("503")
+    house.reconciliation._failures = 20  # as after long trouble: it waits for its longest time now
+    house.start()
+    house.until(lambda: len(house.inquiry.asked) == 3)
+    gap = conversation(9)
+    house.follow(gap, covered=True)
+    house.until(lambda: house.inquiry.about(gap, "live"))
+    house.end()
+
+
+def test_as_long_as_genesys_asks_for_nobody_is_asked_about(house: House) -> None:
+    house.follow(A, covered=True)
+    house.inquiry.live_answers[A] = Delayed("429", retry_after=300.0)
+    house.start()
+    house.until(lambda: house.inquiry.asked)
+    house.follow(B, covered=True)
+    for _ in range(50):
+        house.reconciliation.wake()
+        house.clock.advance(0.1)
+        gevent.sleep(0.0005)
+    assert house.inquiry.asked == [("live", (A,))]
+
+
+def test_analytics_that_fail_keep_the_live_view_from_nobody() -> None:
+    house = House(retry_base_seconds=100.0, retry_max_seconds=300.0)
+    house.inquiry.bulk_errors = {one: Delayed("500") for one in ids(200)}
+    house.follow(*ids(200))
+    gap = conversation(300)
+    house.follow(gap, covered=True)
+    house.start()
+    house.until(lambda: house.inquiry.about(gap, "live"), step=0.01)
+    assert len([what for what, _ in house.inquiry.asked if what == "bulk"]) == 3
+    house.until(lambda: sum(what == "live" for what, _ in house.inquiry.asked) > 20, step=0.01)
+    house.inquiry.bulk_errors.clear()
+    house.until(lambda: any(house.inquiry.about(one, "bulk") > 1 for one in ids(200)), step=5)
+    house.end()
+
+
 def test_a_disk_that_refuses_is_waited_for(house: House) -> None:
     house.follow(A)
     run, refusals = house.storage.run, [3]
@@ -510,6 +552,64 @@ def test_a_last_look_leaves_the_deadline_of_one_that_is_followed_again(house: Ho
     house.clock.advance(86_400)
     house.until(lambda: house.view(A).records)
     assert house.row(A)["deadline_at"] > house.clock.now() + 250_000_000
+
+
+def closed_long_ago(house: House, *some: str, seconds: float = 0.0) -> None:
+    house.follow(*some)
+    at = house.clock.now() - round(seconds * 1000)
+
+    def job(connection: Any) -> None:
+        for one in some:
+            conversations.close(connection, one, without_record=conversations.NO_ACW, now=at, last_look_at=at)
+
+    house.storage.run(job)
+
+
+def test_a_last_look_is_concluded_by_an_answer_that_shows_the_conversation_and_by_nothing_else(house: House) -> None:
+    closed_long_ago(house, A, B)
+    house.inquiry.last_look = {A: ()}
+    house.start()
+    house.until(lambda: house.row(A)["last_look_at"] is None)
+    house.until(lambda: house.row(B)["last_look_at"] > house.clock.now() + 86_000_000)
+    house.inquiry.last_look = {B: (work(B),)}
+    house.clock.advance(86_400)
+    house.until(lambda: house.view(B).records)
+    assert house.row(B)["last_look_at"] is None
+
+
+def test_a_last_look_without_an_answer_is_given_up_when_there_is_nothing_left_to_keep(house: House) -> None:
+    closed_long_ago(house, A, seconds=86_400 * house.settings.retention_days)
+    house.start()
+    house.until(lambda: house.row(A)["last_look_at"] is None)
+    assert house.inquiry.about(A, "last") == 1
+
+
+def test_a_last_look_that_fails_is_put_off_and_holds_up_nobody() -> None:
+    house = House(retry_base_seconds=100.0, retry_max_seconds=300.0)
+    closed_long_ago(house, A)
+    finished = house.inquiry.finished
+
+    def failing(some: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
+        finished(some)
+        raise Delayed("503")
+
+    house.inquiry.finished = failing  # type: ignore[method-assign] # the inquiry is a double already
+    house.start()
+    house.until(lambda: house.inquiry.asked)
+    house.follow(B, covered=True)
+    house.until(lambda: house.inquiry.about(B, "live"))
+    assert house.inquiry.about(A, "last") == 1
+    house.until(lambda: house.inquiry.about(A, "last") == 2, step=1)
+    house.end()
+
+
+def test_a_last_look_that_a_wrong_clock_dated_is_taken_now(house: House) -> None:
+    house.clock.jump(3 * 86_400)
+    closed_long_ago(house, A)
+    house.clock.jump(-3 * 86_400)
+    house.inquiry.last_look = {A: ()}
+    house.start()
+    house.until(lambda: house.row(A)["last_look_at"] is None)
 
 
 # --- the pace of live questions ---
