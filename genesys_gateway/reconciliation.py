@@ -21,7 +21,7 @@ from genesys_gateway.kill_points import reach
 from genesys_gateway.last_look import LastLook
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
-from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, next_question
+from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, furthest, next_question
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, conversations, intake, questions, timeline
 from genesys_gateway.storage.intake import Taken
@@ -122,7 +122,8 @@ class Reconciliation:
             self._ask_many(due)
         else:
             self._ask_live(due)
-        unseen = self._storage.run(lambda connection: questions.doubtful(connection, LIVE))
+        now = self._clock.now()
+        unseen = self._storage.run(lambda connection: questions.doubtful(connection, now=now, limit=LIVE))
         self._unseen_first = not self._unseen_first  # neither may wait for the end of the other
         closable = list(self._closable.values())
         for some in (unseen, closable) if self._unseen_first else (closable, unseen):
@@ -156,7 +157,7 @@ class Reconciliation:
         def job(connection: Connection) -> None:
             for one in some:
                 due_at = self._next_question(one, now, in_doubt=one.in_doubt)
-                questions.put_off(connection, one, due_at=due_at, looked_at=looked_at)
+                questions.put_off(connection, one, now=now, due_at=due_at, looked_at=looked_at)
 
         self._storage.run(job)
         self._failed_in_a_row += 1
@@ -167,8 +168,13 @@ class Reconciliation:
 
     def _due(self) -> list[Due]:
         now = self._clock.now()
-        furthest = now + round((self._settings.follow_deadline_seconds + HOUR_SECONDS) * 1000)
-        return self._storage.run(lambda connection: questions.due(connection, now=now, furthest=furthest, limit=_ROUND))
+        beyond = furthest(
+            now,
+            quiet_seconds=self._settings.quiet_seconds,
+            reconcile_seconds=self._settings.reconcile_seconds,
+            settle_seconds=self._settings.analytics_settle_seconds,
+        )
+        return self._storage.run(lambda connection: questions.due(connection, now=now, furthest=beyond, limit=_ROUND))
 
     def _until_next(self) -> float:
         next_at = self._storage.run(questions.next_due)
@@ -324,6 +330,7 @@ class Reconciliation:
         questions.ask_again(
             connection,
             one,
+            now=now,
             asked_at=finding.asked_at,
             live=finding.live,
             due_at=self._next_question(one, now, in_doubt=one.in_doubt and not finding.clears_doubt),

@@ -275,6 +275,25 @@ def test_a_date_that_a_wrong_clock_set_is_due_now(house: House) -> None:
     assert house.due(NOW, furthest=NOW + 10**11) == []
 
 
+def test_a_date_that_a_wrong_clock_set_does_not_wait_until_nobody_else_is_due(house: House) -> None:
+    for one in (CONVERSATION, OTHER):
+        house.register(one=one)
+    lost = update(conversation).where(conversation.c.id == OTHER)
+    house.storage.run(lambda c: c.execute(lost.values(due_at=NOW + 10**11)) and None)
+    assert [due.id for due in house.due(NOW + 120_000, furthest=NOW + 10**10)] == [CONVERSATION, OTHER]
+    assert [due.id for due in house.due(NOW + 120_000, furthest=NOW + 10**10, limit=1)] == [CONVERSATION]
+
+
+@pytest.mark.parametrize(("now", "due"), [(NOW + 5, [CONVERSATION]), (NOW + 4, []), (NOW - 11, [CONVERSATION])])
+def test_a_last_look_is_due_at_its_date_or_when_that_can_not_be_true(house: House, now: int, due: list[str]) -> None:
+    house.register()
+    house.storage.run(
+        lambda c: conversations.close(c, CONVERSATION, without_record="no_acw", now=NOW, last_look_at=NOW + 5)
+    )
+    found = house.storage.run(lambda c: conversations.due_for_last_look(c, now=now, furthest=now + 15, limit=5))
+    assert found == due
+
+
 def test_a_closed_one_is_never_due(house: House) -> None:
     house.register()
     house.close()

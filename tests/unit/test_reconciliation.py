@@ -405,6 +405,29 @@ def test_a_deadline_that_a_wrong_clock_set_does_not_keep_open_what_is_over(house
     house.until(lambda: house.closed == [A])
 
 
+def test_a_date_that_a_wrong_clock_set_delays_no_question(house: House) -> None:
+    house.clock.jump(86_400)
+    house.follow(A)
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 1)
+    house.clock.jump(-86_400)
+    house.until(lambda: house.inquiry.about(A, "live") == 2)
+    house.until(lambda: house.row(A)["due_at"] <= house.clock.now() + 3_600_000)
+
+
+def test_an_hour_back_on_the_clock_nobody_is_asked_about_again_and_again(house: House) -> None:
+    house.follow(A, covered=True)
+    house.inquiry.live_answers[A] = {"evidence": True}
+    house.clock.jump(-3_600)
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live"))
+    for _ in range(200):
+        house.reconciliation.wake()
+        house.clock.advance(0.01)
+        gevent.sleep(0.0005)
+    assert house.inquiry.about(A, "live") <= 2
+
+
 # --- trouble ---
 
 
