@@ -181,12 +181,18 @@ def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int)
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:
     """Something about it could not be read: ask Genesys now. Nothing happens to a closed one."""
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
-    connection.execute(change.values(due_at=now, in_doubt=True))
+    connection.execute(change.values(_gap_until(now)))
 
 
 def make_all_due(connection: Connection, now: int) -> None:
     """Frames were dropped, and nobody knows whose they were."""
-    connection.execute(update(conversation).where(FOLLOWED).values(due_at=now, in_doubt=True))
+    connection.execute(update(conversation).where(FOLLOWED).values(_gap_until(now)))
+
+
+def _gap_until(now: int) -> dict[str, Any]:
+    """What was lost, was lost until now: an answer from before, or analytics that lag, say nothing of it."""
+    covered_at = case((_table.state == SUBSCRIBED, now), else_=_table.covered_at)
+    return {"due_at": now, "in_doubt": True, "asked": 0, "covered_at": covered_at}
 
 
 def close(

@@ -308,6 +308,27 @@ def test_made_due_it_is_due_and_in_doubt(house: House) -> None:
     assert due.in_doubt
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [lambda c: conversations.make_due(c, CONVERSATION, NOW + 50), lambda c: conversations.make_all_due(c, NOW + 50)],
+    ids=["a frame of its own", "frames of anybody"],
+)
+@pytest.mark.parametrize(("covered", "covered_at"), [(True, NOW + 50), (False, None)])
+def test_what_was_lost_is_a_gap_that_ends_now(
+    house: House, lost: Callable[[Connection], None], covered: bool, covered_at: int | None
+) -> None:
+    house.register()
+    if covered:
+        house.cover(now=NOW + 10)
+    house.storage.run(lambda c: c.execute(update(conversation).values(asked=5, looked_at=NOW + 20)) and None)
+    house.storage.run(lost)
+    row = house.row()
+    assert (row["due_at"], row["in_doubt"], row["asked"]) == (NOW + 50, True, 0)
+    assert row["covered_at"] == covered_at
+    unseen = house.storage.run(lambda c: questions.doubtful(c, now=NOW + 50, limit=5))
+    assert [one.id for one in unseen] == ([CONVERSATION] if covered else [])
+
+
 # --- the end ---
 
 
