@@ -46,6 +46,8 @@ class Finding:
     evidence: bool = False
     #: Genesys knows no such conversation
     unknown: bool = False
+    #: it was in the answer; neither this nor ``unknown`` when that tells nothing
+    shown: bool = False
     #: analytics show an end: the live view may prove it
     ended: bool = False
 
@@ -140,6 +142,7 @@ class Inquiry:
             over=complete and settled and analytics.all_wrapped_up(details),
             clears_doubt=complete,
             ended=details.ended,
+            shown=True,
         )
 
     def _judged(self, conversation: Conversation, asked_at: int) -> Finding:
@@ -164,6 +167,7 @@ class Inquiry:
             over=verdict.over and named,
             clears_doubt=named,
             evidence=answered,
+            shown=True,
         )
 
     def _tell_forbidden(self, permission: str, error: Refused) -> None:

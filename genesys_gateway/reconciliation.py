@@ -69,7 +69,7 @@ class Reconciliation:
         self._poked = Event()
         self._failures = 0
         self._failed_in_a_row = 0
-        self._closable: dict[str, Due] = {}  # longest known first
+        self._decidable: dict[str, Due] = {}  # longest known first
         self._unseen_first = False
         self._bulk_failures = 0
         self._bulk_again_at = clock.monotonic()
@@ -125,13 +125,13 @@ class Reconciliation:
         now = self._clock.now()
         unseen = self._storage.run(lambda connection: questions.doubtful(connection, now=now, limit=LIVE))
         self._unseen_first = not self._unseen_first  # neither may wait for the end of the other
-        closable = list(self._closable.values())
-        for some in (unseen, closable) if self._unseen_first else (closable, unseen):
+        decidable = list(self._decidable.values())
+        for some in (unseen, decidable) if self._unseen_first else (decidable, unseen):
             self._ask_live(some)
         resting = many and self._bulk_rests()
         if resting:
             self._ask_live(self._due())  # who is left; few at a time, but analytics may be down for hours
-        if unseen or self._closable or resting:
+        if unseen or self._decidable or resting:
             return self._pace.seconds()
         if len(due) == _ROUND or (not due and self._last_look.look()):
             return 0.0
@@ -140,7 +140,7 @@ class Reconciliation:
     def _ask_live(self, some: Sequence[Due]) -> None:
         for one in some[: self._pace.allowance()]:
             self._pace.spend()
-            self._closable.pop(one.id, None)
+            self._decidable.pop(one.id, None)
             asked_at = self._clock.now()
             try:
                 finding = self._inquiry.live(one.id)
@@ -197,7 +197,7 @@ class Reconciliation:
             self._bulk_again_at = self._clock.monotonic() + self._back_off(self._bulk_failures)
 
     def _ask_in_bulk(self, due: Sequence[Due]) -> None:
-        """Remember those that the live view may close: the next live questions are about them."""
+        """Remember those of which the live view decides something: the next live questions are about them."""
         for start in range(0, len(due), BULK):
             some = due[start : start + BULK]
             findings = self._bulk(some)
@@ -206,8 +206,9 @@ class Reconciliation:
             closed = self._learn_all(some, findings)
             for one in some:
                 finding = findings[one.id]
-                if one.id not in closed and (finding.ended or finding.asked_at >= one.deadline_at):
-                    self._closable[one.id] = one
+                unknown = one.unknown_since is not None and not finding.shown
+                if one.id not in closed and (finding.ended or unknown or finding.asked_at >= one.deadline_at):
+                    self._decidable[one.id] = one
 
     def _bulk(self, some: Sequence[Due]) -> Mapping[str, Finding]:
         """Findings for all of them, or for none when there was no answer."""
@@ -323,7 +324,7 @@ class Reconciliation:
         )
 
     def _postpone(self, connection: Connection, one: Due, finding: Finding, now: int) -> None:
-        unknown_since = None
+        unknown_since = None if finding.shown else one.unknown_since
         if finding.unknown:
             unknown_since = one.unknown_since or now
             self._note_unknown(connection, one.id, unknown_since, now)

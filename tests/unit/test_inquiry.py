@@ -88,6 +88,7 @@ def test_one_without_agents_that_has_ended_is_over(genesys: FakeGenesys, inquiry
     genesys.live = Conversation(id=A, ended_at=1, agents=(), customer=Customer())
     finding = inquiry.live(A)
     assert (finding.over, finding.evidence, finding.goes_on, finding.clears_doubt) == (True, True, False, True)
+    assert finding.shown
 
 
 def test_one_that_goes_on_is_not_over(inquiry: Inquiry) -> None:
@@ -105,7 +106,7 @@ def test_a_refusal_proves_no_end(
     genesys.live = error
     finding = inquiry.live(A)
     assert (finding.evidence, finding.unknown) == (evidence, unknown)
-    assert (finding.over, finding.goes_on, finding.clears_doubt) == (False, False, False)
+    assert (finding.over, finding.goes_on, finding.clears_doubt, finding.shown) == (False, False, False, False)
 
 
 @pytest.mark.parametrize("error", [Delayed("503"), TokenRefused("no assertion")])
@@ -144,6 +145,7 @@ def test_one_that_analytics_do_not_show_gives_a_finding_that_proves_nothing(
     genesys.details = (Details(conversation_id=B, ended_at=None, sessions=()),)
     findings = inquiry.bulk([due(A), due(B)])
     assert findings[A] == NOTHING
+    assert (findings[A].shown, findings[B].shown) == (False, True)
     assert set(findings) == {A, B}
 
 

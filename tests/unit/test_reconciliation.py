@@ -27,6 +27,9 @@ def work(one: str, session: str = "s") -> AcwEvent:
     return AcwEvent(conversation_id=one, participant_id="p", session_id=session, event_time=1)
 
 
+GOES_ON: dict[str, Any] = {"goes_on": True, "evidence": True, "clears_doubt": True, "shown": True}
+
+
 class FakeInquiry:
     """Genesys's answers, by conversation; an error stands for a question that failed."""
 
@@ -44,7 +47,7 @@ class FakeInquiry:
         self.asked.append(("live", (one,)))
         gevent.sleep(0)
         asked_at = self._clock.now()
-        answer = self.live_answers.get(one, {"goes_on": True, "evidence": True, "clears_doubt": True})
+        answer = self.live_answers.get(one, GOES_ON)
         self.meanwhile(one)
         if isinstance(answer, Exception):
             raise answer
@@ -349,7 +352,7 @@ def test_of_many_that_ended_at_once_none_waits_for_its_next_question(house: Hous
 
 # --- what analytics show may be as old as they may be late ---
 
-SHOWN_AS_OVER = {"over": True, "ended": True, "clears_doubt": True}
+SHOWN_AS_OVER = {"over": True, "ended": True, "clears_doubt": True, "shown": True}
 
 
 def goes_on(house: House) -> None:
@@ -409,7 +412,7 @@ def test_a_date_that_a_wrong_clock_set_delays_no_question(house: House) -> None:
     house.clock.jump(86_400)
     house.follow(A)
     house.start()
-    house.until(lambda: house.inquiry.about(A, "live") == 1)
+    house.until(lambda: house.row(A)["looked_at"] is not None)
     house.clock.jump(-86_400)
     house.until(lambda: house.inquiry.about(A, "live") == 2)
     house.until(lambda: house.row(A)["due_at"] <= house.clock.now() + 3_600_000)
@@ -540,6 +543,29 @@ def test_unknown_for_an_hour_it_is_told_once_and_stays_followed(house: House) ->
     assert (told, house.view(A).state) == (1, "pending")
     house.inquiry.live_answers.pop(A)
     house.until(lambda: house.row(A)["unknown_since"] is None, step=20)
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_many_asked_about_in_bulk_do_not_hide_one_that_is_unknown(house: House, shown: bool) -> None:
+    some = ids(12)
+    house.inquiry.live_answers[A] = {"unknown": True, "evidence": True}
+    house.follow(*some, covered=True)
+    house.start()
+    house.until(lambda: house.row(A)["unknown_since"] is not None)
+    house.inquiry.bulk_answers[A] = {"shown": shown}
+
+    for _ in range(3):
+        asked = house.inquiry.about(A, "bulk"), house.inquiry.about(A, "live")
+        house.storage.run(lambda c: c.execute(conversation_table.update().values(due_at=house.clock.now())) and None)
+        house.until(lambda asked=asked: house.inquiry.about(A, "bulk") > asked[0])
+        if shown:
+            house.until(lambda: house.row(A)["unknown_since"] is None)
+        else:
+            house.until(lambda asked=asked: house.inquiry.about(A, "live") > asked[1])
+        house.clock.advance(2000)
+
+    told = [item.event for item in house.view(A).timeline].count("unknown_to_genesys")
+    assert told == (0 if shown else 1)
 
 
 # --- the last look ---
