@@ -34,6 +34,7 @@ The use cases:
     support_result       the old trigger's door; what both doors tell of is one record
     delivery             entries leave the outbox: claimed, sent, and how it ended written down
     reconciliation       asks Genesys what sockets may have missed, and closes what is over
+    last_look            asks once more about what was closed, which measures our own honesty
     retention            what is no longer needed loses its personal content
 
 What they are made of:

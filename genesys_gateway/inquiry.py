@@ -46,6 +46,8 @@ class Finding:
     evidence: bool = False
     #: Genesys knows no such conversation
     unknown: bool = False
+    #: it was in the answer; neither this nor ``unknown`` when that tells nothing
+    shown: bool = False
     #: analytics show an end: the live view may prove it
     ended: bool = False
 
@@ -81,7 +83,7 @@ class Pace:
 
 
 class Inquiry:
-    """Asks, live or in bulk. Every failure that may pass is raised as Delayed."""
+    """Asks, live or in bulk. Every failure that may pass is raised as Delayed, unless half of the answer is there."""
 
     def __init__(self, genesys: Genesys, settings: Settings, clock: Clock) -> None:
         self._genesys = genesys
@@ -113,7 +115,7 @@ class Inquiry:
         return {one.id: self._from_analytics(one, found.get(one.id), asked_at) for one in due}
 
     def finished(self, conversation_ids: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
-        """All after-call works that analytics show as done, by conversation."""
+        """All after-call works that analytics show as done, by conversation; one that they do not show is not in it."""
         return {one.conversation_id: analytics.finished_acw(one) for one in self._details(conversation_ids)}
 
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
@@ -140,14 +142,20 @@ class Inquiry:
             over=complete and settled and analytics.all_wrapped_up(details),
             clears_doubt=complete,
             ended=details.ended,
+            shown=True,
         )
 
     def _judged(self, conversation: Conversation, asked_at: int) -> Finding:
         verdict = judge(conversation)
         finished = {event.record_id: event for event in verdict.finished}
-        named = verdict.nameable
+        named = answered = verdict.nameable
         if not named:
-            for details in self._details([conversation.id]):
+            try:
+                shown, answered = self._details([conversation.id]), True
+            except Delayed as error:  # what the live view has told stands all the same
+                shown = ()
+                log.warning("question_half_answered", conversation=conversation.id, error=str(error))
+            for details in shown:
                 named = analytics.completes(details, verdict, asked_at - self._settle_ms)
                 for event in analytics.finished_acw(details):
                     finished.setdefault(event.record_id, event)
@@ -158,7 +166,8 @@ class Inquiry:
             goes_on=not conversation.ended,
             over=verdict.over and named,
             clears_doubt=named,
-            evidence=True,
+            evidence=answered,
+            shown=True,
         )
 
     def _tell_forbidden(self, permission: str, error: Refused) -> None:

@@ -18,9 +18,10 @@ from genesys_gateway.events import AcwEvent
 from genesys_gateway.greenlets import Crash, Crew
 from genesys_gateway.inquiry import BULK, LIVE, Finding, Inquiry, Pace
 from genesys_gateway.kill_points import reach
+from genesys_gateway.last_look import LastLook
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
-from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, next_question
+from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, furthest, next_question
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, conversations, intake, questions, timeline
 from genesys_gateway.storage.intake import Taken
@@ -68,8 +69,11 @@ class Reconciliation:
         self._poked = Event()
         self._failures = 0
         self._failed_in_a_row = 0
-        self._closable: dict[str, Due] = {}  # longest known first
+        self._decidable: dict[str, Due] = {}  # longest known first
         self._unseen_first = False
+        self._bulk_failures = 0
+        self._bulk_again_at = clock.monotonic()
+        self._last_look = LastLook(storage, inquiry, settings, clock, put=self._put, count=self._count)
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._crew = Crew("reconciliation", on_crash)
 
@@ -94,45 +98,49 @@ class Reconciliation:
         least = 60 / self._settings.api_rate_per_minute
         while not self._crew.stopping:
             self._poked.clear()
+            pause = least
             try:
                 seconds = self._round()
                 self._failures = 0
             except (Delayed, StorageUnavailable) as error:
-                seconds = self._delay(error)
+                self._failures += 1
+                seconds = error.retry_after or self._back_off(self._failures)
+                # What was asked of us is kept to. Else only a moment: a gap that ends meanwhile is asked about at once.
+                pause = error.retry_after or min(seconds, max(least, self._settings.retry_base_seconds))
                 log.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
-                self._crew.wait(seconds)
-                continue
-            if not self._crew.wait(least) and not self._crew.stopping:
-                self._poked.wait(seconds)
+            if not self._crew.wait(pause) and not self._crew.stopping:
+                self._poked.wait(max(0.0, seconds - pause))
 
-    def _delay(self, error: Delayed | StorageUnavailable) -> float:
-        self._failures += 1
-        settings = self._settings
-        longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0 ** min(self._failures, 30))
-        return error.retry_after or longest
+    def _back_off(self, failures: int) -> float:
+        return min(self._settings.retry_max_seconds, self._settings.retry_base_seconds * 2.0 ** min(failures, 30))
 
     def _round(self) -> float:
         """Ask about everyone due; seconds until somebody else is."""
         due = self._due()
-        if len(due) > self._pace.allowance():
+        many = len(due) > self._pace.allowance()
+        if many:
             self._ask_many(due)
         else:
             self._ask_live(due)
-        unseen = self._storage.run(lambda connection: questions.doubtful(connection, LIVE))
+        now = self._clock.now()
+        unseen = self._storage.run(lambda connection: questions.doubtful(connection, now=now, limit=LIVE))
         self._unseen_first = not self._unseen_first  # neither may wait for the end of the other
-        closable = list(self._closable.values())
-        for some in (unseen, closable) if self._unseen_first else (closable, unseen):
+        decidable = list(self._decidable.values())
+        for some in (unseen, decidable) if self._unseen_first else (decidable, unseen):
             self._ask_live(some)
-        if unseen or self._closable:
+        resting = many and self._bulk_rests()
+        if resting:
+            self._ask_live(self._due())  # who is left; few at a time, but analytics may be down for hours
+        if unseen or self._decidable or resting:
             return self._pace.seconds()
-        if len(due) == _ROUND or (not due and self._look_last()):
+        if len(due) == _ROUND or (not due and self._last_look.look()):
             return 0.0
         return self._until_next()
 
     def _ask_live(self, some: Sequence[Due]) -> None:
         for one in some[: self._pace.allowance()]:
             self._pace.spend()
-            self._closable.pop(one.id, None)
+            self._decidable.pop(one.id, None)
             asked_at = self._clock.now()
             try:
                 finding = self._inquiry.live(one.id)
@@ -149,7 +157,7 @@ class Reconciliation:
         def job(connection: Connection) -> None:
             for one in some:
                 due_at = self._next_question(one, now, in_doubt=one.in_doubt)
-                questions.put_off(connection, one, due_at=due_at, looked_at=looked_at)
+                questions.put_off(connection, one, now=now, due_at=due_at, looked_at=looked_at)
 
         self._storage.run(job)
         self._failed_in_a_row += 1
@@ -160,16 +168,36 @@ class Reconciliation:
 
     def _due(self) -> list[Due]:
         now = self._clock.now()
-        furthest = now + round((self._settings.follow_deadline_seconds + HOUR_SECONDS) * 1000)
-        return self._storage.run(lambda connection: questions.due(connection, now=now, furthest=furthest, limit=_ROUND))
+        beyond = furthest(
+            now,
+            quiet_seconds=self._settings.quiet_seconds,
+            reconcile_seconds=self._settings.reconcile_seconds,
+            settle_seconds=self._settings.analytics_settle_seconds,
+        )
+        return self._storage.run(lambda connection: questions.due(connection, now=now, furthest=beyond, limit=_ROUND))
 
     def _until_next(self) -> float:
         next_at = self._storage.run(questions.next_due)
         longest = self._settings.reconcile_seconds
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
+    def _bulk_rests(self) -> bool:
+        return self._clock.monotonic() < self._bulk_again_at
+
     def _ask_many(self, due: Sequence[Due]) -> None:
-        """Ask in bulk, and remember those that the live view may close: the next live questions are about them."""
+        """Ask in bulk, unless analytics failed just now: that must not keep the live view from being asked."""
+        if self._bulk_rests():
+            return
+        try:
+            self._ask_in_bulk(due)
+        except Delayed as error:
+            if error.retry_after is not None:
+                raise
+            self._bulk_failures += 1
+            self._bulk_again_at = self._clock.monotonic() + self._back_off(self._bulk_failures)
+
+    def _ask_in_bulk(self, due: Sequence[Due]) -> None:
+        """Remember those of which the live view decides something: the next live questions are about them."""
         for start in range(0, len(due), BULK):
             some = due[start : start + BULK]
             findings = self._bulk(some)
@@ -178,8 +206,9 @@ class Reconciliation:
             closed = self._learn_all(some, findings)
             for one in some:
                 finding = findings[one.id]
-                if one.id not in closed and (finding.ended or finding.asked_at >= one.deadline_at):
-                    self._closable[one.id] = one
+                unknown = one.unknown_since is not None and not finding.shown
+                if one.id not in closed and (finding.ended or unknown or finding.asked_at >= one.deadline_at):
+                    self._decidable[one.id] = one
 
     def _bulk(self, some: Sequence[Due]) -> Mapping[str, Finding]:
         """Findings for all of them, or for none when there was no answer."""
@@ -188,7 +217,7 @@ class Reconciliation:
         except Delayed as error:
             self._put_off(some, error)
             return {}
-        self._failed_in_a_row = 0
+        self._failed_in_a_row = self._bulk_failures = 0
         return findings
 
     def _learn_all(self, some: Sequence[Due], findings: Mapping[str, Finding]) -> set[str]:
@@ -236,8 +265,7 @@ class Reconciliation:
     def _write(self, connection: Connection, one: Due, finding: Finding) -> tuple[int, str | None]:
         now = self._clock.now()
         # What the answer that proves the end names is nothing newer than that answer.
-        deadline_at = None if finding.over else self._deadline(now)
-        stored = self._put(connection, one.id, finding.finished, now, deadline_at)
+        stored = self._put(connection, one.id, finding.finished, now, moves_deadline=not finding.over)
         ended_as = self._close(connection, one, finding, now)
         if ended_as is None:
             self._postpone(connection, one, finding, now)
@@ -249,11 +277,13 @@ class Reconciliation:
         conversation_id: str,
         events: Sequence[AcwEvent],
         now: int,
-        deadline_at: int | None,
+        *,
+        moves_deadline: bool = True,
     ) -> int:
         # Each answer names all that was ever finished: most of it is known, and each put takes half a dozen statements.
         known = intake.told_by_genesys(connection, conversation_id) if events else set()
         due_at = now + round(self._settings.quiet_seconds * 1000)
+        deadline_at = self._deadline(now) if moves_deadline else None
         taken = [
             intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
             for event in events
@@ -294,13 +324,14 @@ class Reconciliation:
         )
 
     def _postpone(self, connection: Connection, one: Due, finding: Finding, now: int) -> None:
-        unknown_since = None
+        unknown_since = None if finding.shown else one.unknown_since
         if finding.unknown:
             unknown_since = one.unknown_since or now
             self._note_unknown(connection, one.id, unknown_since, now)
         questions.ask_again(
             connection,
             one,
+            now=now,
             asked_at=finding.asked_at,
             live=finding.live,
             due_at=self._next_question(one, now, in_doubt=one.in_doubt and not finding.clears_doubt),
@@ -315,27 +346,3 @@ class Reconciliation:
         if not known and now - since >= HOUR_SECONDS * 1000:
             timeline.note(connection, conversation_id, now, "unknown_to_genesys")
             log.warning("unknown_to_genesys", conversation=conversation_id)
-
-    def _look_last(self) -> bool:
-        """Ask once more about some that were closed long ago: it measures our own honesty. False: nobody is due."""
-        now = self._clock.now()
-        ids = self._storage.run(lambda connection: conversations.due_for_last_look(connection, now=now, limit=BULK))
-        if not ids:
-            return False
-        finished = self._inquiry.finished(ids)
-        reach("looked_last")
-        for conversation_id in ids:
-            self._look_last_at(conversation_id, finished.get(conversation_id, ()))
-        return True
-
-    def _look_last_at(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
-        def job(connection: Connection) -> int:
-            now = self._clock.now()
-            missed = self._put(connection, conversation_id, events, now, self._deadline(now))
-            conversations.looked_last(connection, conversation_id, missed)
-            return missed
-
-        missed = self._storage.run(job)
-        if missed:
-            log.error("missed_until_last_look", conversation=conversation_id, events=missed)
-        self._count(conversation_id, missed)

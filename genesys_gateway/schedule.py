@@ -15,6 +15,11 @@ _FIRST = 1 / 40
 _LATER = 1 / 4
 
 
+def furthest(now: int, *, quiet_seconds: float, reconcile_seconds: float, settle_seconds: float) -> int:
+    """The moment (epoch milliseconds) beyond which no question is ever planned: a later date is a wrong clock's."""
+    return now + round(max(HOUR_SECONDS, quiet_seconds, reconcile_seconds, settle_seconds) * 1000) + SKEW_MS
+
+
 def next_question(
     now: int, *, asked: int, doubt_since: int | None, reconcile_seconds: float, settle_seconds: float
 ) -> int:

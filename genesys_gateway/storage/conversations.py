@@ -181,12 +181,18 @@ def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int)
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:
     """Something about it could not be read: ask Genesys now. Nothing happens to a closed one."""
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
-    connection.execute(change.values(due_at=now, in_doubt=True))
+    connection.execute(change.values(_gap_until(now)))
 
 
 def make_all_due(connection: Connection, now: int) -> None:
     """Frames were dropped, and nobody knows whose they were."""
-    connection.execute(update(conversation).where(FOLLOWED).values(due_at=now, in_doubt=True))
+    connection.execute(update(conversation).where(FOLLOWED).values(_gap_until(now)))
+
+
+def _gap_until(now: int) -> dict[str, Any]:
+    """What was lost, was lost until now: an answer from before, or analytics that lag, say nothing of it."""
+    covered_at = case((_table.state == SUBSCRIBED, now), else_=_table.covered_at)
+    return {"due_at": now, "in_doubt": True, "asked": 0, "covered_at": covered_at}
 
 
 def close(
@@ -240,10 +246,18 @@ def close(
     return outcome
 
 
-def due_for_last_look(connection: Connection, *, now: int, limit: int) -> list[str]:
-    """Closed ones whose last look is due, longest due first."""
-    query = select(_table.id).where(_table.state == CLOSED, _table.last_look_at <= now)
-    return list(connection.execute(query.order_by(_table.last_look_at).limit(limit)).scalars())
+def due_for_last_look(connection: Connection, *, now: int, furthest: int, limit: int) -> list[str]:
+    """Closed ones whose last look is due, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
+    query = select(_table.id).where(_table.state == CLOSED).order_by(_table.last_look_at)
+    found = connection.execute(query.where(_table.last_look_at <= now).limit(limit)).scalars().all()
+    lost = query.where(_table.last_look_at > furthest).limit(limit - len(found))
+    return [*found, *connection.execute(lost).scalars()]
+
+
+def look_later(connection: Connection, ids: Sequence[str], *, at: int, closed_after: int) -> None:
+    """There was no answer about these: the last look is put off, or given up for those that were closed before."""
+    change = update(conversation).where(_table.id.in_(ids), _table.state == CLOSED)
+    connection.execute(change.values(last_look_at=case((_table.closed_at > closed_after, at), else_=None)))
 
 
 def looked_last(connection: Connection, conversation_id: str, missed: int) -> None:

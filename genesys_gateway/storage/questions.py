@@ -4,9 +4,11 @@ Law: a date is put off only by the answer to the question it was for.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, Row, case, false, func, or_, select, update
+from sqlalchemy import Case, Connection, Row, case, false, func, or_, select, update
 
+from genesys_gateway.schedule import SKEW_MS
 from genesys_gateway.storage.conversations import FOLLOWED, SUBSCRIBED
 from genesys_gateway.storage.tables import conversation, entry
 
@@ -34,17 +36,20 @@ class Due:
 
 def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
     """Whom to ask Genesys about now, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
-    query = select(conversation).where(FOLLOWED).order_by(_table.due_at).limit(limit)
-    found = connection.execute(query.where(_table.due_at <= now)).all()
-    return [_due(row) for row in found or connection.execute(query.where(_table.due_at > furthest))]
+    query = select(conversation).where(FOLLOWED).order_by(_table.due_at)
+    found = connection.execute(query.where(_table.due_at <= now).limit(limit)).all()
+    lost = connection.execute(query.where(_table.due_at > furthest).limit(limit - len(found))).all()
+    return [_due(row) for row in (*found, *lost)]
 
 
-def doubtful(connection: Connection, limit: int) -> list[Due]:
+def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
     """Covered ones with a gap behind them that no live answer was taken for yet.
 
     Those without a record come first: the gap is more likely to have hidden one of theirs.
     """
-    unseen = or_(_table.looked_at.is_(None), _table.looked_at < _table.covered_at)
+    looked_at = _table.looked_at
+    # An answer from the time to come, as a wrong clock has dated it, may be from before the gap.
+    unseen = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > now + SKEW_MS)
     query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unseen)
     has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
     ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)
@@ -69,7 +74,7 @@ def next_due(connection: Connection) -> int | None:
     return connection.execute(_NEXT_DUE).scalar()
 
 
-def put_off(connection: Connection, one: Due, *, due_at: int, looked_at: int | None) -> None:
+def put_off(connection: Connection, one: Due, *, now: int, due_at: int, looked_at: int | None) -> None:
     """There was no answer: ask later, as if this question had not been asked. A date set meanwhile stands.
 
     Args:
@@ -81,6 +86,7 @@ def put_off(connection: Connection, one: Due, *, due_at: int, looked_at: int | N
         change.values(
             due_at=case((same_date, due_at), else_=_table.due_at),
             looked_at=_table.looked_at if looked_at is None else looked_at,
+            covered_at=_covered_by(now),
         )
     )
 
@@ -89,6 +95,7 @@ def ask_again(
     connection: Connection,
     one: Due,
     *,
+    now: int,
     asked_at: int,
     live: bool,
     due_at: int,
@@ -113,5 +120,11 @@ def ask_again(
             in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,
             unknown_since=unknown_since,
             looked_at=asked_at if live else _table.looked_at,
+            covered_at=_covered_by(now),
         )
     )
+
+
+def _covered_by(now: int) -> Case[Any]:
+    """Covered in the time to come, as a wrong clock dated it, is covered by now: or no answer would ever be later."""
+    return case((_table.covered_at > now, now), else_=_table.covered_at)

@@ -275,6 +275,25 @@ def test_a_date_that_a_wrong_clock_set_is_due_now(house: House) -> None:
     assert house.due(NOW, furthest=NOW + 10**11) == []
 
 
+def test_a_date_that_a_wrong_clock_set_does_not_wait_until_nobody_else_is_due(house: House) -> None:
+    for one in (CONVERSATION, OTHER):
+        house.register(one=one)
+    lost = update(conversation).where(conversation.c.id == OTHER)
+    house.storage.run(lambda c: c.execute(lost.values(due_at=NOW + 10**11)) and None)
+    assert [due.id for due in house.due(NOW + 120_000, furthest=NOW + 10**10)] == [CONVERSATION, OTHER]
+    assert [due.id for due in house.due(NOW + 120_000, furthest=NOW + 10**10, limit=1)] == [CONVERSATION]
+
+
+@pytest.mark.parametrize(("now", "due"), [(NOW + 5, [CONVERSATION]), (NOW + 4, []), (NOW - 11, [CONVERSATION])])
+def test_a_last_look_is_due_at_its_date_or_when_that_can_not_be_true(house: House, now: int, due: list[str]) -> None:
+    house.register()
+    house.storage.run(
+        lambda c: conversations.close(c, CONVERSATION, without_record="no_acw", now=NOW, last_look_at=NOW + 5)
+    )
+    found = house.storage.run(lambda c: conversations.due_for_last_look(c, now=now, furthest=now + 15, limit=5))
+    assert found == due
+
+
 def test_a_closed_one_is_never_due(house: House) -> None:
     house.register()
     house.close()
@@ -287,6 +306,27 @@ def test_made_due_it_is_due_and_in_doubt(house: House) -> None:
     house.storage.run(lambda c: conversations.make_due(c, CONVERSATION, NOW + 5))
     (due,) = house.due(NOW + 5)
     assert due.in_doubt
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [lambda c: conversations.make_due(c, CONVERSATION, NOW + 50), lambda c: conversations.make_all_due(c, NOW + 50)],
+    ids=["a frame of its own", "frames of anybody"],
+)
+@pytest.mark.parametrize(("covered", "covered_at"), [(True, NOW + 50), (False, None)])
+def test_what_was_lost_is_a_gap_that_ends_now(
+    house: House, lost: Callable[[Connection], None], covered: bool, covered_at: int | None
+) -> None:
+    house.register()
+    if covered:
+        house.cover(now=NOW + 10)
+    house.storage.run(lambda c: c.execute(update(conversation).values(asked=5, looked_at=NOW + 20)) and None)
+    house.storage.run(lost)
+    row = house.row()
+    assert (row["due_at"], row["in_doubt"], row["asked"]) == (NOW + 50, True, 0)
+    assert row["covered_at"] == covered_at
+    unseen = house.storage.run(lambda c: questions.doubtful(c, now=NOW + 50, limit=5))
+    assert [one.id for one in unseen] == ([CONVERSATION] if covered else [])
 
 
 # --- the end ---

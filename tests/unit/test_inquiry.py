@@ -7,6 +7,7 @@ import pytest
 
 from genesys_gateway.analytics import Details, Session, WrapupSegment
 from genesys_gateway.conversation import Conversation, Customer
+from genesys_gateway.conversation_answer import from_answer
 from genesys_gateway.errors import Delayed, Refused
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound
 from genesys_gateway.inquiry import Finding, Inquiry
@@ -14,6 +15,7 @@ from genesys_gateway.storage.questions import Due
 from genesys_gateway.tokens import TokenRefused
 from tests.channel_doubles import conversation, quick
 from tests.doubles import FakeClock
+from tests.genesys_answers import COMPLETE, WRAPUP, agent, answer, call
 
 A, B = conversation(1), conversation(2)
 
@@ -86,6 +88,7 @@ def test_one_without_agents_that_has_ended_is_over(genesys: FakeGenesys, inquiry
     genesys.live = Conversation(id=A, ended_at=1, agents=(), customer=Customer())
     finding = inquiry.live(A)
     assert (finding.over, finding.evidence, finding.goes_on, finding.clears_doubt) == (True, True, False, True)
+    assert finding.shown
 
 
 def test_one_that_goes_on_is_not_over(inquiry: Inquiry) -> None:
@@ -103,7 +106,7 @@ def test_a_refusal_proves_no_end(
     genesys.live = error
     finding = inquiry.live(A)
     assert (finding.evidence, finding.unknown) == (evidence, unknown)
-    assert (finding.over, finding.goes_on, finding.clears_doubt) == (False, False, False)
+    assert (finding.over, finding.goes_on, finding.clears_doubt, finding.shown) == (False, False, False, False)
 
 
 @pytest.mark.parametrize("error", [Delayed("503"), TokenRefused("no assertion")])
@@ -119,6 +122,16 @@ def test_a_failure_that_is_not_the_conversations_is_raised(
         inquiry.finished([A])
 
 
+def test_what_the_live_view_tells_stands_when_analytics_fail(genesys: FakeGenesys, inquiry: Inquiry) -> None:
+    body = answer(agent(1, calls=[call(1, COMPLETE)]), agent(2, calls=[call(2)], callbacks=[call(3)], wrapup=WRAPUP))
+    genesys.live = from_answer(body)
+    genesys.details = Delayed("503")
+    finding = inquiry.live(A)
+    assert [event.participant_id for event in finding.finished] == ["participant-1"]
+    assert finding.live
+    assert (finding.over, finding.clears_doubt, finding.evidence) == (False, False, False)
+
+
 @pytest.mark.parametrize("error", [Forbidden("403"), NotFound("404"), Refused("400")])
 def test_analytics_that_refuse_prove_nothing(genesys: FakeGenesys, inquiry: Inquiry, error: Exception) -> None:
     genesys.details = error
@@ -132,6 +145,7 @@ def test_one_that_analytics_do_not_show_gives_a_finding_that_proves_nothing(
     genesys.details = (Details(conversation_id=B, ended_at=None, sessions=()),)
     findings = inquiry.bulk([due(A), due(B)])
     assert findings[A] == NOTHING
+    assert (findings[A].shown, findings[B].shown) == (False, True)
     assert set(findings) == {A, B}
 
 

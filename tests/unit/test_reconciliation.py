@@ -27,6 +27,9 @@ def work(one: str, session: str = "s") -> AcwEvent:
     return AcwEvent(conversation_id=one, participant_id="p", session_id=session, event_time=1)
 
 
+GOES_ON: dict[str, Any] = {"goes_on": True, "evidence": True, "clears_doubt": True, "shown": True}
+
+
 class FakeInquiry:
     """Genesys's answers, by conversation; an error stands for a question that failed."""
 
@@ -44,7 +47,7 @@ class FakeInquiry:
         self.asked.append(("live", (one,)))
         gevent.sleep(0)
         asked_at = self._clock.now()
-        answer = self.live_answers.get(one, {"goes_on": True, "evidence": True, "clears_doubt": True})
+        answer = self.live_answers.get(one, GOES_ON)
         self.meanwhile(one)
         if isinstance(answer, Exception):
             raise answer
@@ -349,7 +352,7 @@ def test_of_many_that_ended_at_once_none_waits_for_its_next_question(house: Hous
 
 # --- what analytics show may be as old as they may be late ---
 
-SHOWN_AS_OVER = {"over": True, "ended": True, "clears_doubt": True}
+SHOWN_AS_OVER = {"over": True, "ended": True, "clears_doubt": True, "shown": True}
 
 
 def goes_on(house: House) -> None:
@@ -405,6 +408,29 @@ def test_a_deadline_that_a_wrong_clock_set_does_not_keep_open_what_is_over(house
     house.until(lambda: house.closed == [A])
 
 
+def test_a_date_that_a_wrong_clock_set_delays_no_question(house: House) -> None:
+    house.clock.jump(86_400)
+    house.follow(A)
+    house.start()
+    house.until(lambda: house.row(A)["looked_at"] is not None)
+    house.clock.jump(-86_400)
+    house.until(lambda: house.inquiry.about(A, "live") == 2)
+    house.until(lambda: house.row(A)["due_at"] <= house.clock.now() + 3_600_000)
+
+
+def test_an_hour_back_on_the_clock_nobody_is_asked_about_again_and_again(house: House) -> None:
+    house.follow(A, covered=True)
+    house.inquiry.live_answers[A] = {"evidence": True}
+    house.clock.jump(-3_600)
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live"))
+    for _ in range(200):
+        house.reconciliation.wake()
+        house.clock.advance(0.01)
+        gevent.sleep(0.0005)
+    assert house.inquiry.about(A, "live") <= 2
+
+
 # --- trouble ---
 
 
@@ -448,6 +474,48 @@ def test_when_all_fail_it_waits_longer_each_time_and_then_goes_on() -> None:
     house.end()
 
 
+def test_a_gap_that_ends_while_questions_fail_is_asked_about_at_once() -> None:
+    house = House(retry_base_seconds=0.001, retry_max_seconds=300.0)
+    house.follow(*ids(4))
+    for one in ids(4):
+        house.inquiry.live_answers[one] = Delayed("503")
+    house.reconciliation._failures = 20  # as after long trouble: it waits for its longest time now
+    house.start()
+    house.until(lambda: len(house.inquiry.asked) == 3)
+    gap = conversation(9)
+    house.follow(gap, covered=True)
+    house.until(lambda: house.inquiry.about(gap, "live"))
+    house.end()
+
+
+def test_as_long_as_genesys_asks_for_nobody_is_asked_about(house: House) -> None:
+    house.follow(A, covered=True)
+    house.inquiry.live_answers[A] = Delayed("429", retry_after=300.0)
+    house.start()
+    house.until(lambda: house.inquiry.asked)
+    house.follow(B, covered=True)
+    for _ in range(50):
+        house.reconciliation.wake()
+        house.clock.advance(0.1)
+        gevent.sleep(0.0005)
+    assert house.inquiry.asked == [("live", (A,))]
+
+
+def test_analytics_that_fail_keep_the_live_view_from_nobody() -> None:
+    house = House(retry_base_seconds=100.0, retry_max_seconds=300.0)
+    house.inquiry.bulk_errors = {one: Delayed("500") for one in ids(200)}
+    house.follow(*ids(200))
+    gap = conversation(300)
+    house.follow(gap, covered=True)
+    house.start()
+    house.until(lambda: house.inquiry.about(gap, "live"), step=0.01)
+    assert len([what for what, _ in house.inquiry.asked if what == "bulk"]) == 3
+    house.until(lambda: sum(what == "live" for what, _ in house.inquiry.asked) > 20, step=0.01)
+    house.inquiry.bulk_errors.clear()
+    house.until(lambda: any(house.inquiry.about(one, "bulk") > 1 for one in ids(200)), step=5)
+    house.end()
+
+
 def test_a_disk_that_refuses_is_waited_for(house: House) -> None:
     house.follow(A)
     run, refusals = house.storage.run, [3]
@@ -475,6 +543,29 @@ def test_unknown_for_an_hour_it_is_told_once_and_stays_followed(house: House) ->
     assert (told, house.view(A).state) == (1, "pending")
     house.inquiry.live_answers.pop(A)
     house.until(lambda: house.row(A)["unknown_since"] is None, step=20)
+
+
+@pytest.mark.parametrize("shown", [False, True])
+def test_many_asked_about_in_bulk_do_not_hide_one_that_is_unknown(house: House, shown: bool) -> None:
+    some = ids(12)
+    house.inquiry.live_answers[A] = {"unknown": True, "evidence": True}
+    house.follow(*some, covered=True)
+    house.start()
+    house.until(lambda: house.row(A)["unknown_since"] is not None)
+    house.inquiry.bulk_answers[A] = {"shown": shown}
+
+    for _ in range(3):
+        asked = house.inquiry.about(A, "bulk"), house.inquiry.about(A, "live")
+        house.storage.run(lambda c: c.execute(conversation_table.update().values(due_at=house.clock.now())) and None)
+        house.until(lambda asked=asked: house.inquiry.about(A, "bulk") > asked[0])
+        if shown:
+            house.until(lambda: house.row(A)["unknown_since"] is None)
+        else:
+            house.until(lambda asked=asked: house.inquiry.about(A, "live") > asked[1])
+        house.clock.advance(2000)
+
+    told = [item.event for item in house.view(A).timeline].count("unknown_to_genesys")
+    assert told == (0 if shown else 1)
 
 
 # --- the last look ---
@@ -510,6 +601,64 @@ def test_a_last_look_leaves_the_deadline_of_one_that_is_followed_again(house: Ho
     house.clock.advance(86_400)
     house.until(lambda: house.view(A).records)
     assert house.row(A)["deadline_at"] > house.clock.now() + 250_000_000
+
+
+def closed_long_ago(house: House, *some: str, seconds: float = 0.0) -> None:
+    house.follow(*some)
+    at = house.clock.now() - round(seconds * 1000)
+
+    def job(connection: Any) -> None:
+        for one in some:
+            conversations.close(connection, one, without_record=conversations.NO_ACW, now=at, last_look_at=at)
+
+    house.storage.run(job)
+
+
+def test_a_last_look_is_concluded_by_an_answer_that_shows_the_conversation_and_by_nothing_else(house: House) -> None:
+    closed_long_ago(house, A, B)
+    house.inquiry.last_look = {A: ()}
+    house.start()
+    house.until(lambda: house.row(A)["last_look_at"] is None)
+    house.until(lambda: house.row(B)["last_look_at"] > house.clock.now() + 86_000_000)
+    house.inquiry.last_look = {B: (work(B),)}
+    house.clock.advance(86_400)
+    house.until(lambda: house.view(B).records)
+    assert house.row(B)["last_look_at"] is None
+
+
+def test_a_last_look_without_an_answer_is_given_up_when_there_is_nothing_left_to_keep(house: House) -> None:
+    closed_long_ago(house, A, seconds=86_400 * house.settings.retention_days)
+    house.start()
+    house.until(lambda: house.row(A)["last_look_at"] is None)
+    assert house.inquiry.about(A, "last") == 1
+
+
+def test_a_last_look_that_fails_is_put_off_and_holds_up_nobody() -> None:
+    house = House(retry_base_seconds=100.0, retry_max_seconds=300.0)
+    closed_long_ago(house, A)
+    finished = house.inquiry.finished
+
+    def failing(some: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
+        finished(some)
+        raise Delayed("503")
+
+    house.inquiry.finished = failing  # type: ignore[method-assign] # the inquiry is a double already
+    house.start()
+    house.until(lambda: house.inquiry.asked)
+    house.follow(B, covered=True)
+    house.until(lambda: house.inquiry.about(B, "live"))
+    assert house.inquiry.about(A, "last") == 1
+    house.until(lambda: house.inquiry.about(A, "last") == 2, step=1)
+    house.end()
+
+
+def test_a_last_look_that_a_wrong_clock_dated_is_taken_now(house: House) -> None:
+    house.clock.jump(3 * 86_400)
+    closed_long_ago(house, A)
+    house.clock.jump(-3 * 86_400)
+    house.inquiry.last_look = {A: ()}
+    house.start()
+    house.until(lambda: house.row(A)["last_look_at"] is None)
 
 
 # --- the pace of live questions ---

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesys_gateway.schedule import HOUR_SECONDS, next_question
+from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, furthest, next_question
 
 NOW = 1_763_805_600_000
 
@@ -43,6 +43,11 @@ def test_a_gap_that_a_wrong_clock_dates_into_the_future_is_asked_about_soon() ->
     assert doubtful(-(10**6)) == 7.5
 
 
+def test_no_question_is_planned_further_ahead_than_the_longest_of_all_waits() -> None:
+    assert furthest(NOW, quiet_seconds=60, reconcile_seconds=120, settle_seconds=300) == NOW + 3_600_000 + SKEW_MS
+    assert furthest(NOW, quiet_seconds=7200, reconcile_seconds=120, settle_seconds=1) == NOW + 7_200_000 + SKEW_MS
+
+
 @given(
     now=st.integers(0, 10**13),
     asked=st.integers(0, 10**6),
@@ -57,6 +62,7 @@ def test_the_next_question_is_ahead_but_never_far(
     at = next_question(now, asked=asked, doubt_since=since, reconcile_seconds=reconcile, settle_seconds=settle)
     longest = min(HOUR_SECONDS, reconcile * 2.0**30) if since is None else settle
     assert now < at + 1
+    assert at <= furthest(now, quiet_seconds=60, reconcile_seconds=reconcile, settle_seconds=settle)
     assert at - now <= round(longest * 1000) + 1
 
 

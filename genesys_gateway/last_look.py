@@ -1,0 +1,92 @@
+"""The last look: some time after its close Genesys is asked about a conversation once more.
+
+It measures our own honesty: what it finds is delivered, and alarms.
+
+Law: only an answer that shows a conversation concludes its last look. Without one it is taken again, until there is
+nothing left to keep of it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from genesys_gateway.clock import Clock
+from genesys_gateway.errors import Delayed
+from genesys_gateway.events import AcwEvent
+from genesys_gateway.inquiry import BULK, Inquiry
+from genesys_gateway.kill_points import reach
+from genesys_gateway.logs import get_logger
+from genesys_gateway.schedule import SKEW_MS
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Storage, conversations
+
+log = get_logger(__name__)
+
+DAY_SECONDS = 86_400.0
+
+
+class LastLook:
+    """Looks at those that were closed long ago, some at a time.
+
+    Args:
+        put: Puts what Genesys showed of a conversation at a moment, in that transaction; how much of it was new.
+        count: Told how many were new, after the commit.
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        inquiry: Inquiry,
+        settings: Settings,
+        clock: Clock,
+        *,
+        put: Callable[[Connection, str, Sequence[AcwEvent], int], int],
+        count: Callable[[str, int], None],
+    ) -> None:
+        self._storage = storage
+        self._inquiry = inquiry
+        self._settings = settings
+        self._clock = clock
+        self._put = put
+        self._count = count
+
+    def look(self) -> bool:
+        """Look at some; False when nobody is due, or Genesys does not answer."""
+        now = self._clock.now()
+        furthest = now + round(max(self._settings.last_look_seconds, DAY_SECONDS) * 1000) + SKEW_MS
+        ids = self._storage.run(
+            lambda connection: conversations.due_for_last_look(connection, now=now, furthest=furthest, limit=BULK)
+        )
+        if not ids:
+            return False
+        try:
+            shown = self._inquiry.finished(ids)
+        except Delayed as error:
+            # Nobody hurries for this: what is asked of the living must not wait for it.
+            log.warning("last_look_failed", conversations=len(ids), error=str(error))
+            self._look_later(ids, self._settings.retry_max_seconds)
+            return False
+        reach("looked_last")
+        for conversation_id, events in shown.items():
+            self._conclude(conversation_id, events)
+        self._look_later([one for one in ids if one not in shown], DAY_SECONDS)
+        return True
+
+    def _conclude(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
+        def job(connection: Connection) -> int:
+            missed = self._put(connection, conversation_id, events, self._clock.now())
+            conversations.looked_last(connection, conversation_id, missed)
+            return missed
+
+        missed = self._storage.run(job)
+        if missed:
+            log.error("missed_until_last_look", conversation=conversation_id, events=missed)
+        self._count(conversation_id, missed)
+
+    def _look_later(self, ids: Sequence[str], seconds: float) -> None:
+        at = self._clock.now() + round(seconds * 1000)
+        closed_after = at - round(self._settings.retention_days * DAY_SECONDS * 1000)
+        if ids:
+            self._storage.run(
+                lambda connection: conversations.look_later(connection, ids, at=at, closed_after=closed_after)
+            )
