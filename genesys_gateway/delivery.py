@@ -36,8 +36,9 @@ log = get_logger(__name__)
 
 #: More of them only hide latency: eight keep one process busy.
 SENDERS = 8
-#: Claims at a time: while eight are being sent, as many lie ready.
-_CLAIMS = 2 * SENDERS
+#: Claims at a time, at first: while eight are being sent, as many lie ready. Where all of them are sent before a round
+#: is over (a server's database takes its time), more lie ready the next time: up to so many.
+_CLAIMS, _MOST_CLAIMS = 2 * SENDERS, 8 * SENDERS
 #: Of these, entries that failed before; so a crowd of hopeless ones leaves senders to the others.
 _REPEATED_CLAIMS = SENDERS - 2
 #: Entries read at a time, and how few must be left before more are read.
@@ -108,6 +109,7 @@ class Delivery:
         #: but when it was read last, none of it had room in the line
         self._crowded = False
         self._look_at = clock.monotonic()
+        self._claims = _CLAIMS
         self._poked = Event()
         self._desk = Crew("delivery", on_crash)
         self._senders = Crew("delivery", on_crash)
@@ -207,7 +209,7 @@ class Delivery:
         done = {claim.entry.id for claim, _ in ended}
         busy = [claim for claim in self._out.values() if claim.entry.id not in done]
         repeated = sum(claim.attempt > 1 for claim in busy)
-        return self._line.take(_CLAIMS - len(busy), _REPEATED_CLAIMS - repeated)
+        return self._line.take(self._claims - len(busy), _REPEATED_CLAIMS - repeated)
 
     def _how_many_to_read(self) -> int:
         if not self._more or self._line.first_attempts >= _FEW or (self._crowded and len(self._line) >= _FEW):
@@ -295,15 +297,23 @@ class Delivery:
                 self._more = True
 
     def _hand_out(self, claims: Sequence[Claim], lease: Deadline, *, probe: bool) -> None:
+        ready = len(self._jobs)
+        if not ready and len(claims) >= self._claims // 2:
+            self._claims = min(2 * self._claims, _MOST_CLAIMS)
+        elif ready > SENDERS:
+            self._claims = max(self._claims - SENDERS, _CLAIMS)
         for claim in claims:
             reach("claimed")
             if claim.crashed:
                 self._metrics.deliveries_ambiguous.inc()
+            self._out[claim.entry.id] = claim
+            if self._senders.stopping:  # while this round was under way
+                self._ended.append((claim, NotBegun()))
+                continue
             # Whoever was still under way may have set the lane flowing meanwhile.
             test = probe and self.lane.state in (State.BROKEN, State.PAUSED)
             if test:
                 self.lane.begin_probe()
-            self._out[claim.entry.id] = claim
             self._jobs.put(_Job(claim=claim, lease=lease, probe=test))
 
     def _take_in(self, done: Done) -> None:
