@@ -24,7 +24,7 @@ from proof.web import NoAnswer
 
 _FOLDER = ROOT / "build"
 #: How long everything may take to be in order once nothing is broken any more.
-_PEACE_SECONDS = 240.0
+_PEACE_SECONDS = 600.0
 #: What stays whole where it is not ours alone, and why.
 _UNBROKEN = {
     "sqlite": ("disk full and read-only", "mounting needs root"),

@@ -298,7 +298,7 @@ class Delivery:
 
     def _hand_out(self, claims: Sequence[Claim], lease: Deadline, *, probe: bool) -> None:
         ready = len(self._jobs)
-        if not ready and len(claims) >= self._claims // 2:
+        if not ready and len(self._out) + len(claims) >= self._claims:
             self._claims = min(2 * self._claims, _MOST_CLAIMS)
         elif ready > SENDERS:
             self._claims = max(self._claims - SENDERS, _CLAIMS)
