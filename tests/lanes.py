@@ -9,10 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import IO
 
 #: Seconds after which whatever still runs is killed: a test that hangs must not keep a machine for hours.
 _LIMIT_SECONDS = 1200.0
+_TIDY_SECONDS = 30.0
+_PYTEST = (sys.executable, "-m", "pytest")
 
 
 def lanes() -> list[list[str]]:
@@ -22,33 +26,37 @@ def lanes() -> list[list[str]]:
 
 
 def main() -> int:
-    """Run the lanes, print what each printed when it has ended, and tell the worst exit code."""
+    """Run the lanes, print what each printed when it has ended, the first at once, and tell the worst exit code."""
     if sys.argv[1:]:
-        return subprocess.call([sys.executable, "-m", "pytest", *sys.argv[1:]])
+        return subprocess.call([*_PYTEST, *sys.argv[1:]])
     end = time.monotonic() + _LIMIT_SECONDS
-    running = []
-    for arguments in lanes():
-        printed = tempfile.TemporaryFile()  # noqa: SIM115 (read when the lane has ended)
-        command = [sys.executable, "-m", "pytest", *arguments]
-        running.append((subprocess.Popen(command, stdout=printed, stderr=subprocess.STDOUT), printed))
-    worst = 0
-    try:
-        for process, printed in running:
-            try:
-                worst = max(worst, abs(process.wait(max(0.0, end - time.monotonic()))))
-            except subprocess.TimeoutExpired:
-                worst = 1
-                print(f"killed after {_LIMIT_SECONDS:.0f} seconds")  # noqa: T201
+    with ExitStack() as files:
+        first, *others = lanes()
+        running: list[tuple[subprocess.Popen[bytes], IO[bytes] | None]] = [(subprocess.Popen([*_PYTEST, *first]), None)]
+        for arguments in others:
+            printed = files.enter_context(tempfile.TemporaryFile())
+            running.append((subprocess.Popen([*_PYTEST, *arguments], stdout=printed, stderr=printed), printed))
+        try:
+            return max(_wait(process, printed, end) for process, printed in running)
+        finally:  # after Ctrl-C, of which each has heard, and ends what it started
+            for process, _ in running:
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(_TIDY_SECONDS)
                 process.kill()
-                process.wait()
-            printed.seek(0)
-            sys.stdout.write(printed.read().decode(errors="replace"))
-            sys.stdout.flush()
-    finally:
-        for process, _ in running:
-            if process.poll() is None:
-                process.terminate()
-    return worst
+
+
+def _wait(process: subprocess.Popen[bytes], printed: IO[bytes] | None, end: float) -> int:
+    code = 1
+    try:
+        code = abs(process.wait(max(0.0, end - time.monotonic())))
+    except subprocess.TimeoutExpired:
+        process.kill()
+        sys.stdout.write(f"killed after {_LIMIT_SECONDS:.0f} seconds\n")
+    if printed is not None:
+        printed.seek(0)
+        sys.stdout.write(printed.read().decode(errors="replace"))
+    sys.stdout.flush()
+    return code
 
 
 if __name__ == "__main__":
