@@ -19,10 +19,10 @@ _DEBIAN = Path("/usr/lib/postgresql")
 _SECONDS = 60
 
 
-def reachable(port: int = PORT) -> bool:
+def reachable() -> bool:
     """Whether there is a server to make databases on."""
     try:
-        psycopg.connect(_server(port), connect_timeout=2).close()
+        psycopg.connect(_server(PORT), connect_timeout=2).close()
     except psycopg.OperationalError:
         return False
     return True

@@ -16,13 +16,11 @@ from genesys_gateway.events import AcwEvent
 from genesys_gateway.inquiry import BULK, Inquiry
 from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
-from genesys_gateway.schedule import SKEW_MS
+from genesys_gateway.schedule import DAY_SECONDS, SKEW_MS
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, conversations
 
 log = get_logger(__name__)
-
-DAY_SECONDS = 86_400.0
 
 
 class LastLook:

@@ -17,12 +17,12 @@ from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.greenlets import Crash, Crew
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
+from genesys_gateway.schedule import DAY_SECONDS
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, database_now, erasure
 
 log = get_logger(__name__)
 
-_DAY = 86_400.0
 #: Of the retention: how often it is looked what is over, when that is more often than daily.
 _PERIOD_SHARE = 1 / 7
 #: Of the period: the watch after a start, so that a process need not live for a day to erase anything.
@@ -59,8 +59,8 @@ class Retention:
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
-        self._retention_ms = round(settings.retention_days * _DAY * 1000)
-        self._period = min(_DAY, settings.retention_days * _DAY * _PERIOD_SHARE)
+        self._retention_ms = round(settings.retention_days * DAY_SECONDS * 1000)
+        self._period = min(DAY_SECONDS, settings.retention_days * DAY_SECONDS * _PERIOD_SHARE)
         self._pause = settings.retry_base_seconds
         self._crew = Crew("retention", on_crash)
 

@@ -6,6 +6,7 @@ are complete; without a doubt they thin out, for ever, to one an hour.
 
 #: The longest period between two routine questions.
 HOUR_SECONDS = 3600.0
+DAY_SECONDS = 86_400.0
 #: A date that lies so much further ahead than it may (milliseconds) was set by a wrong clock; the clocks of two
 #: instances differ by less.
 SKEW_MS = 60_000

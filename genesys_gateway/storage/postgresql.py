@@ -50,8 +50,8 @@ def _eager(waiting: PQGen[V], fileno: int) -> PQGen[V]:
     """The same, but it asks to wait only for what is not there yet."""
     try:
         wanted = next(waiting)
+        look = _look()
         while True:
-            look = _look()
             look.register(fileno, _EVENTS[wanted])
             events = sum(event for _, event in look.poll(0))
             there = (READY_R if events & select.POLLIN else 0) | (READY_W if events & select.POLLOUT else 0)
