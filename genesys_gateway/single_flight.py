@@ -31,6 +31,10 @@ class SingleFlight(Generic[K, T]):
                 continue
         return self._lead(key, work)
 
+    def busy(self, key: K) -> bool:
+        """Whether somebody is at it now."""
+        return key in self._flights
+
     def _lead(self, key: K, work: Callable[[], T]) -> T:
         flight: AsyncResult[T] = AsyncResult()
         self._flights[key] = flight

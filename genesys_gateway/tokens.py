@@ -84,11 +84,18 @@ class Tokens:
 
     def look_ahead(self) -> None:
         """Alarm when the token's end is near and nothing fresh is there to renew it with; to be called now and then."""
-        trouble = self._login.trouble() if self._clock.monotonic() >= self._look_at else None
+        trouble = self._login.trouble() if self._end_is_near() else None
+        if self._flight.busy("token"):
+            return  # the renewal has used up what is in the file: only once it has failed is nothing fresh there
+        if not self._end_is_near():
+            trouble = None  # it was renewed while we looked
         self._metrics.assertion_stale.set(trouble is not None)
         if trouble is not None and not self._stale:
             log.error("assertion_stale", trouble=trouble)
         self._stale = trouble is not None
+
+    def _end_is_near(self) -> bool:
+        return self._clock.monotonic() >= self._look_at
 
     def discard(self, token: Token) -> None:
         """Genesys answered 401 to it: the next to ask gets another one. A repetition, or an old token, changes nothing.

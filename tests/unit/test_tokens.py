@@ -562,6 +562,26 @@ def test_a_file_nobody_replaced_alarms_well_before_the_renewal_and_once(
     assert stale(house) == 0
 
 
+def test_an_assertion_that_is_just_being_used_is_no_alarm(login: requests_mock.Mocker, tmp_path: Path) -> None:
+    house = saml(tmp_path)
+    login.post(URL, **granted(seconds=10_000))
+    house.value()
+    house.clock.advance(9_800)
+    (tmp_path / "assertion").write_bytes(b"ZnJlc2g=")
+    seen: list[float | None] = []
+
+    def slow_login(_request: object, _context: object) -> Any:
+        seen.append(stale(house))
+        return granted("token-2", 10_000)["json"]
+
+    login.post(URL, json=slow_login)
+    with structlog.testing.capture_logs() as lines:
+        assert house.value() == "token-2"
+
+    assert (seen, stale(house)) == ([0], 0)
+    assert [line["event"] for line in lines] == ["token_issued"]
+
+
 def test_a_file_that_is_missing_from_the_start_alarms_at_once(login: requests_mock.Mocker, tmp_path: Path) -> None:
     house = saml(tmp_path)
     (tmp_path / "assertion").unlink()
