@@ -19,6 +19,8 @@ import websocket
 
 _PATIENCE_SECONDS = 15.0
 _LOOK_SECONDS = 0.05
+#: It must speak to nobody but the page under test.
+_QUIET = ("--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync")
 _KEYS = {"Tab": 9, "Enter": 13, " ": 32}
 
 
@@ -88,7 +90,7 @@ def browser() -> Iterator[Page]:
     if program is None:
         pytest.skip("no chromium here (Debian: apt-get install chromium)")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        options = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0"]
+        options = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-port=0", *_QUIET]
         process = subprocess.Popen(
             [program, *options, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
