@@ -8,7 +8,16 @@ import pytest
 
 from tests.canaries import PRIVATE, found_in
 from tests.flow.playing import Playing
-from tests.flow.running import WRITTEN, GatewayProcess, Simulator
+from tests.flow.running import STARTED, WRITTEN, GatewayProcess, Simulator
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nobody_is_left() -> Iterator[None]:
+    """A test that fails while it sets its stage has nobody to end what it started."""
+    yield
+    for running in STARTED:
+        if running.process.poll() is None:
+            running.kill()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -27,6 +27,8 @@ BACKOFFICE_TOKEN = "backoffice-token-for-flow"
 
 #: By the name of the process: the files that any such process of this test run wrote.
 WRITTEN: defaultdict[str, set[Path]] = defaultdict(set)
+#: Everything that was ever started by this test run.
+STARTED: list["Running"] = []
 
 #: Timers that would make a test wait; everything else is as in production.
 _QUICK = {"GATEWAY_QUIET_SECONDS": "0.2", "GATEWAY_CHANNEL_IDLE_SECONDS": "1"}
@@ -48,6 +50,7 @@ class Running:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=clean | environ, stdout=out, stderr=err, start_new_session=True
             )
+        STARTED.append(self)
 
     def stop(self, seconds: float = 30.0) -> int:
         """SIGTERM, and the exit code it gave; SIGKILL to one that does not end."""
