@@ -86,17 +86,23 @@ class NameFinder:
         key = _key(entry)
         if key is None or entry.known is not None:
             self._found(Wanted(entry=entry))
-        elif self._names.known(*key):
-            agent, wrapup = self._names.agent(key[0]), self._names.wrapup(key[1])
-            self._found(Wanted(entry=entry, agent_name=agent, wrapup_name=wrapup))
-        elif self._left_ms(entry) <= 0:
-            self._found(Wanted(entry=entry))
+        elif self._names.known(*key) or self._left_ms(entry) <= 0:
+            self._found(self._with_what_is_known(entry, key))
         else:
             self._begin_or_join(key, entry)
 
     def stop(self) -> None:
         """Give up the lookups under way; their entries are as they were."""
         self._crew.stop(0)
+
+    def _with_what_is_known(self, entry: Entry, key: _Key) -> Wanted:
+        """A name that can't be told takes none along that can."""
+        user_id, code = key
+        return Wanted(
+            entry=entry,
+            agent_name=self._names.agent(user_id) if self._names.known(user_id, None) else None,
+            wrapup_name=self._names.wrapup(code) if self._names.known(None, code) else None,
+        )
 
     def _begin_or_join(self, key: _Key, entry: Entry) -> None:
         left = self._left_ms(entry) / 1000
@@ -122,8 +128,10 @@ class NameFinder:
             del self._lookups[key]
         spent_ms = round((self._clock.monotonic() - begun) * 1000)
         for entry in lookup.entries:
-            if whole or spent_ms >= self._left_ms(entry):
+            if whole:
                 self._found(Wanted(entry=entry, agent_name=agent, wrapup_name=wrapup))
+            elif spent_ms >= self._left_ms(entry):
+                self._found(self._with_what_is_known(entry, key))
             else:
                 self._put_off(entry, spent_ms)
 

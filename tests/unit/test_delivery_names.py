@@ -89,7 +89,21 @@ def test_after_the_patience_the_record_goes_without_the_name_it_lacks(house: Hou
         house.pass_time(1.0)
 
     assert agent_of(house, 1) is None
+    assert house.receiver.posts[0]["purpose"] == "Invoice", "the name that could be told is not given up with the other"
     assert house.row(1).waited_ms == 0, "waiting for names brings nobody nearer to being given up"
+
+
+def test_a_name_that_is_waited_for_to_the_last_takes_none_along_that_is_known(house: House) -> None:
+    house.names.silent = {"u"}
+    house.names.names = {"c": "Invoice"}
+    house.store(1, user_id="u", wrapup_code="c", waited_ms=PATIENCE * 1000 - 10)
+    house.delivery.start()
+    until(lambda: house.names.calls)
+
+    house.clock.advance(1.0)
+    until(lambda: house.receiver.posts)
+
+    assert house.receiver.posts[0]["purpose"] == "Invoice"
 
 
 def test_patience_survives_a_restart(house: House) -> None:
