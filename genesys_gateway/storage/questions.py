@@ -14,8 +14,10 @@ from genesys_gateway.storage.tables import conversation, entry
 
 _table = conversation.c
 
-#: A closed one has no date.
-_NEXT_DUE = select(func.min(_table.due_at))
+#: A closed one has no date of the first kind, and a followed one none of the second.
+_NEXT_DATES = select(
+    select(func.min(_table.due_at)).scalar_subquery(), select(func.min(_table.last_look_at)).scalar_subquery()
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,8 +72,8 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
 
 
 def next_due(connection: Connection) -> int | None:
-    """When the next followed conversation is due (epoch milliseconds)."""
-    return connection.execute(_NEXT_DUE).scalar()
+    """When the next conversation is due, for a question or for its last look (epoch milliseconds)."""
+    return min((at for at in connection.execute(_NEXT_DATES).one() if at is not None), default=None)
 
 
 def put_off(connection: Connection, one: Due, *, now: int, due_at: int, looked_at: int | None) -> None:

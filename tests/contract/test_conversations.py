@@ -295,10 +295,12 @@ def test_a_last_look_is_due_at_its_date_or_when_that_can_not_be_true(house: Hous
     assert found == due
 
 
-def test_a_closed_one_is_never_due(house: House) -> None:
+def test_a_closed_one_is_never_due_but_for_its_last_look(house: House) -> None:
     house.register()
     house.close()
     assert house.due(NOW + 10**11) == []
+    assert house.storage.run(questions.next_due) == NOW + 86_400_000
+    house.storage.run(lambda c: conversations.looked_last(c, CONVERSATION, 0))
     assert house.storage.run(questions.next_due) is None
 
 

@@ -584,6 +584,16 @@ def test_a_day_after_its_end_it_is_looked_at_once_more(house: House) -> None:
     assert house.row(A)["last_look_at"] is None
 
 
+def test_a_last_look_waits_for_no_question_about_others() -> None:
+    house = House(last_look_seconds=0.05, reconcile_seconds=3600.0)
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    house.inquiry.last_look = {A: ()}
+    house.start()
+    eventually(lambda: house.inquiry.about(A, "last"), house.clock)
+    house.end()
+
+
 def test_a_last_look_leaves_the_deadline_of_one_that_is_followed_again(house: House) -> None:
     house.follow(A)
     house.inquiry.live_answers[A] = {"over": True, "evidence": True}
