@@ -8,7 +8,21 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, case, false, func, insert, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Row,
+    bindparam,
+    case,
+    false,
+    func,
+    insert,
+    literal,
+    null,
+    or_,
+    select,
+    union_all,
+    update,
+)
 
 from genesys_gateway.errors import PairedAlready
 from genesys_gateway.storage import timeline, twins
@@ -28,6 +42,11 @@ _RECORDS = (
     select(entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
     .where(entry.c.conversation_id == bindparam("id"))
     .order_by(entry.c.stored_at, entry.c.id)
+)
+# One statement: on PostgreSQL a second one would count what was registered since the first. What has no state is all.
+_BALANCE = union_all(
+    select(null(), func.count(), literal(0)).select_from(registration),
+    select(_table.state, func.count(), func.sum(_table.missed)).group_by(_table.state),
 )
 
 
@@ -284,8 +303,7 @@ class Balance:
 
 
 def balance(connection: Connection) -> Balance:
-    """The balance as of this transaction."""
-    accepted = connection.execute(select(func.count()).select_from(registration)).scalar_one()
-    query = select(_table.state, func.count(), func.sum(_table.missed)).group_by(_table.state)
-    rows = connection.execute(query).all()
-    return Balance(accepted=accepted, states={row[0]: row[1] for row in rows}, missed=sum(int(row[2]) for row in rows))
+    """The balance as of one moment."""
+    rows = connection.execute(_BALANCE).all()
+    counts = {row[0]: row[1] for row in rows}
+    return Balance(accepted=counts.pop(None), states=counts, missed=sum(int(row[2]) for row in rows))

@@ -6,7 +6,7 @@ from typing import Any
 import gevent
 import pytest
 from gevent.event import Event
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, event, update
 
 from genesys_gateway.errors import PairedAlready
 from genesys_gateway.events import AcwEvent
@@ -496,3 +496,16 @@ def test_registered_by_two_at_once_it_is_accepted_once(shared: House) -> None:
     results = at_once(shared.storage, House.registered, House.registered)
     assert [pairing for pairing, _ in results] == [Pairing.NEW, Pairing.KNOWN]
     assert shared.timeline() == ["registered"]
+
+
+def test_a_registration_while_the_balance_is_read_does_not_upset_it(shared: House) -> None:
+    shared.register()
+
+    def interrupted(connection: Connection) -> conversations.Balance:
+        event.listen(connection, "after_execute", lambda *_: Storage.run(shared.storage, register), once=True)
+        return conversations.balance(connection)
+
+    def register(connection: Connection) -> None:
+        shared.registered(connection, one=OTHER)
+
+    assert shared.storage.run(interrupted).unaccounted == 0
