@@ -28,7 +28,7 @@ from genesys_gateway.name_finder import NameBook, NameFinder
 from genesys_gateway.outbox import Decision, Delivered, GiveUp, NotBegun, Policy, Postponed, TryAgain
 from genesys_gateway.sending import Receiver, Sender
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, entries
+from genesys_gateway.storage import Storage
 from genesys_gateway.storage.entries import Claim, Wanted
 from genesys_gateway.waiting_line import WaitingLine
 
@@ -159,7 +159,7 @@ class Delivery:
     # The desk
 
     def _work(self) -> None:
-        self._release_claims()
+        self._take_over()
         while True:
             self._poked.clear()
             todo = self._plan()
@@ -170,14 +170,15 @@ class Delivery:
             else:
                 self._poked.wait(self._nap())
 
-    def _release_claims(self) -> None:
+    def _take_over(self) -> None:
         while not self._desk.stopping:
             try:
-                unfinished = self._storage.run(entries.release)
+                unfinished, refused = self._storage.run(delivery_round.begin)
             except StorageUnavailable as error:
                 log.warning("claims_not_released", error=str(error))
                 self._desk.wait(error.retry_after)
             else:
+                self.lane.remember(refused)
                 log.info("delivery_started", unfinished=unfinished)
                 return
 

@@ -64,6 +64,14 @@ class Done:
     next_ms: int | None = None
 
 
+def begin(connection: Connection) -> tuple[int, Sequence[tuple[str, str]]]:
+    """Take over from an earlier process: how many claims it left unfinished, and who was refused in a row.
+
+    The latter with the answer that each got, for the lane.
+    """
+    return entries.release(connection), dead_letters.refused_in_a_row(connection)
+
+
 def commit(connection: Connection, todo: Round, terms: Terms) -> Done:
     """Do one round."""
     now = database_now(connection)

@@ -5,6 +5,7 @@ never stops the lane: only trouble that several different records met in a row d
 others got through says nothing about the receiver any more.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -148,6 +149,11 @@ class Lane:
             return None
         until = self._held_until if self.flowing else max(self._held_until, self._probe_at)
         return max(0.0, until - now)
+
+    def remember(self, refused: Iterable[tuple[str, str]]) -> None:
+        """Count on where an earlier process stopped: these were refused one after the other, all with that answer."""
+        for record_id, error in refused:
+            self._refused[record_id], self._refused_with = None, error
 
     def begin_probe(self) -> None:
         """The one record that a lane which does not flow may send is on its way; :meth:`end_probe` must follow."""

@@ -15,6 +15,8 @@ _MANY_ATTEMPTS = 32  # from here on the back-off is at its maximum in any case
 TRIED_TOO_LONG = "tried for too long"
 INVALID = "not a valid record"
 UNREADABLE = "stored event can't be read"
+#: Followed by the receiver's answer.
+REFUSED_WITH = "refused with "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,7 +180,7 @@ def decide(
         return Delivered()
     error = result.error or result.outcome.name.lower()
     if flowing and result.outcome is Outcome.REFUSED:
-        return GiveUp(reason=f"refused with {error}", in_doubt=False, error=error)
+        return GiveUp(reason=f"{REFUSED_WITH}{error}", in_doubt=False, error=error)
     if flowing and attempt >= LEAST_ATTEMPTS and waited_ms >= policy.limit_ms:
         return GiveUp(reason=TRIED_TOO_LONG, in_doubt=result.in_doubt, error=error)
     after_ms = _back_off(attempt, policy, random)

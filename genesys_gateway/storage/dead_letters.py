@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, insert, select, update
 
+from genesys_gateway.outbox import REFUSED_WITH
 from genesys_gateway.storage.entries import DEAD, PENDING
 from genesys_gateway.storage.tables import entry, transition
 
 _table = entry.c
+
+#: So many lines of all timelines are read, to see how deliveries ended last.
+_LATEST_LINES = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,21 @@ def reasons(connection: Connection) -> dict[str, int]:
     """How many are dead for which reason."""
     query = select(_table.reason, func.count()).where(_table.state == DEAD).group_by(_table.reason)
     return {row[0] or "": row[1] for row in connection.execute(query)}
+
+
+def refused_in_a_row(connection: Connection) -> list[tuple[str, str]]:
+    """Ids of the records that were refused alike since the last success, each with the answer; oldest first."""
+    latest = select(transition).order_by(transition.c.seq.desc()).limit(_LATEST_LINES).subquery()
+    ends = select(latest.c.event, latest.c.detail).where(latest.c.event.in_(("delivered", "dead")))
+    refused: list[tuple[str, str]] = []
+    for event, detail in connection.execute(ends.order_by(latest.c.seq.desc())):
+        record_id, _, reason = (detail or "").partition(" ")
+        answer = reason.removeprefix(REFUSED_WITH)
+        if event != "dead" or (refused and reason != answer != refused[0][1]):
+            break
+        if reason != answer:
+            refused.append((record_id, answer))
+    return refused[::-1]
 
 
 def requeue(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:

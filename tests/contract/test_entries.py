@@ -9,7 +9,7 @@ from sqlalchemy import Row, insert, select, update
 from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.record import Known
 from genesys_gateway.storage import Storage, entries, timeline
-from genesys_gateway.storage.dead_letters import dead_letters, reasons, requeue, revive
+from genesys_gateway.storage.dead_letters import dead_letters, reasons, refused_in_a_row, requeue, revive
 from genesys_gateway.storage.entries import Backlog, Claim, Wanted
 from genesys_gateway.storage.tables import conversation, entry
 
@@ -421,6 +421,30 @@ def test_wrongly_refused_ones_are_revived_and_nobody_else(desk: Desk) -> None:
     assert [desk.row(name).state for name in ("a", "b", "waiting")] == ["pending", "dead", "pending"]
     assert desk.row("waiting").next_at == NOW + 77
     assert desk.timeline()[-1] == ("requeued", "a every record was refused alike")
+
+
+OTHERWISE = GiveUp(reason="refused with HTTP 400", in_doubt=False, error="HTTP 400")
+TOO_LONG = GiveUp(reason="tried for too long", in_doubt=True, error="HTTP 503")
+
+
+@pytest.mark.parametrize(
+    ("ends", "found"),
+    [
+        ([], []),
+        ([REFUSED, REFUSED], ["0", "1"]),
+        ([REFUSED, Delivered(), REFUSED, REFUSED], ["2", "3"]),
+        ([REFUSED, Delivered()], []),
+        ([OTHERWISE, REFUSED], ["1"]),
+        ([REFUSED, TOO_LONG, REFUSED, TOO_LONG], ["0", "2"]),
+    ],
+)
+def test_who_was_refused_alike_since_the_last_success_is_known(
+    desk: Desk, ends: list[Decision], found: list[str]
+) -> None:
+    for n, end in enumerate(ends):
+        desk.conclude(desk.claim_one(desk.store(str(n))), end)
+
+    assert desk.run(refused_in_a_row) == [(one, "HTTP 422") for one in found]
 
 
 def test_dead_letters_are_shown_oldest_first(desk: Desk) -> None:

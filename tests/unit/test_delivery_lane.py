@@ -145,6 +145,23 @@ def test_fewer_refusals_than_ten_are_the_records_own(house: House) -> None:
     assert house.states() == {"dead": 9, "delivered": 41}
 
 
+def test_refusals_in_a_row_are_counted_on_after_a_restart(house: House) -> None:
+    house.receiver.answers = lambda _: of_post(422)
+    house.store(*range(9))
+    house.delivery.start()
+    house.settle()
+    assert house.states() == {"dead": 9}
+    house.delivery.stop(1.0)
+
+    house.delivery = house.new_delivery()
+    house.store(9)
+    house.delivery.start()
+    house.settle()
+
+    assert house.states() == {"pending": 10}
+    assert house.delivery.lane.state.value == "paused"
+
+
 def test_retry_after_is_obeyed_by_everybody(house: House) -> None:
     house.receiver.answers = lambda _: of_post(429, 400.0)
     house.store(1)
