@@ -102,7 +102,7 @@ class Inquiry:
             return Finding(asked_at=asked_at, live=True, evidence=True, unknown=True)
         except Forbidden as error:
             self._tell_forbidden("conversation:communication:view", error)
-            return Finding(asked_at=asked_at, live=True, evidence=True)
+            return self._without_live_view(conversation_id, asked_at)
         except Refused as error:
             log.error("question_refused", conversation=conversation_id, error=str(error))
             return Finding(asked_at=asked_at, live=True)
@@ -169,6 +169,12 @@ class Inquiry:
             evidence=answered,
             shown=True,
         )
+
+    def _without_live_view(self, conversation_id: str, asked_at: int) -> Finding:
+        """What analytics show has to be enough then; when it ends only its deadline decides."""
+        shown = [one for one in self._details([conversation_id]) if one.conversation_id == conversation_id]
+        finished = tuple(event for one in shown for event in analytics.finished_acw(one))
+        return Finding(asked_at=asked_at, finished=finished, live=True, evidence=True, shown=bool(shown))
 
     def _tell_forbidden(self, permission: str, error: Refused) -> None:
         """Once for each permission: it is missing for every conversation alike."""

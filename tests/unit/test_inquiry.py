@@ -109,6 +109,15 @@ def test_a_refusal_proves_no_end(
     assert (finding.over, finding.goes_on, finding.clears_doubt, finding.shown) == (False, False, False, False)
 
 
+def test_where_the_live_view_is_forbidden_analytics_tell_what_is_done(genesys: FakeGenesys, inquiry: Inquiry) -> None:
+    genesys.live = Forbidden("403")
+    genesys.details = (Details(conversation_id=A, ended_at=LONG_AGO, sessions=(WRAPPED_UP,)),)
+    finding = inquiry.live(A)
+    assert [event.session_id for event in finding.finished] == ["s"]
+    assert (finding.evidence, finding.shown) == (True, True)
+    assert (finding.over, finding.goes_on, finding.clears_doubt) == (False, False, False)
+
+
 @pytest.mark.parametrize("error", [Delayed("503"), TokenRefused("no assertion")])
 def test_a_failure_that_is_not_the_conversations_is_raised(
     genesys: FakeGenesys, inquiry: Inquiry, error: Exception
