@@ -134,6 +134,8 @@ class Lane:
         #: in order, and all with the same error
         self._refused: dict[str, None] = {}
         self._refused_with: str | None = None
+        #: whether they had their other chance
+        self._revived = False
         self._tests = 0
         self._probe_at = 0.0
         self._held_until = 0.0
@@ -176,8 +178,11 @@ class Lane:
             self.state = move(before, signal)
         if self.state is not before:
             self._changed(now, result.error)
-        paused = signal is Signal.REFUSED_ALIKE and before is not self.state
-        return Shift(before=before, after=self.state, revive=tuple(self._refused) if paused else ())
+        revive: tuple[str, ...] = ()
+        if signal is Signal.REFUSED_ALIKE and not self._revived:
+            # Whatever paused it before, this does now.
+            self._revived, self.trouble, revive = True, result.error, tuple(self._refused)
+        return Shift(before=before, after=self.state, revive=revive)
 
     def _signal(self, record_id: str, result: Result) -> Signal | None:
         if result.outcome in PASSING:
@@ -191,7 +196,7 @@ class Lane:
             del self._suspects[next(iter(self._suspects))]
         if result.outcome is Outcome.REFUSED:
             return self._refusal(record_id, result.error)
-        self._refused.clear()
+        self._forget_refusals()
         return Signal.SUCCEEDED
 
     def _failure(self, record_id: str) -> Signal | None:
@@ -203,11 +208,15 @@ class Lane:
 
     def _refusal(self, record_id: str, error: str | None) -> Signal:
         if error != self._refused_with:
-            self._refused.clear()
+            self._forget_refusals()
             self._refused_with = error
         if len(self._refused) < PAUSE_AFTER:
             self._refused[record_id] = None
         return Signal.REFUSED_ALIKE if len(self._refused) >= PAUSE_AFTER else Signal.REFUSED
+
+    def _forget_refusals(self) -> None:
+        self._refused.clear()
+        self._revived = False
 
     def _changed(self, now: float, error: str | None) -> None:
         self._tests = 0

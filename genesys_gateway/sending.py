@@ -123,7 +123,7 @@ class Sender:
         if result.outcome is Outcome.UNKNOWN and not result.asked:
             self._metrics.deliveries_ambiguous.inc()
         shift = self._lane.report(claim.entry.id, result, self._clock.monotonic())
-        if shift.before is not shift.after:
+        if shift.before is not shift.after or shift.revive:
             self._shifted(shift)
         return self._decide(claim, result)
 

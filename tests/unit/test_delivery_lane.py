@@ -136,6 +136,25 @@ def test_a_receiver_that_refuses_every_record_alike_kills_none(house: House) -> 
     assert house.delivery.lane.trouble is None
 
 
+def test_a_receiver_that_refuses_every_record_alike_kills_none_also_when_the_lane_is_paused_meanwhile(
+    house: House,
+) -> None:
+    house.receiver.answers = lambda _: of_post(422)
+    house.store(*range(9))
+    house.delivery.start()
+    house.settle()
+    house.receiver.answers = lambda _: of_post(401)
+    house.store(9)
+    house.settle()
+    assert house.states() == {"dead": 9, "pending": 1}
+
+    house.receiver.answers = lambda _: of_post(422)
+    house.pass_time(MAX)
+
+    assert house.states() == {"pending": 10}
+    assert house.delivery.lane.state.value == "paused"
+
+
 def test_fewer_refusals_than_ten_are_the_records_own(house: House) -> None:
     house.receiver.answers = lambda one: of_post(422) if one < record_id(9) else STORED
     house.store(*range(50))

@@ -222,6 +222,18 @@ def test_a_probe_that_is_refused_alike_keeps_it_paused_and_revives_nobody_twice(
     assert (lane.state, shift.revive) == (State.PAUSED, ())
 
 
+def test_the_tenth_refusal_revives_them_also_where_the_lane_was_paused_before() -> None:
+    lane = Lane(POLICY)
+    refuse(lane, PAUSE_AFTER - 1)
+    lane.report("unauthorized", of_post(401), 0.0)
+    lane.begin_probe()
+
+    shift = lane.report("tenth", of_post(422), 300.0)
+
+    assert (lane.state, lane.trouble) == (State.PROBING, "HTTP 422")
+    assert shift.revive == (*(f"refused-{n}" for n in range(PAUSE_AFTER - 1)), "tenth")
+
+
 def test_after_a_resumed_pause_ten_more_are_needed() -> None:
     lane = Lane(POLICY)
     refuse(lane, PAUSE_AFTER)
