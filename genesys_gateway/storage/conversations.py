@@ -143,8 +143,11 @@ def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id
 
 
 def _delivery_begun(connection: Connection, conversation_id: str) -> bool:
-    begun = select(entry.c.id).where(entry.c.conversation_id == conversation_id, entry.c.attempt > 0).limit(1)
-    return connection.execute(begun).first() is not None
+    begun = select(entry.c.id).where(entry.c.conversation_id == conversation_id, entry.c.attempt > 0)
+    # What it had before it was erased is nothing of the customer that it was paired with then.
+    if timeline.was_erased(connection, conversation_id):
+        begun = begun.where(entry.c.erased_at.is_(None))
+    return connection.execute(begun.limit(1)).first() is not None
 
 
 def view(connection: Connection, conversation_id: str) -> ConversationView | None:

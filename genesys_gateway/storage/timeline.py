@@ -47,6 +47,15 @@ def noted(connection: Connection, conversation_id: str, event: str, since: int) 
     return connection.execute(query.limit(1)).first() is not None
 
 
+def was_erased(connection: Connection, conversation_id: str) -> bool:
+    """Whether a conversation itself, not only a record of it, was ever erased."""
+    table = transition.c
+    query = select(table.seq).where(
+        table.conversation_id == conversation_id, table.event == "erased", table.detail.is_(None)
+    )
+    return connection.execute(query.limit(1)).first() is not None
+
+
 def of(connection: Connection, conversation_id: str) -> tuple[TimelineItem, ...]:
     """A conversation's timeline, oldest first."""
     rows = connection.execute(_OF, {"conversation_id": conversation_id})

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row
 
-from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.retention import Erased, Retention, Watch
@@ -262,6 +262,19 @@ def test_a_registration_of_an_erased_conversation_is_taken_as_new_data(archive: 
     assert (view.customer_id, view.state, view.outcome) == (customer_id, "pending", None)
     assert archive.conversation("c-1").erased_at is None
     assert [event for event, _ in archive.timeline("c-1")][-2:] == ["re_paired", "followed_again"]
+
+
+def test_a_pair_that_is_taken_as_new_data_can_be_corrected_as_such(archive: Archive) -> None:
+    archive.store(has(stored.conversation_row("c-1"), stored.entry_row("r-1", "c-1")))
+    archive.later(8)
+    register(archive, OTHER_CUSTOMER)
+
+    _, view = register(archive, stored.CUSTOMER)
+    assert view.customer_id == stored.CUSTOMER
+
+    archive.store(has(stored.entry_row("r-2", "c-1")))
+    with pytest.raises(PairedAlready):
+        register(archive, OTHER_CUSTOMER)
 
 
 def test_what_was_registered_anew_is_erased_anew(archive: Archive) -> None:
