@@ -260,8 +260,9 @@ class Delivery:
 
     def _disperse(self) -> None:
         """What is due, and in which order, is another matter now: it will be read again when something may be sent."""
-        self._held.difference_update(one.entry.id for one in self._line.disperse())
-        self._more = True
+        standing = self._line.disperse()
+        self._held.difference_update(one.entry.id for one in standing)
+        self._more |= bool(standing)  # nobody stood there: nothing is due before its time, and reading on finds none
 
     def _rest(self, seconds: float) -> None:
         if self._desk.wait(seconds):

@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 
+import gevent
 import pytest
 
 from genesys_gateway.delivery import SENDERS
@@ -38,6 +39,24 @@ def test_a_receiver_that_is_down_is_left_alone_but_for_one_test_at_a_time(house:
 
     assert len(house.receiver.posts) == at_first + 10
     assert house.states() == {"pending": 100}
+
+
+def test_a_lane_that_may_be_tested_rests_while_nothing_is_due(house: House) -> None:
+    house.receiver.answers = lambda _: UNREACHED
+    house.store(*range(5))
+    house.delivery.start()
+    house.settle()
+    for n in range(5):
+        house.change(n, next_at=house.clock.now() + 200_000)
+    before = house.storage.runs
+
+    house.clock.advance(40.0)
+    house.delivery.wake()
+    for _ in range(100):
+        gevent.sleep(0.0005)
+
+    assert house.storage.runs - before < 5
+    assert house.delivery.lane.wait(house.clock.monotonic()) == 0
 
 
 def test_once_a_test_succeeds_everything_is_due_at_once_oldest_first(house: House) -> None:
