@@ -4,6 +4,7 @@ Law: a client that sends or reads too slowly, or too much, costs one connection 
 anything. What is left of a request is never taken for the next one.
 """
 
+from contextlib import suppress
 from typing import Any
 
 import gevent
@@ -20,6 +21,8 @@ from genesys_gateway.logs import get_logger
 REQUEST_SECONDS = 30.0
 #: Bytes that are read at once.
 _PIECE = 64 * 1024
+#: SHUT_WR of the module socket, which is for those who open connections.
+_SENDING = 1
 
 log = get_logger(__name__)
 
@@ -69,6 +72,9 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc] # for the same reason
         try:
             # Not the parent's: it would go on with the next request of a connection after this one was killed.
             super(GeventWorker, self).handle_request(listener_name, req, sock, addr)
+        except StopIteration:
+            self._end(req.body, sock)
+            raise
         except (gevent.GreenletExit, SystemExit):
             raise StopIteration from None
         except gevent.Timeout as passed:
@@ -79,6 +85,12 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc] # for the same reason
         finally:
             limit.close()
         self._throw_away(req.body)
+
+    def _end(self, body: _Body, sock: Any) -> None:
+        """Close our side first: to close both would reset the other, and whoever still sends would miss the answer."""
+        with suppress(OSError):
+            sock.shutdown(_SENDING)
+        self._throw_away(body)
 
     def _throw_away(self, body: _Body) -> None:
         """Read what the answer did not wait for. gunicorn would do so later, and answer again if it is no good."""

@@ -145,6 +145,18 @@ def test_what_nobody_read_of_a_body_does_not_hide_the_next_request(stack: ExitSt
     assert received(client).count(b"HTTP/1.1 ") == 2
 
 
+def test_a_client_that_still_sends_hears_the_answer_when_its_connection_is_to_end(stack: ExitStack) -> None:
+    size = 16 * 1024 * 1024
+    head = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+    client, served = serve(stack, answering(b"unread"), head.encode())
+
+    client.sendall(b"x" * size)
+
+    assert received(client).endswith(b"unread")
+    served.join(5)
+    assert served.exception is None
+
+
 @pytest.mark.parametrize(
     ("head", "piece"),
     [
