@@ -3,8 +3,9 @@
 import os
 import signal
 
-from flask import Flask, request
+from flask import Flask, Request, request
 from werkzeug.exceptions import NotFound
+from werkzeug.routing import MapAdapter
 
 from genesys_gateway import problems, reference, routes
 from genesys_gateway.clock import SystemClock
@@ -14,6 +15,16 @@ from genesys_gateway.security import guard_of
 from genesys_gateway.settings import Settings
 
 log = get_logger(__name__)
+
+
+class _Door(Flask):
+    """Leaves an offer to go on as a WebSocket alone, as HTTP allows; werkzeug would look for a WebSocket's address."""
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Of flask: what finds the address."""
+        if request is not None:
+            request.environ.pop("HTTP_UPGRADE", None)
+        return super().create_url_adapter(request)
 
 
 def create_app(gateway: routes.Behind | None = None) -> Flask:
@@ -27,7 +38,7 @@ def create_app(gateway: routes.Behind | None = None) -> Flask:
         SettingsError: The environment does not describe a gateway.
     """
     behind = gateway or Gateway(Settings.from_environment(os.environ), on_broken=_end_this_worker)
-    app = Flask(__name__, static_folder=None)
+    app = _Door(__name__, static_folder=None)
     # OPTIONS is answered with 405 like any other method we don't have: browsers are no callers, so there is no CORS.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A redirect would be followed by some callers and not by others; an address is right or it is not.

@@ -262,6 +262,18 @@ def test_an_address_that_is_almost_right_is_404_and_no_redirect(client: FlaskCli
     problem(response)
 
 
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [("GET", "/livez", 200), ("POST", ADDRESS, 401), ("GET", ADDRESS, 405), ("GET", "/nowhere", 404)],
+)
+def test_an_offer_to_go_on_as_a_websocket_changes_nothing(
+    client: FlaskClient, method: str, address: str, status: int
+) -> None:
+    offer = {"Connection": "keep-alive, Upgrade", "Upgrade": "websocket"}
+
+    assert client.open(address, method=method, headers=offer).status_code == status
+
+
 def test_while_the_gateway_starts_only_livez_answers_200(client: FlaskClient, gateway: FakeGateway) -> None:
     gateway.serving = False
 
