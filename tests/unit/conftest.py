@@ -6,6 +6,11 @@ from weakref import WeakSet
 import gevent
 import pytest
 from gevent.greenlet import Greenlet
+from hypothesis import HealthCheck, settings
+
+# How long an example takes to be made or tried says something about the machine only.
+settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)
