@@ -54,6 +54,14 @@ def _of_characters(text: str) -> None:
         raise ValidationError("Must be Unicode text.")
 
 
+def _code(text: object) -> str:
+    """A wrap-up code, in lower case where it is a UUID: it becomes part of an address."""
+    if not isinstance(text, str):
+        raise ValidationError("Not a valid string.")
+    _of_characters(text)
+    return text.lower() if _UUID.fullmatch(text) else text
+
+
 def _read(read: Callable[[object], object], data_key: str, **told: Any) -> fields.Function:
     """A required field that a function reads.
 
@@ -110,5 +118,5 @@ class SupportResultRequest(Schema):
     media_type = _one_of(_MEDIA_TYPES, "mediaType", "What it was held in.")
     ani = _text("The customer's number or address, in both directions.", required=True)
     subject = _text("Becomes the title of the record.", allow_none=True)
-    wrapup_code = _text("A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.", required=True, data_key="wrapupCode")
+    wrapup_code = _read(_code, "wrapupCode", description="A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.")
     user_id = _id("userId", "The agent.")

@@ -71,6 +71,18 @@ def test_ids_and_words_are_taken_in_either_case(client: FlaskClient, gateway: Fa
     assert gateway.results.events == [EVENT]
 
 
+@pytest.mark.parametrize(
+    ("code", "kept"),
+    [("7FB334B0-0E9E-11E4-9191-0800200C9A66", "7fb334b0-0e9e-11e4-9191-0800200c9a66"), ("ININ-WRAP-UP-SKIPPED",) * 2],
+)
+def test_a_code_that_is_a_uuid_is_kept_in_lower_case(
+    client: FlaskClient, gateway: FakeGateway, code: str, kept: str
+) -> None:
+    assert tell(client, BODY | {"wrapupCode": code}).status_code == 202
+
+    assert gateway.results.events[0].wrapup_code == kept
+
+
 @pytest.mark.parametrize("subject", [None, ""])
 def test_the_subject_may_be_absent(client: FlaskClient, gateway: FakeGateway, subject: str | None) -> None:
     assert tell(client, without("subject")).status_code == 202
