@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from functools import cache
 from typing import cast
 
-from sqlalchemy import Connection, Executable, Table, text
+from sqlalchemy import Connection, Executable, Table, false, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from genesys_gateway.clock import Clock
+from genesys_gateway.storage.tables import instance
 
 #: Key of ``Connection.info`` under which a SQLite connection carries the clock of its process.
 CLOCK = "clock"
@@ -17,6 +18,8 @@ EXECUTION_OPTIONS = {"preserve_rowcount": True}
 
 #: ``clock_timestamp`` moves on within a transaction; ``now()`` would be the moment it began.
 _POSTGRESQL_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
+
+_CHANGE_NO_ROW = update(instance).where(false()).values(epoch=instance.c.epoch)
 
 
 def database_now(connection: Connection) -> int:
@@ -55,6 +58,8 @@ def write_nothing(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         # A transaction with a number of its own leaves a commit record in the log.
         connection.exec_driver_sql("SELECT pg_current_xact_id()")
+        # A number is also given where nothing may be written: to a read-only session, to a user without the right.
+        connection.execute(_CHANGE_NO_ROW)
     else:
         # Setting it writes the first page, also when the value stays the same.
         connection.exec_driver_sql("PRAGMA user_version = 0")

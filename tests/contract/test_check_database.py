@@ -162,6 +162,38 @@ def test_a_server_that_may_lose_commits_is_named(empty_postgres_url: str, postgr
     assert "synchronous_commit off" in told["disk"]
 
 
+def test_a_server_that_takes_no_writes_is_named(empty_postgres_url: str, postgres_server: Engine) -> None:
+    migrate(empty_postgres_url)
+    name = make_url(empty_postgres_url).database
+    with postgres_server.connect() as connection:
+        # As a hosted server does by itself when its disk is full.
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+
+    told = crosses(inspected(empty_postgres_url)[0])
+
+    assert list(told) == ["database"]
+    assert "read-only" in told["database"]
+
+
+def test_a_user_who_may_only_read_is_named(empty_postgres_url: str) -> None:
+    migrate(empty_postgres_url)
+    url = make_url(empty_postgres_url)
+    reader = f"{url.database}_reader"
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {reader} LOGIN")
+        connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}")
+        try:
+            told = crosses(inspected(url.set(username=reader).render_as_string(hide_password=False))[0])
+        finally:
+            connection.exec_driver_sql(f"DROP OWNED BY {reader}")
+            connection.exec_driver_sql(f"DROP ROLE {reader}")
+    engine.dispose()
+
+    assert list(told) == ["database"]
+    assert "permission denied" in told["database"]
+
+
 def test_a_server_that_is_not_there_is_named() -> None:
     found, runs = inspected("postgresql+psycopg://nobody:canary-word@127.0.0.1:9/none")
 
