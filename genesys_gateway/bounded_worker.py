@@ -98,5 +98,5 @@ class BoundedWorker(GeventWorker):  # type: ignore[misc] # for the same reason
             with gevent.Timeout(self.cfg.keepalive):
                 while body.read(_PIECE):
                     pass
-        except (gevent.Timeout, OSError, ParseException):
+        except (gevent.Timeout, gevent.GreenletExit, SystemExit, OSError, ParseException):
             raise StopIteration from None

@@ -128,6 +128,19 @@ def test_a_request_that_is_killed_ends_with_its_connection(stack: ExitStack) -> 
     assert served.exception is None
 
 
+@pytest.mark.parametrize("end", ["", "Connection: close\r\n"], ids=["kept", "ended"])
+def test_a_connection_that_is_killed_after_the_answer_is_not_answered_again(stack: ExitStack, end: str) -> None:
+    head = f"POST / HTTP/1.1\r\nHost: x\r\n{end}Content-Length: 9\r\n\r\n"
+    client, served = serve(stack, answering(b"unread"), head.encode())
+    came = client.recv(1 << 20)
+    served.kill(block=False)
+
+    assert came + received(client) == came
+    assert came.count(b"HTTP/1.1 ") == 1
+    served.join(5)
+    assert served.exception is None
+
+
 @pytest.mark.parametrize("rest", [b"-1\r\n\r\n", b"1\r\nxy\r\n", b"0\r\nX\r\n\r\n"], ids=["size", "end", "trailer"])
 def test_what_nobody_read_of_a_body_is_not_answered_even_when_it_is_no_good(stack: ExitStack, rest: bytes) -> None:
     client, served = serve(stack, answering(b"unread"), CHUNKS + rest + GET)
