@@ -69,6 +69,10 @@ class Socket:
         self.send(message)
         return self.receive()
 
+    def hang_up(self) -> None:
+        """End it without a goodbye."""
+        self._socket.shutdown()  # type: ignore[no-untyped-call]  # it has no types
+
     def close(self) -> None:
         with suppress(OSError, websocket.WebSocketException):
             self._socket.close(timeout=1)

@@ -1,13 +1,16 @@
-"""One WebSocket from its first heartbeat to its close: pings, subscribing, unsubscribing, the closing notice."""
+"""One WebSocket from its first heartbeat to its close: pings, subscribing, unsubscribing, the closing notice.
+
+Law: reading never waits, so that the ledger has the end of a line at once, even while whoever acts is frozen.
+"""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
 from typing import Any
 
 import gevent
 import orjson
+from gevent.queue import Queue
 from geventwebsocket.exceptions import WebSocketError  # type: ignore[import-untyped]
 from geventwebsocket.websocket import WebSocket  # type: ignore[import-untyped]
 
@@ -17,6 +20,8 @@ from genesys_gateway.simulator.sender import Sender, close_frame, pong_frame
 
 METADATA = "channel.metadata"
 _FROZEN_LOOK_SECONDS = 0.05
+#: how long what was read is still acted on after the line's end
+_REST_SECONDS = 2.0
 
 
 def serve(channels: Channels, channel: Channel, websocket: WebSocket, sock: socket.socket) -> None:
@@ -24,15 +29,20 @@ def serve(channels: Channels, channel: Channel, websocket: WebSocket, sock: sock
     sender = Sender(sock, channel.id, channels.faults)
     reader = gevent.getcurrent()
     sender.on_cut = lambda: gevent.kill(reader, ConnectionResetError("cut"))
+    frames: Queue[tuple[Any, bytes] | None] = Queue()
+    acting = gevent.spawn(_act, channels, channel, sender, frames)
     channels.attach(channel, sender)
     _beat_later(channels, channel, sender)
     try:
-        _read(websocket, sender, lambda text: _heard(channels, channel, sender, text))
+        _read(websocket, frames)
     except (WebSocketError, OSError):
         pass  # the line is gone: exactly what the other end sees too
     finally:
         websocket.closed = True  # else its destructor writes a second goodbye past the sender
         channels.detach(channel, sender)
+        frames.put(None)
+        acting.join(_REST_SECONDS)
+        acting.kill()
         sender.finish()
 
 
@@ -47,26 +57,33 @@ def announce_closing(channels: Channels, channel: Channel, seconds: float) -> No
     channels.clock.call_after(seconds, lambda: sender.close(1001, "planned"))
 
 
-def _read(websocket: WebSocket, sender: Sender, heard: Callable[[bytes], None]) -> None:
-    """Frames in, messages out, until a close frame."""
-    message = bytearray()
+def _read(websocket: WebSocket, frames: Queue[tuple[Any, bytes] | None]) -> None:
+    """Frames in, until a close frame."""
     while True:
         header, payload = websocket.read_frame()
+        frames.put((header, bytes(payload)))
         if header.opcode == websocket.OPCODE_CLOSE:
-            sender.push(close_frame(bytes(payload)))
             return
-        if header.opcode == websocket.OPCODE_PING:
-            sender.push(pong_frame(bytes(payload)))
-        elif header.opcode != websocket.OPCODE_PONG:
+
+
+def _act(channels: Channels, channel: Channel, sender: Sender, frames: Queue[tuple[Any, bytes] | None]) -> None:
+    """Messages out of frames, each acted on in its turn."""
+    message = bytearray()
+    for header, payload in iter(frames.get, None):
+        while channels.faults.holds("freeze", channel=channel.id):
+            gevent.sleep(_FROZEN_LOOK_SECONDS)
+        if header.opcode == WebSocket.OPCODE_CLOSE:
+            sender.push(close_frame(payload))
+        elif header.opcode == WebSocket.OPCODE_PING:
+            sender.push(pong_frame(payload))
+        elif header.opcode != WebSocket.OPCODE_PONG:
             message += payload
             if header.fin:
-                heard(bytes(message))
+                _heard(channels, channel, sender, bytes(message))
                 message.clear()
 
 
 def _heard(channels: Channels, channel: Channel, sender: Sender, text: bytes) -> None:
-    while channels.faults.holds("freeze", channel=channel.id):
-        gevent.sleep(_FROZEN_LOOK_SECONDS)
     try:
         message = orjson.loads(text)
     except ValueError:

@@ -121,6 +121,29 @@ def test_a_frozen_socket_neither_speaks_nor_closes_until_it_thaws(sim: Simulated
     assert opened.receive()["eventBody"]["message"] == "pong"
 
 
+def test_the_end_of_a_line_is_in_the_ledger_at_once_even_if_its_socket_is_frozen(sim: Simulated) -> None:
+    channel, opened = sim.listening()
+    fault(sim, "freeze")
+    opened.send({"message": "ping"})
+    opened.hang_up()
+    events = []
+    for _ in range(100):
+        events = [one["event"] for one in sim.sim("GET", "ledger?part=sockets")["sockets"]]
+        if "closed" in events:
+            break
+        gevent.sleep(0.01)
+    assert events == ["opened", "closed"]
+    sim.sim("DELETE", "faults")
+    assert sim.socket(channel).ask({"message": "ping"})["eventBody"]["message"] == "pong"
+
+
+def test_what_was_said_before_the_line_ended_is_done(sim: Simulated) -> None:
+    channel, opened = sim.listening(sim.call())
+    opened.send({"message": "unsubscribe", "topics": list(sim.topics(channel))})
+    opened.close()
+    assert sim.topics(channel) == set()
+
+
 def test_frames_can_come_byte_by_byte(sim: Simulated) -> None:
     _, opened = sim.listening()
     fault(sim, "slow_bytes", bytesPerSecond=300)
