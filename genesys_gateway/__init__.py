@@ -44,7 +44,7 @@ What they are made of:
     topic_writer         the only writer of one channel's topic list
     gathering            waits while more is asked for, so that a burst costs a handful of calls
     unsubscription       takes topics off the list over the socket
-    topic_refusals       topics that Genesys refused, and when each is asked for again
+    topic_refusals       topics that Genesys refused or took away, and when each is asked for again
     delivery_round       what one transaction of the delivery does
     waiting_line         which entries are tried next
     sending              one attempt: a claimed entry becomes a record and is sent

@@ -100,7 +100,7 @@ class TopicWriter:
     @property
     def settled(self) -> bool:
         """Whether everything desired is confirmed by the server's own list, refused topics aside."""
-        wanted = self._desired.keys() - self._refusals.ids()
+        wanted = self._desired.keys() - self._refusals.ids(self._clock.monotonic())
         return self._open and not (self._doubtful or self._unread or self._reading) and wanted <= self._confirmed
 
     def covers(self, conversation_ids: Iterable[str]) -> list[str]:
@@ -158,15 +158,15 @@ class TopicWriter:
             self.audit()  # what was removed so late may have been added again before
 
     def taken(self, topics: Iterable[str]) -> list[str]:
-        """The server took topics from the list.
-
-        Returns:
-            The conversations among them that were believed confirmed and are still desired.
-        """
+        """The server took topics from the list; those believed confirmed that are still desired are returned."""
         ids = {one for one in map(conversation_of, topics) if one} & self._confirmed
         self._confirmed -= ids
         self.audit()  # a list that is being read right now may be older than this
-        return [one for one in ids if one in self._desired]
+        missed = [one for one in ids if one in self._desired]
+        if missed and not self._frozen:  # else another channel of ours is meant to have them
+            self._refusals.taken(missed, self._clock.monotonic())
+            self._tell.drifted(len(missed))
+        return missed
 
     def stop(self) -> None:
         """End :meth:`run` soon."""
@@ -272,7 +272,7 @@ class TopicWriter:
     def _confirm(self, ids: list[str]) -> None:
         self._confirmed.update(ids)
         for one in ids:
-            self._refusals.forget(one)
+            self._refusals.permitted(one)
         wanted = [one for one in ids if one in self._desired]
         if wanted and self._open:
             self._tell.covered(wanted)
@@ -300,8 +300,8 @@ class TopicWriter:
     def _settle(self) -> None:
         """After a doubtful change: say the whole list again, then read it."""
         if not self._frozen:
-            wanted = [acw_topic(one) for one in self._desired if one not in self._refusals]
-            self._say(wanted[: self._limit])
+            apart = self._refusals.ids(self._clock.monotonic())
+            self._say([acw_topic(one) for one in self._desired if one not in apart][: self._limit])
         self._read()
 
     def _say(self, topics: list[str]) -> None:

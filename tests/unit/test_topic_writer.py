@@ -695,6 +695,55 @@ def test_topics_that_the_server_took_are_told_and_brought_back(house: House) -> 
     assert house.channel.conversations == set(ids(3))
 
 
+def test_topics_that_are_taken_time_and_again_are_brought_back_more_and_more_slowly() -> None:
+    house = House(retry_base_seconds=10.0, retry_max_seconds=300.0)
+    house.start()
+    house.writer.want(ids(2))
+    house.until_settled()
+    calls = []
+    for wait in (0.0, 10.0, 20.0, 40.0):  # somebody else wants it as well
+        del house.channel.topics[acw_topic(conversation(1))]
+        assert house.writer.taken([acw_topic(conversation(1))]) == [conversation(1)]
+        eventually(lambda: house.writer.settled, house.clock)
+        house.clock.advance(wait * 0.9)
+        house.writer.drop(conversation(9))  # wakes it
+        gevent.sleep(0.01)
+        assert (conversation(1) in house.channel.conversations) is (wait == 0)
+        house.clock.advance(wait * 0.2)
+        house.writer.drop(conversation(9))
+        eventually(lambda: conversation(1) in house.channel.conversations, house.clock)
+        house.until_settled()
+        calls.append(house.server.named("add"))
+    assert calls == [2, 3, 4, 5]
+    assert house.told.count(("drifted", 1)) == 4
+    house.end()
+
+
+def test_a_topic_that_waits_because_it_was_taken_holds_up_nobody_else() -> None:
+    house = House(retry_base_seconds=10.0, retry_max_seconds=300.0)
+    house.start()
+    house.writer.want(ids(2))
+    house.until_settled()
+    for _ in range(2):
+        house.channel.topics.pop(acw_topic(conversation(1)), None)
+        house.writer.taken([acw_topic(conversation(1))])
+        house.until_settled()
+    house.writer.want(ids(3, start=5))
+    eventually(lambda: house.writer.covers(ids(3, start=5)) == ids(3, start=5), house.clock)
+    assert conversation(1) not in house.channel.conversations
+    house.end()
+
+
+def test_topics_taken_by_another_channel_of_ours_are_no_drift(house: House) -> None:
+    house.start()
+    house.writer.want(ids(2))
+    house.until_settled()
+    house.writer.freeze(True)
+    house.channel.topics.clear()
+    house.writer.taken([acw_topic(one) for one in ids(2)])
+    assert "drifted" not in dict(house.told)
+
+
 def test_a_list_that_is_being_read_is_not_settled_yet(house: House) -> None:
     house.start()
     house.writer.want(ids(3))
