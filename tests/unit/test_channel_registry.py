@@ -701,7 +701,7 @@ def test_several_handovers_go_one_after_the_other_where_only_one_place_is_free()
     old, stream = house.registry.channels(), Stream(house, 6)
     for channel in old:
         house.socket(channel).push(NOTICE)
-    house.until(lambda: stream.turn() or len(house.closed) == 3, step=0.01)
+    house.until(lambda: stream.turn() or len(house.closed) == 3, step=0.05)
     assert house.server.most_connected == 4
     assert (stream.unheard, house.uncovered) == (0, [])
     assert {channel.id for channel in old}.isdisjoint(house.covered.values())
