@@ -322,5 +322,7 @@ class ChannelRegistry:
         return len(moving)
 
     def others_wait(self) -> bool:
-        """For a handover: whether another one waits for room in the budget."""
-        return any(handover.waits for handover in self._handovers.values())
+        """For a handover: whether another one, or conversations without a home, wait for a place in the budget."""
+        left_over = self._tools.settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
+        homeless = self._waiting and left_over > 0 and self._with_room() is None
+        return bool(homeless) or any(handover.waits for handover in self._handovers.values())

@@ -32,7 +32,7 @@ class Place(Protocol):
         """Make the successor their home; how many moved."""
 
     def others_wait(self) -> bool:
-        """Whether another handover waits for this one's old channel to be closed."""
+        """Whether somebody waits for this one's old channel to be closed."""
 
 
 class Handover:

@@ -709,6 +709,33 @@ def test_several_handovers_go_one_after_the_other_where_only_one_place_is_free()
     house.end()
 
 
+def test_an_old_socket_is_closed_earlier_when_conversations_wait_for_its_place() -> None:
+    house = House(channel_topics=2, channel_budget=4, channel_overlap_seconds=1200.0, heartbeat_seconds=10_000.0)
+    house.start(4)
+    old = house.channel()
+    house.socket(old).push(NOTICE)
+    house.until(lambda: old.id not in house.covered.values())
+    moved_at = house.clock.monotonic()
+    house.registry.follow(conversation(4))
+    house.until(lambda: conversation(4) in house.covered, step=0.5)
+    assert 99 <= house.clock.monotonic() - moved_at <= 300
+    assert (house.server.most_connected, house.uncovered) == (3, [])
+    house.end()
+
+
+def test_an_old_socket_is_not_closed_earlier_for_conversations_that_its_place_is_no_use_to() -> None:
+    house = House(channel_topics=2, channel_budget=3, channel_overlap_seconds=12.0, heartbeat_seconds=10_000.0)
+    house.start(4)
+    old = house.channel()
+    house.registry.follow(conversation(4))
+    house.socket(old).push(NOTICE)
+    house.until(lambda: old.id not in house.covered.values())
+    moved_at = house.clock.monotonic()
+    house.until(lambda: not old.listening, step=0.1)
+    assert house.clock.monotonic() - moved_at >= 11
+    house.end()
+
+
 def test_a_notice_that_can_not_be_served_in_time_ends_in_a_reconnect_on_the_same_channel() -> None:
     house = House(channel_topics=2, channel_budget=2, heartbeat_seconds=10_000.0)
     house.start(2)
