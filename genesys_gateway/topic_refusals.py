@@ -31,6 +31,7 @@ class Refusals:
         self._random = random
         self._refusals: dict[str, _Refusal] = {}
         self._takings: dict[str, _Refusal] = {}
+        self._moments: dict[float, float] = {}  # of each wait: when the last one that waited so long is due
 
     def __contains__(self, conversation_id: str) -> bool:
         return conversation_id in self._refusals
@@ -38,13 +39,17 @@ class Refusals:
     def add(self, conversation_id: str, reason: str, now: float) -> bool:
         """Note one more refusal.
 
+        Those refused at about the same time fall due together: a call for each would leave none for anything else.
+
         Returns:
             Whether it is news: the first one, or one for another reason.
         """
         before = self._refusals.get(conversation_id)
         times = before.times + 1 if before else 1
-        wait = min(self._max, self._base * 2.0 ** min(times, 30)) * self._random.uniform(0.5, 1.0)
-        self._refusals[conversation_id] = _Refusal(reason=reason, times=times, retry_at=now + wait)
+        wait = min(self._max, self._base * 2.0 ** min(times, 30))
+        if not wait / 2 <= self._moments.get(wait, 0.0) - now <= wait:
+            self._moments[wait] = now + wait * self._random.uniform(0.5, 1.0)
+        self._refusals[conversation_id] = _Refusal(reason=reason, times=times, retry_at=self._moments[wait])
         return before is None or before.reason != reason
 
     def taken(self, conversation_ids: Iterable[str], now: float) -> None:

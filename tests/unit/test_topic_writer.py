@@ -15,6 +15,7 @@ from genesys_gateway.events import Reply, acw_topic, parse
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound, TokenDead
 from genesys_gateway.greenlets import Crew
 from genesys_gateway.notification_socket import SocketLost
+from genesys_gateway.topic_refusals import Refusals
 from genesys_gateway.topic_writer import TopicWriter, WriterListener
 from tests.channel_doubles import THROTTLED, FakeGenesys, FakeSocket, PacedClock, conversation, eventually, ids, quick
 from tests.doubles import FakeClock
@@ -478,6 +479,20 @@ def steps_of(house: House) -> list[None]:
 
     house.writer._step = counted  # type: ignore[method-assign] # to see whether it rests
     return steps
+
+
+def test_a_thousand_refused_topics_are_asked_for_together() -> None:
+    refusals, refused, now = Refusals(1.0, 300.0, Random(4)), ids(1000), 0.0
+    for number, one in enumerate(refused):  # in the course of a minute
+        now = number * 0.06
+        refusals.add(one, "no right", now)
+    calls = 0
+    while now < 1800:
+        now += refusals.until_next(now) or 0.0
+        calls += 1
+        for one in [one for one in refused if not refusals.hold(one, now)]:
+            refusals.add(one, "no right", now)
+    assert calls <= 50
 
 
 def test_a_frozen_writer_rests_although_a_refused_topic_has_fallen_due(house: House) -> None:
