@@ -7,6 +7,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from random import Random
 
+#: After more topics in a row that each failed a whole call it is probably not about them: to look for each of a
+#: thousand, ten calls a piece, would leave none for anything else.
+MOST_IN_A_ROW = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Refusal:

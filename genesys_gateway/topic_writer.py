@@ -18,7 +18,7 @@ from genesys_gateway.genesys import ChannelGrant, Genesys, NotFound, TokenDead, 
 from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.topic_refusals import Refusals
+from genesys_gateway.topic_refusals import MOST_IN_A_ROW, Refusals
 from genesys_gateway.unsubscription import Unsubscription
 
 log = get_logger(__name__)
@@ -74,7 +74,7 @@ class TopicWriter:
         self._limit = settings.channel_topics
         self._foreign = 0  # topics on the list that are no business of ours
         self._batch = settings.channel_topics
-        self._failures = 0
+        self._failures = self._refused_in_a_row = 0
         self._not_before = -1e9  # monotonic seconds: no change is made earlier
         self._open = self._stale = self._doubtful = self._unread = self._reading = self._frozen = False
         self._poked = Event()
@@ -137,11 +137,7 @@ class TopicWriter:
         self._poked.set()
 
     def lost(self) -> list[str]:
-        """The socket is lost.
-
-        Returns:
-            The conversations that were covered until then.
-        """
+        """The socket is lost; who was covered until then is returned."""
         covered = self.covers(self._desired)
         self._open = False
         self._unsubscription.lost()
@@ -241,7 +237,7 @@ class TopicWriter:
         except NotSent:
             self._doubtful = False
             raise
-        self._doubtful = False
+        self._doubtful, self._refused_in_a_row = False, 0
         reach("subscribed")
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
         reasons = {conversation_of(r.topic): r.reason or "Rejected" for r in results if not r.permitted}
@@ -259,6 +255,10 @@ class TopicWriter:
         else:
             self._batch = self._settings.channel_topics
             self._refuse(ids[0], str(error))
+            self._refused_in_a_row += 1
+            if self._refused_in_a_row > MOST_IN_A_ROW:
+                self._failures = self._refused_in_a_row - MOST_IN_A_ROW
+                raise error
 
     def _displace(self) -> None:
         """The server says the list is full although we thought there was room: it knows better."""

@@ -542,6 +542,26 @@ def test_a_topic_that_fails_the_whole_call_does_not_hold_up_the_others(house: Ho
     assert len(house.server.calls) < 150
 
 
+def test_when_every_topic_fails_the_whole_call_they_are_not_looked_for_one_by_one_at_full_speed() -> None:
+    clock = PacedClock()
+    house = House(clock=clock, api_rate_per_minute=300, retry_base_seconds=1.0, retry_max_seconds=300.0)
+    house.server.poison = {acw_topic(one) for one in ids(200)}
+    house.start()
+    house.writer.want(ids(200))
+    for _ in range(6000):  # ten minutes
+        clock.advance(0.1)
+        house.writer.drop(conversation(999))  # wakes it where it would wait for real time to pass
+        gevent.sleep(0)
+    assert house.server.named("add") < 150
+    house.server.poison = set()
+    for _ in range(6000):
+        clock.advance(0.1)
+        house.writer.drop(conversation(999))
+        gevent.sleep(0)
+    assert house.channel.conversations == set(ids(200))
+    house.end()
+
+
 def test_a_doubt_is_settled_although_the_whole_list_is_refused(house: House) -> None:
     house.start()
     house.writer.want(ids(3))
