@@ -85,7 +85,7 @@ class Channel:
         self._socket: NotificationSocket | None = None
         self._crew = Crew(f"channel-{grant.id[-8:]}", tools.on_crash)
         self._writing: Greenlet[..., object] | None = None
-        self._losses = 0
+        self._losses, self._asked_to_wait = 0, 0.0
         self._opened = self._made = tools.clock.monotonic()
         #: monotonic seconds and epoch milliseconds of the last sign of life
         self._heard = tools.clock.monotonic()
@@ -284,7 +284,8 @@ class Channel:
             if self._tools.clock.monotonic() - self._opened > stable:
                 self._losses = 0
             self._uncover()
-        self._losses += 1
+        self._asked_to_wait = error.retry_after or 0.0
+        self._losses += error.retry_after is None  # else it is not lost, but told to wait
         log.warning("socket_lost", channel=self.id, error=str(error), losses=self._losses)
         self._signal(Signal.LOST)
         if self._losses >= _LOSSES:
@@ -308,10 +309,9 @@ class Channel:
         self._tell.gone(self, reason)
 
     def _back_off(self) -> float:
-        longest = min(
-            self._tools.settings.retry_max_seconds, self._tools.settings.retry_base_seconds * 2.0**self._losses / 2
-        )
-        return self._tools.random.uniform(0, longest)
+        settings = self._tools.settings
+        longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0**self._losses / 2)
+        return self._asked_to_wait + self._tools.random.uniform(0, longest)
 
     def _keep(self) -> None:
         """Ping a quiet socket, and end one that stays silent: only missing frames betray a peer that hangs."""

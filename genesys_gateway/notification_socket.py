@@ -17,7 +17,8 @@ from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketExc
 from websocket._abnf import frame_buffer
 from websocket._http import connect, proxy_info
 
-from genesys_gateway import connect_uri
+from genesys_gateway import connect_uri, outbound
+from genesys_gateway.clock import SystemClock
 from genesys_gateway.errors import Delayed, Refused
 from genesys_gateway.settings import Settings
 
@@ -162,7 +163,7 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
     Raises:
         ChannelGone: The server refused this channel or its token.
         Refused: The address may not be connected to.
-        SocketLost: It could not be opened now.
+        SocketLost: It could not be opened now; after a 429 with how long we were asked to wait.
     """
     address = connect_uri.check(uri, settings.genesys_streaming_hosts, settings.may_speak_plainly_to)
     connecting = _BufferedWebSocket(
@@ -179,13 +180,21 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
     except WebSocketBadStatusException as error:
         if error.status_code in (401, 403, 404):
             raise ChannelGone(f"upgrade refused with {error.status_code}") from error
-        raise SocketLost(f"upgrade refused with {error.status_code}") from error
+        raise SocketLost(f"upgrade refused with {error.status_code}", _asked(error)) from error
     except (WebSocketException, OSError, ValueError, CookieError, gevent.Timeout) as error:
         connecting.shutdown()  # type: ignore[no-untyped-call] # it has no types
         raise SocketLost(f"not opened: {type(error).__name__}") from error
     connecting.sock = wire
     connecting.settimeout(None)
     return NotificationSocket(connecting, settings.http_timeout_seconds)
+
+
+def _asked(error: WebSocketBadStatusException) -> float | None:
+    """Seconds that a 429 asks us to wait."""
+    if error.status_code != 429 or not error.resp_headers:
+        return None
+    headers = {"Retry-After": error.resp_headers.get("retry-after", "")}
+    return outbound.retry_after(headers, SystemClock().now())
 
 
 @cache

@@ -384,6 +384,15 @@ def test_any_other_refused_upgrade_may_be_tried_again(status: str) -> None:
         opened_at(url)
 
 
+def test_an_upgrade_that_is_throttled_says_how_long_to_wait() -> None:
+    with listening(refusing("429 Too Many Requests", "Retry-After: 7")) as url, pytest.raises(SocketLost) as lost:
+        opened_at(url)
+    assert lost.value.retry_after == 7
+    with listening(refusing("429 Too Many Requests")) as url, pytest.raises(SocketLost) as lost:
+        opened_at(url)
+    assert lost.value.retry_after is None
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 def test_no_redirect_is_followed(status: str) -> None:
     elsewhere: list[bytes] = []

@@ -1,5 +1,6 @@
 """One channel: one socket at a time, watched, reconnected on the same channel, given up when it is of no use."""
 
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
@@ -184,6 +185,15 @@ def test_a_refusal_after_a_loss_means_a_new_channel_too(house: House) -> None:
     house.socket.break_off()
     house.become(State.GONE)
     assert house.covered == set()
+
+
+def test_a_throttled_socket_waits_as_long_as_it_was_asked_to_and_stays_on_its_channel(house: House) -> None:
+    house.start(1)
+    house.server.refuse_sockets.extend([SocketLost("429", retry_after=0.02)] * 4)
+    begun = time.monotonic()
+    house.reconnect()
+    assert time.monotonic() - begun >= 4 * 0.02
+    assert house.told == []
 
 
 def test_a_silent_socket_is_ended_after_the_heartbeat_time(house: House) -> None:
