@@ -332,7 +332,7 @@ class TopicWriter:
         self._foreign = len(topics) - len(listed)
         missed = [one for one in before - listed if one in self._desired]
         strangers = listed - before - self._desired.keys()
-        if not doubtful and (missed or strangers):
+        if not (doubtful or self._frozen) and (missed or strangers):
             self._tell.drifted(len(missed) + len(strangers))
         if missed:
             self._tell.missed(missed)
