@@ -18,6 +18,9 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 T = TypeVar("T")
 
+#: Answers of these statuses end with their headers: bytes after them would be taken for the next answer.
+_WITHOUT_BODY = (204, 304)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -69,12 +72,20 @@ class Answer:
 
 def send(answer: Answer, start_response: StartResponse, *, head: bool = False) -> Iterable[bytes]:
     """Write the status line and headers, and hand back the body."""
-    body = answer.body if isinstance(answer.body, bytes) else b"" if answer.body is None else orjson.dumps(answer.body)
-    headers = [("Content-Length", str(len(body))), *answer.headers.items()]
+    body = b"" if answer.status in _WITHOUT_BODY else _encoded(answer.body)
+    headers = list(answer.headers.items())
+    if answer.status not in _WITHOUT_BODY:
+        headers.append(("Content-Length", str(len(body))))
     if body:
         headers.append(("Content-Type", answer.content_type))
     start_response(f"{answer.status} {_phrase(answer.status)}", headers)
     return [] if head or not body else [body]
+
+
+def _encoded(body: Any) -> bytes:
+    if body is None:
+        return b""
+    return body if isinstance(body, bytes) else orjson.dumps(body)
 
 
 class Router(Generic[T]):

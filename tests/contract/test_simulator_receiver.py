@@ -46,7 +46,7 @@ def test_one_record_can_be_looked_up_unless_that_is_switched_off(sim: Simulated)
     assert sim.http("GET", f"{RECORDS}/a").status_code == 501
 
 
-@pytest.mark.parametrize("status", [302, 401, 408, 422, 429, 500])
+@pytest.mark.parametrize("status", [204, 302, 304, 401, 408, 422, 429, 500])
 def test_any_status_can_be_told_and_stores_nothing(sim: Simulated, status: int) -> None:
     sim.sim("POST", "history/mode", {"mode": status, "retryAfter": 9, "count": 1})
     refused = post(sim)
