@@ -80,8 +80,6 @@ class Delivery:
         self._storage = storage
         self._clock = clock
         self._metrics = metrics
-        for outcome in ("delivered", "failed", "dead"):
-            metrics.deliveries.labels(outcome=outcome)
         self._lease_seconds = settings.lease_seconds
         self._pause_seconds = settings.retry_base_seconds
         policy = Policy(

@@ -57,6 +57,7 @@ class House:
             (sample.labels["operation"], sample.labels["outcome"]): sample.value
             for metric in self.metrics.genesys_requests.collect()
             for sample in metric.samples
+            if sample.value
         }
 
 

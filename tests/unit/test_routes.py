@@ -1,6 +1,7 @@
 """What does the door answer, and in which order does it check?"""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -328,3 +329,17 @@ def test_the_metrics_have_the_names_alarms_use(client: FlaskClient) -> None:
         )
     }
     assert "process_resident_memory_bytes" in shown.text
+
+
+def test_every_metric_has_a_value_before_anything_has_happened(client: FlaskClient) -> None:
+    lines = client.get("/metrics").text.splitlines()
+
+    named = {line.split(" ")[2] for line in lines if line.startswith("# TYPE genesys_gateway_")}
+    assert not {name for name in named if not any(re.match(rf"{name}(_count)?[{{ ]", line) for line in lines)}
+    for series in (
+        'events_rejected_total{reason="never_registered"}',
+        'channel_created_total{reason="handover"}',
+        'channel_handovers_total{reason="notice"}',
+        'genesys_requests_total{operation="conversation",outcome="forbidden"}',
+    ):
+        assert f"genesys_gateway_{series} 0.0" in lines
