@@ -1,6 +1,7 @@
 """The door: each address loads what came, calls one function and answers.
 
-Law: nothing here decides or remembers anything, and 2xx is said only after the function has returned.
+Law: nothing here decides or remembers anything, and 2xx is said only after the function has returned. Whatever is wrong
+with a request is said before the gateway says that it can't serve: the caller need not wait to hear of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,33 +77,32 @@ def _behind() -> Behind:
     return cast(Behind, current_app.extensions[BEHIND])
 
 
-def _when_serving(view: Callable[P, Response]) -> Callable[P, Response]:
-    """Answer 503 while the gateway starts or waits for the lock of the process before it."""
-
-    @wraps(view)
-    def checked(*args: P.args, **kwargs: P.kwargs) -> Response:
-        # A view that never waits would starve other greenlets under keep-alive load: pass through the loop once.
-        gevent.sleep(1e-7)
-        if not _behind().serving:
-            raise Unavailable("the gateway is starting or ending", _STARTING_RETRY)
-        return view(*args, **kwargs)
-
-    return checked
+def _serving() -> Behind:
+    """What the door needs, or 503 while the gateway starts or waits for the lock of the process before it."""
+    if not _behind().serving:
+        raise Unavailable("the gateway is starting or ending", _STARTING_RETRY)
+    return _behind()
 
 
 def _for(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
-    """Admit callers with one of the roles only."""
+    """Admit callers with one of the roles only; a starting gateway refuses the others, too."""
 
     def decorate(view: Callable[P, Response]) -> Callable[P, Response]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+            _pass_through_the_loop()
             guard = cast(Guard, current_app.extensions[GUARD])
             guard.admit(request.headers.get("Authorization"), roles)
             return view(*args, **kwargs)
 
-        return _when_serving(guarded)
+        return guarded
 
     return decorate
+
+
+def _pass_through_the_loop() -> None:
+    """A view that never waits would starve other greenlets under keep-alive load."""
+    gevent.sleep(1e-7)
 
 
 @blueprint.post("/customers/supportInteraction")
@@ -110,7 +110,7 @@ def _for(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P,
 def register() -> Response:
     """Register an interaction for a customer and have it followed."""
     pair = _loaded(_INTERACTION)
-    registered = _behind().registration.register(pair["customer_id"], pair["interaction_id"])
+    registered = _serving().registration.register(pair["customer_id"], pair["interaction_id"])
     return _json(_dump(registered.view), 201 if registered.created else 200)
 
 
@@ -122,7 +122,7 @@ def show(interaction_id: str) -> Response:
         canonical = uuid(interaction_id)
     except ValidationError as error:
         raise problems.InvalidRequest({"interactionId": list(error.messages)}) from error
-    view = _behind().registration.view(canonical)
+    view = _serving().registration.view(canonical)
     if view is None:
         raise problems.NeverRegistered
     return _json(_dump(view))
@@ -132,31 +132,32 @@ def show(interaction_id: str) -> Response:
 @_for(_BACKOFFICE)
 def take_result() -> Response:
     """Take what the old trigger tells of an after-call work."""
-    kept = _behind().support_results.take(AcwEvent(**_loaded(_RESULT)))
+    result = AcwEvent(**_loaded(_RESULT))
+    kept = _serving().support_results.take(result)
     return _json(_dump_result(kept), 202 if kept.taken is Taken.STORED else 200)
 
 
 @blueprint.get("/livez")
 def livez() -> Response:
     """The process lives; nothing else is asked."""
-    gevent.sleep(1e-7)
+    _pass_through_the_loop()
     return _json({"status": "alive"})
 
 
 @blueprint.get("/readyz")
-@_when_serving
 def readyz() -> Response:
     """Whether a registration would be taken, and goes on being taken."""
-    if not _behind().ready():
+    _pass_through_the_loop()
+    if not _serving().ready():
         raise Unavailable("the disk refuses, or the process is ending", _STARTING_RETRY)
     return _json({"status": "ready"})
 
 
 @blueprint.get("/metrics")
-@_when_serving
 def metrics() -> Response:
     """For Prometheus."""
-    return Response(_behind().metrics.render(), content_type=METRICS_TYPE)
+    _pass_through_the_loop()
+    return Response(_serving().metrics.render(), content_type=METRICS_TYPE)
 
 
 def _loaded(schema: Schema) -> dict[str, Any]:

@@ -279,10 +279,23 @@ def test_while_the_gateway_starts_only_livez_answers_200(client: FlaskClient, ga
     gateway.serving = False
 
     assert client.get("/livez").status_code == 200
-    for response in (client.get("/readyz"), client.get("/metrics"), register(client), register(client, token="x")):
+    shown = client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(OPS_TOKEN))
+    for response in (client.get("/readyz"), client.get("/metrics"), register(client), shown):
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) >= 1
         problem(response)
+
+
+def test_while_the_gateway_starts_it_says_first_what_is_wrong_with_a_request(
+    client: FlaskClient, gateway: FakeGateway
+) -> None:
+    gateway.serving = False
+
+    assert register(client, token="nobody's-token").status_code == 401
+    assert register(client, token=BACKOFFICE_TOKEN).status_code == 403
+    assert register(client, b"{").status_code == 400
+    assert register(client, {}).status_code == 422
+    assert client.get(f"{ADDRESS}/no-uuid", headers=bearer(BOFE_TOKEN)).status_code == 422
 
 
 def test_a_gateway_that_drains_is_not_ready_and_still_registers(client: FlaskClient, gateway: FakeGateway) -> None:
