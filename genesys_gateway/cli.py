@@ -83,7 +83,8 @@ def migrate() -> None:
     try:
         changed = bring_up_to_date(url)
     except (GatewayError, OSError) as error:
-        raise click.ClickException(str(error)) from error
+        click.echo(str(error), err=True)
+        sys.exit(_MISCONFIGURED)
     click.echo("The tables were made or changed." if changed else "The tables are up to date already.")
 
 

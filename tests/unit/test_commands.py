@@ -110,6 +110,16 @@ def test_a_missing_database_is_said_and_not_made(terminal: Terminal, words: tupl
     assert not terminal.path.exists()
 
 
+def test_tables_that_can_not_be_made_are_misuse_as_for_every_command(terminal: Terminal) -> None:
+    (terminal.path.parent / "file").touch()
+    terminal.environ["DATABASE_URL"] = f"sqlite:///{terminal.path.parent}/file/gateway.db"
+
+    result = terminal.type("migrate")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr
+
+
 @pytest.mark.parametrize("words", READING)
 def test_a_database_url_that_is_none_is_misuse_and_not_repeated(terminal: Terminal, words: tuple[str, ...]) -> None:
     terminal.environ["DATABASE_URL"] = "mysql://somebody:secret@db/x"
