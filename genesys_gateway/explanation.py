@@ -34,7 +34,7 @@ EVENTS = {
     "dead": "given up: record",
     "requeued": "sent on its way again: record",
     "late_event": "it came after the close: record",
-    "unknown_to_genesys": "Genesys has not known it for an hour",
+    "unknown_to_genesys": "Genesys has not known it for long: an hour, by default",
     "closed": "closed, followed no longer:",
     "followed_again": "registered again after its close, so followed again",
     "erased": "personal content erased: record",

@@ -21,7 +21,7 @@ from genesys_gateway.kill_points import reach
 from genesys_gateway.last_look import LastLook
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
-from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, furthest, next_question
+from genesys_gateway.schedule import SKEW_MS, furthest, next_question, unknown_for_long
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, conversations, intake, questions, timeline
 from genesys_gateway.storage.intake import Taken
@@ -341,8 +341,8 @@ class Reconciliation:
         )
 
     def _note_unknown(self, connection: Connection, conversation_id: str, since: int, now: int) -> None:
-        """A conversation may be unknown for a moment after its start; after an hour it is worth telling, once."""
+        """A conversation may be unknown for a moment after its start; after long it is worth telling, once."""
         known = timeline.noted(connection, conversation_id, "unknown_to_genesys", since)
-        if not known and now - since >= HOUR_SECONDS * 1000:
+        if not known and now - since >= unknown_for_long(self._settings.reconcile_seconds) * 1000:
             timeline.note(connection, conversation_id, now, "unknown_to_genesys")
             log.warning("unknown_to_genesys", conversation=conversation_id)

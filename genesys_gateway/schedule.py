@@ -15,10 +15,18 @@ _FIRST = 1 / 40
 #: Of the time since the gap: the period later on.
 _LATER = 1 / 4
 
+#: So many first periods a conversation may be unknown to Genesys, by default an hour.
+_UNKNOWN_PERIODS = 30
+
 
 def furthest(now: int, *, quiet_seconds: float, reconcile_seconds: float, settle_seconds: float) -> int:
     """The moment (epoch milliseconds) beyond which no question is ever planned: a later date is a wrong clock's."""
     return now + round(max(HOUR_SECONDS, quiet_seconds, reconcile_seconds, settle_seconds) * 1000) + SKEW_MS
+
+
+def unknown_for_long(reconcile_seconds: float) -> float:
+    """Seconds after which it is worth telling that Genesys does not know a conversation; an hour at most."""
+    return min(HOUR_SECONDS, _UNKNOWN_PERIODS * reconcile_seconds)
 
 
 def next_question(

@@ -545,6 +545,17 @@ def test_unknown_for_an_hour_it_is_told_once_and_stays_followed(house: House) ->
     house.until(lambda: house.row(A)["unknown_since"] is None, step=20)
 
 
+def test_how_long_it_may_be_unknown_shrinks_with_the_first_period() -> None:
+    house = House(reconcile_seconds=2.0)
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"unknown": True, "evidence": True}
+    begun = house.clock.now()
+    house.start()
+    house.until(lambda: "unknown_to_genesys" in [item.event for item in house.view(A).timeline], step=1)
+    assert 60_000 <= house.clock.now() - begun < 1_200_000
+    house.end()
+
+
 @pytest.mark.parametrize("shown", [False, True])
 def test_many_asked_about_in_bulk_do_not_hide_one_that_is_unknown(house: House, shown: bool) -> None:
     some = ids(12)

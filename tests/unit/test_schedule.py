@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, furthest, next_question
+from genesys_gateway.schedule import HOUR_SECONDS, SKEW_MS, furthest, next_question, unknown_for_long
 
 NOW = 1_763_805_600_000
 
@@ -24,6 +24,10 @@ def doubtful(age: float, settle: float = 300) -> float:
 def test_routine_questions_double_to_one_an_hour() -> None:
     assert [routine(asked) for asked in range(7)] == [120, 240, 480, 960, 1920, 3600, 3600]
     assert routine(10**9) == HOUR_SECONDS
+
+
+def test_unknown_for_long_is_an_hour_by_default_and_less_where_timers_are_short() -> None:
+    assert [unknown_for_long(first) for first in (120, 2, 600)] == [HOUR_SECONDS, 60, HOUR_SECONDS]
 
 
 def test_after_a_gap_questions_start_close_together_and_thin_out() -> None:
