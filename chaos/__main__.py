@@ -75,9 +75,9 @@ def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str)
         peace = watch.seconds()
         report.claim("every registration is answered at last", load.stop(_PEACE_SECONDS), dict(load.answers))
         took = wait_for(lambda: _converged(world, load), _PEACE_SECONDS, every=0.5)
-        _judge(report, world, load, took)
         watch.stop()
         figures = _figures(world, load, watch, seed, peace)
+        _judge(report, world, load, took)
     for name, value in figures.items():
         report.did(f"{name}: {value}")
     return _publish(report, plan, figures, watch, f"make chaos SEED={seed} MINUTES={minutes:g} DATABASE={database}")
@@ -96,6 +96,7 @@ def _judge(report: Report, world: World, load: Load, took: float | None) -> None
     wait_for(lambda: world.metric("conversations_unaccounted") is not None, 10)
     unaccounted = world.metric("conversations_unaccounted")
     report.claim("accepted = followed + closed", unaccounted == 0, f"{unaccounted} unaccounted")
+    report.claim("the load never faltered", not load.failures, f"{load.calls} calls, {load.events} after-call works")
     dead = world.metric("records_dead")
     report.claim("no record was given up", dead == 0, f"{dead} dead")
     peak = judge.most_connected(world.centre.ledger("sockets"))
@@ -121,8 +122,8 @@ def _figures(world: World, load: Load, watch: Watch, seed: int, peace: float) ->
         "starts after the first": world.restarts,
         "longest line": watch.most_backlog(),
         "seconds until converged": round(watch.seconds() - peace, 1),
-        "worst hub lag, seconds (frozen time counts)": round(watch.worst_lag(), 2),
-        "most memory, MB": round(watch.most_memory()),
+        "worst hub lag, seconds (frozen time counts)": round(watch.worst_lag, 2),
+        "most memory, MB": round(watch.most_memory),
     }
 
 

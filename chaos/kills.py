@@ -91,6 +91,7 @@ def _judge(report: Report, world: World, load: Load, took: float | None) -> bool
         report.claim("doubled only after doubt", doubled <= may_double, f"{doubled} doubled, {doubted} in doubt"),
         report.claim("accepted = followed + closed", unaccounted == 0, f"{unaccounted} unaccounted"),
     ]
+    claims.append(report.claim("the load never faltered", not load.failures, f"{load.calls} calls"))
     missing = [one for one in load.promised if world.gateway.view(one) is None]
     claims.append(report.claim("every 2xx is on disk", not missing, f"{len(load.promised)} promised"))
     return all(claims)

@@ -3,8 +3,11 @@
 Law: BOFE asks again until it is answered with 2xx; agents wait for nobody.
 """
 
+import time
 from collections import Counter
-from itertools import cycle
+from collections.abc import Callable
+from itertools import count, cycle
+from typing import Any
 from uuid import uuid4
 
 import gevent
@@ -29,6 +32,9 @@ class Load:
         self._calls = Group()
         self._stopping = False
         self._source: gevent.Greenlet[..., None] | None = None
+        #: greenlets that died of a mistake: what they had to do was not done
+        self.failures: list[object] = []
+        self.calls = 0
         #: conversations answered with 2xx
         self.promised: list[str] = []
         #: what registrations were answered; ``-``: nothing
@@ -39,6 +45,7 @@ class Load:
     def start(self) -> None:
         """Let calls come in."""
         self._source = gevent.spawn(self._begin_calls)
+        self._source.link_exception(self.failures.append)
 
     def stop(self, seconds: float) -> bool:
         """No more calls; end those under way. False when BOFE still waits for an answer after that time."""
@@ -49,11 +56,19 @@ class Load:
         return not len(self._calls)
 
     def _begin_calls(self) -> None:
-        while not self._stopping:
-            gevent.sleep(1 / _CALLS_PER_SECOND)
+        begun = time.monotonic()
+        for number in count():
+            # By the clock: the time that a call takes to begin must not make the load smaller.
+            gevent.sleep(max(0.0, begun + number / _CALLS_PER_SECOND - time.monotonic()))
+            if self._stopping:
+                return
             line = self._world.centre.start(agent=next(self._staff))
-            self._calls.spawn(self._register, line.conversation)
-            self._calls.spawn(self._handle, line)
+            self.calls += 1
+            self._spawn(self._register, line.conversation)
+            self._spawn(self._handle, line)
+
+    def _spawn(self, deed: Callable[[Any], None], what: object) -> None:
+        self._calls.spawn(deed, what).link_exception(self.failures.append)
 
     def _register(self, conversation: str) -> None:
         while True:
@@ -68,9 +83,9 @@ class Load:
             gevent.sleep(self._world.random.uniform(0.2, 1.0))
 
     def _handle(self, line: Line) -> None:
-        centre = self._world.centre
-        for _ in range(_AGENTS - 1):
-            gevent.sleep(1)
+        centre, begun = self._world.centre, time.monotonic()
+        for number in range(1, _AGENTS):
+            gevent.sleep(max(0.0, begun + number - time.monotonic()))
             if self._stopping:
                 break
             successor = centre.transfer(line.conversation, agent=next(self._staff))

@@ -18,10 +18,6 @@ class Sample:
     at: float
     #: after-call works that are done and not recorded
     backlog: int
-    #: None: it could not be asked
-    lag: float | None
-    #: resident megabytes of the worker
-    memory: float | None
 
 
 class Watch:
@@ -31,33 +27,35 @@ class Watch:
         self._world = world
         self._begun = time.monotonic()
         self.samples: list[Sample] = []
-        self._looking = gevent.spawn(self._look_on)
+        #: in seconds; a frozen process counts what it was frozen for
+        self.worst_lag = 0.0
+        #: resident megabytes of the worker
+        self.most_memory = 0.0
+        # By itself: who waits for a frozen gateway must not miss how the line grows.
+        self._looking = [gevent.spawn(look) for look in (self._count, self._ask)]
 
     def stop(self) -> None:
         """Look no more."""
-        self._looking.kill()
+        gevent.killall(self._looking)
 
     def seconds(self) -> float:
         """Since the beginning."""
         return time.monotonic() - self._begun
 
-    def worst_lag(self) -> float:
-        """In seconds; a frozen process counts what it was frozen for."""
-        return max((one.lag or 0.0 for one in self.samples), default=0.0)
-
-    def most_memory(self) -> float:
-        """In megabytes."""
-        return max((one.memory or 0.0 for one in self.samples), default=0.0)
-
     def most_backlog(self) -> int:
         """The longest that the line ever was."""
         return max((one.backlog for one in self.samples), default=0)
 
-    def _look_on(self) -> None:
+    def _count(self) -> None:
         while True:
-            gevent.sleep(_EVERY_SECONDS)
             state = self._world.centre.state()
             backlog = max(0, state["finishedAcw"] - state["records"])
+            self.samples.append(Sample(at=self.seconds(), backlog=backlog))
+            gevent.sleep(_EVERY_SECONDS)
+
+    def _ask(self) -> None:
+        while True:
             self._world.doubted()
-            lag, memory = self._world.metric("hub_lag_seconds"), self._world.memory()
-            self.samples.append(Sample(at=self.seconds(), backlog=backlog, lag=lag, memory=memory))
+            self.worst_lag = max(self.worst_lag, self._world.metric("hub_lag_seconds") or 0.0)
+            self.most_memory = max(self.most_memory, self._world.memory() or 0.0)
+            gevent.sleep(_EVERY_SECONDS)
