@@ -106,7 +106,7 @@ class _Day:
             steps.append(self._hand_over)
         steps += [self._finish, self._until_recorded, self._until_closed]
         if self._scene.terminate:
-            steps[-2:] = [self._terminate, self._until_recorded]
+            steps.insert(-2, self._terminate)
         return steps
 
     # A step may be taken twice: before the kill and after it.
@@ -138,9 +138,14 @@ class _Day:
     def _finish(self) -> None:
         if not self._centre.ledger("finished"):
             if self._scene.deaf:
+                self._until(self._all_asked_about)  # so that what is lost takes another question
                 self._centre.fault("lose_events")
             self._centre.finish_all(self._lines)
             self._centre.mend()
+
+    def _all_asked_about(self) -> bool:
+        questions = {call["path"] for call in judge.questions(self._centre.ledger("calls"))}
+        return all(f"/api/v2/conversations/{line.conversation}" in questions for line in self._lines)
 
     def _terminate(self) -> None:
         if not self._strikes:
