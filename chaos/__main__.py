@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from chaos import databases, page, picture, script
+from chaos import databases, page, picture, promises, script
 from chaos.load import Load
 from chaos.watch import Watch
 from chaos.world import World
@@ -20,7 +20,6 @@ from proof.centre import wait_for
 from proof.children import ROOT, nap, tidy_up_when_ended
 from proof.report import Report, heading
 from proof.stage import Stage
-from proof.web import NoAnswer
 
 _FOLDER = ROOT / "build"
 #: How long everything may take to be in order once nothing is broken any more.
@@ -90,24 +89,12 @@ def _converged(world: World, load: Load) -> bool:
 def _judge(report: Report, world: World, load: Load, took: float | None) -> None:
     report.claim("everything is recorded after the last fault", took is not None, f"after {took or -1:.1f} s")
     judge.nothing_lost_nothing_doubled(report, world.centre)
-    wait_for(world.gateway.ready, 30)
-    missing = [one for one in load.promised if not _known(world, one)]
-    report.claim("every 2xx is on disk", not missing, f"{len(load.promised)} promised, {len(missing)} missing")
-    wait_for(lambda: world.metric("conversations_unaccounted") is not None, 10)
-    unaccounted = world.metric("conversations_unaccounted")
-    report.claim("accepted = followed + closed", unaccounted == 0, f"{unaccounted} unaccounted")
-    report.claim("the load never faltered", not load.failures, f"{load.calls} calls, {load.events} after-call works")
+    judge.each_tells_of_its_own(report, world.centre)
+    promises.kept(report, world, load)
     dead = world.metric("records_dead")
     report.claim("no record was given up", dead == 0, f"{dead} dead")
     peak = judge.most_connected(world.centre.ledger("sockets"))
     report.claim("never more than 20 sockets", peak <= 20, f"{peak} at once")
-
-
-def _known(world: World, conversation: str) -> bool:
-    try:
-        return world.gateway.view(conversation) is not None
-    except NoAnswer:
-        return False
 
 
 def _figures(world: World, load: Load, watch: Watch, seed: int, peace: float) -> dict[str, object]:

@@ -188,9 +188,12 @@ class _Day:
         return view.get("state", "unknown"), view.get("outcome")
 
     def _judge(self) -> str:
-        wanted = Counter(judge.record_id(acw["recordKey"]) for acw in self._centre.ledger("finished"))
-        found = Counter(one["record"]["id"] for one in self._centre.ledger("records"))
-        self.held = found == wanted and self._strikes == 1 and not self._unanswered
+        finished, records = self._centre.ledger("finished"), self._centre.ledger("records")
+        wanted = Counter(judge.record_id(acw["recordKey"]) for acw in finished)
+        found = Counter(one["record"]["id"] for one in records)
+        mixed = judge.mixed_up(finished, records)
+        self.held = found == wanted and not mixed and self._strikes == 1 and not self._unanswered
         if not self._strikes:
             return "the place was not reached"
-        return f"{found.total()} records of {wanted.total()}, {(wanted - found).total()} lost"
+        figure = f"{found.total()} records of {wanted.total()}, {(wanted - found).total()} lost"
+        return f"{figure}, {len(mixed)} mixed up" if mixed else figure

@@ -18,6 +18,7 @@ from gevent.pool import Pool
 
 from proof.centre import Centre, Line, until, wait_for
 from proof.children import Child, free_port, python
+from proof.judge import customer_of
 from proof.web import NoAnswer, Reply, Web
 
 ADDRESS = "/customers/supportInteraction"
@@ -134,8 +135,8 @@ class Gateway:
     # BOFE
 
     def register(self, conversation: str, customer: str | None = None) -> Reply:
-        """What BOFE does when an agent opens the customer. Raises NoAnswer."""
-        pair = {"customerId": customer or str(uuid4()), "interactionId": conversation}
+        """What BOFE does when an agent opens the customer, the same each time. Raises NoAnswer."""
+        pair = {"customerId": customer or customer_of(conversation), "interactionId": conversation}
         return self.bofe.ask("POST", ADDRESS, pair, seconds=30)
 
     def register_all(self, lines: Iterable[Line], clients: int = 32) -> None:
@@ -156,9 +157,11 @@ class Gateway:
     # For figures only: what it says of itself proves nothing.
 
     def metric(self, name: str) -> float:
-        """The sum of a metric over its labels, given without its prefix."""
+        """The sum of a metric over its labels, given without its prefix. Raises NoAnswer when it tells none."""
         text = self.bofe.ask("GET", "/metrics").body.decode()
         found = re.findall(rf"^genesys_gateway_{name}(?:\{{[^}}]*\}})? (\S+)$", text, re.MULTILINE)
+        if not found:
+            raise NoAnswer(f"no {name} among the metrics")
         return sum(map(float, found))
 
     def log(self) -> list[dict[str, Any]]:

@@ -21,6 +21,36 @@ def record_id(key: str) -> str:
     return str(uuid5(NAMESPACE, key))
 
 
+def customer_of(conversation: str) -> str:
+    """Whom BOFE names for it, each time it asks, where a story names nobody."""
+    return str(uuid5(NAMESPACE, f"customer of {conversation}"))
+
+
+def mixed_up(finished: Iterable[Json], records: Iterable[Json]) -> list[str]:
+    """Ids of records that tell of another conversation, session, agent or customer than the work whose id they bear."""
+    works = {record_id(acw["recordKey"]): acw for acw in finished}
+    told = [(entry["record"]["id"], entry["record"]) for entry in records]
+    return [one for one, record in told if one in works and not _tells_of(record, works[one])]
+
+
+def _tells_of(record: Json, acw: Json) -> bool:
+    conversation, body = acw["conversationId"], record["body"]
+    told = (record["interactionId"], body["participantId"], body["sessionId"], body["agentId"], record["customerId"])
+    return told == (
+        conversation,
+        acw["participantId"],
+        acw["sessionId"],
+        acw["userId"],
+        customer_of(conversation),
+    )
+
+
+def each_tells_of_its_own(report: Report, centre: Centre) -> bool:
+    """Claim that no record tells of another after-call work, or of another customer than BOFE named."""
+    mixed = mixed_up(centre.ledger("finished"), centre.ledger("records"))
+    return report.claim("each record tells of its own work and customer", not mixed, f"{len(mixed)} mixed up")
+
+
 def nothing_lost_nothing_doubled(report: Report, centre: Centre) -> bool:
     """Claim that each finished after-call work has one record under its one id, and that `simulator verify` agrees."""
     finished, records = centre.ledger("finished"), centre.ledger("records")
@@ -35,6 +65,12 @@ def nothing_lost_nothing_doubled(report: Report, centre: Centre) -> bool:
     code, text = centre.verify()
     two = report.claim("simulator verify is clean", code == 0, "" if code == 0 else text.strip().replace("\n", "; "))
     return one and two
+
+
+def sent_again(attempts: Iterable[Json]) -> int:
+    """How many attempts brought a record that was stored already."""
+    stored = Counter(attempt["id"] for attempt in attempts if attempt["stored"])
+    return stored.total() - len(stored)
 
 
 def one_socket_per_channel(report: Report, centre: Centre, *, most: int = 20) -> bool:

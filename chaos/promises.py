@@ -1,0 +1,38 @@
+"""What was promised to BOFE is looked for; what the gateway says of itself has to agree with what was promised."""
+
+from chaos.load import Load
+from chaos.world import World
+from proof import judge
+from proof.centre import wait_for
+from proof.report import Report
+from proof.web import NoAnswer
+
+_READY_SECONDS = 30.0
+#: The gauges are set every few seconds, and more rarely the more rows there are.
+_COUNTED_SECONDS = 60.0
+
+
+def kept(report: Report, world: World, load: Load) -> bool:
+    """Claim that every 2xx is on disk, that each is followed or closed, and nothing is sent again without doubt."""
+    wait_for(world.gateway.ready, _READY_SECONDS)
+    missing = [one for one in load.promised if not _known(world, one)]
+    promised = len(load.promised)
+    claims = [
+        report.claim("every 2xx is on disk", not missing, f"{promised} promised, {len(missing)} missing"),
+        report.claim("the load never faltered", not load.failures, f"{load.calls} calls, {load.events} events"),
+    ]
+    wait_for(lambda: world.metric("conversations") == promised, _COUNTED_SECONDS)
+    counted, unaccounted = world.metric("conversations"), world.metric("conversations_unaccounted")
+    figure = f"{counted} followed or closed, {unaccounted} unaccounted"
+    claims.append(report.claim("accepted = followed + closed", (counted, unaccounted) == (promised, 0), figure))
+    again, doubted = judge.sent_again(world.centre.attempts()), round(world.doubted())
+    figure = f"{again} sent again, {doubted} in doubt"
+    claims.append(report.claim("what was stored is sent again only after doubt", again <= doubted, figure))
+    return all(claims)
+
+
+def _known(world: World, conversation: str) -> bool:
+    try:
+        return world.gateway.view(conversation) is not None
+    except NoAnswer:
+        return False
