@@ -103,18 +103,23 @@ def _day(report: Report, injection: Injection, centre: Centre, failing: Gateway,
     if not injection.deadly:
         healed = wait_for(lambda: bool(centre.balance()["clean"]) and len(centre.ledger("records")) == _CALLS, 40)
         report.claim(f"{injection.what}: it heals by itself", healed is not None, f"{bofe.refused} refused meanwhile")
+    wait_for(lambda: _struck(failing) > 0, _HEAL_SECONDS)
+    struck = _struck(failing)  # the kill that comes now is ours
     failing.kill()
     bofe.gateway = sound
     sound.start()
     gevent.joinall(asking, timeout=_HEAL_SECONDS)
     took = centre.until_clean(_CALLS, _HEAL_SECONDS)
     missing = [one for one in bofe.promised if sound.view(one) is None]
-    struck = (sound.folder.parent / "strace.log").read_text().count("INJECTED")
-    struck += (sound.folder.parent / "strace.log").read_text().count("SIGKILL")
     figure = f"{struck} calls struck, {len(bofe.promised)} promised, {len(missing)} missing"
     kept = report.claim(f"{injection.what}: every 2xx is on disk", bool(struck) and not missing, figure)
     report.did(f"clean {took or -1:.1f} s after the last start")
     return judge.nothing_lost_nothing_doubled(report, centre) and kept
+
+
+def _struck(failing: Gateway) -> int:
+    log = (failing.folder.parent / "strace.log").read_text()
+    return log.count("INJECTED") + log.count("SIGKILL")
 
 
 class Bofe:
