@@ -12,6 +12,7 @@ from hypothesis.stateful import (
     MultipleResults,
     RuleBasedStateMachine,
     consumes,
+    initialize,
     invariant,
     multiple,
     precondition,
@@ -43,7 +44,11 @@ DECISIONS: st.SearchStrategy[Decision] = st.one_of(
     st.just(NotBegun()),
     st.builds(GiveUp, reason=st.just("refused"), in_doubt=st.booleans(), error=st.just("HTTP 422")),
     st.builds(
-        TryAgain, after_ms=st.just(1000), counted_ms=st.just(1000), in_doubt=st.booleans(), error=st.just("HTTP 503")
+        TryAgain,
+        after_ms=st.sampled_from([0, 1000]),
+        counted_ms=st.just(1000),
+        in_doubt=st.booleans(),
+        error=st.just("HTTP 503"),
     ),
 )
 
@@ -58,6 +63,8 @@ class Expected:
     until: int = 0
     #: content and customer of a record that was, or may have been, sent
     fixed: tuple[str | None, str | None] | None = None
+    #: whether the receiver may have it, as far as the attempts told
+    doubt: bool = False
 
 
 class Outbox(RuleBasedStateMachine):
@@ -79,6 +86,12 @@ class Outbox(RuleBasedStateMachine):
     def run(self, job: Callable[[Connection], T]) -> T:
         gevent.sleep(0)
         return self.storage.run(job)
+
+    @initialize(note=NOTES)
+    def begin(self, note: str) -> None:
+        """Most of what can go wrong needs a record: chance would take long to come to one."""
+        self.register("c-1", "anna")
+        self.bring("c-1", "s-1", note, intake.LIVE)
 
     @rule(one=CONVERSATIONS, customer=CUSTOMERS)
     def register(self, one: str, customer: str) -> None:
@@ -125,7 +138,7 @@ class Outbox(RuleBasedStateMachine):
         assert record.claim is None or record.until <= now, "two may attempt it at a time"
         # A claim that was never concluded leaves the outcome unknown, whatever has become of its process.
         assert claim.crashed == (record.claim is not None)
-        assert claim.entry.in_doubt or not claim.crashed
+        assert claim.entry.in_doubt == (record.doubt or claim.crashed), "whether to ask the receiver first"
         sent = (claim.entry.content, claim.known.customer_id)
         assert record.fixed in (None, sent), "what was sent once is never sent otherwise"
         record.claim, record.until, record.fixed = claim, now + LEASE_MS, sent
@@ -140,12 +153,14 @@ class Outbox(RuleBasedStateMachine):
         assert bool(late) != mine, "whoever was overtaken must not write, whoever was not must"
         if not mine:
             return
-        record.claim = None
+        record.claim, record.doubt = None, claim.entry.in_doubt
         match decision:
             case Delivered():
                 record.state = "delivered"
             case GiveUp():
-                record.state = "dead"
+                record.state, record.doubt = "dead", decision.in_doubt
+            case TryAgain():
+                record.doubt = decision.in_doubt
             case NotBegun() if not claim.entry.attempt:
                 record.fixed = None
             case _:
@@ -155,12 +170,11 @@ class Outbox(RuleBasedStateMachine):
     @rule(data=st.data())
     def requeue(self, data: st.DataObject) -> None:
         one = data.draw(st.sampled_from(sorted(self.records)))
-        doubtful = self._in_doubt(one)
         done = self.run(lambda c: dead_letters.requeue(c, [one], now=self.clock.now()))
         assert done == (self.records[one].state == "dead")
         if done:
             self.records[one].state = "pending"
-            if not doubtful:
+            if not self.records[one].doubt:
                 self.records[one].fixed = None
 
     @rule(one=CONVERSATIONS)
@@ -178,9 +192,6 @@ class Outbox(RuleBasedStateMachine):
         self.run(entries.release)
         for record in self.records.values():
             record.until = 0
-
-    def _in_doubt(self, one: str) -> bool:
-        return bool(self.run(lambda c: c.execute(select(entry.c.in_doubt).where(entry.c.id == one)).scalar_one()))
 
     @invariant()
     def nothing_is_forgotten(self) -> None:
