@@ -7,7 +7,7 @@ from random import Random
 from proof.children import Child, python
 from proof.stage import Stage
 
-SECONDS = 1500
+SECONDS = 2400
 _CLAIM = re.compile(r"^  (PASS|FAIL)  (.+)$")
 
 

@@ -12,6 +12,15 @@ from proof.judge import customer_of, mixed_up, most_connected, record_id, sent_a
 from proof.web import NoAnswer
 
 
+WORK = {
+    "recordKey": "c-1/p-1/s-1",
+    "conversationId": "c-1",
+    "participantId": "p-1",
+    "sessionId": "s-1",
+    "userId": "u-1",
+}
+
+
 def socket(channel: str, event: str) -> dict[str, str]:
     return {"channel": channel, "event": event}
 
