@@ -279,7 +279,8 @@ class ChannelRegistry:
 
     def _hand_over_soon(self, channel: Channel, reason: str) -> None:
         if channel.id not in self._handovers:
-            handover = Handover(channel, reason, self, self._tools, self._crew)
+            count = self._metrics.channel_handovers.labels(reason=reason).inc
+            handover = Handover(channel, reason, self, self._tools, self._crew, count)
             self._handovers[channel.id] = handover
             self._crew.spawn(f"handover-{channel.id[-8:]}", self._hand_over, handover)
 
@@ -287,8 +288,6 @@ class ChannelRegistry:
         old = handover.old
         try:
             if handover.run():
-                if handover.successor is not None:
-                    self._metrics.channel_handovers.labels(reason=handover.reason).inc()
                 self._retire(old)
                 return
             log.warning("handover_failed", channel=old.id, reason=handover.reason)

@@ -4,7 +4,7 @@ Law: the old channel reads on until the successor's own list, read back, holds w
 without a socket that listens. What can't be moved stays where it is.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from genesys_gateway.channel import Channel, Tools
@@ -41,9 +41,12 @@ class Handover:
     Args:
         reason: ``notice`` or ``expiry``.
         crew: Whose stop ends it.
+        count: Called once when everything has moved, a whole overlap before it is at its end.
     """
 
-    def __init__(self, old: Channel, reason: str, place: Place, tools: Tools, crew: Crew) -> None:
+    def __init__(
+        self, old: Channel, reason: str, place: Place, tools: Tools, crew: Crew, count: Callable[[], None]
+    ) -> None:
         self.old = old
         self.reason = reason
         #: made, connected or not; None until then
@@ -53,6 +56,7 @@ class Handover:
         self._place = place
         self._settings = tools.settings
         self._clock = tools.clock
+        self._count = count
         self._crew = crew
 
     def run(self) -> bool:
@@ -67,6 +71,7 @@ class Handover:
         reach("successor_ready")
         moved = self._place.move(self.old, self.successor)
         log.info("handed_over", channel=self.old.id, successor=self.successor.id, topics=moved, reason=self.reason)
+        self._count()
         reach("moved")
         self._read_on()
         return True

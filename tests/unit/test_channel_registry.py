@@ -451,6 +451,8 @@ def test_the_old_socket_reads_on_for_the_overlap() -> None:
     house.socket().push(NOTICE)
     house.until(lambda: set(house.covered.values()) != {old.id})
     moved_at = house.clock.monotonic()
+    house.until(lambda: house.value("channel_handovers_total", reason="notice") == 1)
+    assert old.listening
     house.until(lambda: not old.listening)
     assert 0.9 <= house.clock.monotonic() - moved_at <= 1.5
     house.end()

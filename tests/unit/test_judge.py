@@ -11,7 +11,6 @@ from proof.gateway import Gateway
 from proof.judge import customer_of, mixed_up, most_connected, record_id, sent_again
 from proof.web import NoAnswer
 
-
 WORK = {
     "recordKey": "c-1/p-1/s-1",
     "conversationId": "c-1",
