@@ -9,6 +9,9 @@ from typing import Protocol
 
 import gevent
 
+#: A wall clock that runs ahead of the monotonic one by more, at once, has jumped.
+_JUMP_MS = 60_000
+
 
 class Clock(Protocol):
     """What a room needs to know of time; tests hand in one that stands still."""
@@ -61,6 +64,32 @@ class Deadline:
     def passed(self) -> bool:
         """Whether nothing remains."""
         return self._clock.monotonic() >= self._at
+
+
+class SteadyTime:
+    """Wall time that follows a jump ahead only when it has lasted: for dates after which something can't be taken back.
+
+    Args:
+        clock: The clock that may jump.
+        seconds: For how long a jump ahead is not believed.
+    """
+
+    __slots__ = ("_agreed_at", "_agreed_since", "_clock", "_seconds")
+
+    def __init__(self, clock: Clock, seconds: float) -> None:
+        self._clock = clock
+        self._seconds = seconds
+        # both clocks, when they last agreed
+        self._agreed_at, self._agreed_since = clock.now(), clock.monotonic()
+
+    def now(self) -> int:
+        """Epoch milliseconds. To be asked often: a jump that nobody has noticed begins to last when it is noticed."""
+        wall, since = self._clock.now(), self._clock.monotonic() - self._agreed_since
+        expected = self._agreed_at + round(since * 1000)
+        if wall > expected + _JUMP_MS and since < self._seconds:
+            return expected
+        self._agreed_at, self._agreed_since = wall, self._clock.monotonic()
+        return wall
 
 
 #: The end of the year 9999 in epoch milliseconds: nobody can write a later moment.

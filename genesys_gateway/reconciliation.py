@@ -12,7 +12,7 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection
 
-from genesys_gateway.clock import Clock
+from genesys_gateway.clock import Clock, SteadyTime
 from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.greenlets import Crash, Crew
@@ -75,6 +75,7 @@ class Reconciliation:
         self._bulk_again_at = clock.monotonic()
         self._last_look = LastLook(storage, inquiry, settings, clock, put=self._put, count=self._count)
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
+        self._steady = SteadyTime(clock, settings.follow_deadline_seconds / 4)
         self._crew = Crew("reconciliation", on_crash)
 
     def start(self) -> None:
@@ -116,6 +117,7 @@ class Reconciliation:
 
     def _round(self) -> float:
         """Ask about everyone due; seconds until somebody else is."""
+        self._steady.now()  # it has to be asked often
         due = self._due()
         many = len(due) > self._pace.allowance()
         if many:
@@ -309,7 +311,7 @@ class Reconciliation:
             without_record=conversations.NO_ACW if finding.over else conversations.UNRESOLVED,
             now=now,
             last_look_at=now + round(self._settings.last_look_seconds * 1000),
-            latest_deadline=self._deadline(known_until) if finding.over else finding.asked_at,
+            latest_deadline=self._deadline(known_until) if finding.over else min(finding.asked_at, self._steady.now()),
             furthest_deadline=self._deadline(now) + SKEW_MS if finding.over else None,
             latest_look=known_until,
         )

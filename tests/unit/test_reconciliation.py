@@ -212,6 +212,18 @@ def test_past_its_deadline_only_an_answer_closes_it(house: House) -> None:
     assert house.value("conversations_unresolved_total") == 1
 
 
+def test_a_clock_that_jumps_past_a_deadline_closes_nothing_before_the_jump_has_lasted(house: House) -> None:
+    house.follow(A)
+    house.inquiry.live_answers[A] = {"evidence": True, "shown": True}  # ended, and its agent is still at it
+    house.start()
+    house.until(lambda: house.inquiry.about(A, "live") == 1)
+    house.clock.jump(4 * 86_400)
+    house.until(lambda: house.inquiry.about(A, "live") == 5, step=60)
+    assert (house.view(A).state, house.closed) == ("pending", [])
+    house.until(lambda: house.closed == [A], step=3600)
+    assert house.view(A).outcome == "unresolved"
+
+
 def test_past_its_deadline_with_a_record_it_is_logged_and_no_alarm(house: House) -> None:
     house.follow(A, seconds=0.0)
     house.storage.run(lambda c: intake.put(c, work(A), intake.LIVE, now=0, due_at=0, deadline_at=0))
