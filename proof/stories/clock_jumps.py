@@ -30,15 +30,17 @@ def play(stage: Stage) -> None:
 
 
 def _play_jump(stage: Stage, centre: Centre, gateway: Gateway, offset: Path, jump: str, text: str, number: int) -> None:
-    delivered, waiting, open_ = (centre.start_many(_COUNT) for _ in range(3))
-    everyone = [*delivered, *waiting, *open_]
+    delivered, waiting, open_, at_it = (centre.start_many(_COUNT) for _ in range(4))
+    everyone = [*delivered, *waiting, *open_, *at_it]
     gateway.register_all(everyone)
     centre.until_listened(everyone)
-    before = 3 * _COUNT * (number - 1)
+    before = 4 * _COUNT * (number - 1)
     centre.finish_all(delivered)
     centre.until_clean(before + _COUNT, 20)
     centre.receive("503")
     centre.finish_all(waiting)
+    for line in at_it:  # the customer has hung up, the agent writes notes
+        centre.play(line.conversation, "end")
     nap(5)
     calls = len(centre.ledger("calls"))
     offset.write_text(jump)
@@ -61,5 +63,7 @@ def _play_jump(stage: Stage, centre: Centre, gateway: Gateway, offset: Path, jum
     stage.report.claim(f"{text}: open conversations are covered", took is not None, f"after {took or -1:.1f} s more")
     centre.receive("ok")
     centre.finish_all(open_)
-    took = centre.until_clean(before + 3 * _COUNT, 60)
+    for line in at_it:
+        centre.wrap_up(line)
+    took = centre.until_clean(before + 4 * _COUNT, 60)
     stage.report.claim(f"{text}: everything is delivered afterwards", took is not None, f"after {took or -1:.1f} s")
