@@ -282,7 +282,9 @@ def tools(genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: l
     )
 
 
-def eventually(condition: Callable[[], object], clock: FakeClock, *, step: float = 0.001, seconds: float = 5.0) -> None:
+def eventually(
+    condition: Callable[[], object], clock: FakeClock, *, step: float = 0.001, seconds: float = 15.0
+) -> None:
     """Let greenlets run and time pass, in small steps, until the condition holds."""
     with gevent.Timeout(seconds, AssertionError("it did not happen in time")):
         while not condition():

@@ -33,7 +33,7 @@ class FakeClock:
         self._now += round(seconds * 1000)
 
 
-def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
     """Let greenlets run until the condition holds; fails after ``seconds`` of real time."""
     with gevent.Timeout(seconds, AssertionError("it did not happen in time")):
         while not condition():
