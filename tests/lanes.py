@@ -20,7 +20,7 @@ _TIDY_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 _LANES = 3
 #: Batches of the flow tests: enough to keep the lanes busy to the end, few enough to start pytest not too often.
-_FLOW_BATCHES = 6
+_FLOW_BATCHES = 9
 _PYTEST = (sys.executable, "-m", "pytest")
 
 
