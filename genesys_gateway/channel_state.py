@@ -98,6 +98,7 @@ def good_for(*, life: float, token_left: float, token_life: float, ahead: float,
     if not 0 < life <= LIFE_SECONDS:
         life = LIFE_SECONDS
     own = life - min(ahead, life / 4) * random.uniform(0.9, 1.1)
-    # Not before a new token can be had: a successor with the same one would end at the same time.
     renewed_ahead = min(max(0.0, token_life) / 10, RENEWED_AHEAD_SECONDS)
-    return min(own, token_left - min(ahead, renewed_ahead) * random.uniform(0.78, 0.98))
+    renewed = token_left - min(ahead, renewed_ahead) * random.uniform(0.78, 0.98)
+    # Where the token ends first, not before a new one can be had: a successor with the same one would end as soon.
+    return renewed if token_left <= life else min(own, renewed)

@@ -1,10 +1,20 @@
 """The life of a channel is a table; what it does not hold raises and moves nothing."""
 
 from itertools import product
+from random import Random
 
 import pytest
 
-from genesys_gateway.channel_state import CONNECTED, LISTENING, RENEWED_AHEAD_SECONDS, NoSuchStep, Signal, State, step
+from genesys_gateway.channel_state import (
+    CONNECTED,
+    LISTENING,
+    RENEWED_AHEAD_SECONDS,
+    NoSuchStep,
+    Signal,
+    State,
+    good_for,
+    step,
+)
 from genesys_gateway.tokens import MAX_MARGIN_SECONDS
 
 # Written out a second time on purpose: a row that is changed by mistake must be changed here as well.
@@ -68,3 +78,25 @@ def test_notifications_arrive_only_where_a_connection_counts() -> None:
 
 def test_a_channel_knows_when_its_token_is_renewed() -> None:
     assert RENEWED_AHEAD_SECONDS == MAX_MARGIN_SECONDS
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("name", "life", "token_left", "token_life", "earliest", "latest"),
+    [
+        ("both live a day, as they do at Genesys", DAY, 86_399, 86_399, 300, 234),
+        ("made when half of the token's life was over", DAY, 43_200, 86_399, 300, 234),
+        ("a short token", DAY, 600, 600, 60, 46),
+        ("the token lives on", DAY, 2 * DAY, 2 * DAY, DAY + 3960, DAY + 3240),
+        ("the token lives on for a moment", DAY, DAY + 100, DAY + 100, 4060, 3340),
+    ],
+)
+def test_it_is_handed_over_when_a_successor_lives_longer(
+    name: str, life: float, token_left: float, token_life: float, earliest: float, latest: float
+) -> None:
+    """The bounds are seconds before the token's end."""
+    for seed in range(50):
+        after = good_for(life=life, token_left=token_left, token_life=token_life, ahead=3600.0, random=Random(seed))
+        assert latest <= token_left - after <= earliest, name
