@@ -1,15 +1,17 @@
 """Waits while more is being asked for, so that a burst of thousands costs a handful of calls.
 
-Law: at 300 calls a minute nobody waits for others longer than a second, in a burst that lasts no longer than three, and
-a lone one hardly at all.
+Law: at 300 calls a minute nobody waits for others longer than a second, in a crowd no longer than three, and a lone one
+hardly at all.
 """
 
 from collections.abc import Callable
 
 from genesys_gateway.clock import Clock
 
-#: Of a burst that goes on and on, so many times as much is gathered for one call.
-_LONGEST = 3
+#: So many in one call are a crowd, and more will come.
+CROWD = 100
+#: What follows a crowd is gathered for so many times as long, and pauses of so many times the length don't end it.
+_LONGER, _PAUSES = 3, 10
 
 
 class Gathering:
@@ -24,9 +26,8 @@ class Gathering:
         self._clock = clock
         # At 300 a minute: a call every 0.5 s, a burst gathered until it pauses for 50 ms, for one second at the most.
         self._spacing, self.pause, self._patience = (share / per_minute for share in (150, 15, 300))
-        #: calls in a row for which the burst has not paused
-        self._unpaused = 0
         self._last_asked = self._next_call = -1e9  # monotonic seconds
+        self._crowded = False
 
     @property
     def resting(self) -> bool:
@@ -37,18 +38,19 @@ class Gathering:
         """One more was asked for."""
         self._last_asked = self._clock.monotonic()
 
-    def called(self) -> None:
-        """A call begins."""
+    def called(self, count: int) -> None:
+        """A call for so many begins."""
         self._next_call = self._clock.monotonic() + self._spacing
+        self._crowded = count >= CROWD
 
     def wait(self, stopped: Callable[[], bool]) -> None:
         """Return when it is time for the next call, or soon after ``stopped`` turns true."""
         begun = self._clock.monotonic()
-        patience = self._patience * min(1 + self._unpaused, _LONGEST)
+        pause = self.pause * (_PAUSES if self._crowded else 1)
+        patience = self._patience * (_LONGER if self._crowded else 1)
         while not stopped():
             now = self._clock.monotonic()
-            until = max(self._next_call, min(self._last_asked + self.pause, begun + patience))
+            until = max(self._next_call, min(self._last_asked + pause, begun + patience))
             if now >= until:
-                self._unpaused = self._unpaused + 1 if now < self._last_asked + self.pause else 0
                 return
             self._clock.sleep(until - now)

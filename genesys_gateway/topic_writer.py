@@ -223,7 +223,7 @@ class TopicWriter:
         ids = self._missing()
         if not ids or not self._open:
             return
-        self._gathering.called()
+        self._gathering.called(len(ids))
         reach("before_subscribing")
         self._doubtful = True  # until the answer is in hand
         try:
