@@ -35,6 +35,17 @@ def accept(conversation_id: str, accepted_at: int = 1) -> Callable[[Connection],
     return lambda connection: connection.execute(row).close()
 
 
+def accept_slowly(conversation_id: str) -> Callable[[Connection], None]:
+    """The same, so slowly that others have their turn: PostgreSQL's reply may be there before anybody waits for it."""
+
+    def job(connection: Connection) -> None:
+        if connection.dialect.name == "postgresql":
+            connection.exec_driver_sql("SELECT pg_sleep(0.1)")
+        accept(conversation_id)(connection)
+
+    return job
+
+
 def accepted(connection: Connection) -> set[str]:
     """A job that reads what was written."""
     return set(connection.execute(select(registration.c.conversation_id)).scalars())
@@ -125,7 +136,7 @@ def test_more_jobs_than_the_queue_holds_are_turned_away_at_once(database_url: st
     storage = Storage(database_url, clock, queue_limit=2)
     storage.open()
 
-    jobs = [gevent.spawn(storage.run, accept(name)) for name in ("a", "b", "c")]
+    jobs = [gevent.spawn(storage.run, accept_slowly(name)) for name in ("a", "b", "c")]
     gevent.joinall(jobs)
 
     assert isinstance(jobs[2].exception, StorageUnavailable)
