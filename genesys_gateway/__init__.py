@@ -89,6 +89,7 @@ The ground:
     gunicorn_logs        gunicorn's lines, too
     bounded_worker       gunicorn's worker, in which no request lasts for ever
     metrics              every number, under the names that alarms use
+    backoff              the growing wait after failures
     clock                wall time for what is stored, monotonic time for what is waited for
     kill_points          places where a test has the process killed
     errors               what can go wrong, sorted by what to do about it

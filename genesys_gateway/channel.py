@@ -11,6 +11,7 @@ import orjson
 from gevent.greenlet import Greenlet
 
 from genesys_gateway import channel_state, events
+from genesys_gateway.backoff import ceiling, full_jitter
 from genesys_gateway.channel_state import Signal, State
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import Refused
@@ -140,8 +141,8 @@ class Channel:
     def put_off_handover(self) -> None:
         """A handover failed: let some time pass before the next one, more each time."""
         self._handover_failures += 1
-        growing = self._tools.settings.heartbeat_seconds / 8 * 2.0 ** min(self._handover_failures, 30)
-        wait = min(growing, self._tools.settings.retry_max_seconds)
+        settings = self._tools.settings
+        wait = ceiling(settings.heartbeat_seconds / 8, settings.retry_max_seconds, self._handover_failures)
         self._hand_over_at = max(self._hand_over_at, self._tools.clock.monotonic() + wait)
 
     @property
@@ -310,8 +311,8 @@ class Channel:
 
     def _back_off(self) -> float:
         settings = self._tools.settings
-        longest = min(settings.retry_max_seconds, settings.retry_base_seconds * 2.0**self._losses / 2)
-        return self._asked_to_wait + self._tools.random.uniform(0, longest)
+        base, longest = settings.retry_base_seconds / 2, settings.retry_max_seconds
+        return self._asked_to_wait + full_jitter(self._tools.random, base, longest, self._losses)
 
     def _keep(self) -> None:
         """Ping a quiet socket, and end one that stays silent: only missing frames betray a peer that hangs."""

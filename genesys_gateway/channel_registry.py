@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gevent.event import Event
 
 from genesys_gateway import events
+from genesys_gateway.backoff import ceiling
 from genesys_gateway.channel import Channel, ChannelListener, Tools
 from genesys_gateway.errors import Delayed, Refused, StorageUnavailable
 from genesys_gateway.genesys import ChannelGrant
@@ -183,9 +184,9 @@ class ChannelRegistry:
         seconds = asked or 0.0
         if now >= self._not_before:
             self._failures += 1
-            growing = settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
             # Every moment of it is a gap: when the streaming side is back, the next try must not be far.
-            longest = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4, growing)
+            limit = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4)
+            longest = ceiling(settings.retry_base_seconds, limit, self._failures)
             seconds = asked or self._tools.random.uniform(longest / 2, longest)
         self._not_before = max(self._not_before, now + seconds)
 

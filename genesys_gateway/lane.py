@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
+from genesys_gateway.backoff import ceiling
 from genesys_gateway.outbox import PASSING, Outcome, Policy, Result
 
 #: So many different records in a row failed: it is the receiver, not they.
@@ -21,7 +22,6 @@ _SUSPECTS = 10_000
 LONGEST_HOLD = 3600.0
 #: An outage is tested at least this many times within the longest back-off of a record.
 _TESTS_PER_MAX = 10
-_MANY_TESTS = 32  # from here on the interval is at its maximum in any case
 
 
 class State(Enum):
@@ -226,4 +226,4 @@ class Lane:
     def _interval(self) -> float:
         if self.state is State.PAUSED:
             return self._max
-        return min(self._base * 2.0 ** min(self._tests, _MANY_TESTS), max(self._base, self._max / _TESTS_PER_MAX))
+        return ceiling(self._base, max(self._base, self._max / _TESTS_PER_MAX), self._tests)

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
 
+from genesys_gateway.backoff import full_jitter
+
 #: An entry is given up only after this many attempts, whatever a clock says.
 LEAST_ATTEMPTS = 5
-_MANY_ATTEMPTS = 32  # from here on the back-off is at its maximum in any case
 
 TRIED_TOO_LONG = "tried for too long"
 INVALID = "not a valid record"
@@ -183,13 +184,7 @@ def decide(
         return GiveUp(reason=f"{REFUSED_WITH}{error}", in_doubt=False, error=error)
     if flowing and attempt >= LEAST_ATTEMPTS and waited_ms >= policy.limit_ms:
         return GiveUp(reason=TRIED_TOO_LONG, in_doubt=result.in_doubt, error=error)
-    after_ms = _back_off(attempt, policy, random)
+    after_ms = round(full_jitter(random, policy.base_ms, policy.max_ms, attempt - 1))
     if result.retry_after is not None:
         after_ms = max(after_ms, min(policy.max_ms, round(result.retry_after * 1000)))
     return TryAgain(after_ms=after_ms, counted_ms=after_ms if flowing else 0, in_doubt=result.in_doubt, error=error)
-
-
-def _back_off(attempt: int, policy: Policy, random: Random) -> int:
-    """Full jitter: anything up to the exponential ceiling, so that those who failed together don't return together."""
-    ceiling = min(policy.max_ms, policy.base_ms * 2 ** min(attempt - 1, _MANY_ATTEMPTS))
-    return round(random.uniform(0, ceiling))

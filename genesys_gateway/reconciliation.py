@@ -12,6 +12,7 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection
 
+from genesys_gateway.backoff import ceiling
 from genesys_gateway.clock import Clock, SteadyTime
 from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
@@ -113,7 +114,7 @@ class Reconciliation:
                 self._poked.wait(max(0.0, seconds - pause))
 
     def _back_off(self, failures: int) -> float:
-        return min(self._settings.retry_max_seconds, self._settings.retry_base_seconds * 2.0 ** min(failures, 30))
+        return ceiling(self._settings.retry_base_seconds, self._settings.retry_max_seconds, failures)
 
     def _round(self) -> float:
         """Ask about everyone due; seconds until somebody else is."""

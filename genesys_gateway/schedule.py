@@ -4,6 +4,8 @@ Law: pure. While a gap is in doubt the questions start close together and thin o
 are complete; without a doubt they thin out, for ever, to one an hour.
 """
 
+from genesys_gateway.backoff import ceiling
+
 #: The longest period between two routine questions.
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
@@ -42,7 +44,7 @@ def next_question(
         settle_seconds: How long analytics may be incomplete.
     """
     if doubt_since is None:
-        return now + round(min(HOUR_SECONDS, reconcile_seconds * 2.0 ** min(asked, 30)) * 1000)
+        return now + round(ceiling(reconcile_seconds, HOUR_SECONDS, asked) * 1000)
     settle_ms = round(settle_seconds * 1000)
     age = max(now - doubt_since, 0)
     wait = round(min(max(settle_ms * _FIRST, age * _LATER), settle_ms))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from genesys_gateway.assertions import AssertionMissing, Used
+from genesys_gateway.backoff import full_jitter
 from genesys_gateway.clock import Clock, isoformat
 from genesys_gateway.errors import Delayed, GatewayError
 from genesys_gateway.login import Login, TokenRefused
@@ -152,12 +153,13 @@ class Tokens:
         return self._clock.monotonic() - self._discarded_at < 2 * self._settings.retry_max_seconds
 
     def _back_off(self, error: Delayed | TokenRefused) -> None:
-        longest = min(
-            self._settings.retry_max_seconds, self._settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
+        settings = self._settings
+        wait = full_jitter(
+            self._random, settings.retry_base_seconds, settings.retry_max_seconds, failures=self._failures
         )
         asked = (error.retry_after or 0.0) if isinstance(error, Delayed) else 0.0
         self._failures += 1
-        self._retry_at = self._clock.monotonic() + max(asked, self._random.uniform(0, longest))
+        self._retry_at = self._clock.monotonic() + max(asked, wait)
         self._note(error)
 
     def _note(self, error: Delayed | TokenRefused) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from random import Random
 
+from genesys_gateway.backoff import ceiling
+
 #: After more topics in a row that each failed a whole call it is probably not about them: to look for each of a
 #: thousand, ten calls a piece, would leave none for anything else.
 MOST_IN_A_ROW = 3
@@ -50,7 +52,7 @@ class Refusals:
         """
         before = self._refusals.get(conversation_id)
         times = before.times + 1 if before else 1
-        wait = min(self._max, self._base * 2.0 ** min(times, 30))
+        wait = ceiling(self._base, self._max, times)
         if not wait / 2 <= self._moments.get(wait, 0.0) - now <= wait:
             self._moments[wait] = now + wait * self._random.uniform(0.5, 1.0)
         self._refusals[conversation_id] = _Refusal(reason=reason, times=times, retry_at=self._moments[wait])
@@ -66,7 +68,7 @@ class Refusals:
         for one in conversation_ids:
             before = self._takings.get(one)
             times = before.times + 1 if before and now - before.retry_at < self._max else 0
-            wait = min(self._max, self._base * 2.0 ** min(times - 1, 30)) if times else 0.0
+            wait = ceiling(self._base, self._max, times - 1) if times else 0.0
             self._takings[one] = _Refusal(reason="taken", times=times, retry_at=now + wait)
 
     def permitted(self, conversation_id: str) -> None:

@@ -10,6 +10,7 @@ from random import Random
 
 from gevent.event import Event
 
+from genesys_gateway.backoff import full_jitter
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import Delayed, NotSent, Refused
 from genesys_gateway.events import Reply, acw_topic, conversation_of
@@ -341,10 +342,10 @@ class TopicWriter:
     def _hold(self, error: Delayed | Refused) -> None:
         """Change nothing for a while after a failure: longer with each in a row, or as long as the server asked for."""
         self._failures += 1
-        growing = self._settings.retry_base_seconds * 2.0 ** min(self._failures, 30)
         wait = getattr(error, "retry_after", None)
         if wait is None:
             # A socket that is lost is reason enough for the failure: with a new one the next try need not wait.
-            wait = self._random.uniform(0, min(self._settings.retry_max_seconds, growing) if self._open else 0)
+            base, longest = self._settings.retry_base_seconds, self._settings.retry_max_seconds
+            wait = full_jitter(self._random, base, longest if self._open else 0, self._failures)
         self._not_before = self._clock.monotonic() + wait
         log.warning("topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(wait, 3))
