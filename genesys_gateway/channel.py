@@ -52,7 +52,7 @@ class ChannelListener:
     """Whom a channel tells what; every call names the channel first and must not wait for long."""
 
     #: a notification, and the frame it was read from
-    notified: Callable[["Channel", events.Notification, bytes], None]
+    notified: Callable[["Channel", events.Acw | events.Unreadable, bytes], None]
     #: these conversations are covered from now on
     covered: Callable[["Channel", list[str]], None]
     #: these conversations are not covered since that moment (epoch milliseconds)
@@ -262,7 +262,7 @@ class Channel:
                 self._taken(notification.topics)
             case events.TokenRevoked():
                 self._give_up("token revoked")
-            case _:
+            case events.Acw() | events.Unreadable():
                 self._tell.notified(self, notification, frame)
 
     def _taken(self, topics: tuple[str, ...]) -> None:

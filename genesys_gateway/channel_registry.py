@@ -28,7 +28,7 @@ class RegistryListener:
     """Whom the registry tells what; none of them may wait for long."""
 
     #: a notification, and the frame it was read from
-    notified: Callable[[events.Notification, bytes], None]
+    notified: Callable[[events.Acw | events.Unreadable, bytes], None]
     #: these conversations are covered by this channel from now on
     covered: Callable[[list[str], str], None]
     #: these conversations are not covered since that moment (epoch milliseconds)

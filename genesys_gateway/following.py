@@ -11,18 +11,16 @@ from functools import partial
 from itertools import islice
 
 from gevent.event import Event
-from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.events import Acw, AcwEvent, Notification, Unreadable
+from genesys_gateway.events import Acw, AcwEvent, Unreadable
 from genesys_gateway.greenlets import Crash, Crew
 from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, conversations, intake, timeline
+from genesys_gateway.storage import NOT_STORABLE, Connection, Storage, conversations, intake, timeline
 from genesys_gateway.storage.intake import Taken
 
 log = get_logger(__name__)
@@ -36,7 +34,6 @@ SPOOL_CHANGES = 1_000_000
 #: Things put into one transaction at most, and conversations in them: it must be on disk before patience ends.
 _BATCH = 256
 _BATCH_WEIGHT = 2000
-_NOT_STORABLE = (SQLAlchemyError, ValueError, LookupError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,10 +116,8 @@ class Following:
         self._poked.set()
         return self._crew.stop(seconds)
 
-    def notified(self, notification: Notification, frame: bytes) -> None:
-        """Take what a socket brought. Does not wait; events are counted, other kinds are left alone."""
-        if not isinstance(notification, Acw | Unreadable):
-            return
+    def notified(self, notification: Acw | Unreadable, frame: bytes) -> None:
+        """Take an event, or a frame that could not be read. Does not wait."""
         reach("heard")
         self._put(_Frame(notification=notification, raw=frame[:_RAW_BYTES], received_at=self._clock.now()))
 
@@ -197,7 +192,7 @@ class Following:
     def _commit(self, batch: Sequence[_Thing], overflowed: bool) -> Counter[Taken]:
         try:
             return self._storage.run(lambda connection: self._write(connection, batch, overflowed))
-        except _NOT_STORABLE:
+        except NOT_STORABLE:
             log.exception("batch_not_stored", things=len(batch))
             self._overflowed = self._overflowed or overflowed
             return self._one_by_one(batch)
@@ -208,7 +203,7 @@ class Following:
         for thing in batch:
             try:
                 outcomes += self._storage.run(partial(self._write, batch=[thing], overflowed=False))
-            except _NOT_STORABLE:
+            except NOT_STORABLE:
                 log.exception("not_stored", kind=type(thing).__name__)
                 self._metrics.events_rejected.labels(reason="not_storable").inc()
                 self._make_good(thing)

@@ -9,8 +9,6 @@ from enum import Enum
 from random import Random
 from uuid import uuid4
 
-from sqlalchemy import Connection
-
 from genesys_gateway.agreement import Agreement
 from genesys_gateway.call_budget import PLACES, CallBudget
 from genesys_gateway.channel import Tools
@@ -34,7 +32,7 @@ from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.registration import Registration
 from genesys_gateway.retention import Retention
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, instances
+from genesys_gateway.storage import Connection, Storage, instances
 from genesys_gateway.storage.lock import FileLock
 from genesys_gateway.storage.used_assertions import UsedAssertions
 from genesys_gateway.support_result import SupportResults

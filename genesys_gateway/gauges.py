@@ -5,8 +5,6 @@ Law: reading them changes nothing, and a disk that refuses leaves the last ones 
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from genesys_gateway.channel_registry import ChannelRegistry
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import StorageUnavailable
@@ -14,7 +12,7 @@ from genesys_gateway.greenlets import Crew
 from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, conversations, entries
+from genesys_gateway.storage import Connection, Storage, conversations, entries
 
 log = get_logger(__name__)
 

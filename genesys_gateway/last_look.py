@@ -8,8 +8,6 @@ nothing left to keep of it.
 
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Connection
-
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import Delayed
 from genesys_gateway.events import AcwEvent
@@ -18,7 +16,7 @@ from genesys_gateway.kill_points import reach
 from genesys_gateway.logs import get_logger
 from genesys_gateway.schedule import DAY_SECONDS, SKEW_MS
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, conversations
+from genesys_gateway.storage import Connection, Storage, conversations
 
 log = get_logger(__name__)
 

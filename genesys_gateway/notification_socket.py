@@ -20,6 +20,7 @@ from websocket._http import connect, proxy_info
 from genesys_gateway import connect_uri, outbound
 from genesys_gateway.clock import SystemClock
 from genesys_gateway.errors import Delayed, Refused
+from genesys_gateway.outbound import Network
 from genesys_gateway.settings import Settings
 
 #: Longest message taken; Genesys's are far below.
@@ -206,13 +207,13 @@ def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
         raise SocketLost("the authorities of GATEWAY_CA_BUNDLE can't be read") from error
 
 
-def _proxy(settings: Settings, address: connect_uri.ConnectUri) -> proxy_info:
+def _proxy(network: Network, address: connect_uri.ConnectUri) -> proxy_info:
     """The configured proxy, or none; the environment's own variables never count."""
-    if settings.https_proxy is None or not address.secure or settings.bypasses_proxy(address.host):
+    if network.https_proxy is None or not address.secure or network.bypasses_proxy(address.host):
         # Only where a proxy is named does the library listen to the list of hosts that go without it.
         options: dict[str, object] = {"http_proxy_host": "none", "http_proxy_port": 1, "http_no_proxy": ["*"]}
         return proxy_info(**options)  # type: ignore[no-untyped-call] # it has no types
-    proxy = urlsplit(settings.https_proxy)
+    proxy = urlsplit(network.https_proxy)
     login = (unquote(proxy.username), unquote(proxy.password or "")) if proxy.username else None
     options = {"http_proxy_host": proxy.hostname, "http_proxy_port": proxy.port or 80, "http_proxy_auth": login}
     return proxy_info(**options, http_no_proxy=_NO_HOST)  # type: ignore[no-untyped-call] # it has no types

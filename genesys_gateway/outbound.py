@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import gevent
@@ -29,7 +29,6 @@ from urllib3.exceptions import HTTPError, ProxyError
 
 from genesys_gateway.clock import Clock, Deadline
 from genesys_gateway.errors import NoReply, NotSent, Refused
-from genesys_gateway.settings import Settings
 
 #: No answer we ask for comes near this; whoever sends more is broken or hostile.
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -52,6 +51,28 @@ _DEFAULT_HEADERS = {
 Params = Iterable[tuple[str, str]]
 
 
+class Network(Protocol):
+    """What a connection needs to know of the network that it leaves by. The service's settings are one."""
+
+    @property
+    def http_timeout_seconds(self) -> float:
+        """Total time of one call."""
+
+    @property
+    def https_proxy(self) -> str | None:
+        """URL of the proxy for TLS connections, if there is one."""
+
+    @property
+    def ca_bundle(self) -> Path | None:
+        """Certificate authorities to trust instead of the system's."""
+
+    def may_speak_plainly_to(self, host: str) -> bool:
+        """Whether calls to that host may go without TLS."""
+
+    def bypasses_proxy(self, host: str) -> bool:
+        """Whether that host is reached without the proxy."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """A whole HTTP answer, of whatever status."""
@@ -68,7 +89,7 @@ class Outbound:
     """Calls to one target over its own pool of kept-alive connections.
 
     Args:
-        settings: For time limits, proxy and trusted authorities.
+        network: Time limit, proxy and trusted authorities.
         base_url: Scheme, host and path prefix of the target.
         clock: To turn a ``Retry-After`` date into seconds.
         pool_size: How many calls may be under way at a time; more wait for their turn within their own time.
@@ -77,16 +98,16 @@ class Outbound:
         Refused: The target would have to be spoken to without TLS, and nobody allowed that.
     """
 
-    def __init__(self, settings: Settings, base_url: str, clock: Clock, pool_size: int) -> None:
+    def __init__(self, network: Network, base_url: str, clock: Clock, pool_size: int) -> None:
         target = urlsplit(base_url)
         host = target.hostname or ""
-        if target.scheme != "https" and not (target.scheme == "http" and settings.may_speak_plainly_to(host)):
+        if target.scheme != "https" and not (target.scheme == "http" and network.may_speak_plainly_to(host)):
             raise Refused("calls need https, or a host in GATEWAY_PLAIN_HTTP_HOSTS")
         self._base_url = base_url.rstrip("/")
         self._clock = clock
-        self._seconds = settings.http_timeout_seconds
+        self._seconds = network.http_timeout_seconds
         self._places = BoundedSemaphore(pool_size)
-        self._session = _session(settings, host, pool_size)
+        self._session = _session(network, host, pool_size)
 
     def call(
         self,
@@ -224,15 +245,15 @@ def _known_words(error: BaseException) -> str:
     return f": answered {refused[1]}" if refused else ""
 
 
-def _session(settings: Settings, host: str, pool_size: int) -> requests.Session:
+def _session(network: Network, host: str, pool_size: int) -> requests.Session:
     session = _Session()
     # The environment would bring proxies, .netrc passwords and CA files nobody configured, and costs 150 µs a call.
     session.trust_env = False
     session.headers.update(_DEFAULT_HEADERS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    if settings.https_proxy and not settings.bypasses_proxy(host):
-        session.proxies = {"https": settings.https_proxy}
-    adapter = _Adapter(settings.ca_bundle, pool_size)
+    if network.https_proxy and not network.bypasses_proxy(host):
+        session.proxies = {"https": network.https_proxy}
+    adapter = _Adapter(network.ca_bundle, pool_size)
     session.mount("https://", adapter)
     session.mount("http://", adapter)
     return session

@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 
 import gevent
 from gevent.event import Event
-from sqlalchemy import Connection
 
 from genesys_gateway.backoff import ceiling
 from genesys_gateway.clock import Clock, SteadyTime
@@ -24,7 +23,7 @@ from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.schedule import SKEW_MS, furthest, next_question, unknown_for_long
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, conversations, intake, questions, timeline
+from genesys_gateway.storage import Connection, Storage, conversations, intake, questions, timeline
 from genesys_gateway.storage.intake import Taken
 from genesys_gateway.storage.questions import Due
 

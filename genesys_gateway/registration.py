@@ -6,13 +6,11 @@ Law: whoever returns from :meth:`Registration.register` without an error has a p
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
 from genesys_gateway.clock import Clock
 from genesys_gateway.kill_points import reach
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, conversations
+from genesys_gateway.storage import Connection, Storage, conversations
 from genesys_gateway.storage.conversations import ConversationView, Pairing
 
 

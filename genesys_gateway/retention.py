@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from sqlalchemy import Connection
-
 from genesys_gateway.clock import Clock
 from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.greenlets import Crash, Crew
@@ -19,7 +17,7 @@ from genesys_gateway.logs import get_logger
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.schedule import DAY_SECONDS
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, database_now, erasure
+from genesys_gateway.storage import Connection, Storage, database_now, erasure
 
 log = get_logger(__name__)
 

@@ -23,8 +23,7 @@ from genesys_gateway.schemas.replies import SupportInteractionReply, SupportResu
 from genesys_gateway.schemas.requests import SupportInteractionRequest, SupportResultRequest, uuid
 from genesys_gateway.security import Guard
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.intake import Taken
-from genesys_gateway.support_result import SupportResults
+from genesys_gateway.support_result import SupportResults, Taken
 
 P = ParamSpec("P")
 

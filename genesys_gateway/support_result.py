@@ -5,15 +5,15 @@ Law: what both tell of is one record, whoever comes first; nothing is registered
 
 from collections.abc import Callable
 
-from sqlalchemy import Connection
-
 from genesys_gateway.clock import Clock
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, intake
+from genesys_gateway.storage import Connection, Storage, intake
 from genesys_gateway.storage.intake import Kept, Taken
 from genesys_gateway.storage.twins import SUPPORT_RESULT
+
+__all__ = ["Kept", "SupportResults", "Taken"]
 
 
 class SupportResults:

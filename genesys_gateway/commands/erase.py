@@ -7,10 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from functools import partial
 
-from sqlalchemy import Connection
-
 from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, counted, said_in_json, say, show_json
-from genesys_gateway.storage import customer, database_now, erasure
+from genesys_gateway.storage import Connection, customer, database_now, erasure
 from genesys_gateway.storage.customer import Erased, Undelivered
 from genesys_gateway.storage.visit import Visit
 

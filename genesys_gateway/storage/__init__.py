@@ -1,6 +1,8 @@
 """The disk: tables, migrations, and one way to run a job in a transaction on SQLite or PostgreSQL."""
 
-from genesys_gateway.storage.engine import Storage
-from genesys_gateway.storage.portable import database_now, insert_for
+from sqlalchemy import Connection
 
-__all__ = ["Storage", "database_now", "insert_for"]
+from genesys_gateway.storage.engine import Storage
+from genesys_gateway.storage.portable import NOT_STORABLE, database_now, insert_for
+
+__all__ = ["NOT_STORABLE", "Connection", "Storage", "database_now", "insert_for"]

@@ -6,6 +6,7 @@ from typing import cast
 
 from sqlalchemy import Connection, Executable, Table, false, text, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
 
 from genesys_gateway.clock import Clock
 from genesys_gateway.storage.tables import instance
@@ -15,6 +16,9 @@ CLOCK = "clock"
 
 #: Of every statement: without it PostgreSQL's ``rowcount`` is -1 after an INSERT that met a conflict.
 EXECUTION_OPTIONS = {"preserve_rowcount": True}
+
+#: What a job raises for a value that the database can not hold, such as a NUL byte in PostgreSQL.
+NOT_STORABLE = (SQLAlchemyError, ValueError, LookupError)
 
 #: ``clock_timestamp`` moves on within a transaction; ``now()`` would be the moment it began.
 _POSTGRESQL_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")

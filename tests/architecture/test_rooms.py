@@ -7,7 +7,7 @@ import pytest
 
 from tests.architecture.sources import PACKAGE, name_of, package_files, service_files, tree_of
 
-MOST_LINES = 350
+MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 40
 
 #: Where greenlets and threads are begun: the crew, SQLite's own thread, and the simulator, which shares no code.

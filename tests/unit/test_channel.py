@@ -11,7 +11,7 @@ from gevent.event import Event
 from genesys_gateway.channel import Channel, ChannelListener
 from genesys_gateway.channel_state import State
 from genesys_gateway.errors import Refused
-from genesys_gateway.events import Acw, Notification, Unreadable, acw_topic
+from genesys_gateway.events import Acw, Unreadable, acw_topic
 from genesys_gateway.notification_socket import ChannelGone, SocketLost
 from tests.channel_doubles import FakeGenesys, FakeSocket, conversation, eventually, ids, quick, tools
 from tests.doubles import FakeClock
@@ -25,7 +25,7 @@ class House:
         self.server = FakeGenesys(self.clock)
         self.crashes: list[str] = []
         self.told: list[tuple[str, Any]] = []
-        self.notified: list[Notification] = []
+        self.notified: list[Acw | Unreadable] = []
         self.covered: set[str] = set()
         self.uncovered: list[tuple[list[str], int]] = []
         self.settings = quick(**changes)
@@ -97,6 +97,30 @@ def test_notifications_are_handed_on_with_their_frames(house: House) -> None:
     house.socket.push({"topicName": "channel.metadata", "eventBody": {"message": "pong"}})
     eventually(lambda: len(house.notified) == 2, house.clock)
     assert [type(one) for one in house.notified] == [Acw, Unreadable]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"topicName": "channel.metadata", "eventBody": {"message": "WebSocket Heartbeat"}},
+        {"topicName": "v2.system.socket_closing", "eventBody": {}},
+        {"topicName": "v2.detail.of.something.else", "eventBody": {}},
+        {"correlationId": "7", "topics": [], "result": "200", "status": "unsubscribed"},
+    ],
+)
+def test_other_notifications_are_not_handed_on(house: House, other: dict[str, Any]) -> None:
+    house.start()
+    house.socket.push(other)
+    house.socket.push(b"garbage")
+    eventually(lambda: house.notified, house.clock)
+    assert [type(one) for one in house.notified] == [Unreadable]
+
+
+def test_the_end_of_the_token_is_not_handed_on_as_an_event(house: House) -> None:
+    house.start()
+    house.socket.push({"topicName": "v2.system.token_revoked", "eventBody": {}})
+    eventually(lambda: ("gone", "token revoked") in house.told, house.clock)
+    assert house.notified == []
 
 
 def test_many_frames_in_a_row_let_other_greenlets_run(house: House) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from genesys_gateway import following
 from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.events import Acw, AcwEvent, Closing, Heartbeat, Reply, TokenRevoked, Unknown, Unreadable
+from genesys_gateway.events import Acw, AcwEvent, Unreadable
 from genesys_gateway.following import Following
 from genesys_gateway.metrics import Metrics
 from genesys_gateway.storage import Storage, conversations
@@ -168,22 +168,6 @@ def test_a_frame_that_can_not_be_read_is_set_aside_and_its_conversation_asked_ab
 def test_dropped_fields_are_counted(house: House) -> None:
     house.following.notified(Acw(event=acw().event, dropped=("ani", "subject")), b"frame")
     house.until(lambda: house.value("events_rejected_total", reason="field") == 2)
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        Heartbeat(),
-        Closing(),
-        TokenRevoked(),
-        Unknown(topic="x"),
-        Reply(correlation_id=None, topics=(), result=None, status=None),
-    ],
-)
-def test_other_notifications_are_left_alone(house: House, other: Any) -> None:
-    house.following.notified(other, b"frame")
-    gevent.sleep(0.005)
-    assert house.jobs == 0
 
 
 def test_freshness_is_measured_from_the_events_own_time(house: House) -> None:
