@@ -8,9 +8,9 @@ from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
 from genesys_gateway import problems, reference, routes
-from genesys_gateway.clock import SystemClock
 from genesys_gateway.gateway import Gateway
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.security import guard_of
 from genesys_gateway.settings import Settings
 

@@ -12,11 +12,12 @@ from typing import Any
 import gunicorn.util  # type: ignore[import-untyped] # it has no types
 import psycopg.waiting
 
-from genesys_gateway import logs, problems, routes, settings_rules
-from genesys_gateway.errors import Refused, Unavailable
-from genesys_gateway.greenlets import Crew
+from genesys_gateway import problems, routes, settings_rules
 from genesys_gateway.gunicorn_logs import GunicornLogger
-from genesys_gateway.kill_points import reach
+from genesys_gateway.runtime import logs
+from genesys_gateway.runtime.errors import Refused, Unavailable
+from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.settings import Settings, SettingsError
 from genesys_gateway.storage.migrate import migrate
 

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import gevent
 from sqlalchemy import Connection
 
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.tables import registration

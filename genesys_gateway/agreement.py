@@ -7,10 +7,10 @@ found no room in the spool: all that is mended here, so nothing stays uncovered 
 from collections.abc import Callable
 
 from genesys_gateway.channel_registry import ChannelRegistry
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.greenlets import Crew
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage, instances
 from genesys_gateway.storage.conversations import SUBSCRIBED

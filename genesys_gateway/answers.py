@@ -9,8 +9,8 @@ from typing import Any
 import orjson
 from marshmallow import Schema, ValidationError
 
-from genesys_gateway.clock import parse_iso
-from genesys_gateway.errors import Delayed
+from genesys_gateway.runtime.clock import parse_iso
+from genesys_gateway.runtime.errors import Delayed
 
 
 class BadAnswer(Delayed):

@@ -14,7 +14,7 @@ from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] 
 from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped] # for the same reason
 from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped] # for the same reason
 
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.logs import get_logger
 
 #: Seconds from the end of a request's head to the last byte of its answer. A request waits a few seconds for the disk
 #: at most; what takes longer is a client that does not read.

@@ -18,8 +18,8 @@ from itertools import count
 
 from gevent.event import Event
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.logs import get_logger
 
 #: Genesys docs: the limit is given in calls a minute.
 WINDOW_SECONDS = 60.0

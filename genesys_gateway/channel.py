@@ -11,15 +11,15 @@ import orjson
 from gevent.greenlet import Greenlet
 
 from genesys_gateway import channel_state, events
-from genesys_gateway.backoff import ceiling, full_jitter
 from genesys_gateway.channel_state import Signal, State
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Refused
 from genesys_gateway.genesys import ChannelGrant, Genesys
-from genesys_gateway.greenlets import Crash, Crew
-from genesys_gateway.kill_points import reach
-from genesys_gateway.logs import get_logger
 from genesys_gateway.notification_socket import NotificationSocket, SocketLost
+from genesys_gateway.runtime.backoff import ceiling, full_jitter
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Refused
+from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.topic_writer import TopicWriter, WriterListener
 

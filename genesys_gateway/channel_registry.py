@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from gevent.event import Event
 
 from genesys_gateway import events
-from genesys_gateway.backoff import ceiling
 from genesys_gateway.channel import Channel, ChannelListener, Tools
-from genesys_gateway.errors import Delayed, Refused, StorageUnavailable
 from genesys_gateway.genesys import ChannelGrant
-from genesys_gateway.greenlets import Crew
 from genesys_gateway.handover import Handover
-from genesys_gateway.kill_points import reach
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
+from genesys_gateway.runtime.backoff import ceiling
+from genesys_gateway.runtime.errors import Delayed, Refused, StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
 
 log = get_logger(__name__)
 

@@ -76,7 +76,7 @@ def migrate() -> None:
 
     The service does this by itself when it starts; a repetition changes nothing.
     """
-    from genesys_gateway.errors import GatewayError
+    from genesys_gateway.runtime.errors import GatewayError
     from genesys_gateway.storage.migrate import migrate as bring_up_to_date
 
     url = _database_url()
@@ -109,9 +109,9 @@ def check(write_probe: bool, use_assertion: bool, as_json: bool) -> None:
 
     monkey.patch_all()
 
-    from genesys_gateway import logs
     from genesys_gateway.check import Options
     from genesys_gateway.commands.check import check as look
+    from genesys_gateway.runtime import logs
 
     # What goes wrong is told as a finding.
     logs.configure("critical", "text")

@@ -16,16 +16,16 @@ from gevent.event import Event
 from gevent.queue import Queue
 
 from genesys_gateway import delivery_round
-from genesys_gateway.clock import Clock, Deadline
 from genesys_gateway.delivery_round import Done, Round, Terms
-from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.greenlets import Crash, Crew
-from genesys_gateway.kill_points import reach
 from genesys_gateway.lane import Lane, Shift, State
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.name_finder import NameBook, NameFinder
 from genesys_gateway.outbox import Decision, Delivered, GiveUp, NotBegun, Policy, Postponed, TryAgain
+from genesys_gateway.runtime.clock import Clock, Deadline
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.sending import Receiver, Sender
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage

@@ -6,7 +6,7 @@ Law: pure, and nothing personal comes in: no customer, no numbers, no names, no 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from genesys_gateway.clock import isoformat
+from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage.inspection import ConversationFacts, RecordFacts
 from genesys_gateway.storage.timeline import TimelineItem
 

@@ -12,13 +12,13 @@ from itertools import islice
 
 from gevent.event import Event
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.events import Acw, AcwEvent, Unreadable
-from genesys_gateway.greenlets import Crash, Crew
-from genesys_gateway.kill_points import reach
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import NOT_STORABLE, Connection, Storage, conversations, intake, timeline
 from genesys_gateway.storage.intake import Taken

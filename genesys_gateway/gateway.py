@@ -13,24 +13,24 @@ from genesys_gateway.agreement import Agreement
 from genesys_gateway.call_budget import PLACES, CallBudget
 from genesys_gateway.channel import Tools
 from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
-from genesys_gateway.clock import Clock, Deadline, SystemClock
 from genesys_gateway.delivery import Delivery
-from genesys_gateway.errors import Refused, StorageUnavailable
 from genesys_gateway.following import Following
 from genesys_gateway.gauges import Gauges
 from genesys_gateway.genesys import ChannelGrant, Genesys
-from genesys_gateway.greenlets import Crew
 from genesys_gateway.history import History
 from genesys_gateway.inquiry import Inquiry
-from genesys_gateway.kill_points import reach
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.names import Names
 from genesys_gateway.notification_socket import open_socket
-from genesys_gateway.outbound import Outbound
 from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.registration import Registration
 from genesys_gateway.retention import Retention
+from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
+from genesys_gateway.runtime.errors import Refused, StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, instances
 from genesys_gateway.storage.lock import FileLock

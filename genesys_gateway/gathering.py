@@ -6,7 +6,7 @@ hardly at all.
 
 from collections.abc import Callable
 
-from genesys_gateway.clock import Clock
+from genesys_gateway.runtime.clock import Clock
 
 #: So many in one call are a crowd, and more will come.
 CROWD = 100

@@ -6,11 +6,11 @@ Law: reading them changes nothing, and a disk that refuses leaves the last ones 
 from collections.abc import Callable
 
 from genesys_gateway.channel_registry import ChannelRegistry
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.greenlets import Crew
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, conversations, entries
 

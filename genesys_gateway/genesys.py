@@ -13,13 +13,13 @@ from genesys_gateway import analytics, conversation_answer
 from genesys_gateway.answers import BadAnswer, load, moment, read_object
 from genesys_gateway.call_budget import CallBudget, Priority
 from genesys_gateway.channel_state import LIFE_SECONDS
-from genesys_gateway.clock import Clock
 from genesys_gateway.conversation import Conversation
-from genesys_gateway.errors import Delayed, Refused
 from genesys_gateway.genesys_call import ask, transient
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
-from genesys_gateway.outbound import Outbound, Reply
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed, Refused
+from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.schemas.genesys_channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
 from genesys_gateway.schemas.genesys_names import NAMED
 from genesys_gateway.settings import Settings

@@ -5,9 +5,9 @@ Law: the labels come from the fixed words here and in the callers, so no answer 
 
 from typing import Any
 
-from genesys_gateway.errors import Delayed, NotSent
-from genesys_gateway.metrics import Metrics
-from genesys_gateway.outbound import Outbound, Reply
+from genesys_gateway.runtime.errors import Delayed, NotSent
+from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.metrics import Metrics
 
 _OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "failed", 409: "failed", 429: "throttled"}
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from gunicorn.glogging import Logger  # type: ignore[import-untyped] # it has no types
 
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.logs import get_logger
 
 #: A path of ours is shorter; what a scanner sends need not be kept whole.
 _LONGEST_PATH = 200
@@ -24,7 +24,7 @@ log = get_logger("gunicorn.access")
 
 
 class GunicornLogger(Logger):  # type: ignore[misc] # for the same reason
-    """gunicorn's ``logger_class``: hands everything to the handlers :mod:`genesys_gateway.logs` set up."""
+    """gunicorn's ``logger_class``: hands everything to the handlers :mod:`genesys_gateway.runtime.logs` set up."""
 
     def setup(self, cfg: Any) -> None:
         """Of gunicorn: choose handlers. Ours are the root's, so it gets none of its own."""

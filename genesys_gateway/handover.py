@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from genesys_gateway.channel import Channel, Tools
-from genesys_gateway.clock import Deadline
-from genesys_gateway.greenlets import Crew
-from genesys_gateway.kill_points import reach
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.clock import Deadline
+from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
 
 log = get_logger(__name__)
 

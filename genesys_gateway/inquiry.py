@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 from genesys_gateway import analytics
 from genesys_gateway.analytics import Details
-from genesys_gateway.clock import Clock
 from genesys_gateway.conversation import Conversation, judge
-from genesys_gateway.errors import Delayed, Refused
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed, Refused
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.questions import Due
 from genesys_gateway.tokens import TokenRefused

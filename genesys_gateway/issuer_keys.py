@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed, Unavailable
-from genesys_gateway.logs import get_logger
-from genesys_gateway.outbound import Outbound
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed, Unavailable
+from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.single_flight import SingleFlight
 from genesys_gateway.settings import Settings
-from genesys_gateway.single_flight import SingleFlight
 
 log = get_logger(__name__)
 

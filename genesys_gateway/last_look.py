@@ -8,13 +8,12 @@ nothing left to keep of it.
 
 from collections.abc import Callable, Sequence
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.inquiry import BULK, Inquiry
-from genesys_gateway.kill_points import reach
-from genesys_gateway.logs import get_logger
-from genesys_gateway.schedule import DAY_SECONDS, SKEW_MS
+from genesys_gateway.runtime.clock import DAY_SECONDS, SKEW_MS, Clock
+from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, conversations
 

@@ -12,11 +12,11 @@ from genesys_gateway.answers import BadAnswer, load, read_object
 from genesys_gateway.assertions import Assertions, Used, UsedHere
 from genesys_gateway.assertions.file import AssertionFile
 from genesys_gateway.assertions.url import AssertionUrl
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed, NotSent, Refused
 from genesys_gateway.genesys_call import ask, transient
-from genesys_gateway.metrics import Metrics
-from genesys_gateway.outbound import Outbound, Reply
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed, NotSent, Refused
+from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.schemas.genesys_login import LOGIN_ERROR, TOKEN_ANSWER
 from genesys_gateway.settings import Settings
 

@@ -10,11 +10,11 @@ from typing import Protocol
 import gevent
 import orjson
 
-from genesys_gateway.clock import Clock, Deadline
-from genesys_gateway.errors import GatewayError
-from genesys_gateway.greenlets import Crash, Crew
-from genesys_gateway.logs import get_logger
 from genesys_gateway.outbox import Entry, Postponed
+from genesys_gateway.runtime.clock import Clock, Deadline
+from genesys_gateway.runtime.errors import GatewayError
+from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.entries import Wanted
 

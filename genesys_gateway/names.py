@@ -7,9 +7,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from genesys_gateway.clock import Clock
 from genesys_gateway.genesys import Genesys
-from genesys_gateway.single_flight import SingleFlight
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.single_flight import SingleFlight
 
 #: Names remembered at most; the one not asked for the longest goes first.
 MAX_NAMES = 10_000
@@ -32,7 +32,7 @@ class Names:
     """Names by id, as Genesys tells them.
 
     Every lookup may take one call to Genesys, with its wait for room in the budget; it raises
-    :class:`~genesys_gateway.errors.Delayed` or :class:`~genesys_gateway.errors.Refused` when there was no answer.
+    :class:`~genesys_gateway.runtime.errors.Delayed` or :class:`~genesys_gateway.runtime.errors.Refused` when there was no answer.
     """
 
     def __init__(self, genesys: Genesys, clock: Clock) -> None:

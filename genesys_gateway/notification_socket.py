@@ -17,10 +17,11 @@ from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketExc
 from websocket._abnf import frame_buffer
 from websocket._http import connect, proxy_info
 
-from genesys_gateway import connect_uri, outbound
-from genesys_gateway.clock import SystemClock
-from genesys_gateway.errors import Delayed, Refused
-from genesys_gateway.outbound import Network
+from genesys_gateway import connect_uri
+from genesys_gateway.runtime import http_client
+from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.runtime.errors import Delayed, Refused
+from genesys_gateway.runtime.http_client import Network
 from genesys_gateway.settings import Settings
 
 #: Longest message taken; Genesys's are far below.
@@ -195,7 +196,7 @@ def _asked(error: WebSocketBadStatusException) -> float | None:
     if error.status_code != 429 or not error.resp_headers:
         return None
     headers = {"Retry-After": error.resp_headers.get("retry-after", "")}
-    return outbound.retry_after(headers, SystemClock().now())
+    return http_client.retry_after(headers, SystemClock().now())
 
 
 @cache

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
 
-from genesys_gateway.backoff import full_jitter
+from genesys_gateway.runtime.backoff import full_jitter
 
 #: An entry is given up only after this many attempts, whatever a clock says.
 LEAST_ATTEMPTS = 5

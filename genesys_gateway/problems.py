@@ -11,8 +11,8 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from genesys_gateway.errors import PairedAlready, Unavailable
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.errors import PairedAlready, Unavailable
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.security import NotAllowed, NotAuthenticated, TooOften
 
 CONTENT_TYPE = "application/problem+json"

@@ -11,17 +11,17 @@ from collections.abc import Callable, Mapping, Sequence
 import gevent
 from gevent.event import Event
 
-from genesys_gateway.backoff import ceiling
-from genesys_gateway.clock import Clock, SteadyTime
-from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.greenlets import Crash, Crew
 from genesys_gateway.inquiry import BULK, LIVE, Finding, Inquiry, Pace
-from genesys_gateway.kill_points import reach
 from genesys_gateway.last_look import LastLook
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
-from genesys_gateway.schedule import SKEW_MS, furthest, next_question, unknown_for_long
+from genesys_gateway.runtime.backoff import ceiling
+from genesys_gateway.runtime.clock import SKEW_MS, Clock, SteadyTime
+from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, conversations, intake, questions, timeline
 from genesys_gateway.storage.intake import Taken

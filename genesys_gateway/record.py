@@ -11,8 +11,8 @@ from typing import Any
 import orjson
 import phonenumbers
 
-from genesys_gateway.clock import isoformat
 from genesys_gateway.events import AcwEvent
+from genesys_gateway.runtime.clock import isoformat
 
 Record = dict[str, Any]
 

@@ -6,9 +6,9 @@ Law: whoever returns from :meth:`Registration.register` without an error has a p
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.kill_points import reach
-from genesys_gateway.metrics import Metrics
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, conversations
 from genesys_gateway.storage.conversations import ConversationView, Pairing

@@ -10,12 +10,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.greenlets import Crash, Crew
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
-from genesys_gateway.schedule import DAY_SECONDS
+from genesys_gateway.runtime.clock import DAY_SECONDS, Clock
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now, erasure
 

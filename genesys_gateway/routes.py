@@ -14,11 +14,11 @@ from flask import Blueprint, Response, current_app, request
 from marshmallow import Schema, ValidationError
 
 from genesys_gateway import json_body, problems
-from genesys_gateway.errors import Unavailable
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.metrics import CONTENT_TYPE as METRICS_TYPE
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.registration import Registration
+from genesys_gateway.runtime.errors import Unavailable
+from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.schemas.replies import SupportInteractionReply, SupportResultReply
 from genesys_gateway.schemas.requests import SupportInteractionRequest, SupportResultRequest, uuid
 from genesys_gateway.security import Guard

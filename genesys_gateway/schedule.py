@@ -4,16 +4,12 @@ Law: pure. While a gap is in doubt the questions start close together and thin o
 are complete; without a doubt they thin out, for ever, to one an hour.
 """
 
-from genesys_gateway.backoff import ceiling
+from genesys_gateway.runtime.backoff import ceiling
+from genesys_gateway.runtime.clock import HOUR_SECONDS, SKEW_MS
 
-#: The longest period between two routine questions.
-HOUR_SECONDS = 3600.0
-DAY_SECONDS = 86_400.0
-#: A date that lies so much further ahead than it may (milliseconds) was set by a wrong clock; the clocks of two
-#: instances differ by less.
-SKEW_MS = 60_000
 #: Of the time that analytics take to settle: the period of the first questions after a gap.
 _FIRST = 1 / 40
+
 #: Of the time since the gap: the period later on.
 _LATER = 1 / 4
 

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.logs import get_logger
 
 #: Seconds a secret read from a file is believed before the file is read again.
 REREAD_SECONDS = 60.0

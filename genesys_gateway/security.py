@@ -10,9 +10,9 @@ import math
 from collections import deque
 
 from genesys_gateway.caller_tokens import CallerTokens
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Rejected, Unavailable
 from genesys_gateway.issuer_keys import IssuerKeys
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Rejected, Unavailable
 from genesys_gateway.secret import Secret, role_tokens
 from genesys_gateway.settings import Settings
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from genesys_gateway import environment, settings_rules
 from genesys_gateway.environment import Environment, HostPort
-from genesys_gateway.errors import Refused
+from genesys_gateway.runtime.errors import Refused
 from genesys_gateway.secret import Secret, one_word, role_tokens
 
 _OTHERS = ("genesys_", "communication_history_", "database_")

@@ -5,9 +5,9 @@ Law: what both tell of is one record, whoever comes first; nothing is registered
 
 from collections.abc import Callable
 
-from genesys_gateway.clock import Clock
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.metrics import Metrics
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, intake
 from genesys_gateway.storage.intake import Kept, Taken

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from random import Random
 
 from genesys_gateway.assertions import AssertionMissing, Used
-from genesys_gateway.backoff import full_jitter
-from genesys_gateway.clock import Clock, isoformat
-from genesys_gateway.errors import Delayed, GatewayError
 from genesys_gateway.login import Login, TokenRefused
-from genesys_gateway.logs import get_logger
-from genesys_gateway.metrics import Metrics
-from genesys_gateway.outbound import Outbound
+from genesys_gateway.runtime.backoff import full_jitter
+from genesys_gateway.runtime.clock import Clock, isoformat
+from genesys_gateway.runtime.errors import Delayed, GatewayError
+from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.single_flight import SingleFlight
 from genesys_gateway.settings import Settings
-from genesys_gateway.single_flight import SingleFlight
 
 #: A token is renewed when a tenth of its life is left, but at most this long before its end.
 MAX_MARGIN_SECONDS = 300.0

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from random import Random
 
-from genesys_gateway.backoff import ceiling
+from genesys_gateway.runtime.backoff import ceiling
 
 #: After more topics in a row that each failed a whole call it is probably not about them: to look for each of a
 #: thousand, ten calls a piece, would leave none for anything else.

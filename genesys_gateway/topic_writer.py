@@ -10,14 +10,14 @@ from random import Random
 
 from gevent.event import Event
 
-from genesys_gateway.backoff import full_jitter
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed, NotSent, Refused
 from genesys_gateway.events import Reply, acw_topic, conversation_of
 from genesys_gateway.gathering import Gathering
 from genesys_gateway.genesys import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
-from genesys_gateway.kill_points import reach
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.backoff import full_jitter
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed, NotSent, Refused
+from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.topic_refusals import MOST_IN_A_ROW, Refusals
 from genesys_gateway.unsubscription import Unsubscription

@@ -12,9 +12,9 @@ import orjson
 from gevent.event import AsyncResult
 from gevent.timeout import Timeout
 
-from genesys_gateway.errors import Delayed
 from genesys_gateway.events import Reply
 from genesys_gateway.notification_socket import SocketLost
+from genesys_gateway.runtime.errors import Delayed
 
 
 class Unsubscription:

@@ -9,13 +9,13 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection, Row, insert, select, update
 
-from genesys_gateway.clock import Clock
 from genesys_gateway.delivery import Delivery
-from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.outbox import Outcome, Result, of_post
 from genesys_gateway.record import Record
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, timeline
 from genesys_gateway.storage.tables import conversation, entry
 from tests.doubles import FakeClock, until

@@ -2,10 +2,10 @@
 
 from typing import Any, cast
 
-from genesys_gateway.errors import GatewayError
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.registration import Registered, Registration
+from genesys_gateway.runtime.errors import GatewayError
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.conversations import ConversationView
 from genesys_gateway.storage.intake import Kept, Taken

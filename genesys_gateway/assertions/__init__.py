@@ -9,8 +9,8 @@ import hashlib
 import re
 from typing import Protocol
 
-from genesys_gateway.errors import Delayed, StorageUnavailable
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.logs import get_logger
 
 #: Largest assertion we take, in bytes; a signed response with a certificate has about 10 kB.
 MAX_BYTES = 256 * 1024

@@ -12,7 +12,7 @@ from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import XMLSigner
 
 from genesys_gateway.assertions import AssertionMissing
-from genesys_gateway.clock import Clock, isoformat
+from genesys_gateway.runtime.clock import Clock, isoformat
 from genesys_gateway.settings import Settings
 from genesys_gateway.signing_key import SigningKey
 

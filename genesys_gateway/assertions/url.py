@@ -3,9 +3,9 @@
 from urllib.parse import urlsplit
 
 from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed
-from genesys_gateway.outbound import Outbound, Reply
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.http_client import Outbound, Reply
 from genesys_gateway.secret import Secret
 from genesys_gateway.settings import Settings
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from genesys_gateway.check import assertion, cloud, database, hosts, issuer, receiver
 from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings, SettingsError
 
 __all__ = ["Finding", "Options", "State", "inspect"]

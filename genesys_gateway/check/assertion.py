@@ -8,8 +8,8 @@ from datetime import datetime
 from genesys_gateway.assertions import AssertionMissing, Assertions
 from genesys_gateway.assertions.file import AssertionFile
 from genesys_gateway.check.findings import Finding, good, wrong
-from genesys_gateway.clock import Clock
 from genesys_gateway.login import assertions_of
+from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
 
 #: Genesys docs: how far clocks may be apart.

@@ -7,8 +7,8 @@ from pathlib import Path
 from sqlalchemy import Connection, make_url, select, text
 
 from genesys_gateway.check.findings import Finding, good, skipped, wrong
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import GatewayError, Refused
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import GatewayError, Refused
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import database_now, sqlite_file
 from genesys_gateway.storage.lock import FileLock

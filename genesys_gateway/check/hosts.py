@@ -8,9 +8,9 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed, NotSent
-from genesys_gateway.outbound import PROXY_FAILED, Outbound
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed, NotSent
+from genesys_gateway.runtime.http_client import PROXY_FAILED, Outbound
 from genesys_gateway.settings import Settings
 
 #: Genesys docs: how far clocks may be apart for an assertion to be taken.

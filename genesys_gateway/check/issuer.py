@@ -4,9 +4,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from genesys_gateway.check.findings import Finding, good, wrong
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import Delayed
 from genesys_gateway.issuer_keys import IssuerKeys
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.settings import Settings
 
 _AREA = "issuer of callers' tokens"

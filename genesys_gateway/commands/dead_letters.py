@@ -9,7 +9,6 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from genesys_gateway.clock import isoformat
 from genesys_gateway.commands.screen import (
     DONE,
     NOT_DONE,
@@ -21,6 +20,7 @@ from genesys_gateway.commands.screen import (
     show_json,
     table,
 )
+from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage import Connection, database_now, dead_letters, inspection
 from genesys_gateway.storage.dead_letters import DeadLetter
 from genesys_gateway.storage.entries import DEAD

@@ -10,9 +10,9 @@ from typing import TypeGuard
 
 import click
 
-from genesys_gateway.clock import SystemClock, isoformat
-from genesys_gateway.errors import GatewayError
-from genesys_gateway.logs import escaped
+from genesys_gateway.runtime.clock import SystemClock, isoformat
+from genesys_gateway.runtime.errors import GatewayError
+from genesys_gateway.runtime.logs import escaped
 from genesys_gateway.storage.visit import Visit
 
 DONE, NOT_DONE, UNUSABLE = 0, 1, 2

@@ -3,9 +3,9 @@
 from dataclasses import asdict
 from typing import Any
 
-from genesys_gateway.clock import isoformat
 from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
 from genesys_gateway.explanation import Explanation, explain
+from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage import inspection
 from genesys_gateway.storage.inspection import ConversationFacts
 from genesys_gateway.storage.visit import Visit

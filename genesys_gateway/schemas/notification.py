@@ -7,7 +7,7 @@ import re
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
-from genesys_gateway.clock import LAST_MOMENT
+from genesys_gateway.runtime.clock import LAST_MOMENT
 
 #: What of the body decides which after-call work this is.
 IDENTITY_FIELDS = frozenset({"conversationId", "participantId", "sessionId"})

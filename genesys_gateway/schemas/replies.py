@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-from genesys_gateway.clock import isoformat
+from genesys_gateway.runtime.clock import isoformat
 
 #: Everything that can stand in a timeline.
 TIMELINE_EVENTS = (

@@ -24,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from genesys_gateway.errors import PairedAlready
+from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import timeline, twins
 from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.tables import conversation, entry, registration

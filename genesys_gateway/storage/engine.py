@@ -11,9 +11,9 @@ from gevent.event import Event
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.group_commit import GroupCommit
 from genesys_gateway.storage.postgresql import PostgresDatabase

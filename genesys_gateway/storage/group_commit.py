@@ -11,9 +11,9 @@ import gevent
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
-from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.greenlets import Crew
-from genesys_gateway.logs import get_logger
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.sqlite import Done, Failed, Job, Lost, Outcome, SqliteDatabase
 

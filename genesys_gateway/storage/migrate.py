@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from genesys_gateway.errors import Refused, StorageUnavailable
+from genesys_gateway.runtime.errors import Refused, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 
 #: The newest revision of this code; revisions are numbers of four digits, so that they can be compared.

@@ -8,7 +8,7 @@ from sqlalchemy import Connection, Executable, Table, false, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
-from genesys_gateway.clock import Clock
+from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.storage.tables import instance
 
 #: Key of ``Connection.info`` under which a SQLite connection carries the clock of its process.

@@ -19,8 +19,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from genesys_gateway.errors import Refused, StorageUnavailable
-from genesys_gateway.kill_points import reach
+from genesys_gateway.runtime.errors import Refused, StorageUnavailable
+from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage.portable import EXECUTION_OPTIONS, write_nothing
 from genesys_gateway.storage.sqlite import Job
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.kill_points import reach
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS
 from genesys_gateway.storage.tables import metadata

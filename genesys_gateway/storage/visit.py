@@ -17,8 +17,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from genesys_gateway.clock import Clock
-from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.migrate import require_current
 from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS

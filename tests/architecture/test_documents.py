@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from genesys_gateway.metrics import Metrics
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings, variable
 from tests.architecture.sources import PROJECT
 

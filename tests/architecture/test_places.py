@@ -3,7 +3,7 @@
 import ast
 
 from chaos.kill_points import SCENES
-from genesys_gateway.kill_points import PLACES
+from genesys_gateway.runtime.kill_points import PLACES
 from tests.architecture.sources import service_files, tree_of
 
 

@@ -9,7 +9,7 @@ import pytest
 from lxml import etree
 
 from genesys_gateway.assertions.signed import SignedAssertions
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
 from tests.doubles import FakeClock
 from tests.flow.running import Simulator

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, create_engine, make_url, text
 
 from genesys_gateway.check import database
 from genesys_gateway.check.findings import Finding, State
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage, instances
 from genesys_gateway.storage.lock import FileLock
 from genesys_gateway.storage.migrate import migrate

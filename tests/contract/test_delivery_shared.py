@@ -9,10 +9,10 @@ import pytest
 from gevent.event import Event
 from sqlalchemy import Connection, insert, select, update
 
-from genesys_gateway.clock import SystemClock
 from genesys_gateway.delivery import Delivery
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.outbox import of_lookup
+from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, database_now, entries
 from genesys_gateway.storage.entries import Wanted
 from genesys_gateway.storage.tables import conversation, entry

@@ -10,12 +10,12 @@ import gevent
 import pytest
 
 from genesys_gateway.call_budget import PLACES, CallBudget
-from genesys_gateway.clock import SystemClock
-from genesys_gateway.errors import Delayed, NoReply
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.names import Names
-from genesys_gateway.outbound import Outbound
+from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.runtime.errors import Delayed, NoReply
+from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.secret import Secret
 from genesys_gateway.tokens import Tokens
 from tests.doubles import until

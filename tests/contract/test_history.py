@@ -11,10 +11,10 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 
-from genesys_gateway.clock import SystemClock
 from genesys_gateway.history import History
-from genesys_gateway.outbound import Outbound
 from genesys_gateway.outbox import Outcome, Result
+from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.runtime.http_client import Outbound
 from genesys_gateway.secret import Secret
 from tests.genesys_doubles import answer, listening, request_of, settings
 

@@ -12,7 +12,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
 
-from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import migrate as module
 from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
 from genesys_gateway.storage.tables import metadata

@@ -18,7 +18,6 @@ import pytest
 from gevent.event import Event
 from gevent.socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
 
-from genesys_gateway.errors import Refused
 from genesys_gateway.notification_socket import (
     MAX_MESSAGE_BYTES,
     ChannelGone,
@@ -26,6 +25,7 @@ from genesys_gateway.notification_socket import (
     SocketLost,
     open_socket,
 )
+from genesys_gateway.runtime.errors import Refused
 from tests.genesys_doubles import answer, listening, request_of, settings
 
 Serve = Callable[[socket], object]

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row
 
-from genesys_gateway.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.events import AcwEvent
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.retention import Erased, Retention, Watch
+from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, conversations, intake
 from genesys_gateway.storage.conversations import Pairing
 from genesys_gateway.storage.intake import Taken

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
-from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage, database_now, insert_for
 from genesys_gateway.storage.tables import registration
 from tests.contract.processes import python
@@ -18,7 +18,7 @@ from tests.doubles import FakeClock
 ACCEPT_IN_A_PROCESS_OF_ITS_OWN = """
 from gevent import monkey; monkey.patch_all()
 import sys
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from tests.contract.test_storage_engine import accept
 storage = Storage(sys.argv[1], SystemClock())

@@ -9,7 +9,7 @@ from gevent.event import Event
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.postgresql import UnsafeDatabase
 from tests.contract.tcp_proxy import TcpProxy

@@ -14,7 +14,7 @@ from gevent import monkey, subprocess
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
-from genesys_gateway.errors import StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage, sqlite_file
 from genesys_gateway.storage.sqlite import Outcome, SqliteDatabase
 from genesys_gateway.storage.tables import quarantine

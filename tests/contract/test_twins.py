@@ -7,8 +7,8 @@ import gevent
 import pytest
 from sqlalchemy import Row, create_engine, select
 
-from genesys_gateway.clock import SystemClock
 from genesys_gateway.events import AcwEvent
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage, intake
 from genesys_gateway.storage.conversations import register
 from genesys_gateway.storage.intake import BACKFILL, LIVE, Kept, Taken
@@ -359,7 +359,7 @@ import sys
 from gevent import monkey
 monkey.patch_all()
 import random, gevent
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from tests.contract.test_twins import Doors, event, result, NOW
 

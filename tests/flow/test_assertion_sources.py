@@ -12,7 +12,7 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 
 from genesys_gateway.assertions.signed import SignedAssertions
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
 from tests.doubles import until
 from tests.flow.calls import Call

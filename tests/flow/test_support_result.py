@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 import requests
 
-from genesys_gateway.clock import isoformat
+from genesys_gateway.runtime.clock import isoformat
 from tests.doubles import until
 from tests.flow.running import BACKOFFICE_TOKEN, BOFE_TOKEN, GatewayProcess, Simulator
 

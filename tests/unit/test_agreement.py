@@ -8,8 +8,8 @@ import pytest
 
 from genesys_gateway.agreement import Agreement
 from genesys_gateway.channel_registry import ChannelRegistry
-from genesys_gateway.errors import StorageUnavailable
-from genesys_gateway.greenlets import Crew
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.storage import Storage, conversations
 from tests.channel_doubles import conversation, eventually, ids, quick
 from tests.doubles import FakeClock

@@ -13,7 +13,7 @@ from lxml import etree
 from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, UsedHere
 from genesys_gateway.assertions.signed import SignedAssertions
 from genesys_gateway.assertions.url import AssertionUrl
-from genesys_gateway.errors import Delayed
+from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.secret import Secret
 from genesys_gateway.settings import Settings, SettingsError
 from tests.doubles import FakeClock

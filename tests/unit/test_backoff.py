@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from genesys_gateway.backoff import ceiling, full_jitter
+from genesys_gateway.runtime.backoff import ceiling, full_jitter
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from gevent.event import Event
 
 from genesys_gateway.call_budget import WINDOW_SECONDS, CallBudget, Priority
-from genesys_gateway.errors import Delayed
+from genesys_gateway.runtime.errors import Delayed
 from tests.doubles import FakeClock, until
 
 

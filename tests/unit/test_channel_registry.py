@@ -8,11 +8,11 @@ import pytest
 
 from genesys_gateway.channel import Channel
 from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
-from genesys_gateway.errors import Delayed, Refused, StorageUnavailable
 from genesys_gateway.events import Acw, Notification, acw_topic
 from genesys_gateway.genesys import ChannelGrant
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.notification_socket import ChannelGone, SocketLost
+from genesys_gateway.runtime.errors import Delayed, Refused, StorageUnavailable
+from genesys_gateway.runtime.metrics import Metrics
 from tests.channel_doubles import (
     FakeChannel,
     FakeGenesys,

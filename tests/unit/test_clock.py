@@ -1,6 +1,6 @@
 """Wall time that follows a jump ahead only when it has lasted."""
 
-from genesys_gateway.clock import SteadyTime
+from genesys_gateway.runtime.clock import SteadyTime
 from tests.doubles import FakeClock
 
 HOUR = 3600.0

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection
 
 from genesys_gateway.cli import main
-from genesys_gateway.clock import SystemClock
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.visit import Visit
 from tests import stored

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websocket._url import parse_url
 
 from genesys_gateway.connect_uri import ConnectUri, check
-from genesys_gateway.errors import Refused
+from genesys_gateway.runtime.errors import Refused
 from tests.genesys_doubles import settings
 
 HOSTS = (("streaming.mypurecloud.jp", None), ("127.0.0.1", 9000), ("::1", 9001), ("gateway.test", None))

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.clock import parse_iso
 from genesys_gateway.conversation import Verdict, judge
 from genesys_gateway.conversation_answer import from_answer
+from genesys_gateway.runtime.clock import parse_iso
 from tests.genesys_answers import (
     ACW_END,
     ACW_START,

@@ -4,10 +4,10 @@ import orjson
 import pytest
 
 from genesys_gateway.answers import BadAnswer
-from genesys_gateway.clock import parse_iso
 from genesys_gateway.conversation import Verdict, judge
 from genesys_gateway.conversation_answer import from_answer
-from genesys_gateway.errors import Delayed
+from genesys_gateway.runtime.clock import parse_iso
+from genesys_gateway.runtime.errors import Delayed
 from tests.genesys_answers import (
     ACW_END,
     ACW_START,

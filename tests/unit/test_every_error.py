@@ -12,7 +12,7 @@ from werkzeug import exceptions as http_errors
 
 import genesys_gateway
 from app import create_app
-from genesys_gateway.errors import GatewayError
+from genesys_gateway.runtime.errors import GatewayError
 from tests.door import BOFE_TOKEN, FakeGateway
 
 CANARY = "what-is-inside /srv/gateway.db SELECT * FROM entry WHERE host = 'db.bank.internal' +639171234567"

@@ -8,10 +8,10 @@ import pytest
 from sqlalchemy import Connection, select
 
 from genesys_gateway import following
-from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.events import Acw, AcwEvent, Unreadable
 from genesys_gateway.following import Following
-from genesys_gateway.metrics import Metrics
+from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, conversations
 from genesys_gateway.storage.conversations import ConversationView
 from genesys_gateway.storage.tables import conversation as conversation_table

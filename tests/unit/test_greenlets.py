@@ -4,7 +4,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.greenlets import Crew
+from genesys_gateway.runtime.greenlets import Crew
 
 
 class Crashes:

@@ -6,9 +6,12 @@ import sys
 import pytest
 from gevent import subprocess
 
-_REACH = (
-    "from genesys_gateway.kill_points import reach\nreach('claimed')\nreach('claimed')\nreach('posted')\nprint('alive')"
-)
+_REACH = """
+from genesys_gateway.runtime.kill_points import reach
+for place in ("claimed", "claimed", "posted"):
+    reach(place)
+print("alive")
+"""
 
 
 def reaching(point: str, api: str) -> tuple[int, str, str]:

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from genesys_gateway import logs
 from genesys_gateway.gunicorn_logs import GunicornLogger
+from genesys_gateway.runtime import logs
 
 HOSTILE = 'a\nb\r\x00\x1b[31m\u2028\u0085"}\ud800{"level": "critical"}'
 
@@ -145,7 +145,7 @@ def test_warnings_are_lines_too() -> None:
 EVERYTHING = """
 from gevent import monkey; monkey.patch_all()
 import gevent, sys, threading
-from genesys_gateway import logs
+from genesys_gateway.runtime import logs
 logs.configure("info", "json")
 logs.capture_everything()
 logs.capture_everything()

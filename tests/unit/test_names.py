@@ -6,9 +6,9 @@ import gevent
 import pytest
 
 from genesys_gateway import names as names_module
-from genesys_gateway.errors import Delayed
 from genesys_gateway.genesys import Genesys
 from genesys_gateway.names import Names
+from genesys_gateway.runtime.errors import Delayed
 from tests.doubles import FakeClock
 
 USER = "8d7f1c52-9c4f-4a4e-8a5b-1f5b6f0a2c11"

@@ -16,8 +16,8 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from genesys_gateway import json_body, openapi, problems, reference
-from genesys_gateway.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.operations import OPERATIONS, Operation
+from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
 from tests.door import BOFE_TOKEN, OPS_TOKEN, FakeGateway
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.document())

@@ -12,9 +12,9 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 
-from genesys_gateway.clock import SystemClock
-from genesys_gateway.errors import NoReply, NotSent, Refused
-from genesys_gateway.outbound import MAX_BODY_BYTES, Outbound, retry_after
+from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.runtime.errors import NoReply, NotSent, Refused
+from genesys_gateway.runtime.http_client import MAX_BODY_BYTES, Outbound, retry_after
 from tests.genesys_doubles import answer, listening, request_of, settings
 
 NOW = 1_763_805_600_000  # 2025-11-22T10:00:00Z

@@ -6,11 +6,11 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from genesys_gateway.errors import Delayed, StorageUnavailable
 from genesys_gateway.events import AcwEvent
 from genesys_gateway.inquiry import BULK, Finding, Inquiry, Pace
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.reconciliation import Reconciliation
+from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, conversations, intake
 from genesys_gateway.storage.conversations import ConversationView
 from genesys_gateway.storage.questions import Due

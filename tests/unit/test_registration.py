@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.errors import PairedAlready, StorageUnavailable
-from genesys_gateway.metrics import Metrics
 from genesys_gateway.registration import Registration
+from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, conversations
 from genesys_gateway.storage.tables import conversation as conversation_table
 from genesys_gateway.storage.tables import entry

@@ -4,8 +4,8 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.errors import Delayed
-from genesys_gateway.single_flight import SingleFlight
+from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.single_flight import SingleFlight
 
 
 def test_those_who_come_meanwhile_share_the_result_and_later_ones_work_anew() -> None:

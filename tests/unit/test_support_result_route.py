@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from genesys_gateway.errors import StorageUnavailable
 from genesys_gateway.events import AcwEvent
+from genesys_gateway.runtime.errors import StorageUnavailable
 from tests.door import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway
 
 CONVERSATION = "0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44"

@@ -13,9 +13,9 @@ import requests_mock
 import structlog
 
 from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Used, UsedHere
-from genesys_gateway.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
-from genesys_gateway.metrics import Metrics
-from genesys_gateway.outbound import Outbound
+from genesys_gateway.runtime.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
+from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.secret import Secret
 from genesys_gateway.tokens import Token, TokenRefused, Tokens
 from tests.doubles import FakeClock

@@ -115,3 +115,13 @@ def parse_iso(text: str) -> int:
     if not 0 <= at <= LAST_MOMENT:
         raise ValueError("not a moment that isoformat could write")
     return at
+
+
+#: The longest period between two routine questions.
+HOUR_SECONDS = 3600.0
+
+DAY_SECONDS = 86_400.0
+
+#: A date that lies so much further ahead than it may (milliseconds) was set by a wrong clock; the clocks of two
+#: instances differ by less.
+SKEW_MS = 60_000

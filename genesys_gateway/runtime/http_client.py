@@ -27,8 +27,8 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ProxyError
 
-from genesys_gateway.clock import Clock, Deadline
-from genesys_gateway.errors import NoReply, NotSent, Refused
+from genesys_gateway.runtime.clock import Clock, Deadline
+from genesys_gateway.runtime.errors import NoReply, NotSent, Refused
 
 #: No answer we ask for comes near this; whoever sends more is broken or hostile.
 MAX_BODY_BYTES = 5 * 1024 * 1024

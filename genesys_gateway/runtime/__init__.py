@@ -1,0 +1,1 @@
+"""What every part runs on: time, greenlets, errors, logs, metrics, outgoing HTTP."""
