@@ -12,13 +12,13 @@ from typing import Any
 import gunicorn.util  # type: ignore[import-untyped] # it has no types
 import psycopg.waiting
 
-from genesys_gateway import problems, routes, settings_rules
+from genesys_gateway import problems, routes
 from genesys_gateway.gunicorn_logs import GunicornLogger
 from genesys_gateway.runtime import logs
 from genesys_gateway.runtime.errors import Refused, Unavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.kill_points import reach
-from genesys_gateway.settings import Settings, SettingsError
+from genesys_gateway.settings import Settings, SettingsError, rules
 from genesys_gateway.storage.migrate import migrate
 
 #: Seconds for requests under way when a worker is told to end, and then for the gateway: together less than 25.
@@ -32,7 +32,7 @@ def _bind() -> str:
     """GATEWAY_BIND, or the default where it is wrong: nothing is bound before :func:`on_starting` told of that."""
     default = "127.0.0.1:8080"
     try:
-        return settings_rules.bind(os.environ.get("GATEWAY_BIND", "").strip() or default)
+        return rules.bind(os.environ.get("GATEWAY_BIND", "").strip() or default)
     except ValueError:
         return default
 

@@ -209,8 +209,8 @@ def _run(command: "Callable[[Visit], int]") -> NoReturn:
 
 def _database_url() -> str:
     """The one setting that is needed here; the others may be wrong or missing."""
-    from genesys_gateway.environment import Environment
-    from genesys_gateway.settings_rules import database_url
+    from genesys_gateway.settings.environment import Environment
+    from genesys_gateway.settings.rules import database_url
 
     env = Environment(os.environ)
     url = database_url(env, "DATABASE_URL")

@@ -14,7 +14,7 @@ from signxml.signer import XMLSigner
 from genesys_gateway.assertions import AssertionMissing
 from genesys_gateway.runtime.clock import Clock, isoformat
 from genesys_gateway.settings import Settings
-from genesys_gateway.signing_key import SigningKey
+from genesys_gateway.settings.signing_key import SigningKey
 
 #: How long one is good for: the call that sends it takes seconds, clocks may be minutes apart.
 VALID_SECONDS = 300

@@ -6,8 +6,8 @@ from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Unused, Used
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.http_client import Outbound, Reply
-from genesys_gateway.secret import Secret
 from genesys_gateway.settings import Settings
+from genesys_gateway.settings.secret import Secret
 
 _NAME = "GENESYS_SAML_ASSERTION_URL"
 

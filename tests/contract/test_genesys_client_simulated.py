@@ -16,7 +16,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import Delayed, NoReply
 from genesys_gateway.runtime.http_client import Outbound
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.secret import Secret
+from genesys_gateway.settings.secret import Secret
 from genesys_gateway.tokens import Tokens
 from tests.doubles import until
 from tests.genesys_doubles import settings

@@ -15,7 +15,7 @@ from genesys_gateway.history import History
 from genesys_gateway.outbox import Outcome, Result
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.http_client import Outbound
-from genesys_gateway.secret import Secret
+from genesys_gateway.settings.secret import Secret
 from tests.genesys_doubles import answer, listening, request_of, settings
 
 RECORD = "00000000-0000-4000-8000-000000000001"

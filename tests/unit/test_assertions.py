@@ -14,8 +14,8 @@ from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, UsedHere
 from genesys_gateway.assertions.signed import SignedAssertions
 from genesys_gateway.assertions.url import AssertionUrl
 from genesys_gateway.runtime.errors import Delayed
-from genesys_gateway.secret import Secret
 from genesys_gateway.settings import Settings, SettingsError
+from genesys_gateway.settings.secret import Secret
 from tests.doubles import FakeClock
 from tests.genesys_doubles import settings
 from tests.saml import AUDIENCE, ISSUER, SUBJECT, locked_key, pair, signing

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from genesys_gateway.secret import Secret, one_word, role_tokens
+from genesys_gateway.settings.secret import Secret, one_word, role_tokens
 
 
 class Ticking:

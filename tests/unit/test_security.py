@@ -8,8 +8,8 @@ from typing import cast
 import pytest
 
 from genesys_gateway.caller_tokens import Caller, CallerTokens
-from genesys_gateway.secret import Secret, role_tokens
 from genesys_gateway.security import Guard, NotAllowed, NotAuthenticated, TooOften
+from genesys_gateway.settings.secret import Secret, role_tokens
 from tests.doubles import FakeClock
 
 BOFE = frozenset({"bofe"})

@@ -16,7 +16,7 @@ from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Used, UsedHe
 from genesys_gateway.runtime.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
 from genesys_gateway.runtime.http_client import Outbound
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.secret import Secret
+from genesys_gateway.settings.secret import Secret
 from genesys_gateway.tokens import Token, TokenRefused, Tokens
 from tests.doubles import FakeClock
 from tests.genesys_doubles import LOGIN, settings

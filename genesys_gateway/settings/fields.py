@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from genesys_gateway import environment, settings_rules
-from genesys_gateway.environment import Environment, HostPort
 from genesys_gateway.runtime.errors import Refused
-from genesys_gateway.secret import Secret, one_word, role_tokens
+from genesys_gateway.settings import environment, rules
+from genesys_gateway.settings.environment import Environment, HostPort
+from genesys_gateway.settings.secret import Secret, one_word, role_tokens
 
 _OTHERS = ("genesys_", "communication_history_", "database_")
 
@@ -74,7 +74,7 @@ class Settings:
     """All settings; made by :meth:`from_environment`. Times are in the unit their name ends with."""
 
     #: Hosts that may be spoken to without TLS; loopback's names are always among them.
-    plain_http_hosts: frozenset[str] = _parsed(settings_rules.plain_http_hosts, "")
+    plain_http_hosts: frozenset[str] = _parsed(rules.plain_http_hosts, "")
     #: Base URLs, without a slash at the end.
     genesys_login_url: str = _of_region(environment.url, "https://login.")
     genesys_api_url: str = _of_region(environment.url, "https://api.")
@@ -94,24 +94,24 @@ class Settings:
     genesys_saml_key_file: Path | None = _parsed(environment.file)
     genesys_saml_certificate_file: Path | None = _parsed(environment.file)
     genesys_saml_issuer: str | None = _parsed(environment.text)
-    genesys_saml_subject: str | None = _parsed(settings_rules.email)
+    genesys_saml_subject: str | None = _parsed(rules.email)
     genesys_saml_audience: str | None = _parsed(environment.text)
 
     #: CA file for all outbound TLS; None: the system's.
     ca_bundle: Path | None = _parsed(environment.ca_file)
     #: It may hold a password, so it is hidden like a secret.
-    https_proxy: str | None = _parsed(settings_rules.proxy, hidden=True)
+    https_proxy: str | None = _parsed(rules.proxy, hidden=True)
     #: Hosts, domains and networks that are reached without the proxy.
-    no_proxy: tuple[str, ...] = _parsed(settings_rules.words, "")
+    no_proxy: tuple[str, ...] = _parsed(rules.words, "")
 
     communication_history_url: str = _required(environment.url)
     communication_history_token: Secret | None = _secret(one_word, needed=False)
     #: SQLAlchemy's; it may hold a password.
-    database_url: str = _read(settings_rules.database_url, hidden=True)
+    database_url: str = _read(rules.database_url, hidden=True)
 
     #: For gunicorn.
-    bind: str = _parsed(settings_rules.bind, "127.0.0.1:8080")
-    #: ``role:token`` pairs, see :func:`genesys_gateway.secret.role_tokens`.
+    bind: str = _parsed(rules.bind, "127.0.0.1:8080")
+    #: ``role:token`` pairs, see :func:`genesys_gateway.settings.secret.role_tokens`.
     tokens: Secret | None = _secret(role_tokens, needed=False)
     #: Callers' tokens of this issuer are taken, too; all three or none.
     oidc_issuer: str | None = _parsed(environment.text)
@@ -146,9 +146,9 @@ class Settings:
     retention_days: float = _number(7, 3660)
 
     #: Two letters, for phone numbers without a country code.
-    default_country: str = _parsed(settings_rules.country, "PH")
+    default_country: str = _parsed(rules.country, "PH")
     #: Queue id (lower case) to the domain a record of it gets.
-    domain_by_queue: Mapping[str, str] = _parsed(settings_rules.domains, "{}")
+    domain_by_queue: Mapping[str, str] = _parsed(rules.domains, "{}")
 
     log_level: str = _parsed(environment.one_of("debug", "info", "warning", "error", "critical"), "info")
     log_format: str = _parsed(environment.one_of("json", "text"), "json")
@@ -166,18 +166,18 @@ class Settings:
         env = Environment(environ)
         readers = {f.name: f.metadata["read"] for f in fields(cls) if "read" in f.metadata}
         values = {name: read(env, variable(name)) for name, read in readers.items()}
-        settings_rules.check(env, values)
+        rules.check(env, values)
         if mistakes := env.finish():
             raise SettingsError(mistakes)
-        return cls(**values, warnings=env.unknown() + settings_rules.worries(values))
+        return cls(**values, warnings=env.unknown() + rules.worries(values))
 
     def may_speak_plainly_to(self, host: str) -> bool:
         """Whether http or ws, without TLS, is allowed to that host."""
-        return settings_rules.may_be_plain(host, self.plain_http_hosts)
+        return rules.may_be_plain(host, self.plain_http_hosts)
 
     def bypasses_proxy(self, host: str) -> bool:
         """Whether that host is reached directly although there is a proxy."""
-        return settings_rules.bypasses_proxy(host, self.no_proxy)
+        return rules.bypasses_proxy(host, self.no_proxy)
 
 
 def variable(name: str) -> str:

@@ -16,9 +16,9 @@ import phonenumbers
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from genesys_gateway import environment
-from genesys_gateway.environment import Environment
-from genesys_gateway.secret import one_word, role_tokens
+from genesys_gateway.settings import environment
+from genesys_gateway.settings.environment import Environment
+from genesys_gateway.settings.secret import one_word, role_tokens
 
 #: What this machine is called by itself: nothing said to it can be overheard on the way.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -192,7 +192,7 @@ def _check_signing(env: Environment, values: Mapping[str, Any]) -> None:
         if not env.has(name):
             env.mistake(name, "is missing; to sign assertions it is needed")
     if files := _signing_files(values):
-        from genesys_gateway.signing_key import SigningKey
+        from genesys_gateway.settings.signing_key import SigningKey
 
         try:
             SigningKey.read(*files)
@@ -253,7 +253,7 @@ def _signing_worries(values: Mapping[str, Any]) -> tuple[str, ...]:
     files = _signing_files(values) if values["genesys_grant_type"] == "saml2-bearer" else None
     if files is None:
         return ()
-    from genesys_gateway.signing_key import SigningKey
+    from genesys_gateway.settings.signing_key import SigningKey
 
     found = []
     if files[0].stat().st_mode & 0o077:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from environs import Env, EnvValidationError
 from marshmallow.validate import Range
 
-from genesys_gateway.secret import Secret, one_word
+from genesys_gateway.settings.secret import Secret, one_word
 
 T = TypeVar("T")
 
