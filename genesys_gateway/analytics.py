@@ -12,7 +12,7 @@ from typing import Any
 from genesys_gateway.answers import BadAnswer, load, lower, moment, read_object, upper
 from genesys_gateway.conversation import Verdict
 from genesys_gateway.conversation_answer import has_user
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.schemas.genesys_answers import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
 
 

@@ -12,6 +12,7 @@ from gevent.greenlet import Greenlet
 
 from genesys_gateway import channel_state, events
 from genesys_gateway.channel_state import Signal, State
+from genesys_gateway.domain import after_call_work
 from genesys_gateway.genesys import ChannelGrant, Genesys
 from genesys_gateway.notification_socket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
@@ -52,7 +53,7 @@ class ChannelListener:
     """Whom a channel tells what; every call names the channel first and must not wait for long."""
 
     #: a notification, and the frame it was read from
-    notified: Callable[["Channel", events.Acw | events.Unreadable, bytes], None]
+    notified: Callable[["Channel", after_call_work.Acw | after_call_work.Unreadable, bytes], None]
     #: these conversations are covered from now on
     covered: Callable[["Channel", list[str]], None]
     #: these conversations are not covered since that moment (epoch milliseconds)
@@ -262,7 +263,7 @@ class Channel:
                 self._taken(notification.topics)
             case events.TokenRevoked():
                 self._give_up("token revoked")
-            case events.Acw() | events.Unreadable():
+            case after_call_work.Acw() | after_call_work.Unreadable():
                 self._tell.notified(self, notification, frame)
 
     def _taken(self, topics: tuple[str, ...]) -> None:

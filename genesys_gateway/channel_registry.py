@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from gevent.event import Event
 
-from genesys_gateway import events
 from genesys_gateway.channel import Channel, ChannelListener, Tools
+from genesys_gateway.domain import after_call_work
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.handover import Handover
 from genesys_gateway.runtime.backoff import ceiling
@@ -28,7 +28,7 @@ class RegistryListener:
     """Whom the registry tells what; none of them may wait for long."""
 
     #: a notification, and the frame it was read from
-    notified: Callable[[events.Acw | events.Unreadable, bytes], None]
+    notified: Callable[[after_call_work.Acw | after_call_work.Unreadable, bytes], None]
     #: these conversations are covered by this channel from now on
     covered: Callable[[list[str], str], None]
     #: these conversations are not covered since that moment (epoch milliseconds)

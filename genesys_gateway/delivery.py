@@ -17,9 +17,9 @@ from gevent.queue import Queue
 
 from genesys_gateway import delivery_round
 from genesys_gateway.delivery_round import Done, Round, Terms
+from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Policy, Postponed, TryAgain
 from genesys_gateway.lane import Lane, Shift, State
 from genesys_gateway.name_finder import NameBook, NameFinder
-from genesys_gateway.outbox import Decision, Delivered, GiveUp, NotBegun, Policy, Postponed, TryAgain
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crash, Crew

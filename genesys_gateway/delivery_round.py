@@ -7,7 +7,7 @@ nobody knows of runs out.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from genesys_gateway.outbox import Decision, Entry, Postponed
+from genesys_gateway.domain.outbox import Decision, Entry, Postponed
 from genesys_gateway.storage import Connection, database_now, dead_letters, entries
 from genesys_gateway.storage.entries import Claim, Wanted
 from genesys_gateway.waiting_line import FRESH_SHARE, mixed

@@ -12,7 +12,7 @@ from itertools import islice
 
 from gevent.event import Event
 
-from genesys_gateway.events import Acw, AcwEvent, Unreadable
+from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crash, Crew

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from genesys_gateway import analytics
 from genesys_gateway.analytics import Details
 from genesys_gateway.conversation import Conversation, judge
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys import Forbidden, Genesys, NotFound
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, Refused

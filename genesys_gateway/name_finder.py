@@ -10,7 +10,7 @@ from typing import Protocol
 import gevent
 import orjson
 
-from genesys_gateway.outbox import Entry, Postponed
+from genesys_gateway.domain.outbox import Entry, Postponed
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.greenlets import Crash, Crew

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 import gevent
 from gevent.event import Event
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.inquiry import BULK, LIVE, Finding, Inquiry, Pace
 from genesys_gateway.last_look import LastLook
 from genesys_gateway.runtime.backoff import ceiling

@@ -14,7 +14,7 @@ from flask import Blueprint, Response, current_app, request
 from marshmallow import Schema, ValidationError
 
 from genesys_gateway import json_body, problems
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.registration import Registration
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE

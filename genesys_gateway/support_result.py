@@ -5,7 +5,7 @@ Law: what both tell of is one record, whoever comes first; nothing is registered
 
 from collections.abc import Callable
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings

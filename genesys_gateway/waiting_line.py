@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from genesys_gateway.outbox import Entry
+from genesys_gateway.domain.outbox import Entry
 from genesys_gateway.storage.entries import Wanted
 
 #: Entries that failed before and may stand in the line; the others of their kind stay on disk meanwhile.

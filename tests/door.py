@@ -2,7 +2,7 @@
 
 from typing import Any, cast
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.registration import Registered, Registration
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.metrics import Metrics

@@ -4,8 +4,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Table, insert, select
 
-from genesys_gateway.events import AcwEvent
-from genesys_gateway.record import Known
+from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.domain.record import Known
 from genesys_gateway.storage.tables import conversation, entry, quarantine, transition
 
 NOW = 1_763_805_600_000

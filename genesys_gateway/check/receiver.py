@@ -6,8 +6,8 @@ from uuid import uuid4
 import orjson
 
 from genesys_gateway.check.findings import Finding, good, skipped, wrong
-from genesys_gateway.events import AcwEvent
-from genesys_gateway.record import Known, Record, Rules, build
+from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.domain.record import Known, Record, Rules, build
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.http_client import Outbound, Reply

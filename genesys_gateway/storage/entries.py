@@ -11,8 +11,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_, select, update
 
-from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
-from genesys_gateway.record import Known
+from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
+from genesys_gateway.domain.record import Known
 from genesys_gateway.storage.tables import conversation, entry, transition
 from genesys_gateway.storage.timeline import DETAIL_LENGTH
 

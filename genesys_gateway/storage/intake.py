@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, update
 
-from genesys_gateway.events import AcwEvent, Unreadable
+from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
 from genesys_gateway.storage import timeline, twins
 from genesys_gateway.storage.conversations import CLOSED, LOGGED, make_due
 from genesys_gateway.storage.portable import put_new

@@ -11,7 +11,8 @@ from genesys_gateway import events
 from genesys_gateway.analytics import Details, completes, details_from_answer, finished_acw
 from genesys_gateway.conversation import Verdict, judge
 from genesys_gateway.conversation_answer import from_answer
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain import after_call_work
+from genesys_gateway.domain.after_call_work import AcwEvent
 from tests.simulated import Simulated
 
 pytest_plugins = ("simulator_fixture",)
@@ -99,7 +100,7 @@ NOT_OVER: list[Story] = [a_draft, still_at_it, a_transfer_without_an_end]
 
 def announced(sim: Simulated) -> set[str]:
     """Ids of what the simulator's own ledger calls finished."""
-    return {events.record_id(one["recordKey"]) for one in sim.sim("GET", "ledger")["finished"]}
+    return {after_call_work.record_id(one["recordKey"]) for one in sim.sim("GET", "ledger")["finished"]}
 
 
 def both_views(sim: Simulated, conversation: dict[str, Any]) -> tuple[Verdict, Details]:
@@ -166,7 +167,7 @@ def test_a_backfill_says_what_the_event_said(sim: Simulated, told: dict[str, Any
     sent = sim.play(conversation, "wrapup", notes="asked about an invoice")["event"]
     sim.play(conversation, "end")
     live = events.parse(orjson.dumps(sent))
-    assert isinstance(live, events.Acw)
+    assert isinstance(live, after_call_work.Acw)
     verdict, details = both_views(sim, conversation)
     ((late,), (named,)) = finished_acw(details), verdict.finished
     assert alike(late, live.event)

@@ -8,7 +8,7 @@ import pytest
 from gevent.event import Event
 from sqlalchemy import Connection, event, update
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage, conversations, intake, questions
 from genesys_gateway.storage.conversations import ConversationView, Pairing

@@ -6,8 +6,8 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Row, insert, select, update
 
-from genesys_gateway.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
-from genesys_gateway.record import Known
+from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
+from genesys_gateway.domain.record import Known
 from genesys_gateway.storage import Storage, entries, timeline
 from genesys_gateway.storage.dead_letters import dead_letters, reasons, refused_in_a_row, requeue, revive
 from genesys_gateway.storage.entries import Backlog, Claim, Wanted

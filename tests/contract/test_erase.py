@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row
 
-from genesys_gateway.outbox import Delivered
+from genesys_gateway.domain.outbox import Delivered
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage, customer, dead_letters, entries
 from genesys_gateway.storage.customer import ERASED, Erased, Undelivered

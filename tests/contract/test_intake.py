@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, select, update
 
-from genesys_gateway.events import AcwEvent, Unreadable
+from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
 from genesys_gateway.storage import Storage, conversations, intake
 from genesys_gateway.storage.conversations import ConversationView
 from genesys_gateway.storage.intake import BACKFILL, LIVE, Taken

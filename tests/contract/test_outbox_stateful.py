@@ -20,8 +20,8 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Connection, select
 
-from genesys_gateway.events import AcwEvent
-from genesys_gateway.outbox import Decision, Delivered, GiveUp, NotBegun, TryAgain
+from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, TryAgain
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage, conversations, dead_letters, entries, intake
 from genesys_gateway.storage.conversations import CLOSED, LOGGED, NO_ACW

@@ -2,7 +2,7 @@
 
 from sqlalchemy import Connection
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.storage import Storage, conversations, intake, questions
 from genesys_gateway.storage.questions import Due
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Row
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.retention import Erased, Retention, Watch
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics

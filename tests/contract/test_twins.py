@@ -7,7 +7,7 @@ import gevent
 import pytest
 from sqlalchemy import Row, create_engine, select
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage, intake
 from genesys_gateway.storage.conversations import register

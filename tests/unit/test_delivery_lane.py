@@ -8,7 +8,7 @@ import gevent
 import pytest
 
 from genesys_gateway.delivery import SENDERS
-from genesys_gateway.outbox import Result, of_lookup, of_post
+from genesys_gateway.domain.outbox import Result, of_lookup, of_post
 from tests.delivery_doubles import FAILED, STORED, UNREACHED, House, record_id
 from tests.doubles import until
 

@@ -9,20 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable, record_id_by_agent
 from genesys_gateway.events import (
-    Acw,
-    AcwEvent,
     Closing,
     Heartbeat,
     NoLongerSubscribed,
     Reply,
     TokenRevoked,
     Unknown,
-    Unreadable,
     acw_topic,
     conversation_of,
     parse,
-    record_id_by_agent,
 )
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"

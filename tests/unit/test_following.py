@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection, select
 
 from genesys_gateway import following
-from genesys_gateway.events import Acw, AcwEvent, Unreadable
+from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.following import Following
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics

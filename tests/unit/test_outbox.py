@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 
-from genesys_gateway.outbox import (
+from genesys_gateway.domain.outbox import (
     TRIED_TOO_LONG,
     Delivered,
     GiveUp,

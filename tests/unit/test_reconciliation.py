@@ -6,7 +6,7 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.inquiry import BULK, Finding, Inquiry, Pace
 from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.runtime.errors import Delayed, StorageUnavailable

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.events import AcwEvent
-from genesys_gateway.record import Known, Record, Rules, build
-from genesys_gateway.schemas.communication_record import mistakes
+from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.domain.record import Known, Record, Rules, build
+from genesys_gateway.domain.record_schema import mistakes
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 PARTICIPANT = "298c6ba8-fec0-428c-9b8f-385b9f80854f"

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.errors import StorageUnavailable
 from tests.door import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway
 

@@ -1,6 +1,6 @@
 """The order in which entries are served."""
 
-from genesys_gateway.outbox import Entry
+from genesys_gateway.domain.outbox import Entry
 from genesys_gateway.storage.entries import Wanted
 from genesys_gateway.waiting_line import REPEATED, WaitingLine, mixed
 

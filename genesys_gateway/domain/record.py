@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import phonenumbers
 
-from genesys_gateway.events import AcwEvent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.clock import isoformat
 
 Record = dict[str, Any]

@@ -1,0 +1,90 @@
+"""One agent's after-call work on one conversation, and the one identity that its record has.
+
+Invariant: the same work has the same id in every process, for ever.
+"""
+
+from dataclasses import asdict, dataclass, fields
+from uuid import UUID, uuid5
+
+import orjson
+
+#: Namespace of all record ids; never changes.
+RECORD_NAMESPACE = UUID("0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AcwEvent:
+    """One agent's after-call work on one conversation, done. Ids are lower case, enums upper case, absent is None."""
+
+    conversation_id: str
+    participant_id: str | None = None
+    session_id: str | None = None
+    user_id: str | None = None
+    #: epoch milliseconds
+    event_time: int | None = None
+    media_type: str | None = None
+    message_type: str | None = None
+    direction: str | None = None
+    ani: str | None = None
+    dnis: str | None = None
+    address_to: str | None = None
+    address_from: str | None = None
+    callback_numbers: tuple[str, ...] = ()
+    subject: str | None = None
+    queue_id: str | None = None
+    wrapup_code: str | None = None
+    wrapup_notes: str | None = None
+    wrapup_duration_ms: int | None = None
+
+    @property
+    def record_id(self) -> str:
+        """The identity of this after-call work: the same in every process, for ever.
+
+        Genesys gives no event id; (conversation, participant, session) is what the notification and REST share.
+        """
+        if self.participant_id and self.session_id:
+            return record_id(f"{self.conversation_id}/{self.participant_id}/{self.session_id}")
+        return record_id_by_agent(self.conversation_id, self.user_id, self.event_time)
+
+    def to_json(self) -> str:
+        """As it is kept in the outbox; equal events give equal texts."""
+        return orjson.dumps(asdict(self)).decode()
+
+    @classmethod
+    def from_json(cls, text: str) -> "AcwEvent":
+        """What :meth:`to_json` gave. A field that a later version no longer knows is left out."""
+        known = {field.name for field in fields(cls)}
+        values = {name: value for name, value in orjson.loads(text).items() if name in known}
+        values["callback_numbers"] = tuple(values.get("callback_numbers") or ())
+        return cls(**values)
+
+
+def record_id(identity: str) -> str:
+    """UUIDv5 of the text that identifies an after-call work, lower case."""
+    return str(uuid5(RECORD_NAMESPACE, identity))
+
+
+def record_id_by_agent(conversation_id: str, user_id: str | None, event_time: int | None) -> str:
+    """The identity where no participant or session is known: by agent and time (epoch milliseconds)."""
+    moment = "-" if event_time is None else event_time
+    return record_id(f"{conversation_id}/user:{user_id or '-'}@{moment}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acw:
+    """An after-call-work notification."""
+
+    event: AcwEvent
+    #: names of body fields that were wrong and count as absent
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """A frame to put into quarantine."""
+
+    #: one of a few fixed words, fit for a metric's label
+    reason: str
+    topic: str | None = None
+    #: the conversation that the topic names, if it names one
+    conversation_id: str | None = None
