@@ -10,11 +10,12 @@ from random import Random
 import orjson
 from gevent.greenlet import Greenlet
 
-from genesys_gateway import channel_state, events
+from genesys_gateway import channel_state
 from genesys_gateway.channel_state import Signal, State
 from genesys_gateway.domain import after_call_work
-from genesys_gateway.genesys import ChannelGrant, Genesys
-from genesys_gateway.notification_socket import NotificationSocket, SocketLost
+from genesys_gateway.genesys import notifications
+from genesys_gateway.genesys.client import ChannelGrant, Genesys
+from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Refused
@@ -249,19 +250,19 @@ class Channel:
         self._heard_at = self._tools.clock.now()
 
     def _take(self, frame: bytes) -> None:
-        notification = events.parse(frame)
+        notification = notifications.parse(frame)
         match notification:
-            case events.Heartbeat():
+            case notifications.Heartbeat():
                 return
-            case events.Reply():
+            case notifications.Reply():
                 self.writer.replied(notification)
-            case events.Closing():
+            case notifications.Closing():
                 if self.listening:
                     self._signal(Signal.NOTICE)
                     self._tell.closing(self)
-            case events.NoLongerSubscribed():
+            case notifications.NoLongerSubscribed():
                 self._taken(notification.topics)
-            case events.TokenRevoked():
+            case notifications.TokenRevoked():
                 self._give_up("token revoked")
             case after_call_work.Acw() | after_call_work.Unreadable():
                 self._tell.notified(self, notification, frame)

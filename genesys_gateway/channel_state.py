@@ -6,6 +6,8 @@ Law: a pair that is not in the table raises and moves nothing.
 from enum import Enum
 from random import Random
 
+from genesys_gateway.genesys.client import LIFE_SECONDS
+
 
 class State(Enum):
     """Where a channel is in its life."""
@@ -58,12 +60,9 @@ _TABLE = {
 
 #: States that count against the budget of 20: a socket is open, is being opened, or will be opened again.
 CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING, State.WAITING})
+
 #: States in which notifications arrive.
 LISTENING = frozenset({State.OPEN, State.CLOSING})
-
-
-#: Genesys docs: a channel lives a day.
-LIFE_SECONDS = 86_400.0
 
 #: A token is renewed when a tenth of its life is left, but at most this long before its end.
 RENEWED_AHEAD_SECONDS = 300.0

@@ -10,17 +10,18 @@ from random import Random
 from uuid import uuid4
 
 from genesys_gateway.agreement import Agreement
-from genesys_gateway.call_budget import PLACES, CallBudget
 from genesys_gateway.channel import Tools
 from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery import Delivery
 from genesys_gateway.following import Following
 from genesys_gateway.gauges import Gauges
-from genesys_gateway.genesys import ChannelGrant, Genesys
+from genesys_gateway.genesys.client import ChannelGrant, Genesys
+from genesys_gateway.genesys.name_cache import Names
+from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
+from genesys_gateway.genesys.tokens import Tokens
+from genesys_gateway.genesys.websocket import open_socket
 from genesys_gateway.history import History
 from genesys_gateway.inquiry import Inquiry
-from genesys_gateway.names import Names
-from genesys_gateway.notification_socket import open_socket
 from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.registration import Registration
 from genesys_gateway.retention import Retention
@@ -36,7 +37,6 @@ from genesys_gateway.storage import Connection, Storage, instances
 from genesys_gateway.storage.lock import FileLock
 from genesys_gateway.storage.used_assertions import UsedAssertions
 from genesys_gateway.support_result import SupportResults
-from genesys_gateway.tokens import Tokens
 
 log = get_logger(__name__)
 

@@ -6,17 +6,17 @@ Law: nothing is concluded from what is absent in analytics, and no failure is ta
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from genesys_gateway import analytics
-from genesys_gateway.analytics import Details
-from genesys_gateway.conversation import Conversation, judge
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.genesys import Forbidden, Genesys, NotFound
+from genesys_gateway.genesys import analytics
+from genesys_gateway.genesys.analytics import Details
+from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
+from genesys_gateway.genesys.live_view import Conversation, judge
+from genesys_gateway.genesys.tokens import TokenRefused
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, Refused
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.questions import Due
-from genesys_gateway.tokens import TokenRefused
 
 log = get_logger(__name__)
 

@@ -10,9 +10,9 @@ from random import Random
 
 from gevent.event import Event
 
-from genesys_gateway.events import Reply, acw_topic, conversation_of
 from genesys_gateway.gathering import Gathering
-from genesys_gateway.genesys import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
+from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
+from genesys_gateway.genesys.notifications import Reply, acw_topic, conversation_of
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, NotSent, Refused

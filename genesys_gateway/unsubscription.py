@@ -12,8 +12,8 @@ import orjson
 from gevent.event import AsyncResult
 from gevent.timeout import Timeout
 
-from genesys_gateway.events import Reply
-from genesys_gateway.notification_socket import SocketLost
+from genesys_gateway.genesys.notifications import Reply
+from genesys_gateway.genesys.websocket import SocketLost
 from genesys_gateway.runtime.errors import Delayed
 
 

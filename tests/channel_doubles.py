@@ -12,12 +12,12 @@ import orjson
 from gevent.queue import Queue
 
 from genesys_gateway.channel import Tools
-from genesys_gateway.events import conversation_of
-from genesys_gateway.genesys import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
-from genesys_gateway.notification_socket import NotificationSocket, SocketLost
+from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
+from genesys_gateway.genesys.notifications import conversation_of
+from genesys_gateway.genesys.tokens import Token
+from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.errors import Delayed, GatewayError, Refused
 from genesys_gateway.settings import Settings
-from genesys_gateway.tokens import Token
 from tests.doubles import FakeClock
 from tests.genesys_doubles import settings as plain_settings
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from genesys_gateway.assertions import AssertionMissing, Assertions
-from genesys_gateway.assertions.file import AssertionFile
 from genesys_gateway.check.findings import Finding, good, wrong
-from genesys_gateway.login import assertions_of
+from genesys_gateway.genesys.assertions.file import AssertionFile
+from genesys_gateway.genesys.assertions.source import AssertionMissing, Assertions
+from genesys_gateway.genesys.login import assertions_of
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
 

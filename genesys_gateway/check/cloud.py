@@ -7,17 +7,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from genesys_gateway.answers import BadAnswer, load, read_object
 from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
-from genesys_gateway.login import TokenRefused
+from genesys_gateway.genesys.call import BadAnswer, load, read_object
+from genesys_gateway.genesys.login import TokenRefused
+from genesys_gateway.genesys.schemas.channels import CHANNELS, ERROR_BODY
+from genesys_gateway.genesys.schemas.login import TOKEN_INFO, TOPIC_KINDS
+from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.http_client import Outbound, Reply
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.schemas.genesys_channels import CHANNELS, ERROR_BODY
-from genesys_gateway.schemas.genesys_check import TOKEN_INFO, TOPIC_KINDS
 from genesys_gateway.settings import Settings
-from genesys_gateway.tokens import Tokens
 
 _TOPIC = "v2.detail.events.conversation.{id}.acw"
 _TRANSPORTS = frozenset({"Websocket", "All"})

@@ -14,7 +14,7 @@ KEPT = 1000
 
 
 class UsedAssertions:
-    """What :class:`genesys_gateway.assertions.Used` asks for, kept on disk; each may raise StorageUnavailable."""
+    """What :class:`genesys_gateway.genesys.assertions.source.Used` asks for, kept on disk; each may raise StorageUnavailable."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lxml import etree
 
-from genesys_gateway.assertions.signed import SignedAssertions
+from genesys_gateway.genesys.assertions.signed import SignedAssertions
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
 from tests.doubles import FakeClock

@@ -7,12 +7,11 @@ from typing import Any
 import orjson
 import pytest
 
-from genesys_gateway import events
-from genesys_gateway.analytics import Details, completes, details_from_answer, finished_acw
-from genesys_gateway.conversation import Verdict, judge
-from genesys_gateway.conversation_answer import from_answer
 from genesys_gateway.domain import after_call_work
 from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.genesys import notifications
+from genesys_gateway.genesys.analytics import Details, completes, details_from_answer, finished_acw
+from genesys_gateway.genesys.live_view import Verdict, from_answer, judge
 from tests.simulated import Simulated
 
 pytest_plugins = ("simulator_fixture",)
@@ -166,7 +165,7 @@ def test_a_backfill_says_what_the_event_said(sim: Simulated, told: dict[str, Any
     conversation = sim.call(**told)
     sent = sim.play(conversation, "wrapup", notes="asked about an invoice")["event"]
     sim.play(conversation, "end")
-    live = events.parse(orjson.dumps(sent))
+    live = notifications.parse(orjson.dumps(sent))
     assert isinstance(live, after_call_work.Acw)
     verdict, details = both_views(sim, conversation)
     ((late,), (named,)) = finished_acw(details), verdict.finished

@@ -10,13 +10,21 @@ import requests
 import requests_mock
 import structlog
 
-from genesys_gateway.answers import BadAnswer
-from genesys_gateway.call_budget import PLACES, CallBudget
-from genesys_gateway.genesys import ChannelGrant, Forbidden, Genesys, NotFound, TokenDead, TooManyTopics, TopicResult
+from genesys_gateway.genesys.call import BadAnswer
+from genesys_gateway.genesys.client import (
+    ChannelGrant,
+    Forbidden,
+    Genesys,
+    NotFound,
+    TokenDead,
+    TooManyTopics,
+    TopicResult,
+)
+from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
+from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.runtime.errors import Delayed, NoReply, NotSent, Refused
 from genesys_gateway.runtime.http_client import Outbound
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.tokens import Token, Tokens
 from tests.channel_doubles import PacedClock
 from tests.doubles import FakeClock, until
 from tests.genesys_doubles import API, LOGIN, settings

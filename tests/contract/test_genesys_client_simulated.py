@@ -9,15 +9,15 @@ from typing import Any
 import gevent
 import pytest
 
-from genesys_gateway.call_budget import PLACES, CallBudget
-from genesys_gateway.genesys import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
-from genesys_gateway.names import Names
+from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
+from genesys_gateway.genesys.name_cache import Names
+from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
+from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import Delayed, NoReply
 from genesys_gateway.runtime.http_client import Outbound
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
-from genesys_gateway.tokens import Tokens
 from tests.doubles import until
 from tests.genesys_doubles import settings
 from tests.simulated import Simulated, acw_topic

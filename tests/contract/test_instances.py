@@ -8,7 +8,7 @@ import pytest
 from gevent.event import Event
 from sqlalchemy import Connection, select
 
-from genesys_gateway.schemas.genesys_channels import CHANNEL_ID
+from genesys_gateway.genesys.schemas.channels import CHANNEL_ID
 from genesys_gateway.storage import Storage, conversations, instances
 from genesys_gateway.storage.portable import database_now
 from genesys_gateway.storage.tables import channel, conversation, instance

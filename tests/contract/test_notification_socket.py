@@ -18,7 +18,7 @@ import pytest
 from gevent.event import Event
 from gevent.socket import SHUT_WR, SO_LINGER, SOL_SOCKET, socket
 
-from genesys_gateway.notification_socket import (
+from genesys_gateway.genesys.websocket import (
     MAX_MESSAGE_BYTES,
     ChannelGone,
     NotificationSocket,

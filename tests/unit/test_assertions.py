@@ -10,9 +10,9 @@ import requests
 import requests_mock
 from lxml import etree
 
-from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, UsedHere
-from genesys_gateway.assertions.signed import SignedAssertions
-from genesys_gateway.assertions.url import AssertionUrl
+from genesys_gateway.genesys.assertions.signed import SignedAssertions
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, UsedHere
+from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.settings import Settings, SettingsError
 from genesys_gateway.settings.secret import Secret

@@ -7,7 +7,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.call_budget import WINDOW_SECONDS, CallBudget, Priority
+from genesys_gateway.genesys.rate_limiter import WINDOW_SECONDS, CallBudget, Priority
 from genesys_gateway.runtime.errors import Delayed
 from tests.doubles import FakeClock, until
 

@@ -11,8 +11,8 @@ from gevent.event import Event
 from genesys_gateway.channel import Channel, ChannelListener
 from genesys_gateway.channel_state import State
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
-from genesys_gateway.events import acw_topic
-from genesys_gateway.notification_socket import ChannelGone, SocketLost
+from genesys_gateway.genesys.notifications import acw_topic
+from genesys_gateway.genesys.websocket import ChannelGone, SocketLost
 from genesys_gateway.runtime.errors import Refused
 from tests.channel_doubles import FakeGenesys, FakeSocket, conversation, eventually, ids, quick, tools
 from tests.doubles import FakeClock

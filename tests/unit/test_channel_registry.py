@@ -9,9 +9,9 @@ import pytest
 from genesys_gateway.channel import Channel
 from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
 from genesys_gateway.domain.after_call_work import Acw
-from genesys_gateway.events import Notification, acw_topic
-from genesys_gateway.genesys import ChannelGrant
-from genesys_gateway.notification_socket import ChannelGone, SocketLost
+from genesys_gateway.genesys.client import ChannelGrant
+from genesys_gateway.genesys.notifications import Notification, acw_topic
+from genesys_gateway.genesys.websocket import ChannelGone, SocketLost
 from genesys_gateway.runtime.errors import Delayed, Refused, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from tests.channel_doubles import (

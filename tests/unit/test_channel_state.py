@@ -15,7 +15,7 @@ from genesys_gateway.channel_state import (
     good_for,
     step,
 )
-from genesys_gateway.tokens import MAX_MARGIN_SECONDS
+from genesys_gateway.genesys.tokens import MAX_MARGIN_SECONDS
 
 # Written out a second time on purpose: a row that is changed by mistake must be changed here as well.
 STEPS = {

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websocket._url import parse_url
 
-from genesys_gateway.connect_uri import ConnectUri, check
+from genesys_gateway.genesys.connect_uri import ConnectUri, check
 from genesys_gateway.runtime.errors import Refused
 from tests.genesys_doubles import settings
 

@@ -4,8 +4,7 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.conversation import Verdict, judge
-from genesys_gateway.conversation_answer import from_answer
+from genesys_gateway.genesys.live_view import Verdict, from_answer, judge
 from genesys_gateway.runtime.clock import parse_iso
 from tests.genesys_answers import (
     ACW_END,

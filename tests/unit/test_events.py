@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable, record_id_by_agent
-from genesys_gateway.events import (
+from genesys_gateway.genesys.notifications import (
     Closing,
     Heartbeat,
     NoLongerSubscribed,

@@ -10,9 +10,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genesys_gateway.assertions import UsedHere
-from genesys_gateway.assertions.url import AssertionUrl
-from genesys_gateway.call_budget import CallBudget
 from genesys_gateway.check import cloud, hosts
 from genesys_gateway.check.findings import Finding
 from genesys_gateway.domain import record
@@ -20,8 +17,12 @@ from genesys_gateway.domain.after_call_work import Acw, AcwEvent
 from genesys_gateway.domain.outbox import Result
 from genesys_gateway.domain.record import Known
 from genesys_gateway.domain.record_schema import mistakes
-from genesys_gateway.events import acw_topic, parse
-from genesys_gateway.genesys import Genesys
+from genesys_gateway.genesys.assertions.source import UsedHere
+from genesys_gateway.genesys.assertions.url import AssertionUrl
+from genesys_gateway.genesys.client import Genesys
+from genesys_gateway.genesys.notifications import acw_topic, parse
+from genesys_gateway.genesys.rate_limiter import CallBudget
+from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.history import History
 from genesys_gateway.inquiry import Inquiry
 from genesys_gateway.issuer_keys import IssuerKeys
@@ -29,7 +30,6 @@ from genesys_gateway.runtime.errors import Delayed, GatewayError
 from genesys_gateway.runtime.http_client import Outbound, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.questions import Due
-from genesys_gateway.tokens import Token, Tokens
 from tests import genesys_answers, genesys_doubles, hostile, issuer
 from tests.doubles import FakeClock
 

@@ -5,14 +5,13 @@ from typing import Any, cast
 
 import pytest
 
-from genesys_gateway.analytics import Details, Session, WrapupSegment
-from genesys_gateway.conversation import Conversation, Customer
-from genesys_gateway.conversation_answer import from_answer
-from genesys_gateway.genesys import Forbidden, Genesys, NotFound
+from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
+from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
+from genesys_gateway.genesys.live_view import Conversation, Customer, from_answer
+from genesys_gateway.genesys.tokens import TokenRefused
 from genesys_gateway.inquiry import Finding, Inquiry
 from genesys_gateway.runtime.errors import Delayed, Refused
 from genesys_gateway.storage.questions import Due
-from genesys_gateway.tokens import TokenRefused
 from tests.channel_doubles import conversation, quick
 from tests.doubles import FakeClock
 from tests.genesys_answers import COMPLETE, WRAPUP, agent, answer, call

@@ -5,9 +5,9 @@ from typing import cast
 import gevent
 import pytest
 
-from genesys_gateway import names as names_module
-from genesys_gateway.genesys import Genesys
-from genesys_gateway.names import Names
+from genesys_gateway.genesys import name_cache as names_module
+from genesys_gateway.genesys.client import Genesys
+from genesys_gateway.genesys.name_cache import Names
 from genesys_gateway.runtime.errors import Delayed
 from tests.doubles import FakeClock
 

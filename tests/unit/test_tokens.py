@@ -12,12 +12,12 @@ import requests
 import requests_mock
 import structlog
 
-from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Used, UsedHere
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Used, UsedHere
+from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
 from genesys_gateway.runtime.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
 from genesys_gateway.runtime.http_client import Outbound
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
-from genesys_gateway.tokens import Token, TokenRefused, Tokens
 from tests.doubles import FakeClock
 from tests.genesys_doubles import LOGIN, settings
 

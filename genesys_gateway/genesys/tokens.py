@@ -7,8 +7,8 @@ import math
 from dataclasses import dataclass, field
 from random import Random
 
-from genesys_gateway.assertions import AssertionMissing, Used
-from genesys_gateway.login import Login, TokenRefused
+from genesys_gateway.genesys.assertions.source import AssertionMissing, Used
+from genesys_gateway.genesys.login import Login, TokenRefused
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock, isoformat
 from genesys_gateway.runtime.errors import Delayed, GatewayError

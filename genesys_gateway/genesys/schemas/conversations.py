@@ -219,7 +219,25 @@ class AnalyticsConversation(_Answer):
 
 #: One of each for the whole process: building a schema costs as much as loading several answers.
 CONVERSATION = ConversationAnswer()
+
 AGENT_PARTICIPANT = AgentParticipant()
+
 OTHER_PARTICIPANT = OtherParticipant()
+
 ANALYTICS_CONVERSATION = AnalyticsConversation()
+
 ANALYTICS_AGENT = AnalyticsAgent()
+
+
+class Named(Schema):
+    """``GET /api/v2/users/{id}`` and ``GET /api/v2/routing/wrapupcodes/{id}``."""
+
+    class Meta:
+        """Genesys answers much more, most of it personal."""
+
+        unknown = EXCLUDE
+
+    name = fields.String(load_default=None, allow_none=True)
+
+
+NAMED = Named()

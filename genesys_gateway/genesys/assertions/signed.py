@@ -11,7 +11,7 @@ from lxml import etree
 from signxml.algorithms import CanonicalizationMethod
 from signxml.signer import XMLSigner
 
-from genesys_gateway.assertions import AssertionMissing
+from genesys_gateway.genesys.assertions.source import AssertionMissing
 from genesys_gateway.runtime.clock import Clock, isoformat
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.signing_key import SigningKey

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.http_client import Outbound, Reply

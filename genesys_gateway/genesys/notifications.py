@@ -13,7 +13,7 @@ import orjson
 from marshmallow import ValidationError
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
-from genesys_gateway.schemas.notification import ACW_BODY, IDENTITY_FIELDS
+from genesys_gateway.genesys.schemas.notification import ACW_BODY, IDENTITY_FIELDS
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 

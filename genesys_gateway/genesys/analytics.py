@@ -9,11 +9,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genesys_gateway.answers import BadAnswer, load, lower, moment, read_object, upper
-from genesys_gateway.conversation import Verdict
-from genesys_gateway.conversation_answer import has_user
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.schemas.genesys_answers import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
+from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
+from genesys_gateway.genesys.live_view import Verdict
+from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from websocket import ABNF, WebSocket, WebSocketBadStatusException, WebSocketExc
 from websocket._abnf import frame_buffer
 from websocket._http import connect, proxy_info
 
-from genesys_gateway import connect_uri
+from genesys_gateway.genesys import connect_uri
 from genesys_gateway.runtime import http_client
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import Delayed, Refused

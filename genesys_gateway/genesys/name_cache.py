@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from genesys_gateway.genesys import Genesys
+from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.single_flight import SingleFlight
 

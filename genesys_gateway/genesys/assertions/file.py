@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from genesys_gateway.assertions import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
 
 _USED = "the assertion was used already: replace GENESYS_SAML_ASSERTION_FILE by a fresh one"
 

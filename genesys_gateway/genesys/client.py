@@ -9,30 +9,35 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genesys_gateway import analytics, conversation_answer
-from genesys_gateway.answers import BadAnswer, load, moment, read_object
-from genesys_gateway.call_budget import CallBudget, Priority
-from genesys_gateway.channel_state import LIFE_SECONDS
-from genesys_gateway.conversation import Conversation
-from genesys_gateway.genesys_call import ask, transient
+from genesys_gateway.genesys import analytics, live_view
+from genesys_gateway.genesys.call import BadAnswer, ask, load, moment, read_object, transient
+from genesys_gateway.genesys.live_view import Conversation
+from genesys_gateway.genesys.rate_limiter import CallBudget, Priority
+from genesys_gateway.genesys.schemas.channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
+from genesys_gateway.genesys.schemas.conversations import NAMED
+from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, Refused
 from genesys_gateway.runtime.http_client import Outbound, Reply
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.schemas.genesys_channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
-from genesys_gateway.schemas.genesys_names import NAMED
 from genesys_gateway.settings import Settings
-from genesys_gateway.tokens import Token, TokenRefused, Tokens
+
+#: Genesys docs: a channel lives a day.
+LIFE_SECONDS = 86_400.0
 
 #: Genesys docs give no limit for the bulk question; this many ids keep its URL short.
 MAX_DETAILS = 50
 
 _CHANNELS = "/api/v2/notifications/channels"
+
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
+
 #: A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.
 _WRAPUP_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
+
 _TOO_MANY = "notification.subscription.too.many.subscriptions"
+
 _MAX_REASON = 200
 
 log = get_logger(__name__)
@@ -153,7 +158,7 @@ class Genesys:
         """
         path = f"/api/v2/conversations/{_checked(conversation_id)}"
         _, reply = self._ask_anew("conversation", Priority.RECONCILIATION, "GET", path)
-        conversation = conversation_answer.from_answer(reply.body)
+        conversation = live_view.from_answer(reply.body)
         if conversation.id != conversation_id:
             raise BadAnswer("the answer is about another conversation")
         return conversation

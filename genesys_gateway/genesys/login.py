@@ -8,16 +8,15 @@ import re
 from typing import Protocol
 from urllib.parse import quote_plus
 
-from genesys_gateway.answers import BadAnswer, load, read_object
-from genesys_gateway.assertions import Assertions, Used, UsedHere
-from genesys_gateway.assertions.file import AssertionFile
-from genesys_gateway.assertions.url import AssertionUrl
-from genesys_gateway.genesys_call import ask, transient
+from genesys_gateway.genesys.assertions.file import AssertionFile
+from genesys_gateway.genesys.assertions.source import Assertions, Used, UsedHere
+from genesys_gateway.genesys.assertions.url import AssertionUrl
+from genesys_gateway.genesys.call import BadAnswer, ask, load, read_object, transient
+from genesys_gateway.genesys.schemas.login import LOGIN_ERROR, TOKEN_ANSWER
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, NotSent, Refused
 from genesys_gateway.runtime.http_client import Outbound, Reply
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.schemas.genesys_login import LOGIN_ERROR, TOKEN_ANSWER
 from genesys_gateway.settings import Settings
 
 #: Genesys docs: no token lives longer (two days); a larger figure is a mistake of its sender.
@@ -170,7 +169,7 @@ def assertions_of(settings: Settings, clock: Clock, used: Used | None = None) ->
         return AssertionUrl(settings, url, token, clock, used)
     if settings.genesys_saml_key_file is not None:
         # XML and its signatures cost 28 MB: only for those who use them.
-        from genesys_gateway.assertions.signed import SignedAssertions
+        from genesys_gateway.genesys.assertions.signed import SignedAssertions
 
         return SignedAssertions(settings, clock)
     return None

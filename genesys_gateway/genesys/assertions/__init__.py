@@ -1,0 +1,1 @@
+"""Where a SAML assertion comes from: a file, an address, a key of our own."""

@@ -1,0 +1,1 @@
+"""The JSON of Genesys, in marshmallow."""
