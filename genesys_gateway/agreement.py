@@ -12,8 +12,9 @@ from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage, instances
-from genesys_gateway.storage.conversations import SUBSCRIBED
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import instances
+from genesys_gateway.storage.statements.conversations import SUBSCRIBED
 
 log = get_logger(__name__)
 

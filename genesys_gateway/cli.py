@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from genesys_gateway.storage.visit import Visit
+    from genesys_gateway.storage.operator_session import Visit
 
 #: What systemd and others read as "configured wrongly, don't try again"; also an unknown option's code.
 _MISCONFIGURED = 2

@@ -29,7 +29,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.sending import Receiver, Sender
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.entries import Claim, Wanted
+from genesys_gateway.storage.statements.outbox import Claim, Wanted
 from genesys_gateway.waiting_line import WaitingLine
 
 log = get_logger(__name__)

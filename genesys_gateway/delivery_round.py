@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genesys_gateway.domain.outbox import Decision, Entry, Postponed
-from genesys_gateway.storage import Connection, database_now, dead_letters, entries
-from genesys_gateway.storage.entries import Claim, Wanted
+from genesys_gateway.storage import Connection, database_now
+from genesys_gateway.storage.statements import dead_letters, outbox
+from genesys_gateway.storage.statements.outbox import Claim, Wanted
 from genesys_gateway.waiting_line import FRESH_SHARE, mixed
 
 #: So recently, in milliseconds, a newcomer came in; in a backlog of newcomers only, the eldest are first.
@@ -67,7 +68,7 @@ def begin(connection: Connection) -> tuple[int, Sequence[tuple[str, str]]]:
 
     The latter with the answer that each got, for the lane.
     """
-    return entries.release(connection), dead_letters.refused_in_a_row(connection)
+    return outbox.release(connection), dead_letters.refused_in_a_row(connection)
 
 
 def commit(connection: Connection, todo: Round, terms: Terms) -> Done:
@@ -76,22 +77,22 @@ def commit(connection: Connection, todo: Round, terms: Terms) -> Done:
     claims: Sequence[Claim] = ()
     late: Sequence[str] = ()
     if todo.wanted:  # before what ended: whoever locks a conversation and its entry does it in this order
-        claims = entries.claim(connection, todo.wanted, owner=terms.owner, now=now, lease_ms=terms.lease_ms)
+        claims = outbox.claim(connection, todo.wanted, owner=terms.owner, now=now, lease_ms=terms.lease_ms)
     if todo.ended:
-        late = entries.conclude(connection, todo.ended, now=now)
-    entries.postpone(connection, todo.postponed, now=now)
+        late = outbox.conclude(connection, todo.ended, now=now)
+    outbox.postpone(connection, todo.postponed, now=now)
     if todo.revive:  # after the deaths that ended with this round
         dead_letters.revive(connection, todo.revive, now=now)
     if todo.hasten:
-        entries.hasten(connection, now=now)
+        outbox.hasten(connection, now=now)
     due, full, next_ms = _read(connection, todo.read, now, terms) if todo.read else ((), False, None)
     return Done(claims=claims, late=late, due=due, full=full, next_ms=next_ms)
 
 
 def _read(connection: Connection, limit: int, now: int, terms: Terms) -> tuple[Sequence[Entry], bool, int | None]:
-    oldest = entries.due(connection, now=now, lease_ms=terms.lease_ms, limit=limit)
+    oldest = outbox.due(connection, now=now, lease_ms=terms.lease_ms, limit=limit)
     if len(oldest) < limit:
-        return oldest, False, entries.next_due(connection, now=now, furthest_ms=terms.furthest_ms)
+        return oldest, False, outbox.next_due(connection, now=now, furthest_ms=terms.furthest_ms)
     since = now - _FRESH_MS if any(not one.attempt for one in oldest) else 0
-    newest = entries.fresh(connection, now=now, lease_ms=terms.lease_ms, since=since, limit=limit // FRESH_SHARE)
+    newest = outbox.fresh(connection, now=now, lease_ms=terms.lease_ms, since=since, limit=limit // FRESH_SHARE)
     return list(mixed(oldest, newest)), True, None

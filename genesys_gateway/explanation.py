@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from genesys_gateway.runtime.clock import isoformat
-from genesys_gateway.storage.inspection import ConversationFacts, RecordFacts
-from genesys_gateway.storage.timeline import TimelineItem
+from genesys_gateway.storage.statements.inspection import ConversationFacts, RecordFacts
+from genesys_gateway.storage.statements.timeline import TimelineItem
 
 #: So long an entry that is due may wait for its turn before that is worth a remark; several leases.
 _OVERDUE_MS = 60_000

@@ -20,8 +20,9 @@ from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import NOT_STORABLE, Connection, Storage, conversations, intake, timeline
-from genesys_gateway.storage.intake import Taken
+from genesys_gateway.storage import NOT_STORABLE, Connection, Storage
+from genesys_gateway.storage.statements import conversations, intake, timeline
+from genesys_gateway.storage.statements.intake import Taken
 
 log = get_logger(__name__)
 

@@ -33,9 +33,10 @@ from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage, instances
-from genesys_gateway.storage.lock import FileLock
-from genesys_gateway.storage.used_assertions import UsedAssertions
+from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage.file_lock import FileLock
+from genesys_gateway.storage.statements import instances
+from genesys_gateway.storage.statements.used_assertions import UsedAssertions
 from genesys_gateway.support_result import SupportResults
 
 log = get_logger(__name__)

@@ -12,7 +12,8 @@ from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage, conversations, entries
+from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage.statements import conversations, outbox
 
 log = get_logger(__name__)
 
@@ -92,5 +93,5 @@ class Gauges:
         self._metrics.records_dead.set(backlog.dead)
         self._metrics.delivery_oldest_pending_seconds.set(backlog.oldest_ms / 1000)
 
-    def _backlog(self, connection: Connection, now: int) -> entries.Backlog:
-        return entries.backlog(connection, now)
+    def _backlog(self, connection: Connection, now: int) -> outbox.Backlog:
+        return outbox.backlog(connection, now)

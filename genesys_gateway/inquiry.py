@@ -16,7 +16,7 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, Refused
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
 

@@ -15,7 +15,8 @@ from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage, conversations
+from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage.statements import conversations
 
 log = get_logger(__name__)
 

@@ -16,7 +16,7 @@ from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.entries import Wanted
+from genesys_gateway.storage.statements.outbox import Wanted
 
 log = get_logger(__name__)
 

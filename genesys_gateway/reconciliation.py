@@ -23,9 +23,10 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage, conversations, intake, questions, timeline
-from genesys_gateway.storage.intake import Taken
-from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage.statements import conversations, intake, reconciliation, timeline
+from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
 
@@ -125,7 +126,7 @@ class Reconciliation:
         else:
             self._ask_live(due)
         now = self._clock.now()
-        unseen = self._storage.run(lambda connection: questions.doubtful(connection, now=now, limit=LIVE))
+        unseen = self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=LIVE))
         self._unseen_first = not self._unseen_first  # neither may wait for the end of the other
         decidable = list(self._decidable.values())
         for some in (unseen, decidable) if self._unseen_first else (decidable, unseen):
@@ -159,7 +160,7 @@ class Reconciliation:
         def job(connection: Connection) -> None:
             for one in some:
                 due_at = self._next_question(one, now, in_doubt=one.in_doubt)
-                questions.put_off(connection, one, now=now, due_at=due_at, looked_at=looked_at)
+                reconciliation.put_off(connection, one, now=now, due_at=due_at, looked_at=looked_at)
 
         self._storage.run(job)
         self._failed_in_a_row += 1
@@ -176,10 +177,12 @@ class Reconciliation:
             reconcile_seconds=self._settings.reconcile_seconds,
             settle_seconds=self._settings.analytics_settle_seconds,
         )
-        return self._storage.run(lambda connection: questions.due(connection, now=now, furthest=beyond, limit=_ROUND))
+        return self._storage.run(
+            lambda connection: reconciliation.due(connection, now=now, furthest=beyond, limit=_ROUND)
+        )
 
     def _until_next(self) -> float:
-        next_at = self._storage.run(questions.next_due)
+        next_at = self._storage.run(reconciliation.next_due)
         longest = self._settings.reconcile_seconds
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
@@ -330,7 +333,7 @@ class Reconciliation:
         if finding.unknown:
             unknown_since = one.unknown_since or now
             self._note_unknown(connection, one.id, unknown_since, now)
-        questions.ask_again(
+        reconciliation.ask_again(
             connection,
             one,
             now=now,

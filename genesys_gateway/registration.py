@@ -10,8 +10,9 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage, conversations
-from genesys_gateway.storage.conversations import ConversationView, Pairing
+from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

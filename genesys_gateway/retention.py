@@ -16,7 +16,8 @@ from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage, database_now, erasure
+from genesys_gateway.storage import Connection, Storage, database_now
+from genesys_gateway.storage.statements import erasure
 
 log = get_logger(__name__)
 

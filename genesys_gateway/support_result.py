@@ -9,9 +9,10 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage, intake
-from genesys_gateway.storage.intake import Kept, Taken
-from genesys_gateway.storage.twins import SUPPORT_RESULT
+from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage.statements import intake
+from genesys_gateway.storage.statements.intake import Kept, Taken
+from genesys_gateway.storage.statements.twins import SUPPORT_RESULT
 
 __all__ = ["Kept", "SupportResults", "Taken"]
 

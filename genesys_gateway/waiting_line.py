@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from genesys_gateway.domain.outbox import Entry
-from genesys_gateway.storage.entries import Wanted
+from genesys_gateway.storage.statements.outbox import Wanted
 
 #: Entries that failed before and may stand in the line; the others of their kind stay on disk meanwhile.
 REPEATED = 24

@@ -16,7 +16,8 @@ from genesys_gateway.domain.record import Record
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.storage import Storage, timeline
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import timeline
 from genesys_gateway.storage.tables import conversation, entry
 from tests.doubles import FakeClock, until
 from tests.genesys_doubles import settings

@@ -7,8 +7,8 @@ from genesys_gateway.registration import Registered, Registration
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.conversations import ConversationView
-from genesys_gateway.storage.intake import Kept, Taken
+from genesys_gateway.storage.statements.conversations import ConversationView
+from genesys_gateway.storage.statements.intake import Kept, Taken
 from genesys_gateway.support_result import SupportResults
 
 BOFE_TOKEN = "bofe-token-for-tests-0001"

@@ -11,11 +11,11 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import GatewayError, Refused
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import database_now, sqlite_file
-from genesys_gateway.storage.lock import FileLock
+from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import DatabaseTooOld, TablesMissing
+from genesys_gateway.storage.operator_session import Visit
 from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.tables import instance
-from genesys_gateway.storage.visit import Visit
 
 _MIGRATE = "python -m genesys_gateway migrate"
 #: Gone when the machine is; or without the shared memory and locks that a write-ahead log needs.

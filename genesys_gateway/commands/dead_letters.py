@@ -21,10 +21,11 @@ from genesys_gateway.commands.screen import (
     table,
 )
 from genesys_gateway.runtime.clock import isoformat
-from genesys_gateway.storage import Connection, database_now, dead_letters, inspection
-from genesys_gateway.storage.dead_letters import DeadLetter
-from genesys_gateway.storage.entries import DEAD
-from genesys_gateway.storage.visit import Visit
+from genesys_gateway.storage import Connection, database_now
+from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.statements import dead_letters, inspection
+from genesys_gateway.storage.statements.dead_letters import DeadLetter
+from genesys_gateway.storage.statements.outbox import DEAD
 
 #: What stands for something hidden.
 HIDDEN = "•••"

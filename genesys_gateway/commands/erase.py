@@ -8,9 +8,10 @@ from dataclasses import asdict, fields
 from functools import partial
 
 from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, counted, said_in_json, say, show_json
-from genesys_gateway.storage import Connection, customer, database_now, erasure
-from genesys_gateway.storage.customer import Erased, Undelivered
-from genesys_gateway.storage.visit import Visit
+from genesys_gateway.storage import Connection, database_now
+from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.statements import customer, erasure
+from genesys_gateway.storage.statements.customer import Erased, Undelivered
 
 #: Conversations in one transaction: the lock of a SQLite file is held for that long.
 _BATCH = 25

@@ -6,9 +6,9 @@ from typing import Any
 from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
 from genesys_gateway.explanation import Explanation, explain
 from genesys_gateway.runtime.clock import isoformat
-from genesys_gateway.storage import inspection
-from genesys_gateway.storage.inspection import ConversationFacts
-from genesys_gateway.storage.visit import Visit
+from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.statements import inspection
+from genesys_gateway.storage.statements.inspection import ConversationFacts
 
 
 def why(visit: Visit, interaction_id: str, *, as_json: bool) -> int:

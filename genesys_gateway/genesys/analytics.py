@@ -75,7 +75,7 @@ class Details:
 def finished_acw(details: Details) -> tuple[AcwEvent, ...]:
     """Every after-call work that this answer shows as done; an agent who skipped it did none."""
     done = ((session, _last_done(session)) for session in details.sessions if not session.acw_skipped)
-    return tuple(_event(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
+    return tuple(_event_of(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
 
 
 def all_wrapped_up(details: Details) -> bool:
@@ -207,7 +207,7 @@ def _is_pending(session: Session) -> bool:
     return not session.acw_skipped and any(wrapup.ended_at is None for wrapup in session.wrapups)
 
 
-def _event(conversation_id: str, session: Session, wrapup: WrapupSegment) -> AcwEvent:
+def _event_of(conversation_id: str, session: Session, wrapup: WrapupSegment) -> AcwEvent:
     return AcwEvent(
         conversation_id=conversation_id,
         participant_id=session.participant_id,
@@ -226,11 +226,11 @@ def _event(conversation_id: str, session: Session, wrapup: WrapupSegment) -> Acw
         queue_id=wrapup.queue_id or session.queue_id,
         wrapup_code=wrapup.code,
         wrapup_notes=wrapup.notes,
-        wrapup_duration_ms=_duration(session, wrapup),
+        wrapup_duration_ms=_duration_of(session, wrapup),
     )
 
 
-def _duration(session: Session, wrapup: WrapupSegment) -> int | None:
+def _duration_of(session: Session, wrapup: WrapupSegment) -> int | None:
     if session.acw_ms is not None:
         return session.acw_ms
     if wrapup.started_at is None or wrapup.ended_at is None or wrapup.ended_at < wrapup.started_at:

@@ -13,9 +13,10 @@ from sqlalchemy import Engine, create_engine, make_url, text
 from genesys_gateway.check import database
 from genesys_gateway.check.findings import Finding, State
 from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.storage import Storage, instances
-from genesys_gateway.storage.lock import FileLock
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import migrate
+from genesys_gateway.storage.statements import instances
 from tests.genesys_doubles import settings
 
 

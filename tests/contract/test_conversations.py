@@ -10,10 +10,11 @@ from sqlalchemy import Connection, event, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.errors import PairedAlready
-from genesys_gateway.storage import Storage, conversations, intake, questions
-from genesys_gateway.storage.conversations import ConversationView, Pairing
-from genesys_gateway.storage.intake import Taken
-from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations, intake, reconciliation
+from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
+from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.storage.tables import conversation, entry
 from tests.doubles import FakeClock
 
@@ -76,7 +77,7 @@ class House:
         return [item.event for item in self.view().timeline]
 
     def due(self, now: int = NOW, furthest: int = NOW + 10**12, limit: int = 10) -> list[Due]:
-        return self.storage.run(lambda c: questions.due(c, now=now, furthest=furthest, limit=limit))
+        return self.storage.run(lambda c: reconciliation.due(c, now=now, furthest=furthest, limit=limit))
 
     def row(self, one: str = CONVERSATION) -> dict[str, Any]:
         query = conversation.select().where(conversation.c.id == one)
@@ -299,9 +300,9 @@ def test_a_closed_one_is_never_due_but_for_its_last_look(house: House) -> None:
     house.register()
     house.close()
     assert house.due(NOW + 10**11) == []
-    assert house.storage.run(questions.next_due) == NOW + 86_400_000
+    assert house.storage.run(reconciliation.next_due) == NOW + 86_400_000
     house.storage.run(lambda c: conversations.looked_last(c, CONVERSATION, 0))
-    assert house.storage.run(questions.next_due) is None
+    assert house.storage.run(reconciliation.next_due) is None
 
 
 def test_made_due_it_is_due_and_in_doubt(house: House) -> None:
@@ -328,7 +329,7 @@ def test_what_was_lost_is_a_gap_that_ends_now(
     row = house.row()
     assert (row["due_at"], row["in_doubt"], row["asked"]) == (NOW + 50, True, 0)
     assert row["covered_at"] == covered_at
-    unseen = house.storage.run(lambda c: questions.doubtful(c, now=NOW + 50, limit=5))
+    unseen = house.storage.run(lambda c: reconciliation.doubtful(c, now=NOW + 50, limit=5))
     assert [one.id for one in unseen] == ([CONVERSATION] if covered else [])
 
 

@@ -8,9 +8,10 @@ from sqlalchemy import Row, insert, select, update
 
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.domain.record import Known
-from genesys_gateway.storage import Storage, entries, timeline
-from genesys_gateway.storage.dead_letters import dead_letters, reasons, refused_in_a_row, requeue, revive
-from genesys_gateway.storage.entries import Backlog, Claim, Wanted
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import outbox, timeline
+from genesys_gateway.storage.statements.dead_letters import dead_letters, reasons, refused_in_a_row, requeue, revive
+from genesys_gateway.storage.statements.outbox import Backlog, Claim, Wanted
 from genesys_gateway.storage.tables import conversation, entry
 
 T = TypeVar("T")
@@ -62,19 +63,17 @@ class Desk:
         return self.run(lambda connection: connection.execute(select(entry).where(entry.c.id == record_id)).one())
 
     def due(self, now: int = NOW, limit: int = 100) -> list[Entry]:
-        return self.run(lambda connection: entries.due(connection, now=now, lease_ms=LEASE, limit=limit))
+        return self.run(lambda connection: outbox.due(connection, now=now, lease_ms=LEASE, limit=limit))
 
     def due_ids(self, now: int = NOW, limit: int = 100) -> list[str]:
         return [one.id for one in self.due(now, limit)]
 
     def fresh_ids(self, since: int, now: int = NOW, limit: int = 100) -> list[str]:
-        found = self.run(
-            lambda connection: entries.fresh(connection, now=now, lease_ms=LEASE, since=since, limit=limit)
-        )
+        found = self.run(lambda connection: outbox.fresh(connection, now=now, lease_ms=LEASE, since=since, limit=limit))
         return [one.id for one in found]
 
     def claim(self, *wanted: Wanted, now: int = NOW, owner: str = "me") -> list[Claim]:
-        return self.run(lambda connection: entries.claim(connection, wanted, owner=owner, now=now, lease_ms=LEASE))
+        return self.run(lambda connection: outbox.claim(connection, wanted, owner=owner, now=now, lease_ms=LEASE))
 
     def claim_one(self, record_id: str, now: int = NOW) -> Claim:
         (one,) = [one for one in self.due(now) if one.id == record_id]
@@ -82,7 +81,7 @@ class Desk:
         return claim
 
     def conclude(self, claim: Claim, decision: Decision, now: int = NOW) -> list[str]:
-        return self.run(lambda connection: entries.conclude(connection, [(claim, decision)], now=now))
+        return self.run(lambda connection: outbox.conclude(connection, [(claim, decision)], now=now))
 
     def die(self, record_id: str, decision: GiveUp = REFUSED) -> str:
         self.conclude(self.claim_one(self.store(record_id)), decision)
@@ -302,7 +301,7 @@ def test_waiting_for_names_counts_before_the_first_attempt(desk: Desk) -> None:
     seen = desk.due()
     desk.claim_one("taken")
 
-    desk.at_now(entries.postpone, [Postponed(entry=one, wait_ms=2000, spent_ms=2500) for one in seen])
+    desk.at_now(outbox.postpone, [Postponed(entry=one, wait_ms=2000, spent_ms=2500) for one in seen])
 
     assert (desk.row("r").next_at, desk.row("r").waited_ms) == (NOW + 2000, 2500)
     assert (desk.row("taken").next_at, desk.row("taken").waited_ms) == (NOW, 0)
@@ -315,7 +314,7 @@ def test_what_waits_for_another_attempt_is_hastened_oldest_first(desk: Desk) -> 
     desk.store("of the future", stored_at=NOW + 99, attempt=1, next_at=NOW + 100)
     desk.store("without names", stored_at=NOW - 30, attempt=0, next_at=NOW + 2000)
 
-    desk.at_now(entries.hasten)
+    desk.at_now(outbox.hasten)
 
     assert desk.due_ids() == ["older", "due already", "younger", "of the future"]
 
@@ -324,25 +323,25 @@ def test_a_wait_that_is_cut_short_counts_only_as_far_as_it_was_waited_for(desk: 
     desk.store("cut short", stored_at=NOW - 500_000, attempt=2, next_at=NOW + 200_000, waited_ms=300_000)
     desk.store("was over", stored_at=NOW - 500_000, attempt=2, next_at=NOW - 1, waited_ms=300_000)
 
-    desk.at_now(entries.hasten)
+    desk.at_now(outbox.hasten)
 
     assert (desk.row("cut short").waited_ms, desk.row("was over").waited_ms) == (100_000, 300_000)
 
 
 def test_the_next_due_time_is_told_and_lost_ones_are_due_now(desk: Desk) -> None:
-    assert desk.at_now(entries.next_due, furthest_ms=300_000) is None
+    assert desk.at_now(outbox.next_due, furthest_ms=300_000) is None
     desk.store("soon", next_at=NOW + 1234)
-    assert desk.at_now(entries.next_due, furthest_ms=300_000) == 1234
+    assert desk.at_now(outbox.next_due, furthest_ms=300_000) == 1234
 
     desk.store("lost", next_at=NOW + 86_400_000)
-    assert desk.at_now(entries.next_due, furthest_ms=300_000) == 0
+    assert desk.at_now(outbox.next_due, furthest_ms=300_000) == 0
     assert desk.due_ids() == ["lost"]
 
 
 def test_claims_of_the_last_process_end_at_the_start_of_a_sqlite_one(desk: Desk, database_url: str) -> None:
     desk.claim_one(desk.store("r"))
 
-    released = desk.run(entries.release)
+    released = desk.run(outbox.release)
 
     if database_url.startswith("sqlite"):
         assert released == 1
@@ -353,13 +352,13 @@ def test_claims_of_the_last_process_end_at_the_start_of_a_sqlite_one(desk: Desk,
 
 
 def test_the_backlog_counts_what_waits_and_what_is_dead(desk: Desk) -> None:
-    assert desk.run(lambda connection: entries.backlog(connection, NOW)) == Backlog(pending=0, dead=0, oldest_ms=0)
+    assert desk.run(lambda connection: outbox.backlog(connection, NOW)) == Backlog(pending=0, dead=0, oldest_ms=0)
     desk.die("d")
     desk.store("a", stored_at=NOW - 500)
     desk.store("b")
     desk.store("c", state="delivered", stored_at=NOW - 9000)
 
-    assert desk.run(lambda connection: entries.backlog(connection, NOW)) == Backlog(pending=2, dead=1, oldest_ms=500)
+    assert desk.run(lambda connection: outbox.backlog(connection, NOW)) == Backlog(pending=2, dead=1, oldest_ms=500)
 
 
 def test_a_requeued_entry_starts_afresh(desk: Desk) -> None:

@@ -9,11 +9,12 @@ from sqlalchemy import Connection, Row
 
 from genesys_gateway.domain.outbox import Delivered
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.storage import Storage, customer, dead_letters, entries
-from genesys_gateway.storage.customer import ERASED, Erased, Undelivered
-from genesys_gateway.storage.entries import Claim, Wanted
+from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import DatabaseTooNew, DatabaseTooOld
-from genesys_gateway.storage.visit import Visit
+from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.statements import customer, dead_letters, outbox
+from genesys_gateway.storage.statements.customer import ERASED, Erased, Undelivered
+from genesys_gateway.storage.statements.outbox import Claim, Wanted
 from tests import stored
 from tests.contract.test_migrations import set_version
 from tests.doubles import FakeClock
@@ -51,9 +52,9 @@ class Desk:
         return self.gateway(lambda c: stored.get_timeline(c, conversation_id))
 
     def claim(self, record_id: str) -> Claim:
-        due = self.gateway(lambda c: entries.due(c, now=NOW, lease_ms=LEASE, limit=9))
+        due = self.gateway(lambda c: outbox.due(c, now=NOW, lease_ms=LEASE, limit=9))
         wanted = [Wanted(entry=one) for one in due if one.id == record_id]
-        (claim,) = self.gateway(lambda c: entries.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE))
+        (claim,) = self.gateway(lambda c: outbox.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE))
         return claim
 
 
@@ -159,7 +160,7 @@ def test_what_was_given_up_so_is_shown_and_can_not_be_requeued(desk: Desk) -> No
     (shown,) = desk.visit.read(lambda c: dead_letters.dead_letters(c, limit=9))
     assert (shown.id, shown.reason) == ("p", ERASED)
     assert desk.visit.write(lambda c: dead_letters.requeue(c, ["p"], now=NOW)) == 0
-    assert desk.gateway(lambda c: entries.backlog(c, NOW)).dead == 0, "an alarm that nobody can end helps nobody"
+    assert desk.gateway(lambda c: outbox.backlog(c, NOW)).dead == 0, "an alarm that nobody can end helps nobody"
 
 
 def test_an_attempt_that_is_under_way_concludes_too_late_and_is_said_to_be_in_doubt(desk: Desk) -> None:
@@ -169,17 +170,17 @@ def test_an_attempt_that_is_under_way_concludes_too_late_and_is_said_to_be_in_do
     (given_up,) = desk.erase("c-1", even_undelivered=True).given_up
 
     assert given_up.in_doubt, "it may be in communication history all the same"
-    assert desk.gateway(lambda c: entries.conclude(c, [(claim, Delivered())], now=NOW)) == ["p"]
+    assert desk.gateway(lambda c: outbox.conclude(c, [(claim, Delivered())], now=NOW)) == ["p"]
     assert desk.entry("p").state == "dead"
 
 
 def test_an_entry_that_a_gateway_has_read_can_not_be_claimed_after_it(desk: Desk) -> None:
     desk.store(stored.conversation_row("c-1"), stored.pending_row("p", "c-1"))
-    (read,) = desk.gateway(lambda c: entries.due(c, now=NOW, lease_ms=LEASE, limit=9))
+    (read,) = desk.gateway(lambda c: outbox.due(c, now=NOW, lease_ms=LEASE, limit=9))
     desk.erase("c-1", even_undelivered=True)
 
     wanted = [Wanted(entry=read)]
-    assert desk.gateway(lambda c: entries.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE)) == []
+    assert desk.gateway(lambda c: outbox.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE)) == []
 
 
 def test_a_conversation_that_has_another_customer_by_now_is_left_alone(desk: Desk) -> None:

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from genesys_gateway.storage.lock import FileLock
+from genesys_gateway.storage.file_lock import FileLock
 from tests.contract.processes import python
 
 HOLD = """
 import sys
 from pathlib import Path
-from genesys_gateway.storage.lock import FileLock
+from genesys_gateway.storage.file_lock import FileLock
 lock = FileLock(Path(sys.argv[1]))
 print(lock.acquire(), flush=True)
 sys.stdin.read()

@@ -9,8 +9,9 @@ from gevent.event import Event
 from sqlalchemy import Connection, select
 
 from genesys_gateway.genesys.schemas.channels import CHANNEL_ID
-from genesys_gateway.storage import Storage, conversations, instances
+from genesys_gateway.storage import Storage
 from genesys_gateway.storage.portable import database_now
+from genesys_gateway.storage.statements import conversations, instances
 from genesys_gateway.storage.tables import channel, conversation, instance
 from tests.doubles import FakeClock
 

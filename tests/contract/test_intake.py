@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import Connection, select, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
-from genesys_gateway.storage import Storage, conversations, intake
-from genesys_gateway.storage.conversations import ConversationView
-from genesys_gateway.storage.intake import BACKFILL, LIVE, Taken
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations, intake
+from genesys_gateway.storage.statements.conversations import ConversationView
+from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, Taken
 from genesys_gateway.storage.tables import conversation, entry, quarantine
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"

@@ -23,10 +23,11 @@ from sqlalchemy import Connection, select
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, TryAgain
 from genesys_gateway.runtime.errors import PairedAlready
-from genesys_gateway.storage import Storage, conversations, dead_letters, entries, intake
-from genesys_gateway.storage.conversations import CLOSED, LOGGED, NO_ACW
-from genesys_gateway.storage.entries import Claim, Wanted
-from genesys_gateway.storage.intake import Taken
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations, dead_letters, intake, outbox
+from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, NO_ACW
+from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.outbox import Claim, Wanted
 from genesys_gateway.storage.tables import entry
 from tests.doubles import FakeClock
 
@@ -124,9 +125,9 @@ class Outbox(RuleBasedStateMachine):
     def claim(self, owner: str, most: int) -> MultipleResults[Claim]:
         """What is due is read, and claimed a moment later."""
         now = self.clock.now()
-        due = self.run(lambda c: entries.due(c, now=now, lease_ms=LEASE_MS, limit=most))
+        due = self.run(lambda c: outbox.due(c, now=now, lease_ms=LEASE_MS, limit=most))
         wanted = [Wanted(entry=one) for one in due]
-        made = self.run(lambda c: entries.claim(c, wanted, owner=owner, now=now, lease_ms=LEASE_MS))
+        made = self.run(lambda c: outbox.claim(c, wanted, owner=owner, now=now, lease_ms=LEASE_MS))
         assert len(made) == len(due)
         for one in made:
             self._claimed(one, now)
@@ -148,7 +149,7 @@ class Outbox(RuleBasedStateMachine):
     def conclude(self, claim: Claim, decision: Decision) -> None:
         record = self.records[claim.entry.id]
         now = self.clock.now()
-        late = self.run(lambda c: entries.conclude(c, [(claim, decision)], now=now))
+        late = self.run(lambda c: outbox.conclude(c, [(claim, decision)], now=now))
         mine = record.claim is claim
         assert bool(late) != mine, "whoever was overtaken must not write, whoever was not must"
         if not mine:
@@ -189,7 +190,7 @@ class Outbox(RuleBasedStateMachine):
     @rule()
     def restart(self) -> None:
         """The only process died and came again: nobody holds a claim any more."""
-        self.run(entries.release)
+        self.run(outbox.release)
         for record in self.records.values():
             record.until = 0
 

@@ -3,8 +3,9 @@
 from sqlalchemy import Connection
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.storage import Storage, conversations, intake, questions
-from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations, intake, reconciliation
+from genesys_gateway.storage.statements.reconciliation import Due
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
@@ -29,7 +30,7 @@ def followed(storage: Storage) -> Due:
 
 
 def one_due(connection: Connection, now: int) -> Due:
-    (one,) = questions.due(connection, now=now, furthest=FAR, limit=10)
+    (one,) = reconciliation.due(connection, now=now, furthest=FAR, limit=10)
     return one
 
 
@@ -37,7 +38,7 @@ def answer(
     storage: Storage, one: Due, *, asked_at: int, due_at: int, clears_doubt: bool = True, now: int = NOW + 100
 ) -> None:
     storage.run(
-        lambda connection: questions.ask_again(
+        lambda connection: reconciliation.ask_again(
             connection,
             one,
             now=now,
@@ -62,7 +63,7 @@ def test_an_answer_sets_the_date_of_the_next_question(storage: Storage) -> None:
 
     answer(storage, one, asked_at=NOW, due_at=NOW + 120_000)
 
-    assert storage.run(questions.next_due) == NOW + 120_000
+    assert storage.run(reconciliation.next_due) == NOW + 120_000
 
 
 def test_an_answer_does_not_put_off_the_question_after_an_event_that_came_meanwhile(storage: Storage) -> None:
@@ -71,7 +72,7 @@ def test_an_answer_does_not_put_off_the_question_after_an_event_that_came_meanwh
 
     answer(storage, one, asked_at=NOW + 1, due_at=NOW + 120_000)
 
-    assert storage.run(questions.next_due) == NOW + 3_000
+    assert storage.run(reconciliation.next_due) == NOW + 3_000
 
 
 def test_an_early_question_does_not_put_off_the_one_that_is_planned(storage: Storage) -> None:
@@ -81,7 +82,7 @@ def test_an_early_question_does_not_put_off_the_one_that_is_planned(storage: Sto
 
     answer(storage, early, asked_at=NOW + 10_000, due_at=NOW + 240_000)
 
-    assert storage.run(questions.next_due) == NOW + 60_000
+    assert storage.run(reconciliation.next_due) == NOW + 60_000
 
 
 def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None:
@@ -90,11 +91,11 @@ def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None
 
     answer(storage, one, asked_at=NOW + 1, due_at=NOW + 7_500)
 
-    assert storage.run(questions.next_due) == NOW + 7_500
+    assert storage.run(reconciliation.next_due) == NOW + 7_500
 
 
 def doubtful(storage: Storage, now: int) -> list[str]:
-    return [one.id for one in storage.run(lambda connection: questions.doubtful(connection, now=now, limit=10))]
+    return [one.id for one in storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=10))]
 
 
 def test_covered_in_the_time_to_come_it_is_asked_about_live_until_there_is_an_answer(storage: Storage) -> None:
@@ -111,7 +112,7 @@ def test_covered_in_the_time_to_come_it_gives_way_to_others_when_the_question_fa
     one = followed(storage)
     back = NOW - 3_600_000
 
-    storage.run(lambda c: questions.put_off(c, one, now=back, due_at=back + 7_500, looked_at=back))
+    storage.run(lambda c: reconciliation.put_off(c, one, now=back, due_at=back + 7_500, looked_at=back))
 
     assert doubtful(storage, back) == []
 

@@ -10,9 +10,10 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.retention import Erased, Retention, Watch
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.storage import Storage, conversations, intake
-from genesys_gateway.storage.conversations import Pairing
-from genesys_gateway.storage.intake import Taken
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations, intake
+from genesys_gateway.storage.statements.conversations import Pairing
+from genesys_gateway.storage.statements.intake import Taken
 from tests import stored
 from tests.doubles import FakeClock, until
 from tests.genesys_doubles import settings

@@ -9,9 +9,10 @@ from sqlalchemy import Row, create_engine, select
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.storage import Storage, intake
-from genesys_gateway.storage.conversations import register
-from genesys_gateway.storage.intake import BACKFILL, LIVE, Kept, Taken
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import intake
+from genesys_gateway.storage.statements.conversations import register
+from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, Kept, Taken
 from genesys_gateway.storage.tables import conversation, entry
 from tests import stored
 from tests.contract.processes import python

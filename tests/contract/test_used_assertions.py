@@ -2,8 +2,9 @@
 
 import pytest
 
-from genesys_gateway.storage import Storage, used_assertions
-from genesys_gateway.storage.used_assertions import UsedAssertions
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import used_assertions
+from genesys_gateway.storage.statements.used_assertions import UsedAssertions
 from tests.doubles import FakeClock
 
 A, B, C, D = (letter * 64 for letter in "abcd")

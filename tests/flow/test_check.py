@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.storage.lock import FileLock
+from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import migrate
 from tests.flow.fronts import Authority, ConnectProxy, tls_front
 from tests.flow.running import ROOT, GatewayProcess, Simulator, free_port

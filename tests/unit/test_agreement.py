@@ -10,7 +10,8 @@ from genesys_gateway.agreement import Agreement
 from genesys_gateway.channel_registry import ChannelRegistry
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew
-from genesys_gateway.storage import Storage, conversations
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations
 from tests.channel_doubles import conversation, eventually, ids, quick
 from tests.doubles import FakeClock
 

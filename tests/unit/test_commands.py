@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from genesys_gateway.cli import main
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.storage.visit import Visit
+from genesys_gateway.storage.operator_session import Visit
 from tests import stored
 from tests.stored import CUSTOMER, DAY, NOW, PERSONAL
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from genesys_gateway.explanation import EVENTS, Explanation, event_in_words, explain, moment
-from genesys_gateway.storage.inspection import ConversationFacts, RecordFacts
-from genesys_gateway.storage.timeline import TimelineItem
+from genesys_gateway.storage.statements.inspection import ConversationFacts, RecordFacts
+from genesys_gateway.storage.statements.timeline import TimelineItem
 
 NOW = 1_763_805_600_000
 MINUTE = 60_000

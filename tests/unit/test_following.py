@@ -12,8 +12,9 @@ from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.following import Following
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.storage import Storage, conversations
-from genesys_gateway.storage.conversations import ConversationView
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements.conversations import ConversationView
 from genesys_gateway.storage.tables import conversation as conversation_table
 from genesys_gateway.storage.tables import quarantine
 from tests.channel_doubles import conversation, eventually, ids, quick

@@ -29,7 +29,7 @@ from genesys_gateway.issuer_keys import IssuerKeys
 from genesys_gateway.runtime.errors import Delayed, GatewayError
 from genesys_gateway.runtime.http_client import Outbound, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage.statements.reconciliation import Due
 from tests import genesys_answers, genesys_doubles, hostile, issuer
 from tests.doubles import FakeClock
 

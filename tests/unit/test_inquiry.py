@@ -11,7 +11,7 @@ from genesys_gateway.genesys.live_view import Conversation, Customer, from_answe
 from genesys_gateway.genesys.tokens import TokenRefused
 from genesys_gateway.inquiry import Finding, Inquiry
 from genesys_gateway.runtime.errors import Delayed, Refused
-from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage.statements.reconciliation import Due
 from tests.channel_doubles import conversation, quick
 from tests.doubles import FakeClock
 from tests.genesys_answers import COMPLETE, WRAPUP, agent, answer, call

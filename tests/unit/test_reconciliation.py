@@ -11,9 +11,10 @@ from genesys_gateway.inquiry import BULK, Finding, Inquiry, Pace
 from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.storage import Storage, conversations, intake
-from genesys_gateway.storage.conversations import ConversationView
-from genesys_gateway.storage.questions import Due
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations, intake
+from genesys_gateway.storage.statements.conversations import ConversationView
+from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.storage.tables import conversation as conversation_table
 from tests.channel_doubles import conversation, eventually, ids, quick
 from tests.doubles import FakeClock

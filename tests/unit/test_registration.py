@@ -8,7 +8,8 @@ import pytest
 from genesys_gateway.registration import Registration
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.storage import Storage, conversations
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import conversations
 from genesys_gateway.storage.tables import conversation as conversation_table
 from genesys_gateway.storage.tables import entry
 from tests.channel_doubles import conversation, quick

@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
-from genesys_gateway.storage.conversations import RecordView
-from genesys_gateway.storage.timeline import TimelineItem
+from genesys_gateway.storage.statements.conversations import RecordView
+from genesys_gateway.storage.statements.timeline import TimelineItem
 from tests.door import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway, view
 
 ADDRESS = "/customers/supportInteraction"

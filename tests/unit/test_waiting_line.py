@@ -1,7 +1,7 @@
 """The order in which entries are served."""
 
 from genesys_gateway.domain.outbox import Entry
-from genesys_gateway.storage.entries import Wanted
+from genesys_gateway.storage.statements.outbox import Wanted
 from genesys_gateway.waiting_line import REPEATED, WaitingLine, mixed
 
 

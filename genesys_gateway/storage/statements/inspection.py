@@ -9,8 +9,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
-from genesys_gateway.storage import timeline
 from genesys_gateway.storage.portable import database_now
+from genesys_gateway.storage.statements import timeline
 from genesys_gateway.storage.tables import channel, conversation, entry, instance
 
 _conversation = conversation.c

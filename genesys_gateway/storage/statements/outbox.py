@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_
 
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.domain.record import Known
+from genesys_gateway.storage.statements.timeline import DETAIL_LENGTH
 from genesys_gateway.storage.tables import conversation, entry, transition
-from genesys_gateway.storage.timeline import DETAIL_LENGTH
 
 _table = entry.c
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from genesys_gateway.storage import erasure
-from genesys_gateway.storage.conversations import CLOSED
-from genesys_gateway.storage.entries import DEAD, DELIVERED, PENDING
+from genesys_gateway.storage.statements import erasure
+from genesys_gateway.storage.statements.conversations import CLOSED
+from genesys_gateway.storage.statements.outbox import DEAD, DELIVERED, PENDING
 from genesys_gateway.storage.tables import conversation, entry, quarantine
 
 _table = entry.c

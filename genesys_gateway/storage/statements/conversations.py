@@ -25,8 +25,8 @@ from sqlalchemy import (
 )
 
 from genesys_gateway.runtime.errors import PairedAlready
-from genesys_gateway.storage import timeline, twins
 from genesys_gateway.storage.portable import put_new
+from genesys_gateway.storage.statements import timeline, twins
 from genesys_gateway.storage.tables import conversation, entry, registration
 
 _table = conversation.c

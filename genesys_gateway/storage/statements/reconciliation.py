@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Case, Connection, Row, case, false, func, or_, select, update
 
 from genesys_gateway.runtime.clock import SKEW_MS
-from genesys_gateway.storage.conversations import FOLLOWED, SUBSCRIBED
+from genesys_gateway.storage.statements.conversations import FOLLOWED, SUBSCRIBED
 from genesys_gateway.storage.tables import conversation, entry
 
 _table = conversation.c

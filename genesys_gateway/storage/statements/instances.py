@@ -5,9 +5,9 @@ Law: only the database's own clock is compared with a lease.
 
 from sqlalchemy import Connection, case, delete, func, or_, select, update
 
-from genesys_gateway.storage import timeline
-from genesys_gateway.storage.conversations import CLOSED, PENDING, SUBSCRIBED
 from genesys_gateway.storage.portable import database_now, put_new
+from genesys_gateway.storage.statements import timeline
+from genesys_gateway.storage.statements.conversations import CLOSED, PENDING, SUBSCRIBED
 from genesys_gateway.storage.tables import channel, conversation, instance
 
 

@@ -1,7 +1,7 @@
 """Statements that take what comes in: entries of the outbox, through either door, and frames for quarantine.
 
 Law: the first content under an id stands, except that a live event replaces a backfilled one that nobody tried to
-deliver yet. What Genesys and supportResult both tell of is one entry, see :mod:`genesys_gateway.storage.twins`.
+deliver yet. What Genesys and supportResult both tell of is one entry, see :mod:`genesys_gateway.storage.statements.twins`.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
-from genesys_gateway.storage import timeline, twins
-from genesys_gateway.storage.conversations import CLOSED, LOGGED, make_due
 from genesys_gateway.storage.portable import put_new
+from genesys_gateway.storage.statements import timeline, twins
+from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, make_due
+from genesys_gateway.storage.statements.twins import SUPPORT_RESULT
 from genesys_gateway.storage.tables import conversation, entry, quarantine
-from genesys_gateway.storage.twins import SUPPORT_RESULT
 
 LIVE, BACKFILL = "live", "backfill"
 

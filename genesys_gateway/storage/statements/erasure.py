@@ -10,9 +10,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
 
-from genesys_gateway.storage import timeline
-from genesys_gateway.storage.conversations import CLOSED
-from genesys_gateway.storage.entries import DELIVERED
+from genesys_gateway.storage.statements import timeline
+from genesys_gateway.storage.statements.conversations import CLOSED
+from genesys_gateway.storage.statements.outbox import DELIVERED
 from genesys_gateway.storage.tables import conversation, entry, quarantine, transition
 
 _conversation = conversation.c

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, insert, select, update
 
 from genesys_gateway.domain.outbox import REFUSED_WITH
-from genesys_gateway.storage.entries import DEAD, PENDING
+from genesys_gateway.storage.statements.outbox import DEAD, PENDING
 from genesys_gateway.storage.tables import entry, transition
 
 _table = entry.c
