@@ -10,8 +10,8 @@ from random import Random
 from uuid import uuid4
 
 from genesys_gateway.agreement import Agreement
-from genesys_gateway.channel import Tools
-from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
+from genesys_gateway.channels.channel import Tools
+from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery import Delivery
 from genesys_gateway.following import Following
 from genesys_gateway.gauges import Gauges

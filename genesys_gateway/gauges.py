@@ -5,7 +5,7 @@ Law: reading them changes nothing, and a disk that refuses leaves the last ones 
 
 from collections.abc import Callable
 
-from genesys_gateway.channel_registry import ChannelRegistry
+from genesys_gateway.channels.registry import ChannelRegistry
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew

@@ -11,7 +11,7 @@ import gevent
 import orjson
 from gevent.queue import Queue
 
-from genesys_gateway.channel import Tools
+from genesys_gateway.channels.channel import Tools
 from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
 from genesys_gateway.genesys.notifications import conversation_of
 from genesys_gateway.genesys.tokens import Token

@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from genesys_gateway.agreement import Agreement
-from genesys_gateway.channel_registry import ChannelRegistry
+from genesys_gateway.channels.registry import ChannelRegistry
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.storage import Storage

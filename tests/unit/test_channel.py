@@ -8,8 +8,8 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.channel import Channel, ChannelListener
-from genesys_gateway.channel_state import State
+from genesys_gateway.channels.channel import Channel, ChannelListener
+from genesys_gateway.channels.state import State
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys.notifications import acw_topic
 from genesys_gateway.genesys.websocket import ChannelGone, SocketLost

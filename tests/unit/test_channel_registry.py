@@ -6,8 +6,8 @@ from typing import Any
 import gevent
 import pytest
 
-from genesys_gateway.channel import Channel
-from genesys_gateway.channel_registry import ChannelRegistry, RegistryListener
+from genesys_gateway.channels.channel import Channel
+from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.domain.after_call_work import Acw
 from genesys_gateway.genesys.client import ChannelGrant
 from genesys_gateway.genesys.notifications import Notification, acw_topic

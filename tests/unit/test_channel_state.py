@@ -5,7 +5,7 @@ from random import Random
 
 import pytest
 
-from genesys_gateway.channel_state import (
+from genesys_gateway.channels.state import (
     CONNECTED,
     LISTENING,
     RENEWED_AHEAD_SECONDS,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genesys_gateway.gathering import CROWD, Gathering
+from genesys_gateway.channels.batching import CROWD, Gathering
 from tests.doubles import FakeClock
 
 

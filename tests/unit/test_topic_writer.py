@@ -10,13 +10,13 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
+from genesys_gateway.channels.topic_refusals import Refusals
+from genesys_gateway.channels.topic_writer import TopicWriter, WriterListener
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, TokenDead
 from genesys_gateway.genesys.notifications import Reply, acw_topic, parse
 from genesys_gateway.genesys.websocket import SocketLost
 from genesys_gateway.runtime.errors import Delayed, NoReply, NotSent, Refused
 from genesys_gateway.runtime.greenlets import Crew
-from genesys_gateway.topic_refusals import Refusals
-from genesys_gateway.topic_writer import TopicWriter, WriterListener
 from tests.channel_doubles import THROTTLED, FakeGenesys, FakeSocket, PacedClock, conversation, eventually, ids, quick
 from tests.doubles import FakeClock
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from gevent.event import Event
 
-from genesys_gateway.channel import Channel, ChannelListener, Tools
+from genesys_gateway.channels.channel import Channel, ChannelListener, Tools
+from genesys_gateway.channels.handover import Handover
 from genesys_gateway.domain import after_call_work
 from genesys_gateway.genesys.client import ChannelGrant
-from genesys_gateway.handover import Handover
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.errors import Delayed, Refused, StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew

@@ -10,7 +10,9 @@ from random import Random
 
 from gevent.event import Event
 
-from genesys_gateway.gathering import Gathering
+from genesys_gateway.channels.batching import Gathering
+from genesys_gateway.channels.topic_refusals import MOST_IN_A_ROW, Refusals
+from genesys_gateway.channels.unsubscription import Unsubscription
 from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
 from genesys_gateway.genesys.notifications import Reply, acw_topic, conversation_of
 from genesys_gateway.runtime.backoff import full_jitter
@@ -19,8 +21,6 @@ from genesys_gateway.runtime.errors import Delayed, NotSent, Refused
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.topic_refusals import MOST_IN_A_ROW, Refusals
-from genesys_gateway.unsubscription import Unsubscription
 
 log = get_logger(__name__)
 

@@ -7,7 +7,7 @@ without a socket that listens. What can't be moved stays where it is.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from genesys_gateway.channel import Channel, Tools
+from genesys_gateway.channels.channel import Channel, Tools
 from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.kill_points import reach

@@ -10,8 +10,9 @@ from random import Random
 import orjson
 from gevent.greenlet import Greenlet
 
-from genesys_gateway import channel_state
-from genesys_gateway.channel_state import Signal, State
+from genesys_gateway.channels import state
+from genesys_gateway.channels.state import Signal, State
+from genesys_gateway.channels.topic_writer import TopicWriter, WriterListener
 from genesys_gateway.domain import after_call_work
 from genesys_gateway.genesys import notifications
 from genesys_gateway.genesys.client import ChannelGrant, Genesys
@@ -23,7 +24,6 @@ from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.topic_writer import TopicWriter, WriterListener
 
 log = get_logger(__name__)
 
@@ -150,12 +150,12 @@ class Channel:
     @property
     def connected(self) -> bool:
         """Whether it counts against the budget of connected channels."""
-        return self._state in channel_state.CONNECTED or self._has_socket
+        return self._state in state.CONNECTED or self._has_socket
 
     @property
     def listening(self) -> bool:
         """Whether its socket is open now."""
-        return self._state in channel_state.LISTENING
+        return self._state in state.LISTENING
 
     @property
     def room(self) -> int:
@@ -192,7 +192,7 @@ class Channel:
     def _good_for(self) -> float:
         """Seconds from now until its topics should move."""
         token, now = self.grant.token, self._tools.clock.now()
-        return channel_state.good_for(
+        return state.good_for(
             life=(self.grant.expires_at - now) / 1000,
             token_left=(token.expires_at - now) / 1000,
             token_life=(token.expires_at - token.issued_at) / 1000,
@@ -201,7 +201,7 @@ class Channel:
         )
 
     def _signal(self, signal: Signal) -> None:
-        before, self._state = self._state, channel_state.step(self._state, signal)
+        before, self._state = self._state, state.step(self._state, signal)
         if before is not self._state:
             log.info("channel_state", channel=self.id, state=self._state.value, topics=self.writer.size)
 
@@ -282,7 +282,7 @@ class Channel:
     def _lost(self, error: SocketLost) -> None:
         if not self.usable:
             return
-        if self._state in channel_state.LISTENING:
+        if self._state in state.LISTENING:
             stable = 1.5 * self._tools.settings.heartbeat_seconds
             if self._tools.clock.monotonic() - self._opened > stable:
                 self._losses = 0
