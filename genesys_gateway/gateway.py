@@ -12,7 +12,8 @@ from uuid import uuid4
 from genesys_gateway.agreement import Agreement
 from genesys_gateway.channels.channel import Tools
 from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
-from genesys_gateway.delivery import Delivery
+from genesys_gateway.delivery.dispatcher import Delivery
+from genesys_gateway.delivery.history_client import History
 from genesys_gateway.following import Following
 from genesys_gateway.gauges import Gauges
 from genesys_gateway.genesys.client import ChannelGrant, Genesys
@@ -20,7 +21,6 @@ from genesys_gateway.genesys.name_cache import Names
 from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.genesys.websocket import open_socket
-from genesys_gateway.history import History
 from genesys_gateway.inquiry import Inquiry
 from genesys_gateway.reconciliation import Reconciliation
 from genesys_gateway.registration import Registration

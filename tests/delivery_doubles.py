@@ -9,9 +9,9 @@ import gevent
 from gevent.event import Event
 from sqlalchemy import Connection, Row, insert, select, update
 
-from genesys_gateway.delivery import Delivery
+from genesys_gateway.delivery.dispatcher import Delivery
+from genesys_gateway.delivery.outcome import Outcome, Result, of_post
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.domain.outbox import Outcome, Result, of_post
 from genesys_gateway.domain.record import Record
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, StorageUnavailable

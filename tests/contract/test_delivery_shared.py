@@ -9,8 +9,8 @@ import pytest
 from gevent.event import Event
 from sqlalchemy import Connection, insert, select, update
 
-from genesys_gateway.delivery import Delivery
-from genesys_gateway.domain.outbox import of_lookup
+from genesys_gateway.delivery.dispatcher import Delivery
+from genesys_gateway.delivery.outcome import of_lookup
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, database_now

@@ -11,8 +11,8 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 
-from genesys_gateway.domain.outbox import Outcome, Result
-from genesys_gateway.history import History
+from genesys_gateway.delivery.history_client import History
+from genesys_gateway.delivery.outcome import Outcome, Result
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.http_client import Outbound
 from genesys_gateway.settings.secret import Secret

@@ -7,7 +7,7 @@ from typing import Any
 import gevent
 import pytest
 
-from genesys_gateway.domain.outbox import Outcome, Result, of_lookup, of_post
+from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
 from genesys_gateway.runtime.clock import SystemClock
 from tests.delivery_doubles import FAILED, STORED, UNREACHED, House, record_id
 from tests.doubles import until

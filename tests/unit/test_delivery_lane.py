@@ -7,8 +7,8 @@ from itertools import pairwise
 import gevent
 import pytest
 
-from genesys_gateway.delivery import SENDERS
-from genesys_gateway.domain.outbox import Result, of_lookup, of_post
+from genesys_gateway.delivery.dispatcher import SENDERS
+from genesys_gateway.delivery.outcome import Result, of_lookup, of_post
 from tests.delivery_doubles import FAILED, STORED, UNREACHED, House, record_id
 from tests.doubles import until
 

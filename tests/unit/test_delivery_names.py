@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from genesys_gateway.name_finder import ALIKE, LOOKUPS
+from genesys_gateway.delivery.name_lookup import ALIKE, LOOKUPS
 from tests.delivery_doubles import House, record_id
 from tests.doubles import until
 

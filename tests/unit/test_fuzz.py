@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from genesys_gateway.check import cloud, hosts
 from genesys_gateway.check.findings import Finding
+from genesys_gateway.delivery.history_client import History
+from genesys_gateway.delivery.outcome import Result
 from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent
-from genesys_gateway.domain.outbox import Result
 from genesys_gateway.domain.record import Known
 from genesys_gateway.domain.record_schema import mistakes
 from genesys_gateway.genesys.assertions.source import UsedHere
@@ -23,7 +24,6 @@ from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.genesys.notifications import acw_topic, parse
 from genesys_gateway.genesys.rate_limiter import CallBudget
 from genesys_gateway.genesys.tokens import Token, Tokens
-from genesys_gateway.history import History
 from genesys_gateway.inquiry import Inquiry
 from genesys_gateway.issuer_keys import IssuerKeys
 from genesys_gateway.runtime.errors import Delayed, GatewayError

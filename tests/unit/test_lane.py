@@ -4,8 +4,18 @@ from itertools import product
 
 import pytest
 
-from genesys_gateway.domain.outbox import Outcome, Policy, Result, of_post
-from genesys_gateway.lane import BREAK_AFTER, LONGEST_HOLD, PAUSE_AFTER, TABLE, Lane, Shift, Signal, State, move
+from genesys_gateway.delivery.circuit_breaker import (
+    BREAK_AFTER,
+    LONGEST_HOLD,
+    PAUSE_AFTER,
+    TABLE,
+    Lane,
+    Shift,
+    Signal,
+    State,
+    move,
+)
+from genesys_gateway.delivery.outcome import Outcome, Policy, Result, of_post
 
 POLICY = Policy(base_ms=1000, max_ms=300_000, limit_ms=1)
 MISSING = sorted(set(product(State, Signal)) - set(TABLE), key=str)

@@ -4,18 +4,8 @@ from random import Random
 
 import pytest
 
-from genesys_gateway.domain.outbox import (
-    TRIED_TOO_LONG,
-    Delivered,
-    GiveUp,
-    Outcome,
-    Policy,
-    Result,
-    TryAgain,
-    decide,
-    of_lookup,
-    of_post,
-)
+from genesys_gateway.delivery.outcome import Outcome, Policy, Result, decide, of_lookup, of_post
+from genesys_gateway.domain.outbox import TRIED_TOO_LONG, Delivered, GiveUp, TryAgain
 
 POLICY = Policy(base_ms=1000, max_ms=300_000, limit_ms=72 * 3_600_000)
 

@@ -1,8 +1,8 @@
 """The order in which entries are served."""
 
+from genesys_gateway.delivery.ready_queue import REPEATED, WaitingLine, mixed
 from genesys_gateway.domain.outbox import Entry
 from genesys_gateway.storage.statements.outbox import Wanted
-from genesys_gateway.waiting_line import REPEATED, WaitingLine, mixed
 
 
 def entry(name: str, *, attempt: int = 0, next_at: int = 0) -> Entry:

@@ -15,22 +15,23 @@ from random import Random
 from gevent.event import Event
 from gevent.queue import Queue
 
-from genesys_gateway import delivery_round
-from genesys_gateway.delivery_round import Done, Round, Terms
-from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Policy, Postponed, TryAgain
-from genesys_gateway.lane import Lane, Shift, State
-from genesys_gateway.name_finder import NameBook, NameFinder
+from genesys_gateway.delivery import round as delivery_round
+from genesys_gateway.delivery.attempt import Receiver, Sender
+from genesys_gateway.delivery.circuit_breaker import Lane, Shift, State
+from genesys_gateway.delivery.name_lookup import NameBook, NameFinder
+from genesys_gateway.delivery.outcome import Policy
+from genesys_gateway.delivery.ready_queue import WaitingLine
+from genesys_gateway.delivery.round import Done, Round, Terms
+from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.sending import Receiver, Sender
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements.outbox import Claim, Wanted
-from genesys_gateway.waiting_line import WaitingLine
 
 log = get_logger(__name__)
 

@@ -4,7 +4,7 @@ Law: one call, one result. Nothing here waits or decides; every ending, also a b
 call that was refused for an outdated token is made again, within the same time.
 """
 
-from genesys_gateway.domain.outbox import Outcome, Result, of_lookup, of_post
+from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
 from genesys_gateway.domain.record import Record
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import NoReply, NotSent

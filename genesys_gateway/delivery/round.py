@@ -7,11 +7,11 @@ nobody knows of runs out.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genesys_gateway.delivery.ready_queue import FRESH_SHARE, mixed
 from genesys_gateway.domain.outbox import Decision, Entry, Postponed
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.statements import dead_letters, outbox
 from genesys_gateway.storage.statements.outbox import Claim, Wanted
-from genesys_gateway.waiting_line import FRESH_SHARE, mixed
 
 #: So recently, in milliseconds, a newcomer came in; in a backlog of newcomers only, the eldest are first.
 _FRESH_MS = 10_000

@@ -7,21 +7,12 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
+from genesys_gateway.delivery.circuit_breaker import Lane, Shift
+from genesys_gateway.delivery.outcome import Outcome, Policy, Result, decide
 from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.domain.outbox import (
-    INVALID,
-    UNREADABLE,
-    Decision,
-    GiveUp,
-    NotBegun,
-    Outcome,
-    Policy,
-    Result,
-    decide,
-)
+from genesys_gateway.domain.outbox import INVALID, UNREADABLE, Decision, GiveUp, NotBegun
 from genesys_gateway.domain.record_schema import mistakes
-from genesys_gateway.lane import Lane, Shift
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from genesys_gateway.domain.outbox import PASSING, Outcome, Policy, Result
+from genesys_gateway.delivery.outcome import PASSING, Outcome, Policy, Result
 from genesys_gateway.runtime.backoff import ceiling
 
 #: So many different records in a row failed: it is the receiver, not they.

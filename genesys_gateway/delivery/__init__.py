@@ -1,0 +1,1 @@
+"""Entries leave the outbox: claimed, sent, and how it ended written down."""
