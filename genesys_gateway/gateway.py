@@ -21,8 +21,8 @@ from genesys_gateway.genesys.name_cache import Names
 from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.genesys.websocket import open_socket
-from genesys_gateway.inquiry import Inquiry
-from genesys_gateway.reconciliation import Reconciliation
+from genesys_gateway.reconciliation.inquiry import Inquiry
+from genesys_gateway.reconciliation.reconciler import Reconciliation
 from genesys_gateway.registration import Registration
 from genesys_gateway.retention import Retention
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock

@@ -4,14 +4,12 @@ Law: pure. A session's after-call work is done when a wrap-up segment of it has 
 nothing: analytics lag behind and are corrected for days.
 """
 
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
-from genesys_gateway.genesys.live_view import Verdict
 from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
 
 
@@ -70,43 +68,6 @@ class Details:
     def acw_pending(self) -> bool:
         """Whether an agent is seen in the middle of after-call work."""
         return any(_is_pending(session) for session in self.sessions)
-
-
-def finished_acw(details: Details) -> tuple[AcwEvent, ...]:
-    """Every after-call work that this answer shows as done; an agent who skipped it did none."""
-    done = ((session, _last_done(session)) for session in details.sessions if not session.acw_skipped)
-    return tuple(_event_of(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
-
-
-def all_wrapped_up(details: Details) -> bool:
-    """Whether it has ended, and each agent's session shows its after-call work as done or skipped.
-
-    A session that shows neither may have had none, or may still be in the middle of it: that only the live view tells.
-    """
-    if not details.ended or details.acw_pending or not details.sessions:
-        return False
-    return all(session.acw_skipped or _last_done(session) for session in details.sessions)
-
-
-def completes(details: Details, verdict: Verdict, complete_until: int | None = None) -> bool:
-    """Whether analytics have caught up with a verdict that could not name everything.
-
-    Only then do both together name every finished after-call work of a conversation that is over. Who certainly did
-    some must be seen here; where fewer sessions are seen done than may have been, that is believed only of what
-    analytics have had the time to learn.
-
-    Args:
-        details: The conversation in analytics.
-        verdict: On the live answer, taken before.
-        complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
-    """
-    if not details.ended or details.acw_pending:
-        return False
-    found = Counter(event.participant_id for event in finished_acw(details))
-    told, until = verdict.told_until, complete_until
-    had_time = told is not None and until is not None and told <= until
-    all_seen = all(found[participant] >= sessions for participant, sessions in verdict.unclear.items())
-    return verdict.unnamed <= found.keys() and (had_time or all_seen)
 
 
 def details_from_answer(body: bytes) -> tuple[Details, ...]:
@@ -195,12 +156,6 @@ def _first_of(segments: tuple[Mapping[str, Any], ...], name: str) -> str | None:
 def _acw_ms(metrics: tuple[Mapping[str, Any], ...]) -> int | None:
     values = [metric["value"] for metric in metrics if metric["name"] == "tAcw" and metric["value"] is not None]
     return sum(values) if values else None
-
-
-def _last_done(session: Session) -> WrapupSegment | None:
-    """A reopened message is wrapped up again in the same session: the last end is the valid one."""
-    done = [wrapup for wrapup in session.wrapups if wrapup.ended_at is not None]
-    return max(done, key=lambda wrapup: wrapup.ended_at or 0, default=None)
 
 
 def _is_pending(session: Session) -> bool:

@@ -10,8 +10,9 @@ import pytest
 from genesys_gateway.domain import after_call_work
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys import notifications
-from genesys_gateway.genesys.analytics import Details, completes, details_from_answer, finished_acw
-from genesys_gateway.genesys.live_view import Verdict, from_answer, judge
+from genesys_gateway.genesys.analytics import Details, details_from_answer
+from genesys_gateway.genesys.live_view import from_answer
+from genesys_gateway.reconciliation.evidence import Verdict, completes, finished_acw, judge
 from tests.simulated import Simulated
 
 pytest_plugins = ("simulator_fixture",)

@@ -5,9 +5,9 @@ from typing import Any
 import orjson
 import pytest
 
-from genesys_gateway.genesys.analytics import Details, all_wrapped_up, completes, details_from_answer, finished_acw
+from genesys_gateway.genesys.analytics import Details, details_from_answer
 from genesys_gateway.genesys.call import BadAnswer
-from genesys_gateway.genesys.live_view import Verdict
+from genesys_gateway.reconciliation.evidence import Verdict, all_wrapped_up, completes, finished_acw
 from genesys_gateway.runtime.clock import parse_iso
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"

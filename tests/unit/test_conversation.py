@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.genesys.live_view import Verdict, from_answer, judge
+from genesys_gateway.genesys.live_view import from_answer
+from genesys_gateway.reconciliation.evidence import Verdict, judge
 from genesys_gateway.runtime.clock import parse_iso
 from tests.genesys_answers import (
     ACW_END,

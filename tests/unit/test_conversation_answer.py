@@ -4,7 +4,8 @@ import orjson
 import pytest
 
 from genesys_gateway.genesys.call import BadAnswer
-from genesys_gateway.genesys.live_view import Verdict, from_answer, judge
+from genesys_gateway.genesys.live_view import from_answer
+from genesys_gateway.reconciliation.evidence import Verdict, judge
 from genesys_gateway.runtime.clock import parse_iso
 from genesys_gateway.runtime.errors import Delayed
 from tests.genesys_answers import (

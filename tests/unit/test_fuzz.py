@@ -24,8 +24,8 @@ from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.genesys.notifications import acw_topic, parse
 from genesys_gateway.genesys.rate_limiter import CallBudget
 from genesys_gateway.genesys.tokens import Token, Tokens
-from genesys_gateway.inquiry import Inquiry
 from genesys_gateway.issuer_keys import IssuerKeys
+from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.runtime.errors import Delayed, GatewayError
 from genesys_gateway.runtime.http_client import Outbound, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics

@@ -9,7 +9,7 @@ from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
 from genesys_gateway.genesys.live_view import Conversation, Customer, from_answer
 from genesys_gateway.genesys.tokens import TokenRefused
-from genesys_gateway.inquiry import Finding, Inquiry
+from genesys_gateway.reconciliation.inquiry import Finding, Inquiry
 from genesys_gateway.runtime.errors import Delayed, Refused
 from genesys_gateway.storage.statements.reconciliation import Due
 from tests.channel_doubles import conversation, quick

@@ -7,8 +7,8 @@ import gevent
 import pytest
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.inquiry import BULK, Finding, Inquiry, Pace
-from genesys_gateway.reconciliation import Reconciliation
+from genesys_gateway.reconciliation.inquiry import BULK, Finding, Inquiry, Pace
+from genesys_gateway.reconciliation.reconciler import Reconciliation
 from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage

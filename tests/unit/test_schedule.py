@@ -3,8 +3,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genesys_gateway.reconciliation.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.runtime.clock import HOUR_SECONDS, SKEW_MS
-from genesys_gateway.schedule import furthest, next_question, unknown_for_long
 
 NOW = 1_763_805_600_000
 

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.genesys import analytics
 from genesys_gateway.genesys.analytics import Details
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
-from genesys_gateway.genesys.live_view import Conversation, judge
+from genesys_gateway.genesys.live_view import Conversation
 from genesys_gateway.genesys.tokens import TokenRefused
+from genesys_gateway.reconciliation.evidence import all_wrapped_up, completes, finished_acw, judge
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, Refused
 from genesys_gateway.runtime.logs import get_logger
@@ -116,7 +116,7 @@ class Inquiry:
 
     def finished(self, conversation_ids: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
         """All after-call works that analytics show as done, by conversation; one that they do not show is not in it."""
-        return {one.conversation_id: analytics.finished_acw(one) for one in self._details(conversation_ids)}
+        return {one.conversation_id: finished_acw(one) for one in self._details(conversation_ids)}
 
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
         """Nothing when analytics refuse: that proves nothing, and the live view goes on telling."""
@@ -138,8 +138,8 @@ class Inquiry:
         settled = details.ended_at is not None and asked_at >= details.ended_at + self._settle_ms
         return Finding(
             asked_at=asked_at,
-            finished=analytics.finished_acw(details),
-            over=complete and settled and analytics.all_wrapped_up(details),
+            finished=finished_acw(details),
+            over=complete and settled and all_wrapped_up(details),
             clears_doubt=complete,
             ended=details.ended,
             shown=True,
@@ -156,8 +156,8 @@ class Inquiry:
                 shown = ()
                 log.warning("question_half_answered", conversation=conversation.id, error=str(error))
             for details in shown:
-                named = analytics.completes(details, verdict, asked_at - self._settle_ms)
-                for event in analytics.finished_acw(details):
+                named = completes(details, verdict, asked_at - self._settle_ms)
+                for event in finished_acw(details):
                     finished.setdefault(event.record_id, event)
         return Finding(
             asked_at=asked_at,
@@ -173,7 +173,7 @@ class Inquiry:
     def _without_live_view(self, conversation_id: str, asked_at: int) -> Finding:
         """What analytics show has to be enough then; when it ends only its deadline decides."""
         shown = [one for one in self._details([conversation_id]) if one.conversation_id == conversation_id]
-        finished = tuple(event for one in shown for event in analytics.finished_acw(one))
+        finished = tuple(event for one in shown for event in finished_acw(one))
         return Finding(asked_at=asked_at, finished=finished, live=True, evidence=True, shown=bool(shown))
 
     def _tell_forbidden(self, permission: str, error: Refused) -> None:

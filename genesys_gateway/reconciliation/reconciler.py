@@ -12,8 +12,9 @@ import gevent
 from gevent.event import Event
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.inquiry import BULK, LIVE, Finding, Inquiry, Pace
-from genesys_gateway.last_look import LastLook
+from genesys_gateway.reconciliation.inquiry import BULK, LIVE, Finding, Inquiry, Pace
+from genesys_gateway.reconciliation.last_look import LastLook
+from genesys_gateway.reconciliation.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import SKEW_MS, Clock, SteadyTime
 from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
@@ -21,7 +22,6 @@ from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import conversations, intake, reconciliation, timeline

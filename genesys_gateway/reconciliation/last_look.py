@@ -9,7 +9,7 @@ nothing left to keep of it.
 from collections.abc import Callable, Sequence
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.inquiry import BULK, Inquiry
+from genesys_gateway.reconciliation.inquiry import BULK, Inquiry
 from genesys_gateway.runtime.clock import DAY_SECONDS, SKEW_MS, Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.kill_points import reach
