@@ -14,16 +14,17 @@ from genesys_gateway.channels.channel import Tools
 from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery.dispatcher import Delivery
 from genesys_gateway.delivery.history_client import History
-from genesys_gateway.following import Following
 from genesys_gateway.gauges import Gauges
 from genesys_gateway.genesys.client import ChannelGrant, Genesys
 from genesys_gateway.genesys.name_cache import Names
 from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.genesys.websocket import open_socket
+from genesys_gateway.intake.event_spool import Following
+from genesys_gateway.intake.registration import Registration
+from genesys_gateway.intake.support_result import SupportResults
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation
-from genesys_gateway.registration import Registration
 from genesys_gateway.retention import Retention
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.errors import Refused, StorageUnavailable
@@ -37,7 +38,6 @@ from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.statements import instances
 from genesys_gateway.storage.statements.used_assertions import UsedAssertions
-from genesys_gateway.support_result import SupportResults
 
 log = get_logger(__name__)
 

@@ -3,13 +3,13 @@
 from typing import Any, cast
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.registration import Registered, Registration
+from genesys_gateway.intake.registration import Registered, Registration
+from genesys_gateway.intake.support_result import SupportResults
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.conversations import ConversationView
 from genesys_gateway.storage.statements.intake import Kept, Taken
-from genesys_gateway.support_result import SupportResults
 
 BOFE_TOKEN = "bofe-token-for-tests-0001"
 OPS_TOKEN = "ops-token-for-tests-00001"

@@ -7,9 +7,9 @@ import gevent
 import pytest
 from sqlalchemy import Connection, select
 
-from genesys_gateway import following
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
-from genesys_gateway.following import Following
+from genesys_gateway.intake import event_spool
+from genesys_gateway.intake.event_spool import Following
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
@@ -219,7 +219,7 @@ def test_a_commit_of_unknown_outcome_is_repeated_without_harm(house: House) -> N
 
 
 def test_frames_beyond_the_bound_make_everybody_due(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "SPOOL_FRAMES", 10)
+    monkeypatch.setattr(event_spool, "SPOOL_FRAMES", 10)
     house.refusals = 3
     for number in range(15):
         house.following.notified(acw(session=f"s{number}"), b"frame")
@@ -235,7 +235,7 @@ def test_frames_beyond_the_bound_make_everybody_due(house: House, monkeypatch: p
 def test_frames_that_overflow_while_it_commits_make_everybody_due_once_more(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "SPOOL_FRAMES", 1)
+    monkeypatch.setattr(event_spool, "SPOOL_FRAMES", 1)
     run, far = house._run, house.clock.now() + 10**9
     put_off = conversation_table.update().values(due_at=far)
 
@@ -254,7 +254,7 @@ def test_frames_that_overflow_while_it_commits_make_everybody_due_once_more(
 
 
 def test_changes_of_coverage_are_bounded_too(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "SPOOL_CHANGES", 100)
+    monkeypatch.setattr(event_spool, "SPOOL_CHANGES", 100)
     house.refusals = 2
     for _ in range(50):
         house.following.covered(ids(10), "c-1")
@@ -298,7 +298,7 @@ def test_one_event_that_can_not_be_stored_takes_no_other_along(house: House) -> 
 def test_an_overflow_is_not_forgotten_over_an_event_that_can_not_be_stored(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(following, "SPOOL_FRAMES", 1)
+    monkeypatch.setattr(event_spool, "SPOOL_FRAMES", 1)
     house.following.notified(Acw(event=Poison(conversation_id=A, participant_id="p", session_id="s")), b"frame")
     house.following.notified(acw(session="does-not-fit"), b"frame")
     house.until(lambda: house.row(B)["due_at"] <= house.clock.now())

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.registration import Registration
+from genesys_gateway.intake.registration import Registration
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
