@@ -9,12 +9,10 @@ from enum import Enum
 from random import Random
 from uuid import uuid4
 
-from genesys_gateway.agreement import Agreement
 from genesys_gateway.channels.channel import Tools
 from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery.dispatcher import Delivery
 from genesys_gateway.delivery.history_client import History
-from genesys_gateway.gauges import Gauges
 from genesys_gateway.genesys.client import ChannelGrant, Genesys
 from genesys_gateway.genesys.name_cache import Names
 from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
@@ -23,9 +21,11 @@ from genesys_gateway.genesys.websocket import open_socket
 from genesys_gateway.intake.event_spool import Following
 from genesys_gateway.intake.registration import Registration
 from genesys_gateway.intake.support_result import SupportResults
+from genesys_gateway.maintenance.gauges import Gauges
+from genesys_gateway.maintenance.resync import Agreement
+from genesys_gateway.maintenance.retention import Retention
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation
-from genesys_gateway.retention import Retention
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.errors import Refused, StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew

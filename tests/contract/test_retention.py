@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Row
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.retention import Erased, Retention, Watch
+from genesys_gateway.maintenance.retention import Erased, Retention, Watch
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
@@ -69,7 +69,7 @@ def has(*rows: dict[str, Any]) -> Callable[[Connection], None]:
 @pytest.fixture
 def archive(storage: Storage, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Archive:
     # PostgreSQL has a clock of its own, which no test can move: here it agrees with ours.
-    monkeypatch.setattr("genesys_gateway.retention.database_now", lambda _: clock.now())
+    monkeypatch.setattr("genesys_gateway.maintenance.retention.database_now", lambda _: clock.now())
     return Archive(storage, clock)
 
 
@@ -192,7 +192,7 @@ def test_a_database_whose_clock_is_behind_is_believed(
     archive: Archive, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     archive.store(has(stored.conversation_row("c-1"), stored.entry_row("r-1", "c-1")))
-    monkeypatch.setattr("genesys_gateway.retention.database_now", lambda _: clock.now() - 2 * DAY)
+    monkeypatch.setattr("genesys_gateway.maintenance.retention.database_now", lambda _: clock.now() - 2 * DAY)
 
     assert archive.later(8) == NOTHING
     assert archive.later(1.1) == Erased(records=1, conversations=1, frames=0)

@@ -6,8 +6,8 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from genesys_gateway.agreement import Agreement
 from genesys_gateway.channels.registry import ChannelRegistry
+from genesys_gateway.maintenance.resync import Agreement
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.storage import Storage
