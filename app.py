@@ -7,12 +7,12 @@ from flask import Flask, Request, request
 from werkzeug.exceptions import NotFound
 from werkzeug.routing import MapAdapter
 
-from genesys_gateway import problems, reference, routes
 from genesys_gateway.gateway import Gateway
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.security import guard_of
 from genesys_gateway.settings import Settings
+from genesys_gateway.web import docs, problems, routes
+from genesys_gateway.web.auth import guard_of
 
 log = get_logger(__name__)
 
@@ -47,7 +47,7 @@ def create_app(gateway: routes.Behind | None = None) -> Flask:
     app.extensions[routes.GUARD] = guard_of(behind.settings, SystemClock())
     app.before_request(_refuse_disguised_path)
     app.register_blueprint(routes.blueprint)
-    app.register_blueprint(reference.blueprint)
+    app.register_blueprint(docs.blueprint)
     problems.install(app)
     return app
 

@@ -12,14 +12,14 @@ from typing import Any
 import gunicorn.util  # type: ignore[import-untyped] # it has no types
 import psycopg.waiting
 
-from genesys_gateway import problems, routes
-from genesys_gateway.gunicorn_logs import GunicornLogger
 from genesys_gateway.runtime import logs
 from genesys_gateway.runtime.errors import Refused, Unavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.settings import Settings, SettingsError, rules
 from genesys_gateway.storage.migrate import migrate
+from genesys_gateway.web import problems, routes
+from genesys_gateway.web.gunicorn_logs import GunicornLogger
 
 #: Seconds for requests under way when a worker is told to end, and then for the gateway: together less than 25.
 _HTTP_DRAIN_SECONDS = 5
@@ -38,7 +38,7 @@ def _bind() -> str:
 
 
 bind = _bind()
-worker_class = "genesys_gateway.bounded_worker.BoundedWorker"
+worker_class = "genesys_gateway.web.gunicorn_worker.BoundedWorker"
 # More wait in the kernel until one of these is done. Each takes a file, of which a process commonly may open 1024.
 worker_connections = 400
 # The registry of channels lives in the worker: a second worker would make a second set of channels.

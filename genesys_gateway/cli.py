@@ -32,7 +32,7 @@ class _Uuid(click.ParamType[str]):
         """The canonical text; a usage error that does not repeat the value when it is none."""
         from marshmallow import ValidationError
 
-        from genesys_gateway.schemas.requests import uuid
+        from genesys_gateway.web.schemas.requests import uuid
 
         try:
             return uuid(sys.stdin.readline().strip() if self._stdin and value == "-" else value)

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 
 from genesys_gateway.check.findings import Finding, good, wrong
-from genesys_gateway.issuer_keys import IssuerKeys
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.settings import Settings
+from genesys_gateway.web.jwks import IssuerKeys
 
 _AREA = "issuer of callers' tokens"
 _ADVICE = "check GATEWAY_OIDC_JWKS_URL: it must answer with the issuer's key set, as its jwks_uri does"

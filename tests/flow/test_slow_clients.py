@@ -11,7 +11,7 @@ import gevent
 import pytest
 from gevent import socket
 
-from genesys_gateway.json_body import PATIENCE_SECONDS
+from genesys_gateway.web.json_body import PATIENCE_SECONDS
 from tests.flow.calls import Call
 from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator, assert_quick
 

@@ -12,9 +12,9 @@ import pytest
 import structlog
 from gevent import socket
 
-from genesys_gateway import bounded_worker
-from genesys_gateway.bounded_worker import BoundedWorker
-from genesys_gateway.gunicorn_logs import GunicornLogger
+from genesys_gateway.web import gunicorn_worker
+from genesys_gateway.web.gunicorn_logs import GunicornLogger
+from genesys_gateway.web.gunicorn_worker import BoundedWorker
 
 Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 HUGE = b"x" * 64 * 1024 * 1024
@@ -24,7 +24,7 @@ CHUNKS = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bounded_worker, "REQUEST_SECONDS", 0.2)
+    monkeypatch.setattr(gunicorn_worker, "REQUEST_SECONDS", 0.2)
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
-from genesys_gateway.caller_tokens import CallerTokens
-from genesys_gateway.issuer_keys import IssuerKey, read_keys
+from genesys_gateway.web.jwks import IssuerKey, read_keys
+from genesys_gateway.web.jwt import CallerTokens
 from tests.doubles import FakeClock
 from tests.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
 

@@ -24,12 +24,12 @@ from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.genesys.notifications import acw_topic, parse
 from genesys_gateway.genesys.rate_limiter import CallBudget
 from genesys_gateway.genesys.tokens import Token, Tokens
-from genesys_gateway.issuer_keys import IssuerKeys
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.runtime.errors import Delayed, GatewayError
 from genesys_gateway.runtime.http_client import Outbound, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.statements.reconciliation import Due
+from genesys_gateway.web.jwks import IssuerKeys
 from tests import genesys_answers, genesys_doubles, hostile, issuer
 from tests.doubles import FakeClock
 

@@ -9,8 +9,8 @@ import pytest
 from gevent.socket import socket
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
-from genesys_gateway.issuer_keys import AGE, PAUSE, IssuerKeys, read_keys
 from genesys_gateway.runtime.errors import Unavailable
+from genesys_gateway.web.jwks import AGE, PAUSE, IssuerKeys, read_keys
 from tests.doubles import FakeClock
 from tests.genesys_doubles import answer, listening, request_of, settings
 from tests.issuer import EC, RSA, key_set

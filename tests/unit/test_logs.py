@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import structlog
 
-from genesys_gateway.gunicorn_logs import GunicornLogger
 from genesys_gateway.runtime import logs
+from genesys_gateway.web.gunicorn_logs import GunicornLogger
 
 HOSTILE = 'a\nb\r\x00\x1b[31m\u2028\u0085"}\ud800{"level": "critical"}'
 

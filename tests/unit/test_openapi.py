@@ -15,9 +15,9 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from werkzeug.test import TestResponse
 
 from app import create_app
-from genesys_gateway import json_body, openapi, problems, reference
-from genesys_gateway.operations import OPERATIONS, Operation
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
+from genesys_gateway.web import docs, json_body, openapi, problems
+from genesys_gateway.web.operations import OPERATIONS, Operation
 from tests.door import BOFE_TOKEN, OPS_TOKEN, FakeGateway
 
 DOCUMENT: dict[str, Any] = json.loads(openapi.document())
@@ -183,4 +183,4 @@ def test_both_are_there_while_the_gateway_starts(client: FlaskClient, gateway: F
 
 
 def test_no_method_can_be_tried_out_from_the_page() -> None:
-    assert "supportedSubmitMethods: []" in reference._SCRIPT
+    assert "supportedSubmitMethods: []" in docs._SCRIPT

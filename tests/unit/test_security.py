@@ -7,9 +7,9 @@ from typing import cast
 
 import pytest
 
-from genesys_gateway.caller_tokens import Caller, CallerTokens
-from genesys_gateway.security import Guard, NotAllowed, NotAuthenticated, TooOften
 from genesys_gateway.settings.secret import Secret, role_tokens
+from genesys_gateway.web.auth import Guard, NotAllowed, NotAuthenticated, TooOften
+from genesys_gateway.web.jwt import Caller, CallerTokens
 from tests.doubles import FakeClock
 
 BOFE = frozenset({"bofe"})

@@ -9,12 +9,12 @@ import hmac
 import math
 from collections import deque
 
-from genesys_gateway.caller_tokens import CallerTokens
-from genesys_gateway.issuer_keys import IssuerKeys
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Rejected, Unavailable
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.secret import Secret, role_tokens
+from genesys_gateway.web.jwks import IssuerKeys
+from genesys_gateway.web.jwt import CallerTokens
 
 #: Seconds over which the requests of a credential are counted.
 WINDOW = 60.0

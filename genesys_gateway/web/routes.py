@@ -13,17 +13,17 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 from marshmallow import Schema, ValidationError
 
-from genesys_gateway import json_body, problems
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake.registration import Registration
 from genesys_gateway.intake.support_result import SupportResults, Taken
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.schemas.replies import SupportInteractionReply, SupportResultReply
-from genesys_gateway.schemas.requests import SupportInteractionRequest, SupportResultRequest, uuid
-from genesys_gateway.security import Guard
 from genesys_gateway.settings import Settings
+from genesys_gateway.web import json_body, problems
+from genesys_gateway.web.auth import Guard
+from genesys_gateway.web.schemas.replies import SupportInteractionReply, SupportResultReply
+from genesys_gateway.web.schemas.requests import SupportInteractionRequest, SupportResultRequest, uuid
 
 P = ParamSpec("P")
 

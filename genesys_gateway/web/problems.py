@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from genesys_gateway.runtime.errors import PairedAlready, Unavailable
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.security import NotAllowed, NotAuthenticated, TooOften
+from genesys_gateway.web.auth import NotAllowed, NotAuthenticated, TooOften
 
 CONTENT_TYPE = "application/problem+json"
 #: Field to what is wrong with it.

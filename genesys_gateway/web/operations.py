@@ -9,8 +9,8 @@ from typing import Any
 
 from marshmallow import Schema
 
-from genesys_gateway.schemas.replies import HealthReply, SupportInteractionReply, SupportResultReply
-from genesys_gateway.schemas.requests import SupportInteractionRequest, SupportResultRequest
+from genesys_gateway.web.schemas.replies import HealthReply, SupportInteractionReply, SupportResultReply
+from genesys_gateway.web.schemas.requests import SupportInteractionRequest, SupportResultRequest
 
 Examples = Mapping[str, Any]
 

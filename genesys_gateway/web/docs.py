@@ -10,7 +10,7 @@ import gevent
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
-from genesys_gateway import openapi
+from genesys_gateway.web import openapi
 
 blueprint = Blueprint("reference", __name__)
 

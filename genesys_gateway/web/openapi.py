@@ -1,6 +1,6 @@
 """The description of the door in OpenAPI 3.1, made of the schemas that requests are checked with.
 
-``python -m genesys_gateway.openapi`` prints it as it is kept in ``docs/openapi.json``.
+``python -m genesys_gateway.web.openapi`` prints it as it is kept in ``docs/openapi.json``.
 """
 
 import http
@@ -15,10 +15,10 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 from marshmallow.fields import Field
 
-from genesys_gateway import problems
-from genesys_gateway.operations import CALLERS, OPERATIONS, OPERATORS, Examples, Operation, Reply
-from genesys_gateway.schemas.replies import ProblemReply
-from genesys_gateway.schemas.requests import UUID_PATTERN
+from genesys_gateway.web import problems
+from genesys_gateway.web.operations import CALLERS, OPERATIONS, OPERATORS, Examples, Operation, Reply
+from genesys_gateway.web.schemas.replies import ProblemReply
+from genesys_gateway.web.schemas.requests import UUID_PATTERN
 
 #: Raised when a caller has to know: the last number for what only adds, the first for what breaks.
 VERSION = "1.0.0"

@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from joserfc import jws
 from joserfc.errors import JoseError
 
-from genesys_gateway.issuer_keys import IssuerKey
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Rejected
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.web.jwks import IssuerKey
 
 log = get_logger(__name__)
 

@@ -1,0 +1,1 @@
+"""The JSON of those who call us, in marshmallow."""
