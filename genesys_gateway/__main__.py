@@ -1,5 +1,5 @@
 """``python -m genesys_gateway``."""
 
-from genesys_gateway.cli import main
+from genesys_gateway.commands.cli import main
 
 main()

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
+from genesys_gateway.commands.explanation import Explanation, explain
 from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
-from genesys_gateway.explanation import Explanation, explain
 from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage.operator_session import Visit
 from genesys_gateway.storage.statements import inspection

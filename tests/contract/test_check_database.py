@@ -10,8 +10,8 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 
-from genesys_gateway.check import database
-from genesys_gateway.check.findings import Finding, State
+from genesys_gateway.commands.check import database
+from genesys_gateway.commands.check.findings import Finding, State
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.file_lock import FileLock

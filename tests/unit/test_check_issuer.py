@@ -3,8 +3,8 @@
 import pytest
 from gevent.socket import socket
 
-from genesys_gateway.check.findings import Finding, State
-from genesys_gateway.check.issuer import inspect
+from genesys_gateway.commands.check.findings import Finding, State
+from genesys_gateway.commands.check.issuer import inspect
 from tests.doubles import FakeClock
 from tests.genesys_doubles import answer, listening, request_of, settings
 from tests.issuer import key_set

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import Connection
 
-from genesys_gateway.cli import main
+from genesys_gateway.commands.cli import main
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.operator_session import Visit

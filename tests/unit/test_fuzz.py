@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genesys_gateway.check import cloud, hosts
-from genesys_gateway.check.findings import Finding
+from genesys_gateway.commands.check import cloud, hosts
+from genesys_gateway.commands.check.findings import Finding
 from genesys_gateway.delivery.history_client import History
 from genesys_gateway.delivery.outcome import Result
 from genesys_gateway.domain import record

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from genesys_gateway.check.findings import Finding, good, wrong
+from genesys_gateway.commands.check.findings import Finding, good, wrong
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.settings import Settings

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from datetime import datetime
 
-from genesys_gateway.check.findings import Finding, good, wrong
+from genesys_gateway.commands.check.findings import Finding, good, wrong
 from genesys_gateway.genesys.assertions.file import AssertionFile
 from genesys_gateway.genesys.assertions.source import AssertionMissing, Assertions
 from genesys_gateway.genesys.login import assertions_of

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, make_url, select, text
 
-from genesys_gateway.check.findings import Finding, good, skipped, wrong
+from genesys_gateway.commands.check.findings import Finding, good, skipped, wrong
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import GatewayError, Refused
 from genesys_gateway.settings import Settings

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import uuid4
 
-from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
 from genesys_gateway.genesys.call import BadAnswer, load, read_object
 from genesys_gateway.genesys.login import TokenRefused
 from genesys_gateway.genesys.schemas.channels import CHANNELS, ERROR_BODY

@@ -109,8 +109,8 @@ def check(write_probe: bool, use_assertion: bool, as_json: bool) -> None:
 
     monkey.patch_all()
 
-    from genesys_gateway.check import Options
-    from genesys_gateway.commands.check import check as look
+    from genesys_gateway.commands.check.command import Options
+    from genesys_gateway.commands.check.command import check as look
     from genesys_gateway.runtime import logs
 
     # What goes wrong is told as a finding.

@@ -7,7 +7,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, NotSent
 from genesys_gateway.runtime.http_client import PROXY_FAILED, Outbound

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import orjson
 
-from genesys_gateway.check.findings import Finding, good, skipped, wrong
+from genesys_gateway.commands.check.findings import Finding, good, skipped, wrong
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.record import Known, Record, Rules, build
 from genesys_gateway.runtime.clock import Clock

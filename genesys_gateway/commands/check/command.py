@@ -4,11 +4,13 @@ Law: nothing is changed anywhere. The two exceptions are asked for by name: a pr
 running gateway may need is spent.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 
-from genesys_gateway.check import assertion, cloud, database, hosts, issuer, receiver
-from genesys_gateway.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.commands.check import assertion, cloud, database, hosts, issuer, receiver
+from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.commands.screen import DONE, NOT_DONE, say, show_json
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings, SettingsError
 
@@ -67,3 +69,30 @@ def _inspect_cloud(
         )
     else:
         yield from cloud.inspect(settings, clock, api=reached.api)
+
+
+_MARKS = {State.GOOD: "✓", State.WRONG: "✗", State.SKIPPED: "-"}
+
+
+def check(options: Options, *, as_json: bool) -> int:
+    """Look at everything; the code says whether there is no cross."""
+    findings = inspect(os.environ, options)
+    return _in_json(findings) if as_json else _in_lines(findings)
+
+
+def _in_json(findings: Iterable[Finding]) -> int:
+    found = list(findings)
+    well = not any(one.state is State.WRONG for one in found)
+    show_json({"ok": well, "findings": [asdict(one) for one in found]})
+    return DONE if well else NOT_DONE
+
+
+def _in_lines(findings: Iterable[Finding]) -> int:
+    crosses = 0
+    for one in findings:
+        say(f"{_MARKS[one.state]} {one.area}: {one.text}")
+        if one.advice is not None:
+            say(f"    → {one.advice}")
+        crosses += one.state is State.WRONG
+    say("", "No cross." if not crosses else f"{crosses} to mend.")
+    return NOT_DONE if crosses else DONE

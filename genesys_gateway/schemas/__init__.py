@@ -1,1 +1,0 @@
-"""Marshmallow definitions of everything that crosses a border; imports nothing of ours."""
