@@ -78,7 +78,7 @@ bench: $(TOOLS)
 	@for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
 
 openapi: $(RUNTIME)
-	@$(BIN)/python -m genesys_gateway.openapi > docs/openapi.json
+	@$(BIN)/python -m genesys_gateway.web.openapi > docs/openapi.json
 
 lock: $(TOOLS)
 	$(LOCK) --output-file=requirements.txt requirements.in

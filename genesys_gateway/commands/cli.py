@@ -65,7 +65,7 @@ def simulator(context: click.Context) -> None:
 @click.option("--once", is_flag=True, help="End after the five conversations; exit 0 only if every record arrived.")
 def demo(once: bool) -> None:
     """Show the whole way: simulator, gateway, five conversations."""
-    from genesys_gateway.demo import main as play
+    from genesys_gateway.simulator.demo.main import main as play
 
     sys.exit(play(once=once))
 

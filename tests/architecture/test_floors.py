@@ -34,7 +34,9 @@ def test_wsgi_knows_the_application_only() -> None:
 def test_the_application_knows_neither_the_simulator_nor_the_other_entrances() -> None:
     names = set(imported_by(PROJECT / "app.py")) | set(imported_by(PROJECT / "gunicorn.conf.py"))
     assert not [
-        name for name in names if name.startswith(("genesys_gateway.simulator", "genesys_gateway.demo", "wsgi"))
+        name
+        for name in names
+        if name.startswith(("genesys_gateway.simulator", "genesys_gateway.simulator.demo.main", "wsgi"))
     ]
 
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from genesys_gateway.demo.children import Child
-from genesys_gateway.demo.errors import DemoFailed
-from genesys_gateway.demo.parties import Http
+from genesys_gateway.simulator.demo.children import Child
+from genesys_gateway.simulator.demo.errors import DemoFailed
+from genesys_gateway.simulator.demo.parties import Http
 from tests.doubles import until
 from tests.flow.running import ROOT, free_port
 

@@ -16,11 +16,11 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from genesys_gateway.demo import verdict
-from genesys_gateway.demo.parties import ContactCentre, Gateway, Http
-from genesys_gateway.demo.play import Play
-from genesys_gateway.demo.screen import Screen
-from genesys_gateway.demo.stage import Stage
+from genesys_gateway.simulator.demo import verdict
+from genesys_gateway.simulator.demo.parties import ContactCentre, Gateway, Http
+from genesys_gateway.simulator.demo.play import Play
+from genesys_gateway.simulator.demo.screen import Screen
+from genesys_gateway.simulator.demo.stage import Stage
 from tests.doubles import until
 from tests.flow.calls import Call
 from tests.flow.fronts import Authority, ConnectProxy, tls_front

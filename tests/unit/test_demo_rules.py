@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.demo.screen import Screen
-from genesys_gateway.demo.verdict import missing
+from genesys_gateway.simulator.demo.screen import Screen
+from genesys_gateway.simulator.demo.verdict import missing
 
 
 def record(session: str) -> dict[str, Any]:

@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
-from genesys_gateway.demo.children import Child
-from genesys_gateway.demo.errors import DemoFailed
-from genesys_gateway.demo.interrupts import Interrupted, Interrupts
-from genesys_gateway.demo.parties import ContactCentre, Gateway, Http
-from genesys_gateway.demo.screen import Screen
+from genesys_gateway.simulator.demo.children import Child
+from genesys_gateway.simulator.demo.errors import DemoFailed
+from genesys_gateway.simulator.demo.interrupts import Interrupted, Interrupts
+from genesys_gateway.simulator.demo.parties import ContactCentre, Gateway, Http
+from genesys_gateway.simulator.demo.screen import Screen
 
-PROJECT = Path(__file__).resolve().parents[2]
+PROJECT = Path(__file__).resolve().parents[3]
 
 #: After the last event of a conversation; the one timer that is not production's 60 s, so that nobody has to wait.
 QUIET_SECONDS = 3

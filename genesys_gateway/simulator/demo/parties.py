@@ -9,8 +9,8 @@ from typing import Any
 
 import requests
 
-from genesys_gateway.demo.errors import DemoFailed
-from genesys_gateway.demo.story import Agent
+from genesys_gateway.simulator.demo.errors import DemoFailed
+from genesys_gateway.simulator.demo.story import Agent
 
 _SECONDS = 10.0
 

@@ -11,12 +11,12 @@ secrets, files and `children`, until one of the `interrupts`.
 import os
 import sys
 
-from genesys_gateway.demo import afterwards, verdict
-from genesys_gateway.demo.errors import DemoFailed
-from genesys_gateway.demo.interrupts import Interrupted, Interrupts
-from genesys_gateway.demo.play import Play
-from genesys_gateway.demo.screen import Screen
-from genesys_gateway.demo.stage import Stage
+from genesys_gateway.simulator.demo import afterwards, verdict
+from genesys_gateway.simulator.demo.errors import DemoFailed
+from genesys_gateway.simulator.demo.interrupts import Interrupted, Interrupts
+from genesys_gateway.simulator.demo.play import Play
+from genesys_gateway.simulator.demo.screen import Screen
+from genesys_gateway.simulator.demo.stage import Stage
 
 _INTERRUPTED = 130
 

@@ -5,9 +5,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from genesys_gateway.demo.parties import Json
-from genesys_gateway.demo.screen import Screen
-from genesys_gateway.demo.stage import Stage
+from genesys_gateway.simulator.demo.parties import Json
+from genesys_gateway.simulator.demo.screen import Screen
+from genesys_gateway.simulator.demo.stage import Stage
 
 _KINDS = tuple(
     (re.compile(pattern), kind)

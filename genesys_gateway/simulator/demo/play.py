@@ -11,11 +11,11 @@ from functools import partial
 from typing import TypeVar
 from uuid import uuid4
 
-from genesys_gateway.demo.parties import Json, OnTheLine
-from genesys_gateway.demo.screen import Screen
-from genesys_gateway.demo.stage import QUIET_SECONDS, Stage
-from genesys_gateway.demo.story import SCENES, WRAPUP_CODES, Agent, Scene
-from genesys_gateway.demo.verdict import key_of
+from genesys_gateway.simulator.demo.parties import Json, OnTheLine
+from genesys_gateway.simulator.demo.screen import Screen
+from genesys_gateway.simulator.demo.stage import QUIET_SECONDS, Stage
+from genesys_gateway.simulator.demo.story import SCENES, WRAPUP_CODES, Agent, Scene
+from genesys_gateway.simulator.demo.verdict import key_of
 
 T = TypeVar("T")
 

@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from genesys_gateway.demo.errors import DemoFailed
-from genesys_gateway.demo.parties import Http
+from genesys_gateway.simulator.demo.errors import DemoFailed
+from genesys_gateway.simulator.demo.parties import Http
 
 _LOOK_SECONDS = 0.05
 _LAST_LINES = 15
