@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Protocol
 
-from genesys_gateway.delivery.circuit_breaker import Lane, Shift
+from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, Transition
 from genesys_gateway.delivery.outcome import Outcome, Policy, Result, decide
 from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import AcwEvent
@@ -43,17 +43,17 @@ class Sender:
     def __init__(
         self,
         history: Receiver,
-        lane: Lane,
+        breaker: CircuitBreaker,
         policy: Policy,
         settings: Settings,
         clock: Clock,
         metrics: Metrics,
         random: Random,
         *,
-        shifted: Callable[[Shift], None],
+        shifted: Callable[[Transition], None],
     ) -> None:
         self._history = history
-        self._lane = lane
+        self._breaker = breaker
         self._policy = policy
         self._call_seconds = settings.http_timeout_seconds
         self._rules = record.Rules(domain_by_queue=settings.domain_by_queue, default_country=settings.default_country)
@@ -71,7 +71,7 @@ class Sender:
             probe: Whether this is the one record that a lane which does not flow may send.
         """
         try:
-            if not probe and self._lane.wait(self._clock.monotonic()) != 0:
+            if not probe and self._breaker.wait(self._clock.monotonic()) != 0:
                 return NotBegun()
             return self._attempt(claim, lease)
         except Exception:
@@ -79,7 +79,7 @@ class Sender:
             return self._decide(claim, Result(outcome=Outcome.UNKNOWN, error="internal error"))
         finally:
             if probe:
-                self._lane.end_probe(self._clock.monotonic())
+                self._breaker.end_probe(self._clock.monotonic())
 
     def _attempt(self, claim: Claim, lease: Deadline) -> Decision:
         made = self._record(claim)
@@ -113,7 +113,7 @@ class Sender:
     def _conclude(self, claim: Claim, result: Result) -> Decision:
         if result.outcome is Outcome.UNKNOWN and not result.asked:
             self._metrics.deliveries_ambiguous.inc()
-        shift = self._lane.report(claim.entry.id, result, self._clock.monotonic())
+        shift = self._breaker.report(claim.entry.id, result, self._clock.monotonic())
         if shift.before is not shift.after or shift.revive:
             self._shifted(shift)
         return self._decide(claim, result)
@@ -125,5 +125,5 @@ class Sender:
             waited_ms=claim.entry.waited_ms if claim.entry.attempt else 0,
             policy=self._policy,
             random=self._random,
-            flowing=self._lane.flowing,
+            flowing=self._breaker.flowing,
         )

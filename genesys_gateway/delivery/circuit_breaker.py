@@ -101,7 +101,7 @@ def move(state: State, signal: Signal) -> State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shift:
+class Transition:
     """What a report changed."""
 
     before: State
@@ -115,7 +115,7 @@ class Shift:
         return self.after is State.FLOWING and self.before is not State.FLOWING
 
 
-class Lane:
+class CircuitBreaker:
     """The state, and the counts that raise its signals. Times are monotonic seconds, given by the caller.
 
     Args:
@@ -168,7 +168,7 @@ class Lane:
             self._tests += 1
             self._probe_at = now + self._interval()
 
-    def report(self, record_id: str, result: Result, now: float) -> Shift:
+    def report(self, record_id: str, result: Result, now: float) -> Transition:
         """Take in the result of one attempt."""
         if result.retry_after is not None:
             self._held_until = max(self._held_until, now + min(result.retry_after, LONGEST_HOLD))
@@ -182,7 +182,7 @@ class Lane:
         if signal is Signal.REFUSED_ALIKE and not self._revived:
             # Whatever paused it before, this does now.
             self._revived, self.trouble, revive = True, result.error, tuple(self._refused)
-        return Shift(before=before, after=self.state, revive=revive)
+        return Transition(before=before, after=self.state, revive=revive)
 
     def _signal(self, record_id: str, result: Result) -> Signal | None:
         if result.outcome in PASSING:

@@ -17,7 +17,7 @@ from gevent.queue import Queue
 
 from genesys_gateway.delivery import round as delivery_round
 from genesys_gateway.delivery.attempt import Receiver, Sender
-from genesys_gateway.delivery.circuit_breaker import Lane, Shift, State
+from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, State, Transition
 from genesys_gateway.delivery.name_lookup import NameBook, NameFinder
 from genesys_gateway.delivery.outcome import Policy
 from genesys_gateway.delivery.ready_queue import WaitingLine
@@ -89,9 +89,9 @@ class Delivery:
             limit_ms=round(settings.retry_limit_hours * 3_600_000),
         )
         #: whether records flow, and if not, why: for people
-        self.lane = Lane(policy)
+        self.breaker = CircuitBreaker(policy)
         self._terms = Terms(owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms)
-        self._sender = Sender(history, self.lane, policy, settings, clock, metrics, random, shifted=self._shifted)
+        self._sender = Sender(history, self.breaker, policy, settings, clock, metrics, random, shifted=self._shifted)
         self._names = NameFinder(names, settings, clock, found=self._found, postponed=self._put_off, on_crash=on_crash)
         self._line = WaitingLine()
         self._jobs: Queue[_Job | None] = Queue()
@@ -148,12 +148,12 @@ class Delivery:
             self._ended.append((job.claim, decision))
             self._poked.set()
 
-    def _shifted(self, shift: Shift) -> None:
+    def _shifted(self, shift: Transition) -> None:
         self._revive += shift.revive
         self._hasten |= shift.resumed
         self._disperse()
         tell = {State.FLOWING: log.info, State.BROKEN: log.warning}.get(shift.after, log.error)
-        tell("delivery_lane", state=shift.after.value, trouble=self.lane.trouble)
+        tell("delivery_lane", state=shift.after.value, trouble=self.breaker.trouble)
 
     # The desk
 
@@ -177,7 +177,7 @@ class Delivery:
                 log.warning("claims_not_released", error=str(error))
                 self._desk.wait(error.retry_after)
             else:
-                self.lane.remember(refused)
+                self.breaker.remember(refused)
                 log.info("delivery_started", unfinished=unfinished)
                 return
 
@@ -190,10 +190,10 @@ class Delivery:
         postponed, self._postponed = self._postponed, []
         revive, self._revive = self._revive, []
         hasten, self._hasten = self._hasten, False
-        open_now = not self._senders.stopping and self.lane.wait(now) == 0
+        open_now = not self._senders.stopping and self.breaker.wait(now) == 0
         return Round(
             wanted=self._next(ended) if open_now else (),
-            probe=not self.lane.flowing,
+            probe=not self.breaker.flowing,
             ended=ended,
             postponed=postponed,
             revive=revive,
@@ -202,7 +202,7 @@ class Delivery:
         )
 
     def _next(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[Wanted]:
-        if not self.lane.flowing:
+        if not self.breaker.flowing:
             probe = self._line.take_probe()
             self._disperse()
             return probe
@@ -219,7 +219,7 @@ class Delivery:
 
     def _nap(self) -> float:
         now = self._clock.monotonic()
-        return max(0.0, min(self._look_at - now, self.lane.wait(now) or self._lease_seconds))
+        return max(0.0, min(self._look_at - now, self.breaker.wait(now) or self._lease_seconds))
 
     def _do(self, todo: Round) -> None:
         lease = Deadline(self._clock, self._lease_seconds)
@@ -312,9 +312,9 @@ class Delivery:
                 self._ended.append((claim, NotBegun()))
                 continue
             # Whoever was still under way may have set the lane flowing meanwhile.
-            test = probe and self.lane.state in (State.BROKEN, State.PAUSED)
+            test = probe and self.breaker.state in (State.BROKEN, State.PAUSED)
             if test:
-                self.lane.begin_probe()
+                self.breaker.begin_probe()
             self._jobs.put(_Job(claim=claim, lease=lease, probe=test))
 
     def _take_in(self, done: Done) -> None:

@@ -56,7 +56,7 @@ def test_a_lane_that_may_be_tested_rests_while_nothing_is_due(house: House) -> N
         gevent.sleep(0.0005)
 
     assert house.storage.runs - before < 5
-    assert house.delivery.lane.wait(house.clock.monotonic()) == 0
+    assert house.delivery.breaker.wait(house.clock.monotonic()) == 0
 
 
 def test_once_a_test_succeeds_everything_is_due_at_once_oldest_first(house: House) -> None:
@@ -125,7 +125,7 @@ def test_a_wrong_deployment_pauses_the_lane_and_kills_nobody(house: House, statu
     house.settle()
     at_first = len(house.receiver.posts)
     assert at_first <= 8
-    assert house.delivery.lane.trouble == f"HTTP {status}"
+    assert house.delivery.breaker.trouble == f"HTTP {status}"
 
     house.pass_time(MAX - 1)
     assert len(house.receiver.posts) == at_first
@@ -147,12 +147,12 @@ def test_a_receiver_that_refuses_every_record_alike_kills_none(house: House) -> 
 
     assert house.states() == {"pending": 50}
     assert len(house.receiver.posts) < 10 + 8
-    assert house.delivery.lane.state.value == "paused"
+    assert house.delivery.breaker.state.value == "paused"
 
     house.receiver.answers = lambda _: STORED
     house.pass_time(MAX)
     assert house.states() == {"delivered": 50}
-    assert house.delivery.lane.trouble is None
+    assert house.delivery.breaker.trouble is None
 
 
 def test_a_receiver_that_refuses_every_record_alike_kills_none_also_when_the_lane_is_paused_meanwhile(
@@ -171,7 +171,7 @@ def test_a_receiver_that_refuses_every_record_alike_kills_none_also_when_the_lan
     house.pass_time(MAX)
 
     assert house.states() == {"pending": 10}
-    assert house.delivery.lane.state.value == "paused"
+    assert house.delivery.breaker.state.value == "paused"
 
 
 def test_fewer_refusals_than_ten_are_the_records_own(house: House) -> None:
@@ -197,7 +197,7 @@ def test_refusals_in_a_row_are_counted_on_after_a_restart(house: House) -> None:
     house.settle()
 
     assert house.states() == {"pending": 10}
-    assert house.delivery.lane.state.value == "paused"
+    assert house.delivery.breaker.state.value == "paused"
 
 
 def test_retry_after_is_obeyed_by_everybody(house: House) -> None:
@@ -261,7 +261,7 @@ def test_a_late_success_lets_a_broken_lane_flow_again(house: House) -> None:
     house.receiver.answers = lambda one: STORED if one == record_id(1) else UNREACHED
     house.store(*range(1, 9))
     house.delivery.start()
-    until(lambda: house.delivery.lane.trouble)
+    until(lambda: house.delivery.breaker.trouble)
 
     house.receiver.answers = lambda _: STORED
     house.receiver.hangs = set()

@@ -9,10 +9,10 @@ from genesys_gateway.delivery.circuit_breaker import (
     LONGEST_HOLD,
     PAUSE_AFTER,
     TABLE,
-    Lane,
-    Shift,
+    CircuitBreaker,
     Signal,
     State,
+    Transition,
     move,
 )
 from genesys_gateway.delivery.outcome import Outcome, Policy, Result, of_post
@@ -21,16 +21,16 @@ POLICY = Policy(base_ms=1000, max_ms=300_000, limit_ms=1)
 MISSING = sorted(set(product(State, Signal)) - set(TABLE), key=str)
 
 
-def break_it(lane: Lane, now: float = 0.0) -> Shift:
+def break_it(breaker: CircuitBreaker, now: float = 0.0) -> Transition:
     for n in range(BREAK_AFTER - 1):
-        lane.report(f"broken-{n}", of_post(503), now)
-    return lane.report("broken-last", Result(outcome=Outcome.UNREACHED, error="not reached"), now)
+        breaker.report(f"broken-{n}", of_post(503), now)
+    return breaker.report("broken-last", Result(outcome=Outcome.UNREACHED, error="not reached"), now)
 
 
-def refuse(lane: Lane, count: int, status: int = 422) -> Shift:
-    shift = Shift(before=lane.state, after=lane.state)
+def refuse(breaker: CircuitBreaker, count: int, status: int = 422) -> Transition:
+    shift = Transition(before=breaker.state, after=breaker.state)
     for n in range(count):
-        shift = lane.report(f"refused-{n}", of_post(status), 0.0)
+        shift = breaker.report(f"refused-{n}", of_post(status), 0.0)
     return shift
 
 
@@ -52,12 +52,12 @@ def test_only_the_ends_of_a_probe_are_missing() -> None:
 
 
 def test_a_missing_pair_moves_nothing() -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
 
     with pytest.raises(LookupError):
-        lane.begin_probe()
+        breaker.begin_probe()
 
-    assert lane.flowing
+    assert breaker.flowing
 
 
 def test_a_success_lets_every_lane_flow() -> None:
@@ -65,222 +65,222 @@ def test_a_success_lets_every_lane_flow() -> None:
 
 
 def test_it_breaks_when_several_different_records_fail_in_a_row() -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
 
-    shift = break_it(lane)
+    shift = break_it(breaker)
 
     assert (shift.before, shift.after) == (State.FLOWING, State.BROKEN)
-    assert lane.trouble == "not reached"
+    assert breaker.trouble == "not reached"
 
 
 def test_one_record_that_always_fails_does_not_break_it() -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
 
     for _ in range(1000):
-        lane.report("poison", of_post(500), 0.0)
+        breaker.report("poison", of_post(500), 0.0)
 
-    assert lane.flowing
+    assert breaker.flowing
 
 
 def test_records_that_failed_while_others_got_through_do_not_break_it_again() -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
     for _ in range(100):
         for n in range(BREAK_AFTER - 1):
-            lane.report(f"poison-{n}", of_post(500), 0.0)
-        lane.report("good", of_post(201), 0.0)
+            breaker.report(f"poison-{n}", of_post(500), 0.0)
+        breaker.report("good", of_post(201), 0.0)
     for n in range(BREAK_AFTER - 1):
-        lane.report(f"more-poison-{n}", of_post(500), 0.0)
-    lane.report("good", of_post(201), 0.0)
+        breaker.report(f"more-poison-{n}", of_post(500), 0.0)
+    breaker.report("good", of_post(201), 0.0)
 
     for n in range(BREAK_AFTER - 1):
-        lane.report(f"poison-{n}", of_post(500), 0.0)
-        lane.report(f"more-poison-{n}", of_post(500), 0.0)
-    assert lane.flowing
+        breaker.report(f"poison-{n}", of_post(500), 0.0)
+        breaker.report(f"more-poison-{n}", of_post(500), 0.0)
+    assert breaker.flowing
 
-    lane.report("poison-0", of_post(201), 0.0)
+    breaker.report("poison-0", of_post(201), 0.0)
     for n in range(BREAK_AFTER - 1):
-        lane.report(f"new-{n}", of_post(503), 0.0)
-    lane.report("poison-0", of_post(503), 0.0)
-    assert not lane.flowing, "whoever got through once is a witness again"
+        breaker.report(f"new-{n}", of_post(503), 0.0)
+    breaker.report("poison-0", of_post(503), 0.0)
+    assert not breaker.flowing, "whoever got through once is a witness again"
 
 
 @pytest.mark.parametrize("status", [200, 409, 422])
 def test_an_answer_in_between_starts_the_count_again(status: int) -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
     for n in range(BREAK_AFTER - 1):
-        lane.report(f"a-{n}", of_post(503), 0.0)
-    lane.report("answered", of_post(status), 0.0)
+        breaker.report(f"a-{n}", of_post(503), 0.0)
+    breaker.report("answered", of_post(status), 0.0)
 
     for n in range(BREAK_AFTER - 1):
-        lane.report(f"b-{n}", of_post(503), 0.0)
+        breaker.report(f"b-{n}", of_post(503), 0.0)
 
-    assert lane.flowing
+    assert breaker.flowing
 
 
 def test_a_broken_lane_is_tested_ever_more_seldom_up_to_a_tenth_of_the_longest_back_off() -> None:
-    lane = Lane(POLICY)
-    break_it(lane, now=100.0)
+    breaker = CircuitBreaker(POLICY)
+    break_it(breaker, now=100.0)
     waits = []
 
     now = 100.0
     for _ in range(2000):
-        wait = lane.wait(now)
+        wait = breaker.wait(now)
         assert wait is not None
         waits.append(wait)
         now += wait
-        lane.begin_probe()
-        assert lane.wait(now) is None
-        lane.report("test", of_post(503), now)
-        lane.end_probe(now)
+        breaker.begin_probe()
+        assert breaker.wait(now) is None
+        breaker.report("test", of_post(503), now)
+        breaker.end_probe(now)
 
     assert waits[:7] == [1, 2, 4, 8, 16, 30, 30]
     assert max(waits) == 30
 
 
 def test_a_test_that_succeeds_lets_everything_flow_at_once() -> None:
-    lane = Lane(POLICY)
-    break_it(lane)
-    lane.begin_probe()
+    breaker = CircuitBreaker(POLICY)
+    break_it(breaker)
+    breaker.begin_probe()
 
-    shift = lane.report("test", of_post(201), 1.0)
-    lane.end_probe(1.0)
+    shift = breaker.report("test", of_post(201), 1.0)
+    breaker.end_probe(1.0)
 
     assert shift.resumed
-    assert lane.flowing
-    assert lane.wait(1.0) == 0
-    assert lane.trouble is None
+    assert breaker.flowing
+    assert breaker.wait(1.0) == 0
+    assert breaker.trouble is None
 
 
 def test_a_refused_test_shows_that_the_receiver_is_back() -> None:
-    lane = Lane(POLICY)
-    break_it(lane)
-    lane.begin_probe()
+    breaker = CircuitBreaker(POLICY)
+    break_it(breaker)
+    breaker.begin_probe()
 
-    assert lane.report("test", of_post(422), 1.0).resumed
+    assert breaker.report("test", of_post(422), 1.0).resumed
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 302])
 def test_an_answer_about_the_deployment_pauses_it_at_once(status: int) -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
 
-    shift = lane.report("any", of_post(status), 10.0)
+    shift = breaker.report("any", of_post(status), 10.0)
 
     assert (shift.after, shift.revive) == (State.PAUSED, ())
-    assert lane.wait(10.0) == 300
-    assert lane.trouble == f"HTTP {status}"
+    assert breaker.wait(10.0) == 300
+    assert breaker.trouble == f"HTTP {status}"
 
 
 def test_a_paused_lane_is_probed_once_every_longest_back_off() -> None:
-    lane = Lane(POLICY)
-    lane.report("any", of_post(401), 0.0)
+    breaker = CircuitBreaker(POLICY)
+    breaker.report("any", of_post(401), 0.0)
     for n in range(1, 10):
-        assert lane.wait(300.0 * n) == 0
-        lane.begin_probe()
-        lane.report("probe", of_post(401), 300.0 * n)
-        lane.end_probe(300.0 * n)
-        assert lane.wait(300.0 * n) == 300
+        assert breaker.wait(300.0 * n) == 0
+        breaker.begin_probe()
+        breaker.report("probe", of_post(401), 300.0 * n)
+        breaker.end_probe(300.0 * n)
+        assert breaker.wait(300.0 * n) == 300
 
-    lane.begin_probe()
-    assert lane.report("probe", of_post(200), 3000.0).resumed
+    breaker.begin_probe()
+    assert breaker.report("probe", of_post(200), 3000.0).resumed
 
 
 def test_ten_different_records_refused_alike_pause_it_and_are_to_be_revived() -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
 
-    assert refuse(lane, PAUSE_AFTER - 1).after is State.FLOWING
-    shift = lane.report("tenth", of_post(422), 0.0)
+    assert refuse(breaker, PAUSE_AFTER - 1).after is State.FLOWING
+    shift = breaker.report("tenth", of_post(422), 0.0)
 
     assert shift.after is State.PAUSED
     assert shift.revive == (*(f"refused-{n}" for n in range(PAUSE_AFTER - 1)), "tenth")
 
 
 def test_one_record_refused_again_and_again_does_not_pause_it() -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
 
     for _ in range(100):
-        lane.report("requeued", of_post(422), 0.0)
+        breaker.report("requeued", of_post(422), 0.0)
 
-    assert lane.flowing
+    assert breaker.flowing
 
 
 @pytest.mark.parametrize("between", [200, 400])
 def test_a_success_or_another_refusal_starts_the_count_of_refusals_again(between: int) -> None:
-    lane = Lane(POLICY)
-    refuse(lane, PAUSE_AFTER - 1)
-    lane.report("between", of_post(between), 0.0)
+    breaker = CircuitBreaker(POLICY)
+    refuse(breaker, PAUSE_AFTER - 1)
+    breaker.report("between", of_post(between), 0.0)
 
-    assert refuse(lane, PAUSE_AFTER - 1).after is State.FLOWING
-    assert lane.report("last", of_post(422), 0.0).after is State.PAUSED
+    assert refuse(breaker, PAUSE_AFTER - 1).after is State.FLOWING
+    assert breaker.report("last", of_post(422), 0.0).after is State.PAUSED
 
 
 def test_passing_trouble_does_not_start_the_count_of_refusals_again() -> None:
-    lane = Lane(POLICY)
-    refuse(lane, PAUSE_AFTER - 1)
-    lane.report("slow", of_post(503), 0.0)
+    breaker = CircuitBreaker(POLICY)
+    refuse(breaker, PAUSE_AFTER - 1)
+    breaker.report("slow", of_post(503), 0.0)
 
-    assert lane.report("tenth", of_post(422), 0.0).after is State.PAUSED
+    assert breaker.report("tenth", of_post(422), 0.0).after is State.PAUSED
 
 
 def test_a_probe_that_is_refused_alike_keeps_it_paused_and_revives_nobody_twice() -> None:
-    lane = Lane(POLICY)
-    refuse(lane, PAUSE_AFTER)
-    lane.begin_probe()
+    breaker = CircuitBreaker(POLICY)
+    refuse(breaker, PAUSE_AFTER)
+    breaker.begin_probe()
 
-    shift = lane.report("probe", of_post(422), 300.0)
-    lane.end_probe(300.0)
+    shift = breaker.report("probe", of_post(422), 300.0)
+    breaker.end_probe(300.0)
 
-    assert (lane.state, shift.revive) == (State.PAUSED, ())
+    assert (breaker.state, shift.revive) == (State.PAUSED, ())
 
 
 def test_the_tenth_refusal_revives_them_also_where_the_lane_was_paused_before() -> None:
-    lane = Lane(POLICY)
-    refuse(lane, PAUSE_AFTER - 1)
-    lane.report("unauthorized", of_post(401), 0.0)
-    lane.begin_probe()
+    breaker = CircuitBreaker(POLICY)
+    refuse(breaker, PAUSE_AFTER - 1)
+    breaker.report("unauthorized", of_post(401), 0.0)
+    breaker.begin_probe()
 
-    shift = lane.report("tenth", of_post(422), 300.0)
+    shift = breaker.report("tenth", of_post(422), 300.0)
 
-    assert (lane.state, lane.trouble) == (State.PROBING, "HTTP 422")
+    assert (breaker.state, breaker.trouble) == (State.PROBING, "HTTP 422")
     assert shift.revive == (*(f"refused-{n}" for n in range(PAUSE_AFTER - 1)), "tenth")
 
 
 def test_after_a_resumed_pause_ten_more_are_needed() -> None:
-    lane = Lane(POLICY)
-    refuse(lane, PAUSE_AFTER)
-    lane.begin_probe()
-    lane.report("probe", of_post(200), 300.0)
+    breaker = CircuitBreaker(POLICY)
+    refuse(breaker, PAUSE_AFTER)
+    breaker.begin_probe()
+    breaker.report("probe", of_post(200), 300.0)
 
-    assert refuse(lane, PAUSE_AFTER - 1).after is State.FLOWING
-    assert refuse(lane, PAUSE_AFTER).after is State.PAUSED
+    assert refuse(breaker, PAUSE_AFTER - 1).after is State.FLOWING
+    assert refuse(breaker, PAUSE_AFTER).after is State.PAUSED
 
 
 def test_retry_after_holds_the_whole_lane_but_not_for_ever() -> None:
-    lane = Lane(POLICY)
+    breaker = CircuitBreaker(POLICY)
 
-    lane.report("any", of_post(429, 7.0), 10.0)
-    assert lane.wait(10.0) == 7
-    assert lane.wait(17.0) == 0
+    breaker.report("any", of_post(429, 7.0), 10.0)
+    assert breaker.wait(10.0) == 7
+    assert breaker.wait(17.0) == 0
 
-    lane.report("any", of_post(503, 1e9), 20.0)
-    assert lane.wait(20.0) == LONGEST_HOLD
+    breaker.report("any", of_post(503, 1e9), 20.0)
+    assert breaker.wait(20.0) == LONGEST_HOLD
 
 
 def test_a_shorter_retry_after_does_not_end_a_longer_one() -> None:
-    lane = Lane(POLICY)
-    lane.report("any", of_post(429, 60.0), 0.0)
+    breaker = CircuitBreaker(POLICY)
+    breaker.report("any", of_post(429, 60.0), 0.0)
 
-    lane.report("other", of_post(429, 1.0), 1.0)
+    breaker.report("other", of_post(429, 1.0), 1.0)
 
-    assert lane.wait(1.0) == 59
+    assert breaker.wait(1.0) == 59
 
 
 def test_answers_that_come_late_do_not_disturb_a_lane_that_is_probed() -> None:
-    lane = Lane(POLICY)
-    break_it(lane)
-    lane.begin_probe()
+    breaker = CircuitBreaker(POLICY)
+    break_it(breaker)
+    breaker.begin_probe()
 
-    lane.report("late", of_post(503), 0.5)
+    breaker.report("late", of_post(503), 0.5)
 
-    assert lane.state.value == "half_open"
-    lane.end_probe(1.0)
-    assert lane.state.value == "broken"
+    assert breaker.state.value == "half_open"
+    breaker.end_probe(1.0)
+    assert breaker.state.value == "broken"
