@@ -17,7 +17,7 @@ REPEATED = 24
 FRESH_SHARE = 4
 
 
-class WaitingLine:
+class ReadyQueue:
     """Two lines, one for first attempts and one for repeated ones."""
 
     def __init__(self) -> None:

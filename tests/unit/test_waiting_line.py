@@ -1,6 +1,6 @@
 """The order in which entries are served."""
 
-from genesys_gateway.delivery.ready_queue import REPEATED, WaitingLine, mixed
+from genesys_gateway.delivery.ready_queue import REPEATED, ReadyQueue, mixed
 from genesys_gateway.domain.outbox import Entry
 from genesys_gateway.storage.statements.outbox import Wanted
 
@@ -22,8 +22,8 @@ def entry(name: str, *, attempt: int = 0, next_at: int = 0) -> Entry:
     )
 
 
-def line_of(*entries: Entry) -> WaitingLine:
-    line = WaitingLine()
+def line_of(*entries: Entry) -> ReadyQueue:
+    line = ReadyQueue()
     for one in entries:
         line.add(Wanted(entry=one))
     return line
