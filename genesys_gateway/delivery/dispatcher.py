@@ -93,7 +93,7 @@ class Delivery:
         self._terms = Terms(owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms)
         self._sender = Sender(history, self.breaker, policy, settings, clock, metrics, random, shifted=self._shifted)
         self._names = NameFinder(names, settings, clock, found=self._found, postponed=self._put_off, on_crash=on_crash)
-        self._line = ReadyQueue()
+        self._queue = ReadyQueue()
         self._jobs: Queue[_Job | None] = Queue()
         #: read, and neither claimed nor put off yet
         self._held: set[str] = set()
@@ -110,12 +110,12 @@ class Delivery:
         self._look_at = clock.monotonic()
         self._claims = _CLAIMS
         self._poked = Event()
-        self._desk = Crew("delivery", on_crash)
+        self._dispatcher = Crew("delivery", on_crash)
         self._senders = Crew("delivery", on_crash)
 
     def start(self) -> None:
         """Begin; what an earlier process left unfinished goes on."""
-        self._desk.spawn("desk", self._work)
+        self._dispatcher.spawn("desk", self._work)
         for n in range(SENDERS):
             self._senders.spawn(f"sender-{n}", self._send)
 
@@ -136,7 +136,7 @@ class Delivery:
             self._jobs.put(None)
         late = self._senders.stop(deadline.left() * 0.8)
         self._poked.set()
-        return late + self._desk.stop(deadline.left())
+        return late + self._dispatcher.stop(deadline.left())
 
     # The senders
 
@@ -164,18 +164,18 @@ class Delivery:
             todo = self._plan()
             if not todo.empty:
                 self._do(todo)
-            elif self._desk.stopping:
+            elif self._dispatcher.stopping:
                 return
             else:
                 self._poked.wait(self._nap())
 
     def _take_over(self) -> None:
-        while not self._desk.stopping:
+        while not self._dispatcher.stopping:
             try:
                 unfinished, refused = self._storage.run(delivery_round.begin)
             except StorageUnavailable as error:
                 log.warning("claims_not_released", error=str(error))
-                self._desk.wait(error.retry_after)
+                self._dispatcher.wait(error.retry_after)
             else:
                 self.breaker.remember(refused)
                 log.info("delivery_started", unfinished=unfinished)
@@ -203,16 +203,16 @@ class Delivery:
 
     def _next(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[Wanted]:
         if not self.breaker.flowing:
-            probe = self._line.take_probe()
+            probe = self._queue.take_probe()
             self._disperse()
             return probe
         done = {claim.entry.id for claim, _ in ended}
         busy = [claim for claim in self._out.values() if claim.entry.id not in done]
         repeated = sum(claim.attempt > 1 for claim in busy)
-        return self._line.take(self._claims - len(busy), _REPEATED_CLAIMS - repeated)
+        return self._queue.take(self._claims - len(busy), _REPEATED_CLAIMS - repeated)
 
     def _how_many_to_read(self) -> int:
-        if not self._more or self._line.first_attempts >= _FEW or (self._crowded and len(self._line) >= _FEW):
+        if not self._more or self._queue.first_attempts >= _FEW or (self._crowded and len(self._queue) >= _FEW):
             return 0
         self._more = False
         return _READ + len(self._held)
@@ -259,12 +259,12 @@ class Delivery:
 
     def _disperse(self) -> None:
         """What is due, and in which order, is another matter now: it will be read again when something may be sent."""
-        standing = self._line.disperse()
+        standing = self._queue.disperse()
         self._held.difference_update(one.entry.id for one in standing)
         self._more |= bool(standing)  # nobody stood there: nothing is due before its time, and reading on finds none
 
     def _rest(self, seconds: float) -> None:
-        if self._desk.wait(seconds):
+        if self._dispatcher.wait(seconds):
             self._clock.sleep(self._pause_seconds / 10)  # stopping, but what ended should still be written down
 
     def _write_off(self, todo: Round, done: Done) -> None:
@@ -321,7 +321,7 @@ class Delivery:
         new = [entry for entry in done.due if entry.id not in self._held and entry.id not in self._out]
         taken = 0
         for entry in new:
-            if self._line.has_room_for(entry):
+            if self._queue.has_room_for(entry):
                 taken += 1
                 self._held.add(entry.id)
                 self._names.find(entry)
@@ -335,7 +335,7 @@ class Delivery:
         self._look_at = min(self._look_at, self._clock.monotonic() + seconds)
 
     def _found(self, wanted: Wanted) -> None:
-        self._line.add(wanted)
+        self._queue.add(wanted)
         self._poked.set()
 
     def _put_off(self, postponed: Postponed) -> None:
