@@ -14,7 +14,7 @@ CROWD = 100
 _LONGER, _PAUSES = 3, 10
 
 
-class Gathering:
+class Batcher:
     """The moments between the calls of one writer, which takes at most two fifths of the calls a minute.
 
     Args:

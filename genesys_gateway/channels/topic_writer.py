@@ -10,7 +10,7 @@ from random import Random
 
 from gevent.event import Event
 
-from genesys_gateway.channels.batching import Gathering
+from genesys_gateway.channels.batching import Batcher
 from genesys_gateway.channels.topic_refusals import MOST_IN_A_ROW, Refusals
 from genesys_gateway.channels.unsubscription import Unsubscription
 from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
@@ -81,7 +81,7 @@ class TopicWriter:
         self._poked = Event()
         self._stopped = False
         self._unsubscription = Unsubscription(listener.send, settings.reply_seconds)
-        self._gathering = Gathering(settings.api_rate_per_minute, clock)
+        self._batcher = Batcher(settings.api_rate_per_minute, clock)
 
     @property
     def size(self) -> int:
@@ -116,7 +116,7 @@ class TopicWriter:
         if fresh:
             self._confirmed.difference_update(fresh)  # its removal may be under way: only a new answer counts
             self._desired.update(fresh)
-            self._gathering.asked()
+            self._batcher.asked()
             self._poked.set()
 
     def drop(self, conversation_id: str) -> None:
@@ -195,7 +195,7 @@ class TopicWriter:
             self._settle()
         elif self._unread:
             self._read()
-        elif self._leaving() and (self._gathering.resting or not self._missing()):
+        elif self._leaving() and (self._batcher.resting or not self._missing()):
             self._remove()
         elif self._missing():
             self._add()
@@ -220,11 +220,11 @@ class TopicWriter:
         return candidates[: min(self._addable(), self._batch)]
 
     def _add(self) -> None:
-        self._gathering.wait(lambda: self._stopped)
+        self._batcher.wait(lambda: self._stopped)
         ids = self._missing()
         if not ids or not self._open:
             return
-        self._gathering.called(len(ids))
+        self._batcher.called(len(ids))
         reach("before_subscribing")
         self._doubtful = True  # until the answer is in hand
         try:
@@ -284,7 +284,7 @@ class TopicWriter:
 
     def _remove(self) -> None:
         """Over the socket, which costs no call of the budget."""
-        self._clock.sleep(self._gathering.pause)  # let more come together
+        self._clock.sleep(self._batcher.pause)  # let more come together
         ids = self._leaving()
         if not ids:
             return

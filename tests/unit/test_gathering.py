@@ -2,7 +2,7 @@
 
 import pytest
 
-from genesys_gateway.channels.batching import CROWD, Gathering
+from genesys_gateway.channels.batching import CROWD, Batcher
 from tests.doubles import FakeClock
 
 
@@ -11,17 +11,17 @@ class BurstClock(FakeClock):
 
     def __init__(self, burst_seconds: float, every_seconds: float) -> None:
         super().__init__()
-        self.gathering = Gathering(300, self)
+        self.batcher = Batcher(300, self)
         self.asked = 1
         self._every = every_seconds
         self._times = [self.monotonic() + every_seconds * n for n in range(1, round(burst_seconds / every_seconds) + 1)]
-        self.gathering.asked()
+        self.batcher.asked()
 
     def sleep(self, seconds: float) -> None:
         until = self.monotonic() + seconds
         while self._times and self._times[0] <= until:
             self.advance(self._times.pop(0) - self.monotonic())
-            self.gathering.asked()
+            self.batcher.asked()
             self.asked += 1
         self.advance(max(0.0, until - self.monotonic()))
 
@@ -35,10 +35,10 @@ def calls(burst_seconds: float, every_seconds: float) -> list[float]:
     clock = BurstClock(burst_seconds, every_seconds)
     begun, made, called = clock.monotonic(), list[float](), 0
     while not clock.is_over or called < clock.asked:
-        clock.gathering.wait(lambda: False)
+        clock.batcher.wait(lambda: False)
         count, called = clock.asked - called, clock.asked
         if count:
-            clock.gathering.called(count)
+            clock.batcher.called(count)
             made.append(clock.monotonic() - begun)
         else:
             clock.sleep(every_seconds)
@@ -60,11 +60,11 @@ def test_a_trickle_is_called_twice_a_second() -> None:
 def test_after_a_crowd_more_come_together_although_it_falters() -> None:
     assert calls(14.0, 0.01) == pytest.approx([1.0, 4.0, 7.0, 10.0, 13.0, 14.5], abs=0.02)
     clock = BurstClock(0.0, 1.0)
-    clock.gathering.called(CROWD)
+    clock.batcher.called(CROWD)
     clock.advance(1.0)
     begun = clock.monotonic()
     for _ in range(5):
-        clock.gathering.asked()
+        clock.batcher.asked()
         clock.advance(0.4)
-    clock.gathering.wait(lambda: False)
+    clock.batcher.wait(lambda: False)
     assert clock.monotonic() - begun == pytest.approx(2.1)
