@@ -15,7 +15,7 @@ from genesys_gateway.delivery.dispatcher import Delivery
 from genesys_gateway.delivery.history_client import History
 from genesys_gateway.genesys.client import ChannelGrant, Genesys
 from genesys_gateway.genesys.name_cache import Names
-from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
+from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.genesys.websocket import open_socket
 from genesys_gateway.intake.event_spool import Following
@@ -96,7 +96,7 @@ class Gateway:
         used = UsedAssertions(self.storage)
         tokens = self._tokens = Tokens(settings, login, clock, metrics, used=used)
         api = Outbound(settings, settings.genesys_api_url, clock, PLACES)
-        budget = CallBudget(settings.api_rate_per_minute, clock)
+        budget = RateLimiter(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, budget, clock, metrics)
         receiver = Outbound(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
         self._outbounds = (login, api, receiver)

@@ -12,7 +12,7 @@ from typing import Any
 from genesys_gateway.genesys import analytics, live_view
 from genesys_gateway.genesys.call import BadAnswer, ask, load, moment, read_object, transient
 from genesys_gateway.genesys.live_view import Conversation
-from genesys_gateway.genesys.rate_limiter import CallBudget, Priority
+from genesys_gateway.genesys.rate_limiter import Priority, RateLimiter
 from genesys_gateway.genesys.schemas.channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
 from genesys_gateway.genesys.schemas.conversations import NAMED
 from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
@@ -101,7 +101,7 @@ class Genesys:
         settings: Settings,
         outbound_api: Outbound,
         tokens: Tokens,
-        budget: CallBudget,
+        budget: RateLimiter,
         clock: Clock,
         metrics: Metrics,
     ) -> None:

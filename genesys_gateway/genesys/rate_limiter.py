@@ -51,7 +51,7 @@ class _Waiter:
     turn: Event = field(compare=False, default_factory=Event)
 
 
-class CallBudget:
+class RateLimiter:
     """The calls of one process to the Genesys API.
 
     Args:

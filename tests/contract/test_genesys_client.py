@@ -20,7 +20,7 @@ from genesys_gateway.genesys.client import (
     TooManyTopics,
     TopicResult,
 )
-from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
+from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.runtime.errors import Delayed, NoReply, NotSent, Refused
 from genesys_gateway.runtime.http_client import Outbound
@@ -47,7 +47,7 @@ class House:
         self.metrics = Metrics()
         made = settings(**changes)
         self.tokens = Tokens(made, Outbound(made, LOGIN, self.clock, 1), self.clock, self.metrics)
-        self.budget = CallBudget(made.api_rate_per_minute, self.clock)
+        self.budget = RateLimiter(made.api_rate_per_minute, self.clock)
         api = Outbound(made, API, self.clock, PLACES)
         self.genesys = Genesys(made, api, self.tokens, self.budget, self.clock, self.metrics)
 

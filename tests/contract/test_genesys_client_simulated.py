@@ -11,7 +11,7 @@ import pytest
 
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
 from genesys_gateway.genesys.name_cache import Names
-from genesys_gateway.genesys.rate_limiter import PLACES, CallBudget
+from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import Delayed, NoReply
@@ -46,7 +46,7 @@ class House:
         stack.callback(api.close)
         self.clock = clock
         self.tokens = Tokens(made, login, clock, metrics)
-        self.genesys = Genesys(made, api, self.tokens, CallBudget(made.api_rate_per_minute, clock), clock, metrics)
+        self.genesys = Genesys(made, api, self.tokens, RateLimiter(made.api_rate_per_minute, clock), clock, metrics)
         self.names = Names(self.genesys, clock)
 
 

@@ -7,12 +7,12 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.genesys.rate_limiter import WINDOW_SECONDS, CallBudget, Priority
+from genesys_gateway.genesys.rate_limiter import WINDOW_SECONDS, Priority, RateLimiter
 from genesys_gateway.runtime.errors import Delayed
 from tests.doubles import FakeClock, until
 
 
-def spend(budget: CallBudget, calls: int, priority: Priority = Priority.NAMES) -> None:
+def spend(budget: RateLimiter, calls: int, priority: Priority = Priority.NAMES) -> None:
     for _ in range(calls):
         with budget.take(priority):
             pass
@@ -43,14 +43,14 @@ def waited(clock: FakeClock, work: Callable[[], object]) -> float:
 def test_calls_within_the_limit_do_not_wait() -> None:
     clock = FakeClock()
 
-    spend(CallBudget(300, clock), 300)
+    spend(RateLimiter(300, clock), 300)
 
     assert clock.slept == []
 
 
 def test_one_call_more_waits_until_the_first_has_left_the_window() -> None:
     clock = FakeClock()
-    budget = CallBudget(3, clock)
+    budget = RateLimiter(3, clock)
     spend(budget, 1)
     clock.advance(10)
     spend(budget, 2)
@@ -61,7 +61,7 @@ def test_one_call_more_waits_until_the_first_has_left_the_window() -> None:
 
 def test_a_call_counts_until_a_minute_after_its_end() -> None:
     clock = FakeClock()
-    budget = CallBudget(1, clock)
+    budget = RateLimiter(1, clock)
     with budget.take(Priority.NAMES):
         clock.advance(4)
 
@@ -69,7 +69,7 @@ def test_a_call_counts_until_a_minute_after_its_end() -> None:
 
 
 def test_calls_under_way_count() -> None:
-    budget = CallBudget(2, HeldClock())
+    budget = RateLimiter(2, HeldClock())
 
     with budget.take(Priority.NAMES), budget.take(Priority.NAMES):
         third = gevent.spawn(spend, budget, 1)
@@ -81,7 +81,7 @@ def test_calls_under_way_count() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_no_minute_sees_more_calls_than_allowed_wherever_in_a_call_the_server_counts_it(seed: int) -> None:
     clock, random, limit = FakeClock(), Random(seed), 7
-    budget = CallBudget(limit, clock)
+    budget = RateLimiter(limit, clock)
     spans: list[tuple[float, float]] = []
 
     def work() -> None:
@@ -103,7 +103,7 @@ def test_no_minute_sees_more_calls_than_allowed_wherever_in_a_call_the_server_co
 
 def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
     clock = HeldClock()
-    budget = CallBudget(1, clock)
+    budget = RateLimiter(1, clock)
     spend(budget, 1)
     served: list[str] = []
 
@@ -131,7 +131,7 @@ def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
 @pytest.mark.parametrize("killed", [0, 1, 2])
 def test_a_killed_waiter_leaves_no_trace(killed: int) -> None:
     clock = HeldClock()
-    budget = CallBudget(1, clock)
+    budget = RateLimiter(1, clock)
     spend(budget, 1)
     waiters = [gevent.spawn(spend, budget, 1) for _ in range(3)]
     gevent.sleep(0)
@@ -149,7 +149,7 @@ def test_a_killed_waiter_leaves_no_trace(killed: int) -> None:
 
 def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
     clock = FakeClock()
-    budget = CallBudget(2, clock)
+    budget = RateLimiter(2, clock)
 
     def fail() -> None:
         with budget.take(Priority.NAMES):
@@ -169,7 +169,7 @@ def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
 
 
 def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
-    budget = CallBudget(300, HeldClock(), places=2)
+    budget = RateLimiter(300, HeldClock(), places=2)
     served: list[str] = []
     ends: list[Event] = []
 
@@ -201,7 +201,7 @@ def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
 
 def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
     clock = HeldClock()
-    budget = CallBudget(300, clock, places=1)
+    budget = RateLimiter(300, clock, places=1)
     with budget.take(Priority.NAMES):
         waiters = [gevent.spawn(spend, budget, 1) for _ in range(3)]
         gevent.sleep(0.01)
@@ -215,7 +215,7 @@ def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
 
 
 def test_a_waiter_killed_before_it_had_a_place_takes_none() -> None:
-    budget = CallBudget(300, HeldClock(), places=1)
+    budget = RateLimiter(300, HeldClock(), places=1)
     with budget.take(Priority.NAMES):
         first, second = (gevent.spawn(spend, budget, 1) for _ in range(2))
         gevent.sleep(0.01)
@@ -225,7 +225,7 @@ def test_a_waiter_killed_before_it_had_a_place_takes_none() -> None:
 
 def test_nobody_passes_before_a_pause_is_over() -> None:
     clock = FakeClock()
-    budget = CallBudget(300, clock)
+    budget = RateLimiter(300, clock)
     budget.pause(20)
     budget.pause(5)
 
@@ -235,7 +235,7 @@ def test_nobody_passes_before_a_pause_is_over() -> None:
 
 def test_a_pause_that_comes_while_one_waits_holds_it_too() -> None:
     clock = HeldClock()
-    budget = CallBudget(1, clock)
+    budget = RateLimiter(1, clock)
     spend(budget, 1)
     waiter = gevent.spawn(spend, budget, 1)
     gevent.sleep(0)
@@ -250,7 +250,7 @@ def test_a_pause_that_comes_while_one_waits_holds_it_too() -> None:
 
 def test_what_the_server_counted_beyond_ours_is_believed_until_its_reset() -> None:
     clock = FakeClock()
-    budget = CallBudget(300, clock)
+    budget = RateLimiter(300, clock)
     spend(budget, 10)
 
     budget.observe(headers(counted=299, reset=25))
@@ -262,7 +262,7 @@ def test_what_the_server_counted_beyond_ours_is_believed_until_its_reset() -> No
 
 def test_a_lower_count_of_the_server_frees_nothing() -> None:
     clock = FakeClock()
-    budget = CallBudget(5, clock)
+    budget = RateLimiter(5, clock)
     spend(budget, 5)
 
     budget.observe(headers(counted=0, reset=1))
@@ -272,7 +272,7 @@ def test_a_lower_count_of_the_server_frees_nothing() -> None:
 
 def test_a_lower_limit_of_the_server_is_obeyed_and_a_higher_one_is_not_used() -> None:
     clock = FakeClock()
-    budget = CallBudget(100, clock)
+    budget = RateLimiter(100, clock)
     budget.observe(headers(counted=0, allowed=2))
     spend(budget, 2)
 
@@ -287,7 +287,7 @@ def test_a_lower_limit_of_the_server_is_obeyed_and_a_higher_one_is_not_used() ->
 @pytest.mark.parametrize("nonsense", ["", "-1", "1e9", "nan", "٣", "9" * 5000, "0"])
 def test_headers_that_make_no_sense_change_nothing(nonsense: str) -> None:
     clock = FakeClock()
-    budget = CallBudget(3, clock)
+    budget = RateLimiter(3, clock)
 
     budget.observe({})
     budget.observe(headers(nonsense, nonsense, nonsense))
@@ -298,7 +298,7 @@ def test_headers_that_make_no_sense_change_nothing(nonsense: str) -> None:
 
 def test_a_count_without_a_reset_is_believed_for_a_minute() -> None:
     clock = FakeClock()
-    budget = CallBudget(3, clock)
+    budget = RateLimiter(3, clock)
 
     budget.observe({"inin-ratelimit-count": "999999"})
 
@@ -307,7 +307,7 @@ def test_a_count_without_a_reset_is_believed_for_a_minute() -> None:
 
 def test_reconciliation_leaves_a_tenth_of_the_calls_to_the_others() -> None:
     clock = FakeClock()
-    budget = CallBudget(100, clock)
+    budget = RateLimiter(100, clock)
 
     spend(budget, 90, Priority.RECONCILIATION)
 

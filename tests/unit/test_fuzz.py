@@ -22,7 +22,7 @@ from genesys_gateway.genesys.assertions.source import UsedHere
 from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.genesys.notifications import acw_topic, parse
-from genesys_gateway.genesys.rate_limiter import CallBudget
+from genesys_gateway.genesys.rate_limiter import RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.runtime.errors import Delayed, GatewayError
@@ -177,7 +177,7 @@ class House:
         self.login_wire.answers(200, {}, orjson.dumps(ANSWERS["token"]))
         outbound = cast("Outbound", self.wire)
         self.tokens = Tokens(made, cast("Outbound", self.login_wire), self.clock, self.metrics)
-        budget = CallBudget(1_000_000, self.clock)
+        budget = RateLimiter(1_000_000, self.clock)
         self.settings = made
         self.genesys = Genesys(made, outbound, self.tokens, budget, self.clock, self.metrics)
         self.inquiry = Inquiry(self.genesys, made, self.clock)
