@@ -101,14 +101,14 @@ class Genesys:
         settings: Settings,
         outbound_api: Outbound,
         tokens: Tokens,
-        budget: RateLimiter,
+        limiter: RateLimiter,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
         self._outbound = outbound_api
         self._tokens = tokens
-        self._budget = budget
+        self._limiter = limiter
         self._clock = clock
         self._metrics = metrics
 
@@ -223,12 +223,12 @@ class Genesys:
             raise NoToken(str(error)) from error
 
     def _ask(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
-        with self._budget.take(priority):
+        with self._limiter.take(priority):
             headers = {"Authorization": f"Bearer {token.value}"}
             reply = ask(self._outbound, self._metrics, operation, method, path, headers=headers, **parts)
-            self._budget.observe(reply.headers)
+            self._limiter.observe(reply.headers)
             if reply.status == 429:
-                self._budget.pause(self._asked(reply))
+                self._limiter.pause(self._asked(reply))
         if 200 <= reply.status < 300:
             return reply
         if reply.status == 401:

@@ -47,9 +47,9 @@ class House:
         self.metrics = Metrics()
         made = settings(**changes)
         self.tokens = Tokens(made, Outbound(made, LOGIN, self.clock, 1), self.clock, self.metrics)
-        self.budget = RateLimiter(made.api_rate_per_minute, self.clock)
+        self.limiter = RateLimiter(made.api_rate_per_minute, self.clock)
         api = Outbound(made, API, self.clock, PLACES)
-        self.genesys = Genesys(made, api, self.tokens, self.budget, self.clock, self.metrics)
+        self.genesys = Genesys(made, api, self.tokens, self.limiter, self.clock, self.metrics)
 
     def outcomes(self) -> dict[tuple[str, str], float]:
         """Calls by operation and outcome."""

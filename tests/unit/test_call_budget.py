@@ -12,9 +12,9 @@ from genesys_gateway.runtime.errors import Delayed
 from tests.doubles import FakeClock, until
 
 
-def spend(budget: RateLimiter, calls: int, priority: Priority = Priority.NAMES) -> None:
+def spend(limiter: RateLimiter, calls: int, priority: Priority = Priority.NAMES) -> None:
     for _ in range(calls):
-        with budget.take(priority):
+        with limiter.take(priority):
             pass
 
 
@@ -50,29 +50,29 @@ def test_calls_within_the_limit_do_not_wait() -> None:
 
 def test_one_call_more_waits_until_the_first_has_left_the_window() -> None:
     clock = FakeClock()
-    budget = RateLimiter(3, clock)
-    spend(budget, 1)
+    limiter = RateLimiter(3, clock)
+    spend(limiter, 1)
     clock.advance(10)
-    spend(budget, 2)
+    spend(limiter, 2)
 
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(50)
-    assert waited(clock, lambda: spend(budget, 2)) == pytest.approx(10)
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(50)
+    assert waited(clock, lambda: spend(limiter, 2)) == pytest.approx(10)
 
 
 def test_a_call_counts_until_a_minute_after_its_end() -> None:
     clock = FakeClock()
-    budget = RateLimiter(1, clock)
-    with budget.take(Priority.NAMES):
+    limiter = RateLimiter(1, clock)
+    with limiter.take(Priority.NAMES):
         clock.advance(4)
 
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(WINDOW_SECONDS)
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
 
 
 def test_calls_under_way_count() -> None:
-    budget = RateLimiter(2, HeldClock())
+    limiter = RateLimiter(2, HeldClock())
 
-    with budget.take(Priority.NAMES), budget.take(Priority.NAMES):
-        third = gevent.spawn(spend, budget, 1)
+    with limiter.take(Priority.NAMES), limiter.take(Priority.NAMES):
+        third = gevent.spawn(spend, limiter, 1)
         gevent.sleep(0)
         assert not third.dead
         third.kill()
@@ -81,12 +81,12 @@ def test_calls_under_way_count() -> None:
 @pytest.mark.parametrize("seed", range(10))
 def test_no_minute_sees_more_calls_than_allowed_wherever_in_a_call_the_server_counts_it(seed: int) -> None:
     clock, random, limit = FakeClock(), Random(seed), 7
-    budget = RateLimiter(limit, clock)
+    limiter = RateLimiter(limit, clock)
     spans: list[tuple[float, float]] = []
 
     def work() -> None:
         for _ in range(10):
-            with budget.take(Priority(random.randrange(4))):
+            with limiter.take(Priority(random.randrange(4))):
                 begun = clock.monotonic()
                 clock.sleep(random.choice([0, 0.1, 5]))
                 spans.append((begun, clock.monotonic()))
@@ -103,12 +103,12 @@ def test_no_minute_sees_more_calls_than_allowed_wherever_in_a_call_the_server_co
 
 def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
     clock = HeldClock()
-    budget = RateLimiter(1, clock)
-    spend(budget, 1)
+    limiter = RateLimiter(1, clock)
+    spend(limiter, 1)
     served: list[str] = []
 
     def wait(name: str, priority: Priority) -> None:
-        with budget.take(priority):
+        with limiter.take(priority):
             served.append(name)
 
     come = [
@@ -131,9 +131,9 @@ def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
 @pytest.mark.parametrize("killed", [0, 1, 2])
 def test_a_killed_waiter_leaves_no_trace(killed: int) -> None:
     clock = HeldClock()
-    budget = RateLimiter(1, clock)
-    spend(budget, 1)
-    waiters = [gevent.spawn(spend, budget, 1) for _ in range(3)]
+    limiter = RateLimiter(1, clock)
+    spend(limiter, 1)
+    waiters = [gevent.spawn(spend, limiter, 1) for _ in range(3)]
     gevent.sleep(0)
 
     waiters[killed].kill()
@@ -144,19 +144,19 @@ def test_a_killed_waiter_leaves_no_trace(killed: int) -> None:
         until(lambda done=done: sum(one.dead for one in others) > done)  # type: ignore[misc]
 
     clock.advance(WINDOW_SECONDS)
-    assert waited(clock, lambda: spend(budget, 1)) == 0
+    assert waited(clock, lambda: spend(limiter, 1)) == 0
 
 
 def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
     clock = FakeClock()
-    budget = RateLimiter(2, clock)
+    limiter = RateLimiter(2, clock)
 
     def fail() -> None:
-        with budget.take(Priority.NAMES):
+        with limiter.take(Priority.NAMES):
             raise Delayed("no answer")
 
     def hang() -> None:
-        with budget.take(Priority.NAMES):
+        with limiter.take(Priority.NAMES):
             gevent.sleep(60)
 
     with pytest.raises(Delayed):
@@ -165,16 +165,16 @@ def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
     gevent.sleep(0)
     greenlet.kill()
 
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(WINDOW_SECONDS)
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
 
 
 def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
-    budget = RateLimiter(300, HeldClock(), places=2)
+    limiter = RateLimiter(300, HeldClock(), places=2)
     served: list[str] = []
     ends: list[Event] = []
 
     def call(name: str, priority: Priority) -> None:
-        with budget.take(priority):
+        with limiter.take(priority):
             served.append(name)
             ends.append(end := Event())
             end.wait()
@@ -201,11 +201,11 @@ def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
 
 def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
     clock = HeldClock()
-    budget = RateLimiter(300, clock, places=1)
-    with budget.take(Priority.NAMES):
-        waiters = [gevent.spawn(spend, budget, 1) for _ in range(3)]
+    limiter = RateLimiter(300, clock, places=1)
+    with limiter.take(Priority.NAMES):
+        waiters = [gevent.spawn(spend, limiter, 1) for _ in range(3)]
         gevent.sleep(0.01)
-        budget.pause(30)
+        limiter.pause(30)
     gevent.sleep(0.02)
     assert not any(one.dead for one in waiters)
 
@@ -215,9 +215,9 @@ def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
 
 
 def test_a_waiter_killed_before_it_had_a_place_takes_none() -> None:
-    budget = RateLimiter(300, HeldClock(), places=1)
-    with budget.take(Priority.NAMES):
-        first, second = (gevent.spawn(spend, budget, 1) for _ in range(2))
+    limiter = RateLimiter(300, HeldClock(), places=1)
+    with limiter.take(Priority.NAMES):
+        first, second = (gevent.spawn(spend, limiter, 1) for _ in range(2))
         gevent.sleep(0.01)
         first.kill()
     until(lambda: second.dead)
@@ -225,22 +225,22 @@ def test_a_waiter_killed_before_it_had_a_place_takes_none() -> None:
 
 def test_nobody_passes_before_a_pause_is_over() -> None:
     clock = FakeClock()
-    budget = RateLimiter(300, clock)
-    budget.pause(20)
-    budget.pause(5)
+    limiter = RateLimiter(300, clock)
+    limiter.pause(20)
+    limiter.pause(5)
 
-    assert waited(clock, lambda: spend(budget, 1, Priority.CHANNELS)) == pytest.approx(20)
-    assert waited(clock, lambda: spend(budget, 1)) == 0
+    assert waited(clock, lambda: spend(limiter, 1, Priority.CHANNELS)) == pytest.approx(20)
+    assert waited(clock, lambda: spend(limiter, 1)) == 0
 
 
 def test_a_pause_that_comes_while_one_waits_holds_it_too() -> None:
     clock = HeldClock()
-    budget = RateLimiter(1, clock)
-    spend(budget, 1)
-    waiter = gevent.spawn(spend, budget, 1)
+    limiter = RateLimiter(1, clock)
+    spend(limiter, 1)
+    waiter = gevent.spawn(spend, limiter, 1)
     gevent.sleep(0)
 
-    budget.pause(90)
+    limiter.pause(90)
     clock.advance(60)
     gevent.sleep(0.02)
     assert not waiter.dead
@@ -250,67 +250,67 @@ def test_a_pause_that_comes_while_one_waits_holds_it_too() -> None:
 
 def test_what_the_server_counted_beyond_ours_is_believed_until_its_reset() -> None:
     clock = FakeClock()
-    budget = RateLimiter(300, clock)
-    spend(budget, 10)
+    limiter = RateLimiter(300, clock)
+    spend(limiter, 10)
 
-    budget.observe(headers(counted=299, reset=25))
-    budget.observe(headers(counted=299, reset=25))
+    limiter.observe(headers(counted=299, reset=25))
+    limiter.observe(headers(counted=299, reset=25))
 
-    assert waited(clock, lambda: spend(budget, 1)) == 0
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(25)
+    assert waited(clock, lambda: spend(limiter, 1)) == 0
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(25)
 
 
 def test_a_lower_count_of_the_server_frees_nothing() -> None:
     clock = FakeClock()
-    budget = RateLimiter(5, clock)
-    spend(budget, 5)
+    limiter = RateLimiter(5, clock)
+    spend(limiter, 5)
 
-    budget.observe(headers(counted=0, reset=1))
+    limiter.observe(headers(counted=0, reset=1))
 
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(WINDOW_SECONDS)
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
 
 
 def test_a_lower_limit_of_the_server_is_obeyed_and_a_higher_one_is_not_used() -> None:
     clock = FakeClock()
-    budget = RateLimiter(100, clock)
-    budget.observe(headers(counted=0, allowed=2))
-    spend(budget, 2)
+    limiter = RateLimiter(100, clock)
+    limiter.observe(headers(counted=0, allowed=2))
+    spend(limiter, 2)
 
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(WINDOW_SECONDS)
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
 
     clock.advance(WINDOW_SECONDS)
-    budget.observe(headers(counted=0, allowed=1000))
-    spend(budget, 100)
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(WINDOW_SECONDS)
+    limiter.observe(headers(counted=0, allowed=1000))
+    spend(limiter, 100)
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
 
 
 @pytest.mark.parametrize("nonsense", ["", "-1", "1e9", "nan", "٣", "9" * 5000, "0"])
 def test_headers_that_make_no_sense_change_nothing(nonsense: str) -> None:
     clock = FakeClock()
-    budget = RateLimiter(3, clock)
+    limiter = RateLimiter(3, clock)
 
-    budget.observe({})
-    budget.observe(headers(nonsense, nonsense, nonsense))
-    spend(budget, 3)
+    limiter.observe({})
+    limiter.observe(headers(nonsense, nonsense, nonsense))
+    spend(limiter, 3)
 
     assert clock.slept == []
 
 
 def test_a_count_without_a_reset_is_believed_for_a_minute() -> None:
     clock = FakeClock()
-    budget = RateLimiter(3, clock)
+    limiter = RateLimiter(3, clock)
 
-    budget.observe({"inin-ratelimit-count": "999999"})
+    limiter.observe({"inin-ratelimit-count": "999999"})
 
-    assert waited(clock, lambda: spend(budget, 1)) == pytest.approx(60)
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(60)
 
 
 def test_reconciliation_leaves_a_tenth_of_the_calls_to_the_others() -> None:
     clock = FakeClock()
-    budget = RateLimiter(100, clock)
+    limiter = RateLimiter(100, clock)
 
-    spend(budget, 90, Priority.RECONCILIATION)
+    spend(limiter, 90, Priority.RECONCILIATION)
 
     assert clock.slept == []
-    assert waited(clock, lambda: spend(budget, 10)) == 0
-    assert waited(clock, lambda: spend(budget, 1, Priority.RECONCILIATION)) == pytest.approx(WINDOW_SECONDS)
+    assert waited(clock, lambda: spend(limiter, 10)) == 0
+    assert waited(clock, lambda: spend(limiter, 1, Priority.RECONCILIATION)) == pytest.approx(WINDOW_SECONDS)

@@ -177,9 +177,9 @@ class House:
         self.login_wire.answers(200, {}, orjson.dumps(ANSWERS["token"]))
         outbound = cast("Outbound", self.wire)
         self.tokens = Tokens(made, cast("Outbound", self.login_wire), self.clock, self.metrics)
-        budget = RateLimiter(1_000_000, self.clock)
+        limiter = RateLimiter(1_000_000, self.clock)
         self.settings = made
-        self.genesys = Genesys(made, outbound, self.tokens, budget, self.clock, self.metrics)
+        self.genesys = Genesys(made, outbound, self.tokens, limiter, self.clock, self.metrics)
         self.inquiry = Inquiry(self.genesys, made, self.clock)
         self.history = History(made, outbound, self.clock)
         self.keys = IssuerKeys(made, self.clock)
