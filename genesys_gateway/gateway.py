@@ -29,7 +29,7 @@ from genesys_gateway.reconciliation.reconciler import Reconciliation
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.errors import Refused, StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew
-from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
@@ -82,23 +82,23 @@ class Gateway:
         self._lock = FileLock.beside(settings.database_url)
         self._lease_ms = round(settings.lease_seconds * 1000)
         self.storage = Storage(settings.database_url, self._clock, patience_seconds=settings.http_timeout_seconds)
-        self._wire(random or Random())
+        self._send_state(random or Random())
         self._gauges = Gauges(self.storage, settings, self._clock, self.metrics, self.registry, self._tokens.look_ahead)
 
-    def _wire(self, random: Random) -> None:
+    def _send_state(self, random: Random) -> None:
         genesys, history = self._reach_out()
         self._wire_use_cases(genesys, history, random)
         self._wire_channels(genesys, random)
 
     def _reach_out(self) -> tuple[Genesys, History]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
-        login = Outbound(settings, settings.genesys_login_url, clock, 1)
+        login = HttpClient(settings, settings.genesys_login_url, clock, 1)
         used = UsedAssertions(self.storage)
         tokens = self._tokens = Tokens(settings, login, clock, metrics, used=used)
-        api = Outbound(settings, settings.genesys_api_url, clock, PLACES)
+        api = HttpClient(settings, settings.genesys_api_url, clock, PLACES)
         budget = RateLimiter(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, budget, clock, metrics)
-        receiver = Outbound(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
+        receiver = HttpClient(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
         self._outbounds = (login, api, receiver)
         return genesys, History(settings, receiver, clock)
 

@@ -8,7 +8,7 @@ from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
 from genesys_gateway.domain.record import Record
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import NoReply, NotSent
-from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.settings import Settings
 
 _PATH = "/communicationRecords"
@@ -23,7 +23,7 @@ class History:
         clock: For that time.
     """
 
-    def __init__(self, settings: Settings, outbound: Outbound, clock: Clock) -> None:
+    def __init__(self, settings: Settings, outbound: HttpClient, clock: Clock) -> None:
         self._outbound = outbound
         self._clock = clock
         self._token = settings.communication_history_token

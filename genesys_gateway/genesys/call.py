@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError
 
 from genesys_gateway.runtime.clock import parse_iso
 from genesys_gateway.runtime.errors import Delayed, NotSent
-from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 
 
@@ -79,12 +79,12 @@ def has_user(participant: Mapping[str, Any]) -> bool:
 _OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "failed", 409: "failed", 429: "throttled"}
 
 
-def ask(outbound: Outbound, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:
-    """Make one call as :meth:`Outbound.call` does, which also says what it raises.
+def ask(outbound: HttpClient, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:
+    """Make one call as :meth:`HttpClient.call` does, which also says what it raises.
 
     Args:
         operation: Its name in ``genesys_requests_total``; a fixed word of the caller.
-        parts: The keyword arguments of :meth:`Outbound.call`.
+        parts: The keyword arguments of :meth:`HttpClient.call`.
     """
     try:
         reply = outbound.call(method, path, **parts)

@@ -18,7 +18,7 @@ from genesys_gateway.genesys.schemas.conversations import NAMED
 from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, Refused
-from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -99,7 +99,7 @@ class Genesys:
     def __init__(
         self,
         settings: Settings,
-        outbound_api: Outbound,
+        outbound_api: HttpClient,
         tokens: Tokens,
         limiter: RateLimiter,
         clock: Clock,

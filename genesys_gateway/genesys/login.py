@@ -15,7 +15,7 @@ from genesys_gateway.genesys.call import BadAnswer, ask, load, read_object, tran
 from genesys_gateway.genesys.schemas.login import LOGIN_ERROR, TOKEN_ANSWER
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, NotSent, Refused
-from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 
@@ -97,7 +97,7 @@ class Login:
     """
 
     def __init__(
-        self, settings: Settings, outbound: Outbound, clock: Clock, metrics: Metrics, used: Used | None = None
+        self, settings: Settings, outbound: HttpClient, clock: Clock, metrics: Metrics, used: Used | None = None
     ) -> None:
         self._settings = settings
         self._outbound = outbound

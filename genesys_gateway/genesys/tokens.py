@@ -12,7 +12,7 @@ from genesys_gateway.genesys.login import Login, TokenRefused
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock, isoformat
 from genesys_gateway.runtime.errors import Delayed, GatewayError
-from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.runtime.single_flight import SingleFlight
@@ -51,7 +51,7 @@ class Tokens:
     def __init__(
         self,
         settings: Settings,
-        outbound_login: Outbound,
+        outbound_login: HttpClient,
         clock: Clock,
         metrics: Metrics,
         random: Random | None = None,

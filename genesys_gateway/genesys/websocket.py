@@ -89,16 +89,16 @@ class _HandshakeWire:
     """
 
     def __init__(self, wire: Any) -> None:
-        self._wire = wire
+        self._send_state = wire
         self._left = _HANDSHAKE_BYTES
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._wire, name)
+        return getattr(self._send_state, name)
 
     def recv(self, bufsize: int) -> bytes:
         if self._left <= 0:
             raise WebSocketException("handshake too long")
-        piece: bytes = self._wire.recv(bufsize)
+        piece: bytes = self._send_state.recv(bufsize)
         self._left -= len(piece)
         return piece
 

@@ -85,7 +85,7 @@ class Reply:
     retry_after: float | None = None
 
 
-class Outbound:
+class HttpClient:
     """Calls to one target over its own pool of kept-alive connections.
 
     Args:
@@ -158,8 +158,8 @@ class Outbound:
             self._places.release()
 
     def _exchange(self, prepared: requests.PreparedRequest, seconds: float) -> Reply:
-        wire = _Wire()
-        _wire.set(wire)
+        wire = _SendState()
+        _send_state.set(wire)
         # Sockets have time limits per read only; whoever drips a byte a second would hold us for ever.
         limit = gevent.Timeout.start_new(seconds)
         try:
@@ -266,7 +266,7 @@ class _Session(requests.Session):
         return None
 
 
-class _Wire:
+class _SendState:
     """What one call knows of its way; NotSent needs proof, so "sent" is assumed until our adapter is at work."""
 
     __slots__ = ("unsent",)
@@ -278,17 +278,17 @@ class _Wire:
         return NotSent(message) if self.unsent else NoReply(message)
 
 
-_wire: ContextVar[_Wire] = ContextVar("wire of the call this greenlet makes")
+_send_state: ContextVar[_SendState] = ContextVar("wire of the call this greenlet makes")
 
 
-class _Telling:
+class _MarksAsSent:
     """Mixed into a connection: after :meth:`request` has a connection, its bytes may be seen by the other side."""
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.is_closed:  # type: ignore[attr-defined]
             # Plain HTTP would connect in the middle of sending: then nobody could tell the two apart.
             self.connect()  # type: ignore[attr-defined]
-        _wire.get().unsent = False
+        _send_state.get().unsent = False
         super().request(*args, **kwargs)  # type: ignore[misc]
 
 
@@ -298,11 +298,11 @@ def _trusting(ca_bundle: Path | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca_bundle)
 
 
-class _PlainConnection(_Telling, HTTPConnection):
+class _PlainConnection(_MarksAsSent, HTTPConnection):
     pass
 
 
-class _TlsConnection(_Telling, HTTPSConnection):
+class _TlsConnection(_MarksAsSent, HTTPSConnection):
     pass
 
 
@@ -334,5 +334,5 @@ class _Adapter(HTTPAdapter):
         conn.cert_reqs = "CERT_REQUIRED"
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        _wire.get().unsent = True
+        _send_state.get().unsent = True
         return super().send(*args, **kwargs)

@@ -16,7 +16,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, Unavailable
-from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.single_flight import SingleFlight
 from genesys_gateway.settings import Settings
@@ -54,7 +54,7 @@ class IssuerKeys:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         parts = urlsplit(settings.oidc_jwks_url or "")
-        self._outbound = Outbound(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
+        self._outbound = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._clock = clock
         self._keys: Mapping[str, IssuerKey] = {}

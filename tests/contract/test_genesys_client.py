@@ -23,7 +23,7 @@ from genesys_gateway.genesys.client import (
 from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.runtime.errors import Delayed, NoReply, NotSent, Refused
-from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from tests.channel_doubles import PacedClock
 from tests.doubles import FakeClock, until
@@ -46,9 +46,9 @@ class House:
         self.clock = clock or FakeClock()
         self.metrics = Metrics()
         made = settings(**changes)
-        self.tokens = Tokens(made, Outbound(made, LOGIN, self.clock, 1), self.clock, self.metrics)
+        self.tokens = Tokens(made, HttpClient(made, LOGIN, self.clock, 1), self.clock, self.metrics)
         self.limiter = RateLimiter(made.api_rate_per_minute, self.clock)
-        api = Outbound(made, API, self.clock, PLACES)
+        api = HttpClient(made, API, self.clock, PLACES)
         self.genesys = Genesys(made, api, self.tokens, self.limiter, self.clock, self.metrics)
 
     def outcomes(self) -> dict[tuple[str, str], float]:
@@ -62,7 +62,7 @@ class House:
 
 
 @pytest.fixture(name="wire")
-def _wire() -> Iterator[requests_mock.Mocker]:
+def _send_state() -> Iterator[requests_mock.Mocker]:
     with requests_mock.Mocker() as wire:
         tokens = [{"json": {"access_token": f"token-{n}", "expires_in": 86399}} for n in range(1, 9)]
         wire.post(f"{LOGIN}/oauth/token", tokens)

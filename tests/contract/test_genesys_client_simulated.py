@@ -15,7 +15,7 @@ from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import Delayed, NoReply
-from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
 from tests.doubles import until
@@ -41,7 +41,7 @@ class House:
             }
         )
         clock, metrics = SystemClock(), Metrics()
-        login, api = (Outbound(made, sim.url, clock, size) for size in (1, PLACES))
+        login, api = (HttpClient(made, sim.url, clock, size) for size in (1, PLACES))
         stack.callback(login.close)
         stack.callback(api.close)
         self.clock = clock

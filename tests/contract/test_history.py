@@ -14,7 +14,7 @@ from gevent.event import Event
 from genesys_gateway.delivery.history_client import History
 from genesys_gateway.delivery.outcome import Outcome, Result
 from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.settings.secret import Secret
 from tests.genesys_doubles import answer, listening, request_of, settings
 
@@ -51,7 +51,7 @@ def _stack() -> Iterator[ExitStack]:
 
 def new_history(stack: ExitStack, url: str, **changes: Any) -> History:
     made = settings(**changes)
-    outbound = Outbound(made, url, SystemClock(), 8)
+    outbound = HttpClient(made, url, SystemClock(), 8)
     stack.callback(outbound.close)
     return History(made, outbound, SystemClock())
 

@@ -26,7 +26,7 @@ from genesys_gateway.genesys.rate_limiter import RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.runtime.errors import Delayed, GatewayError
-from genesys_gateway.runtime.http_client import Outbound, Reply, retry_after
+from genesys_gateway.runtime.http_client import HttpClient, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.web.jwks import IssuerKeys
@@ -175,8 +175,8 @@ class House:
         made = genesys_doubles.settings(genesys_org_name="org", oidc_jwks_url="https://idp.test/keys")
         self.wire, self.login_wire = Wire(self.clock), Wire(self.clock)
         self.login_wire.answers(200, {}, orjson.dumps(ANSWERS["token"]))
-        outbound = cast("Outbound", self.wire)
-        self.tokens = Tokens(made, cast("Outbound", self.login_wire), self.clock, self.metrics)
+        outbound = cast("HttpClient", self.wire)
+        self.tokens = Tokens(made, cast("HttpClient", self.login_wire), self.clock, self.metrics)
         limiter = RateLimiter(1_000_000, self.clock)
         self.settings = made
         self.genesys = Genesys(made, outbound, self.tokens, limiter, self.clock, self.metrics)

@@ -14,7 +14,7 @@ from gevent.event import Event
 
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import NoReply, NotSent, Refused
-from genesys_gateway.runtime.http_client import MAX_BODY_BYTES, Outbound, retry_after
+from genesys_gateway.runtime.http_client import MAX_BODY_BYTES, HttpClient, retry_after
 from tests.genesys_doubles import answer, listening, request_of, settings
 
 NOW = 1_763_805_600_000  # 2025-11-22T10:00:00Z
@@ -27,12 +27,12 @@ def _stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def target(stack: ExitStack, handle: Callable[[Any], object], *, pool_size: int = 4, **changes: Any) -> Outbound:
+def target(stack: ExitStack, handle: Callable[[Any], object], *, pool_size: int = 4, **changes: Any) -> HttpClient:
     return outbound(stack, stack.enter_context(listening(handle)), pool_size=pool_size, **changes)
 
 
-def outbound(stack: ExitStack, url: str, *, pool_size: int = 4, **changes: Any) -> Outbound:
-    made = Outbound(settings(**changes), url, SystemClock(), pool_size)
+def outbound(stack: ExitStack, url: str, *, pool_size: int = 4, **changes: Any) -> HttpClient:
+    made = HttpClient(settings(**changes), url, SystemClock(), pool_size)
     stack.callback(made.close)
     return made
 
@@ -321,11 +321,11 @@ def test_neither_errors_nor_replies_show_what_was_sent_or_answered(stack: ExitSt
 def test_plain_http_needs_a_host_that_may_be_spoken_to_plainly() -> None:
     for url in ("http://api.genesys.test", "ftp://127.0.0.1", "127.0.0.1", ""):
         with pytest.raises(Refused):
-            Outbound(settings(), url, SystemClock(), 1)
+            HttpClient(settings(), url, SystemClock(), 1)
 
     for url in ("http://localhost:1", "http://[::1]:1", "http://127.9.9.9", "http://inside.test", "https://any.test"):
         listed = settings().plain_http_hosts | {"inside.test"}
-        Outbound(settings(plain_http_hosts=listed), url, SystemClock(), 1).close()
+        HttpClient(settings(plain_http_hosts=listed), url, SystemClock(), 1).close()
 
 
 def test_the_environment_brings_neither_proxy_nor_authorities(

@@ -15,7 +15,7 @@ import structlog
 from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Used, UsedHere
 from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
 from genesys_gateway.runtime.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
-from genesys_gateway.runtime.http_client import Outbound
+from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
 from tests.doubles import FakeClock
@@ -38,7 +38,7 @@ class House:
         self.clock = FakeClock()
         self.metrics = Metrics()
         self.settings = settings(**changes)
-        outbound = Outbound(self.settings, LOGIN, self.clock, 2)
+        outbound = HttpClient(self.settings, LOGIN, self.clock, 2)
         self.tokens = Tokens(self.settings, outbound, self.clock, self.metrics, Jitter(), used)
 
     def value(self) -> str:

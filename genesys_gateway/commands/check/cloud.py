@@ -15,7 +15,7 @@ from genesys_gateway.genesys.schemas.login import TOKEN_INFO, TOPIC_KINDS
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
-from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 
@@ -65,7 +65,7 @@ def _rights() -> Sequence[Right]:
 class _Api:
     """Questions with one token."""
 
-    def __init__(self, outbound: Outbound, token: str) -> None:
+    def __init__(self, outbound: HttpClient, token: str) -> None:
         self._outbound = outbound
         self._headers = {"Authorization": f"Bearer {token}"}
 
@@ -76,7 +76,7 @@ class _Api:
 
 def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]:
     """Findings from the token on; ``api`` says whether the API can be reached at all."""
-    login = Outbound(settings, settings.genesys_login_url, clock, 1)
+    login = HttpClient(settings, settings.genesys_login_url, clock, 1)
     try:
         token = Tokens(settings, login, clock, Metrics()).current()
     except (Delayed, TokenRefused) as error:
@@ -87,7 +87,7 @@ def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]
     if not api:
         yield skipped("rights", "the API can't be reached")
         return
-    asking = _Api(Outbound(settings, settings.genesys_api_url, clock, 1), token.value)
+    asking = _Api(HttpClient(settings, settings.genesys_api_url, clock, 1), token.value)
     me = _told("tokens/me", lambda: _token_info(asking.get("/api/v2/tokens/me"), settings))
     yield me
     if me.state is State.WRONG:

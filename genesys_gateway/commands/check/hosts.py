@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed, NotSent
-from genesys_gateway.runtime.http_client import PROXY_FAILED, Outbound
+from genesys_gateway.runtime.http_client import PROXY_FAILED, HttpClient
 from genesys_gateway.settings import Settings
 
 #: Genesys docs: how far clocks may be apart for an assertion to be taken.
@@ -46,7 +46,7 @@ def inspect(settings: Settings, clock: Clock, reached: Reached) -> Iterator[Find
             continue
         begun = clock.now()
         try:
-            reply = Outbound(settings, url, clock, 1).call("GET", "/")
+            reply = HttpClient(settings, url, clock, 1).call("GET", "/")
         except Delayed as error:
             yield _unreachable(name, url, error)
             continue

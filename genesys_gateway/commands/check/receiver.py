@@ -10,7 +10,7 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.record import Known, Record, Rules, build
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
-from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.settings import Settings
 
 _PATH = "/communicationRecords"
@@ -25,7 +25,7 @@ class _History:
     """Calls with our token."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._outbound = Outbound(settings, settings.communication_history_url, clock, 1)
+        self._outbound = HttpClient(settings, settings.communication_history_url, clock, 1)
         token = settings.communication_history_token
         self._headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
 

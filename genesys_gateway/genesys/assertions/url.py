@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
-from genesys_gateway.runtime.http_client import Outbound, Reply
+from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.secret import Secret
 
@@ -24,7 +24,7 @@ class AssertionUrl:
 
     def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock, used: Used) -> None:
         parts = urlsplit(url)
-        self._outbound = Outbound(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
+        self._outbound = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._token = token
         self._unused = Unused(used)
