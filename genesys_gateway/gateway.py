@@ -99,7 +99,7 @@ class Gateway:
         budget = RateLimiter(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, budget, clock, metrics)
         receiver = HttpClient(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
-        self._outbounds = (login, api, receiver)
+        self._http_clients = (login, api, receiver)
         return genesys, History(settings, receiver, clock)
 
     def _wire_use_cases(self, genesys: Genesys, history: History, random: Random) -> None:
@@ -218,8 +218,8 @@ class Gateway:
             reach("drained")
             self._leave()
         self.storage.close()
-        for outbound in self._outbounds:
-            outbound.close()
+        for http in self._http_clients:
+            http.close()
         if self._lock is not None:
             self._lock.release()
         log.info("stopped", late=late)

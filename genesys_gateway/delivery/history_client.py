@@ -23,8 +23,8 @@ class History:
         clock: For that time.
     """
 
-    def __init__(self, settings: Settings, outbound: HttpClient, clock: Clock) -> None:
-        self._outbound = outbound
+    def __init__(self, settings: Settings, http: HttpClient, clock: Clock) -> None:
+        self._http = http
         self._clock = clock
         self._token = settings.communication_history_token
         self._timeout_seconds = settings.http_timeout_seconds
@@ -68,4 +68,4 @@ class History:
         headers = {"Idempotency-Key": record["id"]} if record else {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        return self._outbound.call(method, path, headers=headers, json=record, deadline_seconds=deadline.left())
+        return self._http.call(method, path, headers=headers, json=record, deadline_seconds=deadline.left())

@@ -79,7 +79,7 @@ def has_user(participant: Mapping[str, Any]) -> bool:
 _OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "failed", 409: "failed", 429: "throttled"}
 
 
-def ask(outbound: HttpClient, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:
+def ask(http: HttpClient, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:
     """Make one call as :meth:`HttpClient.call` does, which also says what it raises.
 
     Args:
@@ -87,7 +87,7 @@ def ask(outbound: HttpClient, metrics: Metrics, operation: str, method: str, pat
         parts: The keyword arguments of :meth:`HttpClient.call`.
     """
     try:
-        reply = outbound.call(method, path, **parts)
+        reply = http.call(method, path, **parts)
     except Delayed as error:
         _count(metrics, operation, "not_sent" if isinstance(error, NotSent) else "no_reply")
         raise

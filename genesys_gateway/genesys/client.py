@@ -106,7 +106,7 @@ class Genesys:
         metrics: Metrics,
     ) -> None:
         self._settings = settings
-        self._outbound = outbound_api
+        self._http = outbound_api
         self._tokens = tokens
         self._limiter = limiter
         self._clock = clock
@@ -225,7 +225,7 @@ class Genesys:
     def _ask(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
         with self._limiter.take(priority):
             headers = {"Authorization": f"Bearer {token.value}"}
-            reply = ask(self._outbound, self._metrics, operation, method, path, headers=headers, **parts)
+            reply = ask(self._http, self._metrics, operation, method, path, headers=headers, **parts)
             self._limiter.observe(reply.headers)
             if reply.status == 429:
                 self._limiter.pause(self._asked(reply))

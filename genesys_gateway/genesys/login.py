@@ -97,10 +97,10 @@ class Login:
     """
 
     def __init__(
-        self, settings: Settings, outbound: HttpClient, clock: Clock, metrics: Metrics, used: Used | None = None
+        self, settings: Settings, http: HttpClient, clock: Clock, metrics: Metrics, used: Used | None = None
     ) -> None:
         self._settings = settings
-        self._outbound = outbound
+        self._http = http
         self._metrics = metrics
         self._grant = _grant(settings, clock, used)
 
@@ -121,7 +121,7 @@ class Login:
         form = self._grant.form()
         try:
             headers = {"Authorization": self._basic()}
-            reply = ask(self._outbound, self._metrics, "token", "POST", "/oauth/token", headers=headers, data=form)
+            reply = ask(self._http, self._metrics, "token", "POST", "/oauth/token", headers=headers, data=form)
         except NotSent:
             self._grant.unsent()
             raise

@@ -54,7 +54,7 @@ class IssuerKeys:
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
         parts = urlsplit(settings.oidc_jwks_url or "")
-        self._outbound = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
+        self._http = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._clock = clock
         self._keys: Mapping[str, IssuerKey] = {}
@@ -104,9 +104,9 @@ class IssuerKeys:
             ValueError: Its answer is no key set that can be used.
         """
         try:
-            reply = self._outbound.call("GET", self._target)
+            reply = self._http.call("GET", self._target)
         finally:
-            self._outbound.close()  # the next call is an hour away
+            self._http.close()  # the next call is an hour away
         if reply.status != 200:
             raise ValueError(f"HTTP {reply.status}")
         return read_keys(reply.body)

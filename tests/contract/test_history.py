@@ -51,9 +51,9 @@ def _stack() -> Iterator[ExitStack]:
 
 def new_history(stack: ExitStack, url: str, **changes: Any) -> History:
     made = settings(**changes)
-    outbound = HttpClient(made, url, SystemClock(), 8)
-    stack.callback(outbound.close)
-    return History(made, outbound, SystemClock())
+    http = HttpClient(made, url, SystemClock(), 8)
+    stack.callback(http.close)
+    return History(made, http, SystemClock())
 
 
 def behaving(stack: ExitStack, handle: Callable[[Any], object], **changes: Any) -> History:

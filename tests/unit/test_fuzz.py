@@ -175,17 +175,17 @@ class House:
         made = genesys_doubles.settings(genesys_org_name="org", oidc_jwks_url="https://idp.test/keys")
         self.wire, self.login_wire = Wire(self.clock), Wire(self.clock)
         self.login_wire.answers(200, {}, orjson.dumps(ANSWERS["token"]))
-        outbound = cast("HttpClient", self.wire)
+        http = cast("HttpClient", self.wire)
         self.tokens = Tokens(made, cast("HttpClient", self.login_wire), self.clock, self.metrics)
         limiter = RateLimiter(1_000_000, self.clock)
         self.settings = made
-        self.genesys = Genesys(made, outbound, self.tokens, limiter, self.clock, self.metrics)
+        self.genesys = Genesys(made, http, self.tokens, limiter, self.clock, self.metrics)
         self.inquiry = Inquiry(self.genesys, made, self.clock)
-        self.history = History(made, outbound, self.clock)
+        self.history = History(made, http, self.clock)
         self.keys = IssuerKeys(made, self.clock)
-        self.keys._outbound = outbound
+        self.keys._http = http
         self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock, UsedHere())
-        self.assertions._outbound = outbound
+        self.assertions._http = http
 
 
 def due() -> Due:

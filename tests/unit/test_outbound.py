@@ -28,10 +28,10 @@ def _stack() -> Iterator[ExitStack]:
 
 
 def target(stack: ExitStack, handle: Callable[[Any], object], *, pool_size: int = 4, **changes: Any) -> HttpClient:
-    return outbound(stack, stack.enter_context(listening(handle)), pool_size=pool_size, **changes)
+    return http(stack, stack.enter_context(listening(handle)), pool_size=pool_size, **changes)
 
 
-def outbound(stack: ExitStack, url: str, *, pool_size: int = 4, **changes: Any) -> HttpClient:
+def http(stack: ExitStack, url: str, *, pool_size: int = 4, **changes: Any) -> HttpClient:
     made = HttpClient(settings(**changes), url, SystemClock(), pool_size)
     stack.callback(made.close)
     return made
@@ -111,7 +111,7 @@ def test_a_connection_is_used_again_and_cookies_are_not_kept(stack: ExitStack) -
 
 def test_a_refused_connection_is_known_not_to_be_sent(stack: ExitStack) -> None:
     with pytest.raises(NotSent):
-        outbound(stack, f"http://127.0.0.1:{closed_port()}").call("POST", "/x", json={})
+        http(stack, f"http://127.0.0.1:{closed_port()}").call("POST", "/x", json={})
 
 
 def test_a_name_that_does_not_resolve_is_known_not_to_be_sent(
@@ -123,19 +123,19 @@ def test_a_name_that_does_not_resolve_is_known_not_to_be_sent(
     monkeypatch.setattr("socket.getaddrinfo", unknown)
 
     with pytest.raises(NotSent, match="NameResolutionError"):
-        outbound(stack, "https://nowhere.invalid").call("POST", "/x", json={})
+        http(stack, "https://nowhere.invalid").call("POST", "/x", json={})
 
 
 def test_a_name_that_can_not_even_be_asked_for_is_known_not_to_be_sent(stack: ExitStack) -> None:
     with pytest.raises(NotSent):
-        outbound(stack, f"https://{'x' * 64}.invalid").call("POST", "/x", json={})
+        http(stack, f"https://{'x' * 64}.invalid").call("POST", "/x", json={})
 
 
 def test_a_tls_handshake_that_fails_is_known_not_to_be_sent(stack: ExitStack) -> None:
     url = stack.enter_context(listening(lambda connection: connection.sendall(answer())))
 
     with pytest.raises(NotSent, match="SSL"):
-        outbound(stack, url.replace("http:", "https:")).call("POST", "/x", json={})
+        http(stack, url.replace("http:", "https:")).call("POST", "/x", json={})
 
 
 def test_a_connection_that_takes_too_long_is_known_not_to_be_sent(
@@ -144,7 +144,7 @@ def test_a_connection_that_takes_too_long_is_known_not_to_be_sent(
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: Event().wait())
 
     with pytest.raises(NotSent):
-        outbound(stack, "https://slow.invalid").call("POST", "/x", json={}, deadline_seconds=0.05)
+        http(stack, "https://slow.invalid").call("POST", "/x", json={}, deadline_seconds=0.05)
 
 
 def test_a_call_that_waited_for_a_connection_in_vain_was_not_sent(stack: ExitStack) -> None:
@@ -348,7 +348,7 @@ def test_the_proxy_is_asked_for_a_tunnel_and_its_refusal_means_not_sent(stack: E
     url = stack.enter_context(listening(proxy))
 
     with pytest.raises(NotSent):
-        outbound(stack, "https://api.genesys.test", https_proxy=url).call("POST", "/x", json={})
+        http(stack, "https://api.genesys.test", https_proxy=url).call("POST", "/x", json={})
     assert seen[0].startswith(b"CONNECT api.genesys.test:443")
 
 
@@ -358,13 +358,13 @@ def test_hosts_without_proxy_are_reached_directly(stack: ExitStack) -> None:
     address = f"https://127.0.0.1:{closed_port()}"
 
     with pytest.raises(NotSent):
-        outbound(stack, address, https_proxy=url, no_proxy=("127.0.0.1",)).call("GET", "/x")
+        http(stack, address, https_proxy=url, no_proxy=("127.0.0.1",)).call("GET", "/x")
     assert asked == []
 
 
 def test_tls_is_verified_even_if_someone_asks_not_to(stack: ExitStack, tmp_path: Path) -> None:
     url = stack.enter_context(_tls_server(tmp_path))
-    calls = outbound(stack, url)
+    calls = http(stack, url)
     calls._session.verify = False
 
     with pytest.raises(NotSent, match="SSLCertVerificationError"):
@@ -374,7 +374,7 @@ def test_tls_is_verified_even_if_someone_asks_not_to(stack: ExitStack, tmp_path:
 def test_the_configured_authority_is_trusted(stack: ExitStack, tmp_path: Path) -> None:
     url = stack.enter_context(_tls_server(tmp_path))
 
-    assert outbound(stack, url, ca_bundle=tmp_path / "cert.pem").call("GET", "/x").status == 200
+    assert http(stack, url, ca_bundle=tmp_path / "cert.pem").call("GET", "/x").status == 200
 
 
 def _tls_server(folder: Path) -> Any:

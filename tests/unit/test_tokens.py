@@ -38,8 +38,8 @@ class House:
         self.clock = FakeClock()
         self.metrics = Metrics()
         self.settings = settings(**changes)
-        outbound = HttpClient(self.settings, LOGIN, self.clock, 2)
-        self.tokens = Tokens(self.settings, outbound, self.clock, self.metrics, Jitter(), used)
+        http = HttpClient(self.settings, LOGIN, self.clock, 2)
+        self.tokens = Tokens(self.settings, http, self.clock, self.metrics, Jitter(), used)
 
     def value(self) -> str:
         return self.tokens.current().value

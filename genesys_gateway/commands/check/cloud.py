@@ -65,13 +65,13 @@ def _rights() -> Sequence[Right]:
 class _Api:
     """Questions with one token."""
 
-    def __init__(self, outbound: HttpClient, token: str) -> None:
-        self._outbound = outbound
+    def __init__(self, http: HttpClient, token: str) -> None:
+        self._http = http
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str) -> Reply:
         """Raises Delayed when there is no answer."""
-        return self._outbound.call("GET", path, headers=self._headers)
+        return self._http.call("GET", path, headers=self._headers)
 
 
 def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]:

@@ -25,18 +25,18 @@ class _History:
     """Calls with our token."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._outbound = HttpClient(settings, settings.communication_history_url, clock, 1)
+        self._http = HttpClient(settings, settings.communication_history_url, clock, 1)
         token = settings.communication_history_token
         self._headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
 
     def get(self, path: str) -> Reply:
         """Raises Delayed when there is no answer."""
-        return self._outbound.call("GET", path, headers=self._headers)
+        return self._http.call("GET", path, headers=self._headers)
 
     def post(self, record: Record) -> Reply:
         """Raises Delayed when there is no answer."""
         headers = {**self._headers, "Idempotency-Key": str(record["id"])}
-        return self._outbound.call("POST", _PATH, headers=headers, json=record)
+        return self._http.call("POST", _PATH, headers=headers, json=record)
 
 
 def inspect(settings: Settings, clock: Clock, *, write_probe: bool) -> Iterator[Finding]:

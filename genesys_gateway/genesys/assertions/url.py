@@ -24,7 +24,7 @@ class AssertionUrl:
 
     def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock, used: Used) -> None:
         parts = urlsplit(url)
-        self._outbound = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
+        self._http = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._token = token
         self._unused = Unused(used)
@@ -32,7 +32,7 @@ class AssertionUrl:
     def take(self) -> str:
         """Ask for one, once; within GATEWAY_HTTP_TIMEOUT_SECONDS. Raises Delayed, whatever went wrong."""
         try:
-            reply = self._outbound.call("GET", self._target, headers=self._headers())
+            reply = self._http.call("GET", self._target, headers=self._headers())
         except Delayed as error:
             raise Delayed(f"no assertion from {_NAME}: {error}", error.retry_after) from error
         if reply.status != 200:
