@@ -18,7 +18,7 @@ from genesys_gateway.genesys.name_cache import Names
 from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.genesys.websocket import open_socket
-from genesys_gateway.intake.event_spool import Following
+from genesys_gateway.intake.event_spool import EventSpool
 from genesys_gateway.intake.registration import Registration
 from genesys_gateway.intake.support_result import SupportResults
 from genesys_gateway.maintenance.gauges import Gauges
@@ -126,7 +126,7 @@ class Gateway:
             on_crash=self._crashed,
         )
         self.retention = Retention(self.storage, settings, clock, metrics, on_crash=self._crashed)
-        self.following = Following(
+        self.following = EventSpool(
             self.storage,
             settings,
             clock,

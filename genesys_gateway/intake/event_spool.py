@@ -69,7 +69,7 @@ class _Rejected:
 _Thing = _Frame | _Covered | _Uncovered | _Rejected
 
 
-class Following:
+class EventSpool:
     """The spool and the one greenlet that empties it.
 
     Args:

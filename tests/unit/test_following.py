@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.intake import event_spool
-from genesys_gateway.intake.event_spool import Following
+from genesys_gateway.intake.event_spool import EventSpool
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
@@ -45,7 +45,7 @@ class House:
         self.due = 0
         self.crashes: list[str] = []
         self.metrics = Metrics()
-        self.following = Following(
+        self.following = EventSpool(
             self.storage,
             quick(quiet_seconds=60.0, **changes),
             self.clock,
