@@ -126,7 +126,7 @@ class Gateway:
             on_crash=self._crashed,
         )
         self.retention = Retention(self.storage, settings, clock, metrics, on_crash=self._crashed)
-        self.following = EventSpool(
+        self.event_spool = EventSpool(
             self.storage,
             settings,
             clock,
@@ -151,10 +151,10 @@ class Gateway:
             on_crash=self._crashed,
         )
         listener = RegistryListener(
-            notified=self.following.notified,
-            covered=self.following.covered,
-            uncovered=self.following.uncovered,
-            rejected=self.following.rejected,
+            notified=self.event_spool.notified,
+            covered=self.event_spool.covered,
+            uncovered=self.event_spool.uncovered,
+            rejected=self.event_spool.rejected,
             created=self._channel_created,
             closed=self._channel_closed,
         )
@@ -165,7 +165,7 @@ class Gateway:
             clock,
             self.registry,
             owner=self.instance_id,
-            uncovered=self.following.uncovered,
+            uncovered=self.event_spool.uncovered,
         )
         self.registration = Registration(
             self.storage, settings, clock, metrics, owner=self.instance_id, follow=self.registry.follow
@@ -213,7 +213,7 @@ class Gateway:
             late += self.reconciliation.stop(deadline.left() / 5)
             late += self.registry.stop(deadline.left() / 4)
             reach("draining")
-            late += self.following.stop(deadline.left() / 3)
+            late += self.event_spool.stop(deadline.left() / 3)
             late += self.delivery.stop(deadline.left() * 0.8)
             reach("drained")
             self._leave()
@@ -227,7 +227,7 @@ class Gateway:
     def _start(self) -> None:
         if not self._take_lock() or not self._open_storage():
             return
-        self.following.start()
+        self.event_spool.start()
         self.delivery.start()
         self.registry.start(self._adopted)
         self.reconciliation.start()

@@ -45,7 +45,7 @@ class House:
         self.due = 0
         self.crashes: list[str] = []
         self.metrics = Metrics()
-        self.following = EventSpool(
+        self.event_spool = EventSpool(
             self.storage,
             quick(quiet_seconds=60.0, **changes),
             self.clock,
@@ -101,7 +101,7 @@ class House:
         eventually(condition, self.clock)
 
     def end(self) -> None:
-        assert self.following.stop(1.0) == []
+        assert self.event_spool.stop(1.0) == []
         self.storage.close()
         assert self.crashes == []
 
@@ -110,13 +110,13 @@ class House:
 def house() -> Iterator[House]:
     made = House()
     made.register(A, B)
-    made.following.start()
+    made.event_spool.start()
     yield made
     made.end()
 
 
 def test_an_event_is_stored_and_only_then_told(house: House) -> None:
-    house.following.notified(acw(), b"frame")
+    house.event_spool.notified(acw(), b"frame")
     assert house.stored == 0
     house.until(lambda: house.stored == 1)
     assert [record.source for record in house.view().records] == ["live"]
@@ -126,11 +126,11 @@ def test_an_event_is_stored_and_only_then_told(house: House) -> None:
 
 def test_things_are_written_in_the_order_they_came(house: House) -> None:
     house.refusals = 1
-    house.following.covered([A], "c-1")
-    house.following.notified(acw(), b"frame")
-    house.following.uncovered([A], 5)
-    house.following.rejected(A, "no right")
-    house.following.covered([A], "c-2")
+    house.event_spool.covered([A], "c-1")
+    house.event_spool.notified(acw(), b"frame")
+    house.event_spool.uncovered([A], 5)
+    house.event_spool.rejected(A, "no right")
+    house.event_spool.covered([A], "c-2")
     house.until(lambda: house.row()["channel_id"] == "c-2")
     assert [item.event for item in house.view().timeline] == [
         "registered",
@@ -144,22 +144,22 @@ def test_things_are_written_in_the_order_they_came(house: House) -> None:
 
 def test_the_same_event_twice_is_stored_once_and_counted(house: House) -> None:
     for _ in range(2):
-        house.following.notified(acw(), b"frame")
-    house.following.notified(acw(wrapup_code="other"), b"frame")
+        house.event_spool.notified(acw(), b"frame")
+    house.event_spool.notified(acw(wrapup_code="other"), b"frame")
     house.until(lambda: house.value("events_amended_total") == 1)
     assert house.value("events_duplicate_total") == 1
     assert [record.amended for record in house.view().records] == [True]
 
 
 def test_an_event_for_a_conversation_nobody_registered_is_set_aside_and_counted(house: House) -> None:
-    house.following.notified(acw(conversation(9)), b"the frame")
+    house.event_spool.notified(acw(conversation(9)), b"the frame")
     house.until(lambda: house.value("events_rejected_total", reason="never_registered") == 1)
     assert house.set_aside() == [("never_registered", None, "the frame")]
     assert house.stored == 0
 
 
 def test_a_frame_that_can_not_be_read_is_set_aside_and_its_conversation_asked_about(house: House) -> None:
-    house.following.notified(Unreadable(reason="bad_identity", topic="t", conversation_id=A), b"\xff\x00")
+    house.event_spool.notified(Unreadable(reason="bad_identity", topic="t", conversation_id=A), b"\xff\x00")
     house.until(lambda: house.value("events_rejected_total", reason="bad_identity") == 1)
     assert house.set_aside() == [("bad_identity", "t", "\ufffd\ufffd")]
     assert house.row()["due_at"] <= house.clock.now()
@@ -167,20 +167,20 @@ def test_a_frame_that_can_not_be_read_is_set_aside_and_its_conversation_asked_ab
 
 
 def test_dropped_fields_are_counted(house: House) -> None:
-    house.following.notified(Acw(event=acw().event, dropped=("ani", "subject")), b"frame")
+    house.event_spool.notified(Acw(event=acw().event, dropped=("ani", "subject")), b"frame")
     house.until(lambda: house.value("events_rejected_total", reason="field") == 2)
 
 
 def test_freshness_is_measured_from_the_events_own_time(house: House) -> None:
-    house.following.notified(acw(event_time=house.clock.now() - 3000), b"frame")
-    house.following.notified(acw(session="t", event_time=house.clock.now() + 10**6), b"frame")
+    house.event_spool.notified(acw(event_time=house.clock.now() - 3000), b"frame")
+    house.event_spool.notified(acw(session="t", event_time=house.clock.now() + 10**6), b"frame")
     house.until(lambda: house.value("event_freshness_seconds_count") == 2)
     assert house.value("event_freshness_seconds_sum") == 3
 
 
 def test_a_burst_is_stored_in_few_transactions(house: House) -> None:
     for number in range(1000):
-        house.following.notified(acw(session=f"s{number}"), b"frame")
+        house.event_spool.notified(acw(session=f"s{number}"), b"frame")
     house.until(lambda: len(house.view().records) == 1000)
     assert house.jobs == 4
 
@@ -191,8 +191,8 @@ def test_a_burst_is_stored_in_few_transactions(house: House) -> None:
 def test_while_the_disk_refuses_everything_waits_and_nothing_is_lost(house: House) -> None:
     house.refusals = 5
     for number in range(300):
-        house.following.notified(acw(session=f"s{number}"), b"frame")
-    house.following.covered([A], "c-1")
+        house.event_spool.notified(acw(session=f"s{number}"), b"frame")
+    house.event_spool.covered([A], "c-1")
     house.until(lambda: house.row()["state"] == "subscribed")
     assert len(house.view().records) == 300
     assert house.stored == 2
@@ -210,8 +210,8 @@ def test_a_commit_of_unknown_outcome_is_repeated_without_harm(house: House) -> N
         return value
 
     house._run = forgetful
-    house.following.notified(acw(), b"frame")
-    house.following.covered([A], "c-1")
+    house.event_spool.notified(acw(), b"frame")
+    house.event_spool.covered([A], "c-1")
     house.until(lambda: house.due == 1)
     house._run = run
     assert [item.event for item in house.view().timeline] == ["registered", "event_stored", "subscribed"]
@@ -222,13 +222,13 @@ def test_frames_beyond_the_bound_make_everybody_due(house: House, monkeypatch: p
     monkeypatch.setattr(event_spool, "SPOOL_FRAMES", 10)
     house.refusals = 3
     for number in range(15):
-        house.following.notified(acw(session=f"s{number}"), b"frame")
+        house.event_spool.notified(acw(session=f"s{number}"), b"frame")
     assert house.value("events_rejected_total", reason="spool_full") == 5
     house.until(lambda: house.row(B)["due_at"] <= house.clock.now())
     house.until(lambda: len(house.view().records) == 10)
     assert house.row(B)["in_doubt"]
     # and then there is room again
-    house.following.notified(acw(session="next"), b"frame")
+    house.event_spool.notified(acw(session="next"), b"frame")
     house.until(lambda: len(house.view().records) == 11)
 
 
@@ -242,13 +242,13 @@ def test_frames_that_overflow_while_it_commits_make_everybody_due_once_more(
     def slow(job: Any) -> Any:
         value = run(job)
         house._run = run
-        house.following.notified(acw(session="late"), b"what is being committed still fills the spool")
+        house.event_spool.notified(acw(session="late"), b"what is being committed still fills the spool")
         run(lambda c: c.execute(put_off) and None)
         return value
 
     house._run = slow
     for number in range(2):
-        house.following.notified(acw(session=f"s{number}"), b"frame")
+        house.event_spool.notified(acw(session=f"s{number}"), b"frame")
     house.until(lambda: house._run is run)
     house.until(lambda: house.row(B)["due_at"] < far)
 
@@ -257,10 +257,10 @@ def test_changes_of_coverage_are_bounded_too(house: House, monkeypatch: pytest.M
     monkeypatch.setattr(event_spool, "SPOOL_CHANGES", 100)
     house.refusals = 2
     for _ in range(50):
-        house.following.covered(ids(10), "c-1")
-        house.following.uncovered(ids(10), 1)
-    assert len(house.following._spool) == 10
-    house.following.notified(acw(), b"an event still fits")
+        house.event_spool.covered(ids(10), "c-1")
+        house.event_spool.uncovered(ids(10), 1)
+    assert len(house.event_spool._spool) == 10
+    house.event_spool.notified(acw(), b"an event still fits")
     house.until(lambda: house.view().records)
     house.until(lambda: house.row(B)["due_at"] <= house.clock.now())
 
@@ -268,7 +268,7 @@ def test_changes_of_coverage_are_bounded_too(house: House, monkeypatch: pytest.M
 def test_many_changes_are_written_in_transactions_of_bounded_size(house: House) -> None:
     house.refusals = 1
     for number in range(20):
-        house.following.covered(ids(1000), f"c-{number}")
+        house.event_spool.covered(ids(1000), f"c-{number}")
     house.until(lambda: house.row()["channel_id"] == "c-19")
     assert house.jobs == 1 + 10
 
@@ -286,9 +286,9 @@ class Poison(AcwEvent):
 
 
 def test_one_event_that_can_not_be_stored_takes_no_other_along(house: House) -> None:
-    house.following.notified(acw(), b"frame")
-    house.following.notified(Acw(event=Poison(conversation_id=B, participant_id="p", session_id="s")), b"frame")
-    house.following.notified(acw(session="t"), b"frame")
+    house.event_spool.notified(acw(), b"frame")
+    house.event_spool.notified(Acw(event=Poison(conversation_id=B, participant_id="p", session_id="s")), b"frame")
+    house.event_spool.notified(acw(session="t"), b"frame")
     house.until(lambda: len(house.view().records) == 2)
     house.until(lambda: house.row(B)["due_at"] <= house.clock.now())
     assert house.value("events_rejected_total", reason="not_storable") == 1
@@ -299,8 +299,8 @@ def test_an_overflow_is_not_forgotten_over_an_event_that_can_not_be_stored(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(event_spool, "SPOOL_FRAMES", 1)
-    house.following.notified(Acw(event=Poison(conversation_id=A, participant_id="p", session_id="s")), b"frame")
-    house.following.notified(acw(session="does-not-fit"), b"frame")
+    house.event_spool.notified(Acw(event=Poison(conversation_id=A, participant_id="p", session_id="s")), b"frame")
+    house.event_spool.notified(acw(session="does-not-fit"), b"frame")
     house.until(lambda: house.row(B)["due_at"] <= house.clock.now())
 
 
@@ -310,11 +310,11 @@ def test_an_overflow_is_not_forgotten_over_an_event_that_can_not_be_stored(
 def test_what_has_come_is_stored_before_it_stops() -> None:
     house = House()
     house.register(A)
-    house.following.start()
+    house.event_spool.start()
     gevent.sleep(0)
     for number in range(600):
-        house.following.notified(acw(session=f"s{number}"), b"frame")
-    assert house.following.stop(5.0) == []
+        house.event_spool.notified(acw(session=f"s{number}"), b"frame")
+    assert house.event_spool.stop(5.0) == []
     assert len(house.view().records) == 600
     house.end()
 
@@ -323,8 +323,8 @@ def test_a_disk_that_refuses_does_not_hold_up_the_stop() -> None:
     house = House()
     house.register(A)
     house.refusals = 10**6
-    house.following.start()
-    house.following.notified(acw(), b"frame")
+    house.event_spool.start()
+    house.event_spool.notified(acw(), b"frame")
     with gevent.Timeout(1):
-        house.following.stop(0.5)
+        house.event_spool.stop(0.5)
     house.end()
