@@ -22,7 +22,7 @@ from genesys_gateway.intake.event_spool import EventSpool
 from genesys_gateway.intake.registration import Registration
 from genesys_gateway.intake.support_result import SupportResults
 from genesys_gateway.maintenance.gauges import Gauges
-from genesys_gateway.maintenance.resync import Agreement
+from genesys_gateway.maintenance.resync import Resync
 from genesys_gateway.maintenance.retention import Retention
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation
@@ -159,7 +159,7 @@ class Gateway:
             closed=self._channel_closed,
         )
         self.registry = ChannelRegistry(tools, metrics, listener)
-        self._agreement = Agreement(
+        self._resync = Resync(
             self.storage,
             settings,
             clock,
@@ -235,7 +235,7 @@ class Gateway:
         self._phase = Phase.RUNNING
         log.info("running", instance=self.instance_id, followed=len(self._adopted))
         self._crew.spawn("lease", self._keep_lease)
-        self._crew.spawn("agreement", self._agreement.run, self._crew)
+        self._crew.spawn("agreement", self._resync.run, self._crew)
         self._crew.spawn("gauges", self._gauges.run, self._crew)
 
     def _take_lock(self) -> bool:

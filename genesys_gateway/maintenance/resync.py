@@ -19,7 +19,7 @@ from genesys_gateway.storage.statements.conversations import SUBSCRIBED
 log = get_logger(__name__)
 
 
-class Agreement:
+class Resync:
     """Compares and mends.
 
     Args:

@@ -7,7 +7,7 @@ import gevent
 import pytest
 
 from genesys_gateway.channels.registry import ChannelRegistry
-from genesys_gateway.maintenance.resync import Agreement
+from genesys_gateway.maintenance.resync import Resync
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.storage import Storage
@@ -52,7 +52,7 @@ class House:
         self.storage.open()
         self.registry = FakeRegistry()
         self.uncovered: list[tuple[list[str], int]] = []
-        self.agreement = Agreement(
+        self.resync = Resync(
             self.storage,
             quick(lease_seconds=0.003, audit_seconds=600.0),
             self.clock,
@@ -94,7 +94,7 @@ A, B = conversation(1), conversation(2)
 
 def test_a_registration_whose_commit_nobody_knew_of_is_followed(house: House) -> None:
     house.register(A)
-    house.agreement.follow_pending()
+    house.resync.follow_pending()
     assert house.registry.homes == {A}
 
 
@@ -103,7 +103,7 @@ def test_whoever_is_covered_or_closed_or_somebody_elses_is_left_alone(house: Hou
     house.register(conversation(3), owner=OTHER)
     house.cover(A)
     house.close(B)
-    house.agreement.follow_pending()
+    house.resync.follow_pending()
     assert house.registry.asked == []
 
 
@@ -112,7 +112,7 @@ def test_a_close_whose_commit_nobody_knew_of_takes_its_topic_off_the_channel(hou
     house.cover(A, B)
     house.registry.homes = house.registry.covering = {A, B}
     house.close(A)
-    house.agreement.compare_all()
+    house.resync.compare_all()
     assert house.registry.homes == {B}
     assert house.uncovered == []
 
@@ -122,7 +122,7 @@ def test_whom_the_disk_believes_to_be_covered_and_nobody_covers_is_told_and_foll
     house.cover(*ids(4))
     house.registry.homes = set(ids(3))
     house.registry.covering = set(ids(2))
-    house.agreement.compare_all()
+    house.resync.compare_all()
     ((lost, since),) = house.uncovered
     assert sorted(lost) == ids(2, start=2)
     assert since == house.clock.now() - 600_000
@@ -133,7 +133,7 @@ def test_where_all_agree_nothing_is_told(house: House) -> None:
     house.register(A, B)
     house.cover(A)
     house.registry.homes, house.registry.covering = {A, B}, {A}
-    house.agreement.compare_all()
+    house.resync.compare_all()
     assert (house.uncovered, house.registry.asked) == ([], [])
 
 
@@ -147,7 +147,7 @@ def test_who_is_registered_while_it_compares_is_not_taken_off(house: House) -> N
         return value
 
     house.storage.run = meanwhile  # type: ignore[method-assign] # what happens meanwhile is what is tested
-    house.agreement.compare_all()
+    house.resync.compare_all()
     assert house.registry.homes == {B}
 
 
@@ -164,7 +164,7 @@ def test_it_goes_on_after_the_disk_refused(house: House) -> None:
     house.storage.run = refusing  # type: ignore[method-assign] # the disk's moods are what is tested
     crashes: list[str] = []
     crew = Crew("house", lambda name, error: crashes.append(name))
-    crew.spawn("agreement", house.agreement.run, crew)
+    crew.spawn("agreement", house.resync.run, crew)
     eventually(lambda: house.registry.homes == {A}, house.clock)
     house.registry.homes.add(B)
     eventually(lambda: house.registry.homes == {A}, house.clock, step=10)
