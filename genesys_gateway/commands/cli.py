@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from genesys_gateway.storage.operator_session import Visit
+    from genesys_gateway.storage.operator_session import OperatorSession
 
 #: What systemd and others read as "configured wrongly, don't try again"; also an unknown option's code.
 _MISCONFIGURED = 2
@@ -128,7 +128,7 @@ def why(interaction_id: str, as_json: bool) -> None:
     """
     from genesys_gateway.commands.why import why as explain
 
-    _run(lambda visit: explain(visit, interaction_id, as_json=as_json))
+    _run(lambda session: explain(session, interaction_id, as_json=as_json))
 
 
 @main.command()
@@ -150,7 +150,7 @@ def erase(customer_id: str, even_undelivered: bool, as_json: bool) -> None:
     """
     from genesys_gateway.commands.erase import erase as erase_customer
 
-    _run(lambda visit: erase_customer(visit, customer_id, even_undelivered=even_undelivered, as_json=as_json))
+    _run(lambda session: erase_customer(session, customer_id, even_undelivered=even_undelivered, as_json=as_json))
 
 
 @main.group("dead-letters")
@@ -166,7 +166,7 @@ def list_dead(reason: str | None, limit: int, as_json: bool) -> None:
     """List them, oldest first."""
     from genesys_gateway.commands.dead_letters import list_dead as show_list
 
-    _run(lambda visit: show_list(visit, reason, limit=limit, as_json=as_json))
+    _run(lambda session: show_list(session, reason, limit=limit, as_json=as_json))
 
 
 @dead_letters.command()
@@ -177,7 +177,7 @@ def show(record_id: str, reveal: bool, as_json: bool) -> None:
     """Show one, with what is personal hidden. Exit code 1: it is not there, or not dead."""
     from genesys_gateway.commands.dead_letters import show as show_one
 
-    _run(lambda visit: show_one(visit, record_id, reveal=reveal, as_json=as_json))
+    _run(lambda session: show_one(session, record_id, reveal=reveal, as_json=as_json))
 
 
 @dead_letters.command()
@@ -196,11 +196,11 @@ def requeue(record_id: str | None, reason: str | None, everything: bool, as_json
         raise click.UsageError("Give one of: RECORD_ID, --reason, --all.")
     if record_id is not None:
         one = record_id
-        _run(lambda visit: command.requeue(visit, one, as_json=as_json))
-    _run(lambda visit: command.requeue_many(visit, reason, as_json=as_json))
+        _run(lambda session: command.requeue(session, one, as_json=as_json))
+    _run(lambda session: command.requeue_many(session, reason, as_json=as_json))
 
 
-def _run(command: "Callable[[Visit], int]") -> NoReturn:
+def _run(command: "Callable[[OperatorSession], int]") -> NoReturn:
     """Run a command at the database of DATABASE_URL, and exit with its code."""
     from genesys_gateway.commands.screen import at_the_database
 

@@ -22,7 +22,7 @@ from genesys_gateway.commands.screen import (
 )
 from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage import Connection, database_now
-from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import dead_letters, inspection
 from genesys_gateway.storage.statements.dead_letters import DeadLetter
 from genesys_gateway.storage.statements.outbox import DEAD
@@ -51,10 +51,10 @@ _PORTION = 100
 _ALL = 1_000_000
 
 
-def list_dead(visit: Visit, reason: str | None, *, limit: int, as_json: bool) -> int:
+def list_dead(session: OperatorSession, reason: str | None, *, limit: int, as_json: bool) -> int:
     """Show what is dead, oldest first."""
-    found = visit.read(lambda connection: dead_letters.dead_letters(connection, limit=limit, reason=reason))
-    counts = visit.read(dead_letters.reasons)
+    found = session.read(lambda connection: dead_letters.dead_letters(connection, limit=limit, reason=reason))
+    counts = session.read(dead_letters.reasons)
     if as_json:
         show_json([said_in_json(asdict(one)) for one in found])
         return DONE
@@ -72,9 +72,9 @@ def _row(one: DeadLetter) -> Sequence[object]:
     return one.id, one.conversation_id, isoformat(one.stored_at), one.attempt, one.reason, one.last_error or "-"
 
 
-def show(visit: Visit, record_id: str, *, reveal: bool, as_json: bool) -> int:
+def show(session: OperatorSession, record_id: str, *, reveal: bool, as_json: bool) -> int:
     """Show one dead record."""
-    record = visit.read(lambda connection: inspection.record_content(connection, record_id))
+    record = session.read(lambda connection: inspection.record_content(connection, record_id))
     if record is None:
         return complain(f"There is no record {record_id}.", code=NOT_DONE)
     if record.facts.state != DEAD:
@@ -109,21 +109,21 @@ def _parts(text: str) -> Mapping[str, Any]:
     return parts if isinstance(parts, dict) else {"unreadable": text}
 
 
-def requeue(visit: Visit, record_id: str, *, as_json: bool) -> int:
+def requeue(session: OperatorSession, record_id: str, *, as_json: bool) -> int:
     """Send one on its way again."""
-    return _requeued(visit, [record_id], f"{record_id} is not dead, or its content was erased.", as_json=as_json)
+    return _requeued(session, [record_id], f"{record_id} is not dead, or its content was erased.", as_json=as_json)
 
 
-def requeue_many(visit: Visit, reason: str | None, *, as_json: bool) -> int:
+def requeue_many(session: OperatorSession, reason: str | None, *, as_json: bool) -> int:
     """Send on their way again all that are dead now for that reason, or for any."""
     # The list is made once: what is refused again meanwhile would be requeued for ever.
-    found = visit.read(lambda connection: dead_letters.dead_letters(connection, limit=_ALL, reason=reason))
-    return _requeued(visit, [one.id for one in found], "Nothing that is dead could be requeued.", as_json=as_json)
+    found = session.read(lambda connection: dead_letters.dead_letters(connection, limit=_ALL, reason=reason))
+    return _requeued(session, [one.id for one in found], "Nothing that is dead could be requeued.", as_json=as_json)
 
 
-def _requeued(visit: Visit, record_ids: Sequence[str], otherwise: str, *, as_json: bool) -> int:
+def _requeued(session: OperatorSession, record_ids: Sequence[str], otherwise: str, *, as_json: bool) -> int:
     portions = [record_ids[n : n + _PORTION] for n in range(0, len(record_ids), _PORTION)]
-    count = sum(visit.write(partial(_requeue, record_ids=portion)) for portion in portions)
+    count = sum(session.write(partial(_requeue, record_ids=portion)) for portion in portions)
     if as_json:
         show_json({"requeued": count})
     elif count:

@@ -9,7 +9,7 @@ from functools import partial
 
 from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, counted, said_in_json, say, show_json
 from genesys_gateway.storage import Connection, database_now
-from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import customer, erasure
 from genesys_gateway.storage.statements.customer import Erased, Undelivered
 
@@ -17,15 +17,15 @@ from genesys_gateway.storage.statements.customer import Erased, Undelivered
 _BATCH = 25
 
 
-def erase(visit: Visit, customer_id: str, *, even_undelivered: bool, as_json: bool) -> int:
+def erase(session: OperatorSession, customer_id: str, *, even_undelivered: bool, as_json: bool) -> int:
     """Erase it all, or nothing while something is undelivered; 1 when nothing was there or something is left."""
-    waiting = visit.read(lambda connection: customer.undelivered(connection, customer_id))
+    waiting = session.read(lambda connection: customer.undelivered(connection, customer_id))
     if waiting and not even_undelivered:
         erased, frames, wiped = Erased(left=tuple(waiting)), 0, True
     else:
-        erased = _erase_conversations(visit, customer_id, even_undelivered=even_undelivered)
-        frames = _erase_frames(visit, erased.conversations)
-        wiped = visit.wipe_log()
+        erased = _erase_conversations(session, customer_id, even_undelivered=even_undelivered)
+        frames = _erase_frames(session, erased.conversations)
+        wiped = session.wipe_log()
     if as_json:
         show_json(_json(erased, frames, wiped=wiped))
     else:
@@ -33,22 +33,22 @@ def erase(visit: Visit, customer_id: str, *, even_undelivered: bool, as_json: bo
     return DONE if erased.conversations and not erased.left else NOT_DONE
 
 
-def _erase_conversations(visit: Visit, customer_id: str, *, even_undelivered: bool) -> Erased:
+def _erase_conversations(session: OperatorSession, customer_id: str, *, even_undelivered: bool) -> Erased:
     def batch(connection: Connection, ids: Sequence[str]) -> Erased:
         return customer.erase(
             connection, customer_id, ids, even_undelivered=even_undelivered, now=database_now(connection)
         )
 
-    ids = visit.read(lambda connection: customer.conversations_of(connection, customer_id))
+    ids = session.read(lambda connection: customer.conversations_of(connection, customer_id))
     portions = [ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH)]
-    batches = [visit.write(partial(batch, ids=portion)) for portion in portions]
+    batches = [session.write(partial(batch, ids=portion)) for portion in portions]
     return Erased(**{f.name: tuple(x for one in batches for x in getattr(one, f.name)) for f in fields(Erased)})
 
 
-def _erase_frames(visit: Visit, conversation_ids: Sequence[str]) -> int:
-    numbers = visit.read(lambda connection: customer.frames_naming(connection, conversation_ids))
+def _erase_frames(session: OperatorSession, conversation_ids: Sequence[str]) -> int:
+    numbers = session.read(lambda connection: customer.frames_naming(connection, conversation_ids))
     portions = [numbers[n : n + _BATCH] for n in range(0, len(numbers), _BATCH)]
-    return sum(visit.write(partial(erasure.drop_frames, numbers=portion)) for portion in portions)
+    return sum(session.write(partial(erasure.drop_frames, numbers=portion)) for portion in portions)
 
 
 def _json(erased: Erased, frames: int, *, wiped: bool) -> dict[str, object]:

@@ -13,16 +13,16 @@ import click
 from genesys_gateway.runtime.clock import SystemClock, isoformat
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.logs import escaped
-from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.operator_session import OperatorSession
 
 DONE, NOT_DONE, UNUSABLE = 0, 1, 2
 
 
-def at_the_database(database_url: str, command: Callable[[Visit], int]) -> int:
+def at_the_database(database_url: str, command: Callable[[OperatorSession], int]) -> int:
     """Run a command at the database, beside a gateway or without one; the code to exit with."""
     try:
-        with Visit(database_url, SystemClock()) as visit:
-            return command(visit)
+        with OperatorSession(database_url, SystemClock()) as session:
+            return command(session)
     except GatewayError as error:
         return complain(str(error))
 

@@ -6,14 +6,14 @@ from typing import Any
 from genesys_gateway.commands.explanation import Explanation, explain
 from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
 from genesys_gateway.runtime.clock import isoformat
-from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import inspection
 from genesys_gateway.storage.statements.inspection import ConversationFacts
 
 
-def why(visit: Visit, interaction_id: str, *, as_json: bool) -> int:
+def why(session: OperatorSession, interaction_id: str, *, as_json: bool) -> int:
     """Explain it."""
-    facts = visit.read(lambda connection: inspection.conversation_facts(connection, interaction_id))
+    facts = session.read(lambda connection: inspection.conversation_facts(connection, interaction_id))
     if facts is None:
         return complain(f"{interaction_id} was never registered.", code=NOT_DONE)
     explanation = explain(facts)

@@ -29,7 +29,7 @@ T = TypeVar("T")
 _WIPES, _WIPE_PAUSE_SECONDS = 20, 0.1
 
 
-class Visit:
+class OperatorSession:
     """One connection, used in a ``with`` statement.
 
     Args:
@@ -47,7 +47,7 @@ class Visit:
         self._connection: Connection | None = None
         self._begin = "BEGIN"
 
-    def __enter__(self) -> "Visit":
+    def __enter__(self) -> "OperatorSession":
         """Connect.
 
         Raises:

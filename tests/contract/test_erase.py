@@ -11,7 +11,7 @@ from genesys_gateway.domain.outbox import Delivered
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import DatabaseTooNew, DatabaseTooOld
-from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import customer, dead_letters, outbox
 from genesys_gateway.storage.statements.customer import ERASED, Erased, Undelivered
 from genesys_gateway.storage.statements.outbox import Claim, Wanted
@@ -27,9 +27,9 @@ UUID = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 class Desk:
     """A person's command beside a storage that works on the same database."""
 
-    def __init__(self, storage: Storage, visit: Visit) -> None:
+    def __init__(self, storage: Storage, session: OperatorSession) -> None:
         self.gateway = storage.run
-        self.visit = visit
+        self.session = session
 
     def store(self, *rows: dict[str, Any]) -> None:
         for row in rows:
@@ -37,10 +37,10 @@ class Desk:
             self.gateway(partial(_put, put, row))
 
     def erase(self, *ids: str, even_undelivered: bool = False, who: str = CUSTOMER) -> Erased:
-        return self.visit.write(lambda c: customer.erase(c, who, ids, even_undelivered=even_undelivered, now=NOW + 5))
+        return self.session.write(lambda c: customer.erase(c, who, ids, even_undelivered=even_undelivered, now=NOW + 5))
 
     def undelivered(self) -> Sequence[Undelivered]:
-        return self.visit.read(lambda c: customer.undelivered(c, CUSTOMER))
+        return self.session.read(lambda c: customer.undelivered(c, CUSTOMER))
 
     def conversation(self, conversation_id: str) -> Row[*tuple[Any, ...]]:
         return self.gateway(lambda c: stored.get_conversation(c, conversation_id))
@@ -64,8 +64,8 @@ def _put(put: Callable[..., None], row: dict[str, Any], connection: Connection) 
 
 @pytest.fixture
 def desk(storage: Storage, database_url: str, clock: FakeClock) -> Iterator[Desk]:
-    with Visit(database_url, clock) as visit:
-        yield Desk(storage, visit)
+    with OperatorSession(database_url, clock) as session:
+        yield Desk(storage, session)
 
 
 def test_conversations_of_a_customer_are_told_oldest_first(desk: Desk) -> None:
@@ -76,7 +76,7 @@ def test_conversations_of_a_customer_are_told_oldest_first(desk: Desk) -> None:
         stored.conversation_row("erased", customer_id=None, erased_at=NOW),
     )
 
-    assert desk.visit.read(lambda c: customer.conversations_of(c, CUSTOMER)) == ["old", "young"]
+    assert desk.session.read(lambda c: customer.conversations_of(c, CUSTOMER)) == ["old", "young"]
 
 
 def test_a_closed_conversation_loses_its_customer_and_its_delivered_records_their_content(desk: Desk) -> None:
@@ -157,9 +157,9 @@ def test_what_was_given_up_so_is_shown_and_can_not_be_requeued(desk: Desk) -> No
     desk.store(stored.conversation_row("c-1"), stored.pending_row("p", "c-1"))
     desk.erase("c-1", even_undelivered=True)
 
-    (shown,) = desk.visit.read(lambda c: dead_letters.dead_letters(c, limit=9))
+    (shown,) = desk.session.read(lambda c: dead_letters.dead_letters(c, limit=9))
     assert (shown.id, shown.reason) == ("p", ERASED)
-    assert desk.visit.write(lambda c: dead_letters.requeue(c, ["p"], now=NOW)) == 0
+    assert desk.session.write(lambda c: dead_letters.requeue(c, ["p"], now=NOW)) == 0
     assert desk.gateway(lambda c: outbox.backlog(c, NOW)).dead == 0, "an alarm that nobody can end helps nobody"
 
 
@@ -204,10 +204,10 @@ def test_frames_are_found_by_the_conversation_they_name_in_topic_or_text(desk: D
     desk.gateway(lambda c: stored.put_frame(c, "cut", topic=f"v2.detail.events.conversation.{UUID}.acw"))
     desk.gateway(lambda c: stored.put_frame(c, "of another", topic=f"v2.detail.events.conversation.{CUSTOMER}.acw"))
 
-    numbers = desk.visit.read(lambda c: customer.frames_naming(c, [UUID]))
+    numbers = desk.session.read(lambda c: customer.frames_naming(c, [UUID]))
 
     assert len(numbers) == 2
-    assert desk.visit.read(lambda c: customer.frames_naming(c, [])) == []
+    assert desk.session.read(lambda c: customer.frames_naming(c, [])) == []
 
 
 # The visit itself
@@ -217,13 +217,13 @@ def test_what_a_visitor_reads_needs_no_turn_at_the_disk(desk: Desk, database_url
     def count(connection: Connection) -> int:
         return len(customer.conversations_of(connection, CUSTOMER))
 
-    with Visit(database_url, clock, patience_seconds=0.05) as other:
+    with OperatorSession(database_url, clock, patience_seconds=0.05) as other:
 
         def write_and_look(connection: Connection) -> int:
             stored.put_conversations(connection, stored.conversation_row("c-1"))
             return other.read(count)
 
-        assert desk.visit.write(write_and_look) == 0
+        assert desk.session.write(write_and_look) == 0
         assert other.read(count) == 1
 
 
@@ -233,16 +233,16 @@ def test_what_fails_in_a_visit_changes_nothing_and_the_visit_goes_on(desk: Desk)
         raise LookupError
 
     with pytest.raises(LookupError):
-        desk.visit.write(fail)
+        desk.session.write(fail)
 
-    assert desk.visit.read(lambda c: customer.conversations_of(c, CUSTOMER)) == []
+    assert desk.session.read(lambda c: customer.conversations_of(c, CUSTOMER)) == []
 
 
 def test_what_was_erased_is_wiped_from_the_log_too(desk: Desk, database_url: str) -> None:
     desk.store(stored.conversation_row("c-1"), stored.entry_row("r-1", "c-1"))
     desk.erase("c-1")
 
-    assert desk.visit.wipe_log()
+    assert desk.session.wipe_log()
 
     if database_url.startswith("sqlite"):
         path = database_url.removeprefix("sqlite:///")
@@ -252,22 +252,28 @@ def test_what_was_erased_is_wiped_from_the_log_too(desk: Desk, database_url: str
 
 
 def test_a_visitor_makes_and_changes_no_tables(tmp_path: Any, clock: FakeClock) -> None:
-    with pytest.raises(StorageUnavailable, match=r"gateway\.db"), Visit(f"sqlite:///{tmp_path}/gateway.db", clock):
+    with (
+        pytest.raises(StorageUnavailable, match=r"gateway\.db"),
+        OperatorSession(f"sqlite:///{tmp_path}/gateway.db", clock),
+    ):
         pass
     assert list(tmp_path.iterdir()) == []
 
     (tmp_path / "gateway.db").touch()
-    with pytest.raises(DatabaseTooOld, match="migrate"), Visit(f"sqlite:///{tmp_path}/gateway.db", clock):
+    with pytest.raises(DatabaseTooOld, match="migrate"), OperatorSession(f"sqlite:///{tmp_path}/gateway.db", clock):
         pass
 
 
 def test_a_visitor_of_another_version_is_turned_away(sqlite_url: str, clock: FakeClock) -> None:
     set_version(sqlite_url, "9999")
 
-    with pytest.raises(DatabaseTooNew), Visit(sqlite_url, clock):
+    with pytest.raises(DatabaseTooNew), OperatorSession(sqlite_url, clock):
         pass
 
 
 def test_a_server_that_does_not_answer_is_unavailable(clock: FakeClock) -> None:
-    with pytest.raises(StorageUnavailable), Visit("postgresql+psycopg://nobody:secret@127.0.0.1:1/test", clock):
+    with (
+        pytest.raises(StorageUnavailable),
+        OperatorSession("postgresql+psycopg://nobody:secret@127.0.0.1:1/test", clock),
+    ):
         pass

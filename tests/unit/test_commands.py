@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from genesys_gateway.commands.cli import main
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.operator_session import OperatorSession
 from tests import stored
 from tests.stored import CUSTOMER, DAY, NOW, PERSONAL
 
@@ -56,8 +56,8 @@ class Terminal:
         return json.loads(result.stdout)
 
     def at_the_database(self, job: Callable[[Connection], Any]) -> Any:
-        with Visit(self.environ["DATABASE_URL"], SystemClock()) as visit:
-            return visit.write(job)
+        with OperatorSession(self.environ["DATABASE_URL"], SystemClock()) as session:
+            return session.write(job)
 
     def store(self, *rows: dict[str, Any]) -> None:
         for row in rows:
@@ -362,7 +362,7 @@ def test_on_an_order_of_its_own_the_undelivered_is_given_up_and_named(delivered:
 
 
 def test_a_log_that_could_not_be_wiped_is_told(delivered: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Visit, "wipe_log", lambda _: False)
+    monkeypatch.setattr(OperatorSession, "wipe_log", lambda _: False)
 
     result = delivered.type("erase", "--customer", CUSTOMER)
 

@@ -13,7 +13,7 @@ from genesys_gateway.settings import Settings
 from genesys_gateway.storage import database_now, sqlite_file
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import DatabaseTooOld, TablesMissing
-from genesys_gateway.storage.operator_session import Visit
+from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.tables import instance
 
@@ -43,13 +43,13 @@ def inspect(settings: Settings, clock: Clock, state: Seen) -> Iterator[Finding]:
     if path is not None:
         yield judge_disk(path.resolve(), Path("/proc/self/mounts"))
     try:
-        with Visit(settings.database_url, clock, patience_seconds=settings.http_timeout_seconds) as visit:
+        with OperatorSession(settings.database_url, clock, patience_seconds=settings.http_timeout_seconds) as session:
             if path is None:
-                state.runs = visit.read(_lives)
-            visit.write(write_nothing)
+                state.runs = session.read(_lives)
+            session.write(write_nothing)
             yield good("database", "has the tables of this version and can be written")
             if path is None:
-                yield visit.read(_server)
+                yield session.read(_server)
     except DatabaseTooOld as error:
         if path is None and isinstance(error, TablesMissing):
             state.runs = False
