@@ -14,7 +14,7 @@ from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery.dispatcher import Delivery
 from genesys_gateway.delivery.history_client import History
 from genesys_gateway.genesys.client import ChannelGrant, Genesys
-from genesys_gateway.genesys.name_cache import Names
+from genesys_gateway.genesys.name_cache import NameCache
 from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.genesys.websocket import open_socket
@@ -107,7 +107,7 @@ class Gateway:
         self.delivery = Delivery(
             self.storage,
             history,
-            Names(genesys, clock),
+            NameCache(genesys, clock),
             settings,
             clock,
             metrics,

@@ -28,7 +28,7 @@ class _Known:
     until: float
 
 
-class Names:
+class NameCache:
     """Names by id, as Genesys tells them.
 
     Every lookup may take one call to Genesys, with its wait for room in the budget; it raises

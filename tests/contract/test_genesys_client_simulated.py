@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
-from genesys_gateway.genesys.name_cache import Names
+from genesys_gateway.genesys.name_cache import NameCache
 from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import SystemClock
@@ -47,7 +47,7 @@ class House:
         self.clock = clock
         self.tokens = Tokens(made, login, clock, metrics)
         self.genesys = Genesys(made, api, self.tokens, RateLimiter(made.api_rate_per_minute, clock), clock, metrics)
-        self.names = Names(self.genesys, clock)
+        self.names = NameCache(self.genesys, clock)
 
 
 @pytest.fixture(name="stack")

@@ -7,7 +7,7 @@ import pytest
 
 from genesys_gateway.genesys import name_cache as names_module
 from genesys_gateway.genesys.client import Genesys
-from genesys_gateway.genesys.name_cache import Names
+from genesys_gateway.genesys.name_cache import NameCache
 from genesys_gateway.runtime.errors import Delayed
 from tests.doubles import FakeClock
 
@@ -41,7 +41,7 @@ class House:
     def __init__(self, **known: str | None) -> None:
         self.clock = FakeClock()
         self.genesys = Answers(**known)
-        self.names = Names(cast(Genesys, self.genesys), self.clock)
+        self.names = NameCache(cast(Genesys, self.genesys), self.clock)
 
 
 def test_a_name_is_asked_for_once_a_day() -> None:
