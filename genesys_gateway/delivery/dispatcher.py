@@ -18,7 +18,7 @@ from gevent.queue import Queue
 from genesys_gateway.delivery import round as delivery_round
 from genesys_gateway.delivery.attempt import Receiver, Sender
 from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, State, Transition
-from genesys_gateway.delivery.name_lookup import NameBook, NameFinder
+from genesys_gateway.delivery.name_lookup import NameBook, NameLookup
 from genesys_gateway.delivery.outcome import Policy
 from genesys_gateway.delivery.ready_queue import ReadyQueue
 from genesys_gateway.delivery.round import Done, Round, Terms
@@ -92,7 +92,7 @@ class Delivery:
         self.breaker = CircuitBreaker(policy)
         self._terms = Terms(owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms)
         self._sender = Sender(history, self.breaker, policy, settings, clock, metrics, random, shifted=self._shifted)
-        self._names = NameFinder(names, settings, clock, found=self._found, postponed=self._put_off, on_crash=on_crash)
+        self._names = NameLookup(names, settings, clock, found=self._found, postponed=self._put_off, on_crash=on_crash)
         self._queue = ReadyQueue()
         self._jobs: Queue[_Job | None] = Queue()
         #: read, and neither claimed nor put off yet

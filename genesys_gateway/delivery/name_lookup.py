@@ -54,7 +54,7 @@ class _Lookup:
         self.ends = ends
 
 
-class NameFinder:
+class NameLookup:
     """Finds the names for entries, those alike together.
 
     Args:
