@@ -14,7 +14,7 @@ from genesys_gateway.runtime.errors import Rejected, Unavailable
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.secret import Secret, role_tokens
 from genesys_gateway.web.jwks import IssuerKeys
-from genesys_gateway.web.jwt import CallerTokens
+from genesys_gateway.web.jwt import JwtVerifier
 
 #: Seconds over which the requests of a credential are counted.
 WINDOW = 60.0
@@ -42,7 +42,7 @@ def guard_of(settings: Settings, clock: Clock) -> "Guard":
     """The guard that the settings ask for."""
     callers = None
     if settings.oidc_issuer is not None and settings.oidc_audience is not None:
-        callers = CallerTokens(
+        callers = JwtVerifier(
             IssuerKeys(settings, clock), issuer=settings.oidc_issuer, audience=settings.oidc_audience, clock=clock
         )
     return Guard(settings.tokens, settings.client_rate_per_minute, clock, callers)
@@ -59,7 +59,7 @@ class Guard:
     """
 
     def __init__(
-        self, tokens: Secret | None, per_minute: int, clock: Clock, callers: CallerTokens | None = None
+        self, tokens: Secret | None, per_minute: int, clock: Clock, callers: JwtVerifier | None = None
     ) -> None:
         self._tokens = tokens
         self._callers = callers

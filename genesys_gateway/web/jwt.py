@@ -52,7 +52,7 @@ class _Bad(Rejected):
     """The token is not good; the message is one of a few fixed words for the log."""
 
 
-class CallerTokens:
+class JwtVerifier:
     """Reads tokens of one issuer, for one audience.
 
     Args:

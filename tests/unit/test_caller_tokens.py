@@ -12,7 +12,7 @@ from joserfc import jws
 from joserfc.jwk import ECKey, RSAKey
 
 from genesys_gateway.web.jwks import IssuerKey, read_keys
-from genesys_gateway.web.jwt import CallerTokens
+from genesys_gateway.web.jwt import JwtVerifier
 from tests.doubles import FakeClock
 from tests.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
 
@@ -43,12 +43,12 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def tokens(keys: KnownKeys, clock: FakeClock) -> CallerTokens:
-    return CallerTokens(keys, issuer=ISSUER, audience=AUDIENCE, clock=clock)
+def tokens(keys: KnownKeys, clock: FakeClock) -> JwtVerifier:
+    return JwtVerifier(keys, issuer=ISSUER, audience=AUDIENCE, clock=clock)
 
 
 @pytest.mark.parametrize("key", [RSA, EC])
-def test_a_good_token_tells_caller_and_roles(tokens: CallerTokens, key: RSAKey | ECKey) -> None:
+def test_a_good_token_tells_caller_and_roles(tokens: JwtVerifier, key: RSAKey | ECKey) -> None:
     caller = tokens.read(sign(GOOD | {"roles": ["bofe", "ops", "cook"]}, key).encode())
 
     assert caller is not None
@@ -68,7 +68,7 @@ def test_a_good_token_tells_caller_and_roles(tokens: CallerTokens, key: RSAKey |
         (7, set()),
     ],
 )
-def test_roles_are_words(tokens: CallerTokens, roles: Any, held: set[str]) -> None:
+def test_roles_are_words(tokens: JwtVerifier, roles: Any, held: set[str]) -> None:
     caller = tokens.read(sign(claims(NOW, roles=roles)).encode())
 
     assert caller is not None
@@ -84,7 +84,7 @@ def test_roles_are_words(tokens: CallerTokens, roles: Any, held: set[str]) -> No
         {"azp": "x", "scope": "y", "nested": {"deep": []}},
     ],
 )
-def test_these_are_good_too(tokens: CallerTokens, changes: dict[str, Any]) -> None:
+def test_these_are_good_too(tokens: JwtVerifier, changes: dict[str, Any]) -> None:
     assert tokens.read(sign(claims(NOW, **changes)).encode()) is not None
 
 
@@ -114,7 +114,7 @@ def test_these_are_good_too(tokens: CallerTokens, changes: dict[str, Any]) -> No
         {"iat": {}},
     ],
 )
-def test_claims_that_are_wrong_make_it_no_token(tokens: CallerTokens, changes: dict[str, Any]) -> None:
+def test_claims_that_are_wrong_make_it_no_token(tokens: JwtVerifier, changes: dict[str, Any]) -> None:
     payload = json.dumps(claims(NOW, **changes)).encode()
     assert tokens.read(signed_bytes(payload).encode()) is None
 
@@ -125,11 +125,11 @@ def signed_bytes(payload: bytes, key: RSAKey = RSA, **header: Any) -> str:
 
 
 @pytest.mark.parametrize("payload", [b"", b"[]", b"null", b"7", b'"x"', b"{", b"\xff", b"[" * 5000, b'{"exp": NaN}'])
-def test_a_payload_that_is_no_object_is_no_token(tokens: CallerTokens, payload: bytes) -> None:
+def test_a_payload_that_is_no_object_is_no_token(tokens: JwtVerifier, payload: bytes) -> None:
     assert tokens.read(signed_bytes(payload).encode()) is None
 
 
-def test_clocks_may_differ_by_half_a_minute(tokens: CallerTokens, clock: FakeClock) -> None:
+def test_clocks_may_differ_by_half_a_minute(tokens: JwtVerifier, clock: FakeClock) -> None:
     token = sign(GOOD).encode()
 
     for seconds, good in ((-30.0, True), (-0.1, False), (30.1 + 329.9, True), (0.1, False)):
@@ -140,14 +140,14 @@ def test_clocks_may_differ_by_half_a_minute(tokens: CallerTokens, clock: FakeClo
 @pytest.mark.parametrize(
     "algorithm", ["none", "None", "nOnE", "", None, "HS256", "RS384", "RS512", "PS256", "EdDSA", 7, []]
 )
-def test_no_algorithm_but_that_of_the_key_will_do(tokens: CallerTokens, keys: KnownKeys, algorithm: object) -> None:
+def test_no_algorithm_but_that_of_the_key_will_do(tokens: JwtVerifier, keys: KnownKeys, algorithm: object) -> None:
     for signature in (b"", b"x" * 32, b"x" * 256):
         assert tokens.read(unsigned({"alg": algorithm, "kid": "rsa-1"}, GOOD, signature).encode()) is None
     assert keys.asked == [], "the issuer is not asked about what can't be good"
 
 
 @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256"])
-def test_a_public_key_is_no_secret(tokens: CallerTokens, algorithm: str) -> None:
+def test_a_public_key_is_no_secret(tokens: JwtVerifier, algorithm: str) -> None:
     for secret in (RSA.as_pem(private=False), key_set(RSA), json.dumps(RSA.as_dict(private=False)).encode()):
         signed, _, _ = unsigned({"alg": algorithm, "kid": "rsa-1"}, GOOD).rpartition(".")
         mac = urlsafe_b64encode(hmac.digest(secret, signed.encode(), "sha256")).decode().rstrip("=")
@@ -155,12 +155,12 @@ def test_a_public_key_is_no_secret(tokens: CallerTokens, algorithm: str) -> None
         assert tokens.read(f"{signed}.{mac}".encode()) is None
 
 
-def test_a_key_is_good_for_its_own_algorithm_only(tokens: CallerTokens) -> None:
+def test_a_key_is_good_for_its_own_algorithm_only(tokens: JwtVerifier) -> None:
     for key, other in ((RSA, "ec-1"), (EC, "rsa-1")):
         assert tokens.read(sign(GOOD, key, kid=other).encode()) is None
 
 
-def test_a_signature_of_somebody_else_is_none(tokens: CallerTokens) -> None:
+def test_a_signature_of_somebody_else_is_none(tokens: JwtVerifier) -> None:
     assert tokens.read(sign(GOOD, STRANGER).encode()) is None
 
 
@@ -183,13 +183,13 @@ def test_a_signature_of_somebody_else_is_none(tokens: CallerTokens) -> None:
         True,
     ],
 )
-def test_a_key_id_names_a_key_of_the_set_or_nothing(tokens: CallerTokens, key_id: object) -> None:
+def test_a_key_id_names_a_key_of_the_set_or_nothing(tokens: JwtVerifier, key_id: object) -> None:
     forged = unsigned({"alg": "RS256", "kid": key_id}, GOOD, b"x" * 256)
 
     assert tokens.read(forged.encode()) is None
 
 
-def test_keys_and_addresses_in_a_token_are_not_looked_at(tokens: CallerTokens, keys: KnownKeys) -> None:
+def test_keys_and_addresses_in_a_token_are_not_looked_at(tokens: JwtVerifier, keys: KnownKeys) -> None:
     own = STRANGER.as_dict(private=False)
     for header in (
         {"jwk": own},
@@ -205,7 +205,7 @@ def test_keys_and_addresses_in_a_token_are_not_looked_at(tokens: CallerTokens, k
     "header",
     [{"crit": ["b64"], "b64": False}, {"crit": ["exp"]}, {"b64": True}, {"typ": "logout+jwt"}, {"typ": "dpop+jwt"}],
 )
-def test_a_token_of_another_kind_is_none(tokens: CallerTokens, header: dict[str, Any]) -> None:
+def test_a_token_of_another_kind_is_none(tokens: JwtVerifier, header: dict[str, Any]) -> None:
     whole, payload, signature = sign(GOOD).split(".")
     changed = unsigned({"alg": "RS256", "kid": "rsa-1"} | header, {}).split(".")[0]
 
@@ -214,11 +214,11 @@ def test_a_token_of_another_kind_is_none(tokens: CallerTokens, header: dict[str,
 
 
 @pytest.mark.parametrize("kind", ["JWT", "jwt", "at+jwt", "application/at+jwt", None])
-def test_access_tokens_are_taken(tokens: CallerTokens, kind: str | None) -> None:
+def test_access_tokens_are_taken(tokens: JwtVerifier, kind: str | None) -> None:
     assert tokens.read(sign(GOOD, typ=kind).encode()) is not None
 
 
-def test_a_changed_byte_spoils_it(tokens: CallerTokens) -> None:
+def test_a_changed_byte_spoils_it(tokens: JwtVerifier) -> None:
     token = sign(GOOD).encode()
     header, payload, signature = token.split(b".")
     more = urlsafe_b64encode(json.dumps(GOOD | {"roles": ["ops"]}).encode()).rstrip(b"=")
@@ -241,7 +241,7 @@ def test_a_changed_byte_spoils_it(tokens: CallerTokens) -> None:
 
 @given(st.binary(max_size=400))
 def test_whatever_bytes_come_nothing_raises(noise: bytes) -> None:
-    tokens = CallerTokens(KnownKeys(), issuer=ISSUER, audience=AUDIENCE, clock=FakeClock())
+    tokens = JwtVerifier(KnownKeys(), issuer=ISSUER, audience=AUDIENCE, clock=FakeClock())
 
     assert tokens.read(noise) is None
     assert tokens.read(b".".join([urlsafe_b64encode(noise).rstrip(b"=") or b"x"] * 3)) is None
@@ -252,7 +252,7 @@ _JSON = st.recursive(st.none() | st.booleans() | st.floats() | st.text(max_size=
 
 @given(st.dictionaries(st.sampled_from(["alg", "kid", "typ", "crit", "b64", "zip", "jku", "x"]), _JSON), st.binary())
 def test_whatever_stands_in_a_header_nothing_raises(header: dict[str, Any], signature: bytes) -> None:
-    tokens = CallerTokens(KnownKeys(), issuer=ISSUER, audience=AUDIENCE, clock=FakeClock())
+    tokens = JwtVerifier(KnownKeys(), issuer=ISSUER, audience=AUDIENCE, clock=FakeClock())
 
     for forced in ({}, {"alg": "RS256", "kid": "rsa-1"}, {"alg": "ES256", "kid": "ec-1"}):
         assert tokens.read(unsigned(header | forced, GOOD, signature[:64]).encode()) is None

@@ -9,7 +9,7 @@ import pytest
 
 from genesys_gateway.settings.secret import Secret, role_tokens
 from genesys_gateway.web.auth import Guard, NotAllowed, NotAuthenticated, TooOften
-from genesys_gateway.web.jwt import Caller, CallerTokens
+from genesys_gateway.web.jwt import Caller, JwtVerifier
 from tests.doubles import FakeClock
 
 BOFE = frozenset({"bofe"})
@@ -182,7 +182,7 @@ class OneCaller:
 
 def trusting(*roles: str, per_minute: int = 0, clock: FakeClock | None = None, tokens: str | None = TOKENS) -> Guard:
     secret = None if tokens is None else Secret.of(tokens, role_tokens)
-    return Guard(secret, per_minute, clock or FakeClock(), cast(CallerTokens, OneCaller(*roles)))
+    return Guard(secret, per_minute, clock or FakeClock(), cast(JwtVerifier, OneCaller(*roles)))
 
 
 def test_the_issuer_s_tokens_open_what_their_roles_open() -> None:
