@@ -13,7 +13,7 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Rejected, Unavailable
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.secret import Secret, role_tokens
-from genesys_gateway.web.jwks import IssuerKeys
+from genesys_gateway.web.jwks import Jwks
 from genesys_gateway.web.jwt import JwtVerifier
 
 #: Seconds over which the requests of a credential are counted.
@@ -43,7 +43,7 @@ def guard_of(settings: Settings, clock: Clock) -> "Guard":
     callers = None
     if settings.oidc_issuer is not None and settings.oidc_audience is not None:
         callers = JwtVerifier(
-            IssuerKeys(settings, clock), issuer=settings.oidc_issuer, audience=settings.oidc_audience, clock=clock
+            Jwks(settings, clock), issuer=settings.oidc_issuer, audience=settings.oidc_audience, clock=clock
         )
     return Guard(settings.tokens, settings.client_rate_per_minute, clock, callers)
 

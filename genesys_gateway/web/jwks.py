@@ -44,7 +44,7 @@ class IssuerKey:
     key: RSAKey | ECKey = field(repr=False)
 
 
-class IssuerKeys:
+class Jwks:
     """The keys by their ids.
 
     Args:

@@ -29,7 +29,7 @@ from genesys_gateway.runtime.errors import Delayed, GatewayError
 from genesys_gateway.runtime.http_client import HttpClient, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.statements.reconciliation import Due
-from genesys_gateway.web.jwks import IssuerKeys
+from genesys_gateway.web.jwks import Jwks
 from tests import genesys_answers, genesys_doubles, hostile, issuer
 from tests.doubles import FakeClock
 
@@ -182,7 +182,7 @@ class House:
         self.genesys = Genesys(made, http, self.tokens, limiter, self.clock, self.metrics)
         self.inquiry = Inquiry(self.genesys, made, self.clock)
         self.history = History(made, http, self.clock)
-        self.keys = IssuerKeys(made, self.clock)
+        self.keys = Jwks(made, self.clock)
         self.keys._http = http
         self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock, UsedHere())
         self.assertions._http = http

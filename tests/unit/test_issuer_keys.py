@@ -10,7 +10,7 @@ from gevent.socket import socket
 from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 
 from genesys_gateway.runtime.errors import Unavailable
-from genesys_gateway.web.jwks import AGE, PAUSE, IssuerKeys, read_keys
+from genesys_gateway.web.jwks import AGE, PAUSE, Jwks, read_keys
 from tests.doubles import FakeClock
 from tests.genesys_doubles import answer, listening, request_of, settings
 from tests.issuer import EC, RSA, key_set
@@ -44,11 +44,11 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def keys(issuer: Issuer, clock: FakeClock) -> IssuerKeys:
-    return IssuerKeys(settings(oidc_jwks_url=f"{issuer.url}/keys?of=servers"), clock)
+def keys(issuer: Issuer, clock: FakeClock) -> Jwks:
+    return Jwks(settings(oidc_jwks_url=f"{issuer.url}/keys?of=servers"), clock)
 
 
-def test_keys_are_fetched_when_one_is_needed_and_then_kept(issuer: Issuer, keys: IssuerKeys) -> None:
+def test_keys_are_fetched_when_one_is_needed_and_then_kept(issuer: Issuer, keys: Jwks) -> None:
     assert issuer.requests == []
 
     for _ in range(5):
@@ -60,7 +60,7 @@ def test_keys_are_fetched_when_one_is_needed_and_then_kept(issuer: Issuer, keys:
     assert b"uthorization" not in request
 
 
-def test_an_unknown_id_is_asked_for_once_a_minute_at_most(issuer: Issuer, keys: IssuerKeys, clock: FakeClock) -> None:
+def test_an_unknown_id_is_asked_for_once_a_minute_at_most(issuer: Issuer, keys: Jwks, clock: FakeClock) -> None:
     for n in range(20):
         assert keys.find(f"unknown-{n}") is None
     assert len(issuer.requests) == 1
@@ -74,7 +74,7 @@ def test_an_unknown_id_is_asked_for_once_a_minute_at_most(issuer: Issuer, keys: 
     assert len(issuer.requests) == 2
 
 
-def test_a_new_key_is_found_within_a_minute(issuer: Issuer, keys: IssuerKeys, clock: FakeClock) -> None:
+def test_a_new_key_is_found_within_a_minute(issuer: Issuer, keys: Jwks, clock: FakeClock) -> None:
     new = RSAKey.generate_key(2048, {"kid": "rsa-2"})
     keys.find("rsa-1")
     issuer.answers = answer(key_set(new))
@@ -84,7 +84,7 @@ def test_a_new_key_is_found_within_a_minute(issuer: Issuer, keys: IssuerKeys, cl
     assert keys.find("rsa-1") is None, "the issuer has taken it back"
 
 
-def test_a_key_that_was_taken_back_ends_within_the_hour(issuer: Issuer, keys: IssuerKeys, clock: FakeClock) -> None:
+def test_a_key_that_was_taken_back_ends_within_the_hour(issuer: Issuer, keys: Jwks, clock: FakeClock) -> None:
     keys.find("rsa-1")
     issuer.answers = answer(key_set(EC))
 
@@ -95,7 +95,7 @@ def test_a_key_that_was_taken_back_ends_within_the_hour(issuer: Issuer, keys: Is
     assert len(issuer.requests) == 2
 
 
-def test_all_who_come_at_once_wait_for_one_answer(issuer: Issuer, keys: IssuerKeys) -> None:
+def test_all_who_come_at_once_wait_for_one_answer(issuer: Issuer, keys: Jwks) -> None:
     issuer.seconds = 0.05
     callers = [gevent.spawn(keys.find, name) for name in ("rsa-1", "ec-1", "unknown") * 10]
     gevent.joinall(callers, raise_error=True)
@@ -104,7 +104,7 @@ def test_all_who_come_at_once_wait_for_one_answer(issuer: Issuer, keys: IssuerKe
     assert len(issuer.requests) == 1
 
 
-def test_while_old_keys_are_renewed_nobody_else_waits(issuer: Issuer, keys: IssuerKeys, clock: FakeClock) -> None:
+def test_while_old_keys_are_renewed_nobody_else_waits(issuer: Issuer, keys: Jwks, clock: FakeClock) -> None:
     keys.find("rsa-1")
     clock.advance(AGE)
     issuer.seconds = 0.2
@@ -130,7 +130,7 @@ def test_while_old_keys_are_renewed_nobody_else_waits(issuer: Issuer, keys: Issu
         b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
     ],
 )
-def test_what_is_no_key_set_changes_nothing(issuer: Issuer, keys: IssuerKeys, clock: FakeClock, bad: bytes) -> None:
+def test_what_is_no_key_set_changes_nothing(issuer: Issuer, keys: Jwks, clock: FakeClock, bad: bytes) -> None:
     good, issuer.answers = issuer.answers, bad
     with pytest.raises(Unavailable) as caught:
         keys.find("rsa-1")
@@ -151,13 +151,13 @@ def test_what_is_no_key_set_changes_nothing(issuer: Issuer, keys: IssuerKeys, cl
 
 def test_an_issuer_that_does_not_answer_costs_one_time_limit(clock: FakeClock) -> None:
     with listening(lambda connection: gevent.sleep(5)) as url:
-        keys = IssuerKeys(settings(oidc_jwks_url=url, http_timeout_seconds=0.1), clock)
+        keys = Jwks(settings(oidc_jwks_url=url, http_timeout_seconds=0.1), clock)
         with gevent.Timeout(1), pytest.raises(Unavailable):
             keys.find("rsa-1")
 
 
 def test_an_issuer_that_is_not_there_is_unavailable(clock: FakeClock) -> None:
-    keys = IssuerKeys(settings(oidc_jwks_url="http://127.0.0.1:1/keys"), clock)
+    keys = Jwks(settings(oidc_jwks_url="http://127.0.0.1:1/keys"), clock)
 
     with pytest.raises(Unavailable):
         keys.find("rsa-1")
@@ -166,7 +166,7 @@ def test_an_issuer_that_is_not_there_is_unavailable(clock: FakeClock) -> None:
 def test_more_than_a_key_set_is_not_read(clock: FakeClock) -> None:
     whole = b"HTTP/1.1 200 OK\r\n\r\n" + b" " * 6_000_000
     with listening(lambda connection: connection.sendall(whole)) as url, pytest.raises(Unavailable):
-        IssuerKeys(settings(oidc_jwks_url=url), clock).find("rsa-1")
+        Jwks(settings(oidc_jwks_url=url), clock).find("rsa-1")
 
 
 def usable(item: Any) -> bool:

@@ -7,7 +7,7 @@ from genesys_gateway.commands.check.findings import Finding, good, wrong
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.settings import Settings
-from genesys_gateway.web.jwks import IssuerKeys
+from genesys_gateway.web.jwks import Jwks
 
 _AREA = "issuer of callers' tokens"
 _ADVICE = "check GATEWAY_OIDC_JWKS_URL: it must answer with the issuer's key set, as its jwks_uri does"
@@ -18,7 +18,7 @@ def inspect(settings: Settings, clock: Clock) -> Iterator[Finding]:
     if settings.oidc_jwks_url is None:
         return
     try:
-        keys = IssuerKeys(settings, clock).ask()
+        keys = Jwks(settings, clock).ask()
     except (Delayed, ValueError) as error:
         yield wrong(_AREA, f"no keys: {error}", _ADVICE)
     else:
