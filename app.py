@@ -27,7 +27,7 @@ class _Door(Flask):
         return super().create_url_adapter(request)
 
 
-def create_app(gateway: routes.Behind | None = None) -> Flask:
+def create_app(gateway: routes.GatewayFacade | None = None) -> Flask:
     """Put a door before a gateway.
 
     Args:
@@ -43,7 +43,7 @@ def create_app(gateway: routes.Behind | None = None) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     # A redirect would be followed by some callers and not by others; an address is right or it is not.
     app.url_map.merge_slashes = False
-    app.extensions[routes.BEHIND] = behind
+    app.extensions[routes.GATEWAY] = behind
     app.extensions[routes.GUARD] = guard_of(behind.settings, SystemClock())
     app.before_request(_refuse_disguised_path)
     app.register_blueprint(routes.blueprint)

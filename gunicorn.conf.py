@@ -104,7 +104,7 @@ on_reload = on_starting
 
 def post_worker_init(worker: Any) -> None:
     """Begin the gateway where its greenlets will live, and drain it from the moment the worker is told to end."""
-    gateway = worker.wsgi.extensions[routes.BEHIND]
+    gateway = worker.wsgi.extensions[routes.GATEWAY]
     crew = Crew("worker", lambda name, error: log.error("greenlet_crashed", greenlet=name, exc_info=error))
 
     def end(signal_number: int, frame: object) -> None:
@@ -121,4 +121,4 @@ def post_worker_init(worker: Any) -> None:
 def worker_exit(_server: Any, worker: Any) -> None:
     """Stop the gateway: no request is under way any more."""
     if app := getattr(worker, "wsgi", None):
-        app.extensions[routes.BEHIND].stop(_GATEWAY_STOP_SECONDS)
+        app.extensions[routes.GATEWAY].stop(_GATEWAY_STOP_SECONDS)

@@ -28,7 +28,7 @@ from genesys_gateway.web.schemas.requests import SupportInteractionRequest, Supp
 P = ParamSpec("P")
 
 #: Key of what stands behind the door in ``app.extensions``; a test puts in a double.
-BEHIND = "genesys_gateway"
+GATEWAY = "genesys_gateway"
 #: Key of the :class:`Guard` there.
 GUARD = "genesys_gateway_guard"
 #: Seconds a caller is told to wait while the gateway starts or ends.
@@ -45,7 +45,7 @@ _dump = SupportInteractionReply().dump
 _dump_result = SupportResultReply().dump
 
 
-class Behind(Protocol):
+class GatewayFacade(Protocol):
     """What the door needs of the gateway."""
 
     @property
@@ -72,11 +72,11 @@ class Behind(Protocol):
         """Whether a commit works and no end is near."""
 
 
-def _behind() -> Behind:
-    return cast(Behind, current_app.extensions[BEHIND])
+def _behind() -> GatewayFacade:
+    return cast(GatewayFacade, current_app.extensions[GATEWAY])
 
 
-def _serving() -> Behind:
+def _serving() -> GatewayFacade:
     """What the door needs, or 503 while the gateway starts or waits for the lock of the process before it."""
     if not _behind().serving:
         raise Unavailable("the gateway is starting or ending", _STARTING_RETRY)
