@@ -9,7 +9,7 @@ from enum import Enum
 from random import Random
 from uuid import uuid4
 
-from genesys_gateway.channels.channel import Tools
+from genesys_gateway.channels.channel import ChannelContext
 from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery.dispatcher import Delivery
 from genesys_gateway.delivery.history_client import History
@@ -142,7 +142,7 @@ class Gateway:
 
     def _wire_channels(self, genesys: Genesys, random: Random) -> None:
         settings, clock, metrics = self.settings, self._clock, self.metrics
-        tools = Tools(
+        context = ChannelContext(
             genesys=genesys,
             settings=settings,
             clock=clock,
@@ -158,7 +158,7 @@ class Gateway:
             created=self._channel_created,
             closed=self._channel_closed,
         )
-        self.registry = ChannelRegistry(tools, metrics, listener)
+        self.registry = ChannelRegistry(context, metrics, listener)
         self._resync = Resync(
             self.storage,
             settings,

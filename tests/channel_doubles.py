@@ -11,7 +11,7 @@ import gevent
 import orjson
 from gevent.queue import Queue
 
-from genesys_gateway.channels.channel import Tools
+from genesys_gateway.channels.channel import ChannelContext
 from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
 from genesys_gateway.genesys.notifications import conversation_of
 from genesys_gateway.genesys.tokens import Token
@@ -266,13 +266,13 @@ class FakeGenesys:
             self._under_way.discard(channel_id or "")
 
 
-def tools(genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: list[str]) -> Tools:
+def context(genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: list[str]) -> ChannelContext:
     """What a channel works with, all of it ours."""
 
     def crashed(name: str, error: BaseException) -> None:
         crashes.append(f"{name}: {error!r}")
 
-    return Tools(
+    return ChannelContext(
         genesys=cast(Genesys, genesys),
         settings=settings,
         clock=clock,

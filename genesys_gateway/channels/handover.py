@@ -7,7 +7,7 @@ without a socket that listens. What can't be moved stays where it is.
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from genesys_gateway.channels.channel import Channel, Tools
+from genesys_gateway.channels.channel import Channel, ChannelContext
 from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.kill_points import reach
@@ -45,7 +45,7 @@ class Handover:
     """
 
     def __init__(
-        self, old: Channel, reason: str, place: Place, tools: Tools, crew: Crew, count: Callable[[], None]
+        self, old: Channel, reason: str, place: Place, context: ChannelContext, crew: Crew, count: Callable[[], None]
     ) -> None:
         self.old = old
         self.reason = reason
@@ -54,8 +54,8 @@ class Handover:
         #: whether it waits for room in the budget
         self.waits = False
         self._place = place
-        self._settings = tools.settings
-        self._clock = tools.clock
+        self._settings = context.settings
+        self._clock = context.clock
         self._count = count
         self._crew = crew
 

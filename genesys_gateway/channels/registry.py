@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gevent.event import Event
 
-from genesys_gateway.channels.channel import Channel, ChannelListener, Tools
+from genesys_gateway.channels.channel import Channel, ChannelContext, ChannelListener
 from genesys_gateway.channels.handover import Handover
 from genesys_gateway.domain import after_call_work
 from genesys_gateway.genesys.client import ChannelGrant
@@ -49,8 +49,8 @@ class ChannelRegistry:
         listener: Whom to tell.
     """
 
-    def __init__(self, tools: Tools, metrics: Metrics, listener: RegistryListener) -> None:
-        self._tools = tools
+    def __init__(self, context: ChannelContext, metrics: Metrics, listener: RegistryListener) -> None:
+        self._context = context
         self._metrics = metrics
         self._tell = listener
         self._channels: dict[str, Channel] = {}
@@ -61,7 +61,7 @@ class ChannelRegistry:
         self._failures = 0
         self._not_before = -1e9  # monotonic seconds: no channel is made earlier
         self._poked = Event()
-        self._crew = Crew("channels", tools.on_crash)
+        self._crew = Crew("channels", context.on_crash)
 
     def start(self, conversation_ids: Iterable[str]) -> None:
         """Follow these, and whatever is asked for later, until :meth:`stop`."""
@@ -77,7 +77,7 @@ class ChannelRegistry:
             The names of greenlets that were late.
         """
         self._poked.set()
-        stopping = Crew("channel-stop", self._tools.on_crash)
+        stopping = Crew("channel-stop", self._context.on_crash)
         for channel in list(self._channels.values()):
             stopping.spawn(channel.id, channel.retire, seconds)
         late = self._crew.stop(seconds)
@@ -152,15 +152,15 @@ class ChannelRegistry:
 
     def _make_for_demand(self) -> Channel | None:
         """A new channel, unless only the one that handovers need is left of the budget."""
-        return self._make("demand", self._tools.settings.channel_budget - 1)
+        return self._make("demand", self._context.settings.channel_budget - 1)
 
     def _make(self, reason: str, budget: int) -> Channel | None:
         """Create and start a channel; None when that is not possible now."""
-        if self.connected() >= budget or self._tools.clock.monotonic() < self._not_before:
+        if self.connected() >= budget or self._context.clock.monotonic() < self._not_before:
             return None
         self._making += 1
         try:
-            grant = self._tools.genesys.create_channel()
+            grant = self._context.genesys.create_channel()
             reach("channel_made")
             self._tell.created(grant)
             reach("channel_noted")
@@ -171,7 +171,7 @@ class ChannelRegistry:
         finally:
             self._making -= 1
         self._metrics.channel_created.labels(reason=reason).inc()
-        channel = Channel(grant, self._tools, self._listener())
+        channel = Channel(grant, self._context, self._listener())
         self._channels[channel.id] = channel
         if self._crew.stopping:
             return None
@@ -180,14 +180,14 @@ class ChannelRegistry:
 
     def _hold(self, asked: float | None) -> None:
         """Make no channel for a while: longer after each trouble in a row, but troubles at one time are one."""
-        settings, now = self._tools.settings, self._tools.clock.monotonic()
+        settings, now = self._context.settings, self._context.clock.monotonic()
         seconds = asked or 0.0
         if now >= self._not_before:
             self._failures += 1
             # Every moment of it is a gap: when the streaming side is back, the next try must not be far.
             limit = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4)
             longest = ceiling(settings.retry_base_seconds, limit, self._failures)
-            seconds = asked or self._tools.random.uniform(longest / 2, longest)
+            seconds = asked or self._context.random.uniform(longest / 2, longest)
         self._not_before = max(self._not_before, now + seconds)
 
     # What channels tell
@@ -235,7 +235,7 @@ class ChannelRegistry:
     def _gone(self, channel: Channel, reason: str) -> None:
         log.warning("channel_replaced", channel=channel.id, reason=reason, topics=channel.writer.size)
         self._metrics.channel_handovers.labels(reason="gone").inc()
-        if channel.age_seconds > 1.5 * self._tools.settings.heartbeat_seconds:
+        if channel.age_seconds > 1.5 * self._context.settings.heartbeat_seconds:
             self._failures = 0
         else:
             self._hold(None)  # channels that die young must not be replaced as fast as they die
@@ -256,10 +256,10 @@ class ChannelRegistry:
 
     def _watch(self) -> None:
         """Close idle channels, hand over those near their end, compare lists now and then."""
-        settings = self._tools.settings
-        audited = self._tools.clock.monotonic()
+        settings = self._context.settings
+        audited = self._context.clock.monotonic()
         while not self._crew.wait(min(settings.channel_idle_seconds, settings.audit_seconds, 8.0) / 8):
-            now = self._tools.clock.monotonic()
+            now = self._context.clock.monotonic()
             self._poked.set()  # room may have come about where topics were removed
             if now > self._not_before + 1.5 * settings.heartbeat_seconds:
                 self._failures = 0
@@ -271,7 +271,7 @@ class ChannelRegistry:
                 audited = now
 
     def _look_after(self, channel: Channel, audit: bool) -> None:
-        if channel.idle_seconds() > self._tools.settings.channel_idle_seconds:
+        if channel.idle_seconds() > self._context.settings.channel_idle_seconds:
             self._hand_over_soon(channel, "idle")
         elif channel.hand_over_due:
             self._hand_over_soon(channel, "expiry")
@@ -281,7 +281,7 @@ class ChannelRegistry:
     def _hand_over_soon(self, channel: Channel, reason: str) -> None:
         if channel.id not in self._handovers:
             count = self._metrics.channel_handovers.labels(reason=reason).inc
-            handover = Handover(channel, reason, self, self._tools, self._crew, count)
+            handover = Handover(channel, reason, self, self._context, self._crew, count)
             self._handovers[channel.id] = handover
             self._crew.spawn(f"handover-{channel.id[-8:]}", self._hand_over, handover)
 
@@ -303,7 +303,7 @@ class ChannelRegistry:
 
     def make_successor(self) -> Channel | None:
         """For a handover: a new channel, if the whole budget allows one now."""
-        return self._make("handover", self._tools.settings.channel_budget)
+        return self._make("handover", self._context.settings.channel_budget)
 
     def carried_by(self, channel: Channel) -> Sequence[str]:
         """For a handover: the conversations whose home that channel is."""
@@ -318,11 +318,11 @@ class ChannelRegistry:
         self._tell_covered(successor, moving)
         left_out = set(covered_before).difference(successor.writer.covers(moving))
         if left_out:
-            self._tell.uncovered(sorted(left_out), self._tools.clock.now())
+            self._tell.uncovered(sorted(left_out), self._context.clock.now())
         return len(moving)
 
     def others_wait(self) -> bool:
         """For a handover: whether another one, or conversations without a home, wait for a place in the budget."""
-        left_over = self._tools.settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
+        left_over = self._context.settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
         homeless = self._waiting and left_over > 0 and self._with_room() is None
         return bool(homeless) or any(handover.waits for handover in self._handovers.values())

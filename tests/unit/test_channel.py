@@ -14,7 +14,7 @@ from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys.notifications import acw_topic
 from genesys_gateway.genesys.websocket import ChannelGone, SocketLost
 from genesys_gateway.runtime.errors import Refused
-from tests.channel_doubles import FakeGenesys, FakeSocket, conversation, eventually, ids, quick, tools
+from tests.channel_doubles import FakeGenesys, FakeSocket, context, conversation, eventually, ids, quick
 from tests.doubles import FakeClock
 
 
@@ -30,8 +30,8 @@ class House:
         self.covered: set[str] = set()
         self.uncovered: list[tuple[list[str], int]] = []
         self.settings = quick(**changes)
-        self.tools = tools(self.server, self.clock, self.settings, self.crashes)
-        self.channel = Channel(self.server.create_channel(), self.tools, self._listener())
+        self.context = context(self.server, self.clock, self.settings, self.crashes)
+        self.channel = Channel(self.server.create_channel(), self.context, self._listener())
         self.there = self.server.channels[self.channel.id]
 
     def _listener(self) -> ChannelListener:
@@ -329,9 +329,9 @@ def connecting_slowly(house: House) -> tuple[Event, list[FakeSocket]]:
         opened.append(cast(FakeSocket, FakeGenesys.open_socket(house.server, uri, settings)))
         return opened[-1]
 
-    house.tools = tools(house.server, house.clock, house.settings, house.crashes)
-    object.__setattr__(house.tools, "open_socket", slow)
-    house.channel = Channel(house.channel.grant, house.tools, house._listener())
+    house.context = context(house.server, house.clock, house.settings, house.crashes)
+    object.__setattr__(house.context, "open_socket", slow)
+    house.channel = Channel(house.channel.grant, house.context, house._listener())
     house.channel.start()
     gevent.sleep(0.002)
     return go, opened
@@ -385,8 +385,8 @@ def test_it_is_handed_over_an_hour_before_its_end_give_or_take_a_tenth() -> None
     for seed in range(20):
         house = House(channel_handover_seconds=3600)
         house.server.token = house.server.new_token(200_000)
-        house.tools.random.seed(seed)
-        channel = Channel(house.server.create_channel(), house.tools, house._listener())
+        house.context.random.seed(seed)
+        channel = Channel(house.server.create_channel(), house.context, house._listener())
         house.clock.advance(86_400 - 3600 * 1.101)
         assert not channel.hand_over_due
         house.clock.advance(3600 * 0.202)
@@ -398,7 +398,7 @@ def test_it_is_handed_over_an_hour_before_its_end_give_or_take_a_tenth() -> None
 def test_a_short_life_gives_a_quarter_of_it_for_the_handover() -> None:
     house = House(channel_handover_seconds=3600)
     house.server.life_seconds = 100
-    channel = Channel(house.server.create_channel(), house.tools, house._listener())
+    channel = Channel(house.server.create_channel(), house.context, house._listener())
     house.clock.advance(72)
     assert not channel.hand_over_due
     house.clock.advance(6)
@@ -410,7 +410,7 @@ def test_with_a_life_that_only_a_wrong_clock_of_ours_explains_it_is_handed_over_
     house = House(channel_handover_seconds=3600)
     house.server.token = house.server.new_token(200_000)
     house.server.life_seconds = life
-    channel = Channel(house.server.create_channel(), house.tools, house._listener())
+    channel = Channel(house.server.create_channel(), house.context, house._listener())
     house.clock.advance(86_400 - 3600 * 1.101)
     assert not channel.hand_over_due
     house.clock.advance(3600 * 0.202)
@@ -421,7 +421,7 @@ def test_for_the_sake_of_its_token_it_is_handed_over_when_a_new_one_can_be_had()
     """A token is renewed five minutes before its end: an earlier successor would die with the same one."""
     house = House(channel_handover_seconds=3600)
     house.server.token = house.server.new_token(40_000)
-    channel = Channel(house.server.create_channel(), house.tools, house._listener())
+    channel = Channel(house.server.create_channel(), house.context, house._listener())
     house.clock.advance(40_000 - 300)
     assert not channel.hand_over_due
     house.clock.advance(300 * 0.23)
@@ -432,7 +432,7 @@ def test_a_channel_made_late_in_its_tokens_life_is_not_handed_over_at_once() -> 
     house = House(channel_handover_seconds=3600)
     house.server.token = house.server.new_token(86_400)
     house.clock.advance(86_400 - 1800)
-    channel = Channel(house.server.create_channel(), house.tools, house._listener())
+    channel = Channel(house.server.create_channel(), house.context, house._listener())
     assert not channel.hand_over_due
 
 

@@ -19,11 +19,11 @@ from tests.channel_doubles import (
     FakeGenesys,
     FakeSocket,
     PacedClock,
+    context,
     conversation,
     eventually,
     ids,
     quick,
-    tools,
 )
 from tests.doubles import FakeClock
 
@@ -49,7 +49,7 @@ class House:
         self.closed: list[str] = []
         self.refusing_disk = 0
         self.registry = ChannelRegistry(
-            tools(self.server, self.clock, quick(**{**CALM, **changes}), self.crashes),
+            context(self.server, self.clock, quick(**{**CALM, **changes}), self.crashes),
             self.metrics,
             RegistryListener(
                 notified=lambda notification, frame: self.notified.append(notification),
