@@ -19,7 +19,7 @@ log = get_logger(__name__)
 _NOTICE_SECONDS = 45.0
 
 
-class Place(Protocol):
+class HandoverHost(Protocol):
     """What a handover needs of the registry."""
 
     def make_successor(self) -> Channel | None:
@@ -45,7 +45,13 @@ class Handover:
     """
 
     def __init__(
-        self, old: Channel, reason: str, place: Place, context: ChannelContext, crew: Crew, count: Callable[[], None]
+        self,
+        old: Channel,
+        reason: str,
+        place: HandoverHost,
+        context: ChannelContext,
+        crew: Crew,
+        count: Callable[[], None],
     ) -> None:
         self.old = old
         self.reason = reason
@@ -53,7 +59,7 @@ class Handover:
         self.successor: Channel | None = None
         #: whether it waits for room in the budget
         self.waits = False
-        self._place = place
+        self._host = place
         self._settings = context.settings
         self._clock = context.clock
         self._count = count
@@ -69,7 +75,7 @@ class Handover:
             self.old.writer.freeze(False)
             return False
         reach("successor_ready")
-        moved = self._place.move(self.old, self.successor)
+        moved = self._host.move(self.old, self.successor)
         log.info("handed_over", channel=self.old.id, successor=self.successor.id, topics=moved, reason=self.reason)
         self._count()
         reach("moved")
@@ -82,7 +88,7 @@ class Handover:
         self.waits = True
         try:
             while self.old.usable and not patience.passed and not self._crew.stopping:
-                successor = self._place.make_successor()
+                successor = self._host.make_successor()
                 if successor is not None:
                     return successor
                 self._crew.wait(self._settings.reply_seconds / 20)
@@ -104,7 +110,7 @@ class Handover:
         while self.successor is not None and self.successor.usable and not self._crew.stopping:
             if not self.old.usable:  # then the registry has moved everything already, verified or not
                 return True
-            self.successor.writer.want(self._place.carried_by(self.old))
+            self.successor.writer.want(self._host.carried_by(self.old))
             if self.successor.writer.settled:
                 if verified:
                     return True
@@ -120,6 +126,6 @@ class Handover:
         self.old.read_on()
         overlap = Deadline(self._clock, self._settings.channel_overlap_seconds)
         short = Deadline(self._clock, self._settings.channel_overlap_seconds / 12)
-        while self.old.listening and not overlap.passed and not (short.passed and self._place.others_wait()):
+        while self.old.listening and not overlap.passed and not (short.passed and self._host.others_wait()):
             if self._crew.wait(self._settings.reply_seconds / 10):
                 return

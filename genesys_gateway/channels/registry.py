@@ -67,7 +67,7 @@ class ChannelRegistry:
         """Follow these, and whatever is asked for later, until :meth:`stop`."""
         self._waiting.update(dict.fromkeys(conversation_ids))
         self._poked.set()
-        self._crew.spawn("placement", self._place)
+        self._crew.spawn("placement", self._host)
         self._crew.spawn("watch", self._watch)
 
     def stop(self, seconds: float) -> list[str]:
@@ -127,7 +127,7 @@ class ChannelRegistry:
 
     # Placement
 
-    def _place(self) -> None:
+    def _host(self) -> None:
         while not self._crew.stopping:
             self._poked.wait()
             self._poked.clear()
