@@ -48,7 +48,7 @@ class Handover:
         self,
         old: Channel,
         reason: str,
-        place: HandoverHost,
+        host: HandoverHost,
         context: ChannelContext,
         crew: Crew,
         count: Callable[[], None],
@@ -59,7 +59,7 @@ class Handover:
         self.successor: Channel | None = None
         #: whether it waits for room in the budget
         self.waits = False
-        self._host = place
+        self._host = host
         self._settings = context.settings
         self._clock = context.clock
         self._count = count
