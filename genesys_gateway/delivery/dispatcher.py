@@ -21,7 +21,7 @@ from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, State, Tran
 from genesys_gateway.delivery.name_lookup import NameBook, NameLookup
 from genesys_gateway.delivery.outcome import Policy
 from genesys_gateway.delivery.ready_queue import ReadyQueue
-from genesys_gateway.delivery.round import Done, Round, Terms
+from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import StorageUnavailable
@@ -90,7 +90,9 @@ class Delivery:
         )
         #: whether records flow, and if not, why: for people
         self.breaker = CircuitBreaker(policy)
-        self._terms = Terms(owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms)
+        self._round_settings = RoundSettings(
+            owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms
+        )
         self._sender = Sender(history, self.breaker, policy, settings, clock, metrics, random, shifted=self._shifted)
         self._names = NameLookup(names, settings, clock, found=self._found, postponed=self._put_off, on_crash=on_crash)
         self._queue = ReadyQueue()
@@ -228,7 +230,7 @@ class Delivery:
         if todo.ended:
             reach("before_marking")
         try:
-            done = self._storage.run(partial(delivery_round.commit, todo=todo, terms=self._terms))
+            done = self._storage.run(partial(delivery_round.commit, todo=todo, round_settings=self._round_settings))
         except StorageUnavailable as error:
             log.warning("delivery_round_not_stored", error=str(error))
             self._undo(todo)
@@ -267,7 +269,7 @@ class Delivery:
         if self._dispatcher.wait(seconds):
             self._clock.sleep(self._pause_seconds / 10)  # stopping, but what ended should still be written down
 
-    def _write_off(self, todo: Round, done: Done) -> None:
+    def _write_off(self, todo: Round, done: RoundResult) -> None:
         late = set(done.late)
         self._let_go(todo)
         for claim, decision in todo.ended:
@@ -317,7 +319,7 @@ class Delivery:
                 self.breaker.begin_probe()
             self._jobs.put(_Job(claim=claim, lease=lease, probe=test))
 
-    def _take_in(self, done: Done) -> None:
+    def _take_in(self, done: RoundResult) -> None:
         new = [entry for entry in done.due if entry.id not in self._held and entry.id not in self._out]
         taken = 0
         for entry in new:

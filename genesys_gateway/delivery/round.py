@@ -18,7 +18,7 @@ _FRESH_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class RoundSettings:
     """What all rounds have in common."""
 
     #: id of this instance
@@ -50,7 +50,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Done:
+class RoundResult:
     """What it did."""
 
     claims: Sequence[Claim] = ()
@@ -71,13 +71,15 @@ def begin(connection: Connection) -> tuple[int, Sequence[tuple[str, str]]]:
     return outbox.release(connection), dead_letters.refused_in_a_row(connection)
 
 
-def commit(connection: Connection, todo: Round, terms: Terms) -> Done:
+def commit(connection: Connection, todo: Round, round_settings: RoundSettings) -> RoundResult:
     """Do one round."""
     now = database_now(connection)
     claims: Sequence[Claim] = ()
     late: Sequence[str] = ()
     if todo.wanted:  # before what ended: whoever locks a conversation and its entry does it in this order
-        claims = outbox.claim(connection, todo.wanted, owner=terms.owner, now=now, lease_ms=terms.lease_ms)
+        claims = outbox.claim(
+            connection, todo.wanted, owner=round_settings.owner, now=now, lease_ms=round_settings.lease_ms
+        )
     if todo.ended:
         late = outbox.conclude(connection, todo.ended, now=now)
     outbox.postpone(connection, todo.postponed, now=now)
@@ -85,14 +87,18 @@ def commit(connection: Connection, todo: Round, terms: Terms) -> Done:
         dead_letters.revive(connection, todo.revive, now=now)
     if todo.hasten:
         outbox.hasten(connection, now=now)
-    due, full, next_ms = _read(connection, todo.read, now, terms) if todo.read else ((), False, None)
-    return Done(claims=claims, late=late, due=due, full=full, next_ms=next_ms)
+    due, full, next_ms = _read(connection, todo.read, now, round_settings) if todo.read else ((), False, None)
+    return RoundResult(claims=claims, late=late, due=due, full=full, next_ms=next_ms)
 
 
-def _read(connection: Connection, limit: int, now: int, terms: Terms) -> tuple[Sequence[Entry], bool, int | None]:
-    oldest = outbox.due(connection, now=now, lease_ms=terms.lease_ms, limit=limit)
+def _read(
+    connection: Connection, limit: int, now: int, round_settings: RoundSettings
+) -> tuple[Sequence[Entry], bool, int | None]:
+    oldest = outbox.due(connection, now=now, lease_ms=round_settings.lease_ms, limit=limit)
     if len(oldest) < limit:
-        return oldest, False, outbox.next_due(connection, now=now, furthest_ms=terms.furthest_ms)
+        return oldest, False, outbox.next_due(connection, now=now, furthest_ms=round_settings.furthest_ms)
     since = now - _FRESH_MS if any(not one.attempt for one in oldest) else 0
-    newest = outbox.fresh(connection, now=now, lease_ms=terms.lease_ms, since=since, limit=limit // FRESH_SHARE)
+    newest = outbox.fresh(
+        connection, now=now, lease_ms=round_settings.lease_ms, since=since, limit=limit // FRESH_SHARE
+    )
     return list(mixed(oldest, newest)), True, None
