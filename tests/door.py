@@ -9,7 +9,7 @@ from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.conversations import ConversationView
-from genesys_gateway.storage.statements.intake import Kept, Taken
+from genesys_gateway.storage.statements.intake import IntakeResult, SupportResultReceipt
 
 BOFE_TOKEN = "bofe-token-for-tests-0001"
 OPS_TOKEN = "ops-token-for-tests-00001"
@@ -54,13 +54,13 @@ class FakeResults:
         self.events: list[AcwEvent] = []
         self.error: BaseException | None = None
 
-    def take(self, result: AcwEvent) -> Kept:
+    def take(self, result: AcwEvent) -> SupportResultReceipt:
         if self.error is not None:
             raise self.error
         known = result.record_id in [one.record_id for one in self.events]
         self.events.append(result)
-        taken = Taken.DUPLICATE if known else Taken.STORED
-        return Kept(taken=taken, record_id=result.record_id, state="pending")
+        taken = IntakeResult.DUPLICATE if known else IntakeResult.STORED
+        return SupportResultReceipt(taken=taken, record_id=result.record_id, state="pending")
 
 
 class FakeGateway:

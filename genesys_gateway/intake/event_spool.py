@@ -22,7 +22,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import NOT_STORABLE, Connection, Storage
 from genesys_gateway.storage.statements import conversations, intake, timeline
-from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.intake import IntakeResult
 
 log = get_logger(__name__)
 
@@ -190,7 +190,7 @@ class EventSpool:
         self._tell(batch, outcomes)
         return True
 
-    def _commit(self, batch: Sequence[_Thing], overflowed: bool) -> Counter[Taken]:
+    def _commit(self, batch: Sequence[_Thing], overflowed: bool) -> Counter[IntakeResult]:
         try:
             return self._storage.run(lambda connection: self._write(connection, batch, overflowed))
         except NOT_STORABLE:
@@ -198,9 +198,9 @@ class EventSpool:
             self._overflowed = self._overflowed or overflowed
             return self._one_by_one(batch)
 
-    def _one_by_one(self, batch: Sequence[_Thing]) -> Counter[Taken]:
+    def _one_by_one(self, batch: Sequence[_Thing]) -> Counter[IntakeResult]:
         """One thing among these can't be stored: find it, and keep the others. A repetition harms none of them."""
-        outcomes: Counter[Taken] = Counter()
+        outcomes: Counter[IntakeResult] = Counter()
         for thing in batch:
             try:
                 outcomes += self._storage.run(partial(self._write, batch=[thing], overflowed=False))
@@ -218,9 +218,9 @@ class EventSpool:
         else:
             self._storage.run(lambda connection: conversations.make_due(connection, one, self._clock.now()))
 
-    def _write(self, connection: Connection, batch: Sequence[_Thing], overflowed: bool) -> Counter[Taken]:
+    def _write(self, connection: Connection, batch: Sequence[_Thing], overflowed: bool) -> Counter[IntakeResult]:
         now = self._clock.now()
-        outcomes: Counter[Taken] = Counter()
+        outcomes: Counter[IntakeResult] = Counter()
         for thing in batch:
             match thing:
                 case _Frame(notification=Acw(event=event)):
@@ -237,7 +237,7 @@ class EventSpool:
             conversations.make_all_due(connection, now)
         return outcomes
 
-    def _put_event(self, connection: Connection, event: AcwEvent, raw: bytes, now: int) -> Taken:
+    def _put_event(self, connection: Connection, event: AcwEvent, raw: bytes, now: int) -> IntakeResult:
         taken = intake.put(
             connection,
             event,
@@ -246,19 +246,19 @@ class EventSpool:
             due_at=now + round(self._settings.quiet_seconds * 1000),
             deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
         )
-        if taken is Taken.STRANGER:
+        if taken is IntakeResult.STRANGER:
             intake.set_aside(connection, Unreadable(reason="never_registered"), raw, now)
         return taken
 
-    def _tell(self, batch: Sequence[_Thing], outcomes: Counter[Taken]) -> None:
+    def _tell(self, batch: Sequence[_Thing], outcomes: Counter[IntakeResult]) -> None:
         for thing in batch:
             if isinstance(thing, _Frame):
                 self._count(thing)
-        self._metrics.events_duplicate.inc(outcomes[Taken.DUPLICATE])
-        self._metrics.events_amended.inc(outcomes[Taken.AMENDED])
-        if outcomes[Taken.STRANGER]:
-            self._metrics.events_rejected.labels(reason="never_registered").inc(outcomes[Taken.STRANGER])
-        if outcomes[Taken.STORED] or outcomes[Taken.REPLACED]:
+        self._metrics.events_duplicate.inc(outcomes[IntakeResult.DUPLICATE])
+        self._metrics.events_amended.inc(outcomes[IntakeResult.AMENDED])
+        if outcomes[IntakeResult.STRANGER]:
+            self._metrics.events_rejected.labels(reason="never_registered").inc(outcomes[IntakeResult.STRANGER])
+        if outcomes[IntakeResult.STORED] or outcomes[IntakeResult.REPLACED]:
             self._stored()
         self._due()
 

@@ -11,10 +11,10 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import intake
-from genesys_gateway.storage.statements.intake import Kept, Taken
+from genesys_gateway.storage.statements.intake import IntakeResult, SupportResultReceipt
 from genesys_gateway.storage.statements.twins import SUPPORT_RESULT
 
-__all__ = ["Kept", "SupportResults", "Taken"]
+__all__ = ["SupportResultReceipt", "SupportResults", "IntakeResult"]
 
 
 class SupportResults:
@@ -42,7 +42,7 @@ class SupportResults:
         self._stored = stored
         self._due = due
 
-    def take(self, result: AcwEvent) -> Kept:
+    def take(self, result: AcwEvent) -> SupportResultReceipt:
         """Put it into the outbox, unless its after-call work is known. Returns after the commit.
 
         A repetition gives the record of the first time.
@@ -51,7 +51,7 @@ class SupportResults:
             StorageUnavailable: Nothing is promised.
         """
 
-        def job(connection: Connection) -> Kept:
+        def job(connection: Connection) -> SupportResultReceipt:
             now = self._clock.now()
             return intake.put_result(
                 connection,
@@ -63,9 +63,9 @@ class SupportResults:
 
         kept = self._storage.run(job)
         self._metrics.events_received.labels(source=SUPPORT_RESULT).inc()
-        self._metrics.events_duplicate.inc(kept.taken is Taken.DUPLICATE)
-        self._metrics.events_amended.inc(kept.taken is Taken.AMENDED)
-        if kept.taken is Taken.STORED:
+        self._metrics.events_duplicate.inc(kept.taken is IntakeResult.DUPLICATE)
+        self._metrics.events_amended.inc(kept.taken is IntakeResult.AMENDED)
+        if kept.taken is IntakeResult.STORED:
             self._stored()
             self._due()
         return kept

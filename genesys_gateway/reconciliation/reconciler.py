@@ -25,7 +25,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import conversations, intake, reconciliation, timeline
-from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
@@ -294,7 +294,7 @@ class Reconciliation:
             for event in events
             if event.record_id not in known
         ]
-        return taken.count(Taken.STORED)
+        return taken.count(IntakeResult.STORED)
 
     def _deadline(self, now: int) -> int:
         return now + round(self._settings.follow_deadline_seconds * 1000)

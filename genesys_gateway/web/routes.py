@@ -15,7 +15,7 @@ from marshmallow import Schema, ValidationError
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake.registration import Registration
-from genesys_gateway.intake.support_result import SupportResults, Taken
+from genesys_gateway.intake.support_result import IntakeResult, SupportResults
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE
 from genesys_gateway.runtime.metrics import Metrics
@@ -133,7 +133,7 @@ def take_result() -> Response:
     """Take what the old trigger tells of an after-call work."""
     result = AcwEvent(**_loaded(_RESULT))
     kept = _serving().support_results.take(result)
-    return _json(_dump_result(kept), 202 if kept.taken is Taken.STORED else 200)
+    return _json(_dump_result(kept), 202 if kept.taken is IntakeResult.STORED else 200)
 
 
 @blueprint.get("/livez")
