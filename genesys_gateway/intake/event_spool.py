@@ -246,7 +246,7 @@ class EventSpool:
             due_at=now + round(self._settings.quiet_seconds * 1000),
             deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
         )
-        if taken is IntakeResult.STRANGER:
+        if taken is IntakeResult.UNREGISTERED:
             intake.set_aside(connection, Unreadable(reason="never_registered"), raw, now)
         return taken
 
@@ -256,8 +256,8 @@ class EventSpool:
                 self._count(thing)
         self._metrics.events_duplicate.inc(outcomes[IntakeResult.DUPLICATE])
         self._metrics.events_amended.inc(outcomes[IntakeResult.AMENDED])
-        if outcomes[IntakeResult.STRANGER]:
-            self._metrics.events_rejected.labels(reason="never_registered").inc(outcomes[IntakeResult.STRANGER])
+        if outcomes[IntakeResult.UNREGISTERED]:
+            self._metrics.events_rejected.labels(reason="never_registered").inc(outcomes[IntakeResult.UNREGISTERED])
         if outcomes[IntakeResult.STORED] or outcomes[IntakeResult.REPLACED]:
             self._stored()
         self._due()

@@ -112,7 +112,7 @@ def test_another_session_is_another_entry(house: House) -> None:
 
 
 def test_an_event_of_nobody_is_not_stored(house: House) -> None:
-    assert house.put(replace(EVENT, conversation_id="633ba5f4-38cd-48fc-bb4c-d77057990b9f")) is Taken.STRANGER
+    assert house.put(replace(EVENT, conversation_id="633ba5f4-38cd-48fc-bb4c-d77057990b9f")) is Taken.UNREGISTERED
     assert house.entries() == []
 
 

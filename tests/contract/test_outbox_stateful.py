@@ -116,7 +116,7 @@ class Outbox(RuleBasedStateMachine):
             conversation_id=one, participant_id="p", session_id=session, user_id="u", event_time=1, wrapup_notes=note
         )
         taken = self.run(lambda c: intake.put(c, event, source, now=now, due_at=now, deadline_at=now))
-        assert (taken is Taken.STRANGER) == (one not in self.registered)
+        assert (taken is Taken.UNREGISTERED) == (one not in self.registered)
         assert (taken is Taken.STORED) == (one in self.registered and event.record_id not in self.records)
         if taken is Taken.STORED:
             self.records[event.record_id] = Expected()
