@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Table, insert, select
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.domain.record import Known
+from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.storage.tables import conversation, entry, quarantine, transition
 
 NOW = 1_763_805_600_000
@@ -68,7 +68,7 @@ def entry_row(record_id: str, conversation_id: str, **changes: Any) -> dict[str,
         "amended_content": EVENT.to_json(),
         "state": "delivered",
         "attempt": 1,
-        "names": Known(agent_name=PERSONAL[1], wrapup_name="Loan", customer_id=CUSTOMER).to_json(),
+        "names": FirstAttemptFacts(agent_name=PERSONAL[1], wrapup_name="Loan", customer_id=CUSTOMER).to_json(),
         "next_at": NOW - DAY,
         "delivered_at": NOW,
     }

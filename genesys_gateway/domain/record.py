@@ -42,7 +42,7 @@ _LOOKS_DIALLED = re.compile(r"\+?[\d\s().\-/]{3,}(;[^@]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class FirstAttemptFacts:
     """What the record says beyond the event; kept with the entry from its first attempt on."""
 
     agent_name: str | None = None
@@ -55,7 +55,7 @@ class Known:
         return orjson.dumps(self).decode()
 
     @classmethod
-    def from_json(cls, text: str) -> "Known":
+    def from_json(cls, text: str) -> "FirstAttemptFacts":
         """What :meth:`to_json` gave."""
         return cls(**orjson.loads(text))
 
@@ -70,7 +70,9 @@ class Rules:
     default_country: str = "PH"
 
 
-def build(record_id: str, event: AcwEvent, source: str, received_at: int, known: Known, rules: Rules) -> Record:
+def build(
+    record_id: str, event: AcwEvent, source: str, received_at: int, known: FirstAttemptFacts, rules: Rules
+) -> Record:
     """The record as CommunicationHistory gets it.
 
     Args:
@@ -97,7 +99,7 @@ def build(record_id: str, event: AcwEvent, source: str, received_at: int, known:
     }
 
 
-def _body(event: AcwEvent, source: str, known: Known) -> Record:
+def _body(event: AcwEvent, source: str, known: FirstAttemptFacts) -> Record:
     return {
         "agentId": event.user_id,
         "agentName": known.agent_name or None,

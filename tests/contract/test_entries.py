@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Row, insert, select, update
 
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
-from genesys_gateway.domain.record import Known
+from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import outbox, timeline
 from genesys_gateway.storage.statements.dead_letters import dead_letters, reasons, refused_in_a_row, requeue, revive
@@ -127,13 +127,13 @@ def test_a_claim_takes_the_registered_customer_and_begins_an_attempt(desk: Desk)
 
     (claim,) = desk.claim(Wanted(entry=one, agent_name="Maria Cruz", wrapup_name="Invoice"))
 
-    assert claim.known == Known(agent_name="Maria Cruz", wrapup_name="Invoice", customer_id=CUSTOMER)
+    assert claim.known == FirstAttemptFacts(agent_name="Maria Cruz", wrapup_name="Invoice", customer_id=CUSTOMER)
     assert (claim.number, claim.attempt, claim.crashed) == (1, 1, False)
     row = desk.row("r")
     assert (row.claim, row.attempt, row.claimed_by, row.claimed_until) == (1, 1, "me", NOW + LEASE)
     assert row.in_doubt, "until it is concluded, nobody knows"
     assert row.waited_ms == 0, "waiting for names is not held against it"
-    assert Known.from_json(row.names) == claim.known
+    assert FirstAttemptFacts.from_json(row.names) == claim.known
 
 
 def test_an_entry_of_an_unknown_conversation_has_no_customer(desk: Desk) -> None:

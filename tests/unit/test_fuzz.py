@@ -16,7 +16,7 @@ from genesys_gateway.delivery.history_client import History
 from genesys_gateway.delivery.outcome import Result
 from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent
-from genesys_gateway.domain.record import Known
+from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.domain.record_schema import mistakes
 from genesys_gateway.genesys.assertions.source import UsedHere
 from genesys_gateway.genesys.assertions.url import AssertionUrl
@@ -233,7 +233,7 @@ def sendable(event: AcwEvent, source: str) -> None:
     """What was read once survives the outbox and becomes a proper record."""
     kept = AcwEvent.from_json(event.to_json())
     assert kept == event
-    known = Known(agent_name=None, wrapup_name=None, customer_id=None)
+    known = FirstAttemptFacts(agent_name=None, wrapup_name=None, customer_id=None)
     made = record.build(kept.record_id, kept, source, 1_763_805_600_000, known, RULES)
     assert not mistakes(made)
     orjson.dumps(made)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.domain.record import Known, Record, Rules, build
+from genesys_gateway.domain.record import FirstAttemptFacts, Record, Rules, build
 from genesys_gateway.domain.record_schema import mistakes
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
@@ -17,11 +17,11 @@ CODE = "7fb334b0-0e9e-11e4-9191-0800200c9a66"
 QUEUE = "9a58c219-a109-4a46-a1af-dd8303f12a5a"
 RECORD = "ba64499a-19bd-52da-85ab-8a99e663314a"
 RECEIVED_AT = 1_763_805_600_000
-NOTHING = Known()
+NOTHING = FirstAttemptFacts()
 DEFAULT = Rules()
 
 
-def record(*, source: str = "live", known: Known = NOTHING, rules: Rules = DEFAULT, **event: Any) -> Record:
+def record(*, source: str = "live", known: FirstAttemptFacts = NOTHING, rules: Rules = DEFAULT, **event: Any) -> Record:
     acw = AcwEvent(conversation_id=CONVERSATION, participant_id=PARTICIPANT, session_id=SESSION, **event)
     made = build(RECORD, acw, source, RECEIVED_AT, known, rules)
     assert mistakes(made) == ()
@@ -40,7 +40,7 @@ def test_a_whole_event_gives_the_whole_record() -> None:
         wrapup_code=CODE,
         wrapup_notes="Asked about an invoice",
         wrapup_duration_ms=43_250,
-        known=Known(agent_name="Maria Cruz", wrapup_name="Invoice", customer_id=CUSTOMER),
+        known=FirstAttemptFacts(agent_name="Maria Cruz", wrapup_name="Invoice", customer_id=CUSTOMER),
         rules=Rules(domain_by_queue={QUEUE: "LOANS"}),
     )
 
@@ -74,7 +74,7 @@ def test_a_whole_event_gives_the_whole_record() -> None:
 
 
 def test_an_event_with_nothing_but_its_conversation_still_gives_a_valid_record() -> None:
-    made = build(RECORD, AcwEvent(conversation_id=CONVERSATION), "backfill", RECEIVED_AT, Known(), Rules())
+    made = build(RECORD, AcwEvent(conversation_id=CONVERSATION), "backfill", RECEIVED_AT, FirstAttemptFacts(), Rules())
 
     assert mistakes(made) == ()
     assert made["communicatedAt"] == "2025-11-22T10:00:00.000Z"
@@ -204,7 +204,7 @@ def test_a_number_without_country_code_is_read_as_the_default_countrys() -> None
     ],
 )
 def test_the_purpose_is_the_best_name_of_the_wrapup_code(code: str | None, name: str | None, purpose: str) -> None:
-    assert record(wrapup_code=code, known=Known(wrapup_name=name))["purpose"] == purpose
+    assert record(wrapup_code=code, known=FirstAttemptFacts(wrapup_name=name))["purpose"] == purpose
 
 
 @pytest.mark.parametrize(
@@ -224,7 +224,7 @@ def test_the_purpose_is_the_best_name_of_the_wrapup_code(code: str | None, name:
     ],
 )
 def test_the_title_says_direction_media_and_agent(media: str | None, words: str) -> None:
-    maria = Known(agent_name="Maria Cruz")
+    maria = FirstAttemptFacts(agent_name="Maria Cruz")
 
     assert record(media_type=media, known=maria)["title"] == f"Inbound {words}, handled by Maria Cruz"
     assert record(media_type=media, direction="OUTBOUND", known=maria)["title"].startswith(f"Outbound {words}, ")
@@ -237,7 +237,7 @@ def test_a_blank_subject_is_no_title(subject: str | None) -> None:
 
 
 def test_a_subject_is_the_title() -> None:
-    assert record(subject="Card lost", known=Known(agent_name="Maria Cruz"))["title"] == "Card lost"
+    assert record(subject="Card lost", known=FirstAttemptFacts(agent_name="Maria Cruz"))["title"] == "Card lost"
 
 
 @pytest.mark.parametrize("queue", [None, "another-queue"])
@@ -246,9 +246,9 @@ def test_a_queue_without_a_domain_is_other(queue: str | None) -> None:
 
 
 def test_what_is_known_survives_being_stored() -> None:
-    known = Known(agent_name="Ñ\u0000", wrapup_name=None, customer_id=CUSTOMER)
+    known = FirstAttemptFacts(agent_name="Ñ\u0000", wrapup_name=None, customer_id=CUSTOMER)
 
-    assert Known.from_json(known.to_json()) == known
+    assert FirstAttemptFacts.from_json(known.to_json()) == known
     assert "\u0000" not in known.to_json()
 
 

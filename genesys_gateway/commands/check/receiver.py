@@ -7,7 +7,7 @@ import orjson
 
 from genesys_gateway.commands.check.findings import Finding, good, skipped, wrong
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.domain.record import Known, Record, Rules, build
+from genesys_gateway.domain.record import FirstAttemptFacts, Record, Rules, build
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.http_client import HttpClient, Reply
@@ -109,4 +109,4 @@ def _id(reply: Reply) -> str | None:
 def build_probe(now: int) -> Record:
     """A record like any other, of nobody."""
     event = AcwEvent(conversation_id=str(uuid4()), subject=_TITLE, event_time=now)
-    return build(str(uuid4()), event, "live", now, Known(), Rules())
+    return build(str(uuid4()), event, "live", now, FirstAttemptFacts(), Rules())

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_, select, update
 
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
-from genesys_gateway.domain.record import Known
+from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.storage.statements.timeline import DETAIL_LENGTH
 from genesys_gateway.storage.tables import conversation, entry, transition
 
@@ -127,7 +127,7 @@ class Claim:
     entry: Entry
     number: int
     #: what the record is made of beside the event; the same in every attempt
-    known: Known
+    known: FirstAttemptFacts
     #: an earlier claim was never concluded: its process died in the middle of it
     crashed: bool
 
@@ -219,10 +219,10 @@ def _as_read(read: Entry, row: Row[*tuple[Any, ...]]) -> bool:
     return (row.state, row.claim, row.source) == (PENDING, read.claim, read.source)
 
 
-def _known(wanted: Wanted, customer_id: str | None) -> Known:
+def _known(wanted: Wanted, customer_id: str | None) -> FirstAttemptFacts:
     if wanted.entry.known is not None:
-        return Known.from_json(wanted.entry.known)
-    return Known(agent_name=wanted.agent_name, wrapup_name=wanted.wrapup_name, customer_id=customer_id)
+        return FirstAttemptFacts.from_json(wanted.entry.known)
+    return FirstAttemptFacts(agent_name=wanted.agent_name, wrapup_name=wanted.wrapup_name, customer_id=customer_id)
 
 
 def _taken(claim: Claim, owner: str, until: int) -> dict[str, object]:
