@@ -31,7 +31,7 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements.outbox import Claim, Wanted
+from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 
 log = get_logger(__name__)
 
@@ -203,7 +203,7 @@ class Delivery:
             read=self._how_many_to_read() if open_now else 0,
         )
 
-    def _next(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[Wanted]:
+    def _next(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[ReadyEntry]:
         if not self.breaker.flowing:
             probe = self._queue.take_probe()
             self._disperse()
@@ -336,7 +336,7 @@ class Delivery:
     def _look_in(self, seconds: float) -> None:
         self._look_at = min(self._look_at, self._clock.monotonic() + seconds)
 
-    def _found(self, wanted: Wanted) -> None:
+    def _found(self, wanted: ReadyEntry) -> None:
         self._queue.add(wanted)
         self._poked.set()
 

@@ -16,7 +16,7 @@ from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.statements.outbox import Wanted
+from genesys_gateway.storage.statements.outbox import ReadyEntry
 
 log = get_logger(__name__)
 
@@ -68,7 +68,7 @@ class NameLookup:
         settings: Settings,
         clock: Clock,
         *,
-        found: Callable[[Wanted], None],
+        found: Callable[[ReadyEntry], None],
         postponed: Callable[[Postponed], None],
         on_crash: Crash,
     ) -> None:
@@ -85,7 +85,7 @@ class NameLookup:
         """Have the names of one entry found; it comes back through ``found`` or ``postponed``, maybe at once."""
         key = _key(entry)
         if key is None or entry.known is not None:
-            self._found(Wanted(entry=entry))
+            self._found(ReadyEntry(entry=entry))
         elif self._names.known(*key) or self._left_ms(entry) <= 0:
             self._found(self._with_what_is_known(entry, key))
         else:
@@ -95,10 +95,10 @@ class NameLookup:
         """Give up the lookups under way; their entries are as they were."""
         self._crew.stop(0)
 
-    def _with_what_is_known(self, entry: Entry, key: _Key) -> Wanted:
+    def _with_what_is_known(self, entry: Entry, key: _Key) -> ReadyEntry:
         """A name that can't be told takes none along that can."""
         user_id, code = key
-        return Wanted(
+        return ReadyEntry(
             entry=entry,
             agent_name=self._names.agent(user_id) if self._names.known(user_id, None) else None,
             wrapup_name=self._names.wrapup(code) if self._names.known(None, code) else None,
@@ -129,7 +129,7 @@ class NameLookup:
         spent_ms = round((self._clock.monotonic() - begun) * 1000)
         for entry in lookup.entries:
             if whole:
-                self._found(Wanted(entry=entry, agent_name=agent, wrapup_name=wrapup))
+                self._found(ReadyEntry(entry=entry, agent_name=agent, wrapup_name=wrapup))
             elif spent_ms >= self._left_ms(entry):
                 self._found(self._with_what_is_known(entry, key))
             else:

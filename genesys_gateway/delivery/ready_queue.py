@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from genesys_gateway.domain.outbox import Entry
-from genesys_gateway.storage.statements.outbox import Wanted
+from genesys_gateway.storage.statements.outbox import ReadyEntry
 
 #: Entries that failed before and may stand in the line; the others of their kind stay on disk meanwhile.
 REPEATED = 24
@@ -21,8 +21,8 @@ class ReadyQueue:
     """Two lines, one for first attempts and one for repeated ones."""
 
     def __init__(self) -> None:
-        self._first: deque[Wanted] = deque()
-        self._repeated: deque[Wanted] = deque()
+        self._first: deque[ReadyEntry] = deque()
+        self._repeated: deque[ReadyEntry] = deque()
 
     def __len__(self) -> int:
         return len(self._first) + len(self._repeated)
@@ -36,13 +36,13 @@ class ReadyQueue:
         """Whether it may stand in the line too."""
         return not entry.attempt or len(self._repeated) < REPEATED
 
-    def add(self, wanted: Wanted) -> None:
+    def add(self, wanted: ReadyEntry) -> None:
         """It stands last."""
         (self._repeated if wanted.entry.attempt else self._first).append(wanted)
 
-    def take(self, most: int, most_repeated: int) -> list[Wanted]:
+    def take(self, most: int, most_repeated: int) -> list[ReadyEntry]:
         """The next ones, ``most`` at most, of which ``most_repeated`` at most failed before."""
-        taken: list[Wanted] = []
+        taken: list[ReadyEntry] = []
         while len(taken) < most:
             if self._repeated and most_repeated > 0 and self._repeated_is_next():
                 taken.append(self._repeated.popleft())
@@ -53,7 +53,7 @@ class ReadyQueue:
                 break
         return taken
 
-    def take_probe(self) -> list[Wanted]:
+    def take_probe(self) -> list[ReadyEntry]:
         """The newest of those tried least often: a record that fails whatever happens would be no test of the lane."""
         standing = (*self._first, *self._repeated)
         if not standing:
@@ -62,7 +62,7 @@ class ReadyQueue:
         (self._repeated if best.entry.attempt else self._first).remove(best)
         return [best]
 
-    def disperse(self) -> list[Wanted]:
+    def disperse(self) -> list[ReadyEntry]:
         """Nobody stands in the line any more; who did."""
         standing = [*self._first, *self._repeated]
         self._first.clear()

@@ -11,7 +11,7 @@ from genesys_gateway.delivery.ready_queue import FRESH_SHARE, mixed
 from genesys_gateway.domain.outbox import Decision, Entry, Postponed
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.statements import dead_letters, outbox
-from genesys_gateway.storage.statements.outbox import Claim, Wanted
+from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 
 #: So recently, in milliseconds, a newcomer came in; in a backlog of newcomers only, the eldest are first.
 _FRESH_MS = 10_000
@@ -33,7 +33,7 @@ class RoundSettings:
 class Round:
     """What one transaction shall do."""
 
-    wanted: Sequence[Wanted] = ()
+    wanted: Sequence[ReadyEntry] = ()
     #: whether the one wanted is to test a lane that does not flow
     probe: bool = False
     ended: Sequence[tuple[Claim, Decision]] = ()

@@ -15,7 +15,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage, database_now
 from genesys_gateway.storage.statements import outbox
-from genesys_gateway.storage.statements.outbox import Wanted
+from genesys_gateway.storage.statements.outbox import ReadyEntry
 from genesys_gateway.storage.tables import conversation, entry
 from tests.delivery_doubles import CONVERSATION, FakeNames, FakeReceiver, record_id
 from tests.doubles import until
@@ -128,7 +128,7 @@ def test_a_claim_waits_for_a_re_pairing_under_way_and_takes_its_customer(storage
 
     def claim(connection: Connection) -> list[str | None]:
         now = database_now(connection)
-        wanted = [Wanted(entry=one) for one in outbox.due(connection, now=now + 1, lease_ms=LEASE_MS, limit=1)]
+        wanted = [ReadyEntry(entry=one) for one in outbox.due(connection, now=now + 1, lease_ms=LEASE_MS, limit=1)]
         claims = outbox.claim(connection, wanted, owner="me", now=now, lease_ms=LEASE_MS)
         return [one.known.customer_id for one in claims]
 

@@ -11,7 +11,7 @@ from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import outbox, timeline
 from genesys_gateway.storage.statements.dead_letters import dead_letters, reasons, refused_in_a_row, requeue, revive
-from genesys_gateway.storage.statements.outbox import Backlog, Claim, Wanted
+from genesys_gateway.storage.statements.outbox import Backlog, Claim, ReadyEntry
 from genesys_gateway.storage.tables import conversation, entry
 
 T = TypeVar("T")
@@ -72,12 +72,12 @@ class Desk:
         found = self.run(lambda connection: outbox.fresh(connection, now=now, lease_ms=LEASE, since=since, limit=limit))
         return [one.id for one in found]
 
-    def claim(self, *wanted: Wanted, now: int = NOW, owner: str = "me") -> list[Claim]:
+    def claim(self, *wanted: ReadyEntry, now: int = NOW, owner: str = "me") -> list[Claim]:
         return self.run(lambda connection: outbox.claim(connection, wanted, owner=owner, now=now, lease_ms=LEASE))
 
     def claim_one(self, record_id: str, now: int = NOW) -> Claim:
         (one,) = [one for one in self.due(now) if one.id == record_id]
-        (claim,) = self.claim(Wanted(entry=one), now=now)
+        (claim,) = self.claim(ReadyEntry(entry=one), now=now)
         return claim
 
     def conclude(self, claim: Claim, decision: Decision, now: int = NOW) -> list[str]:
@@ -125,7 +125,7 @@ def test_a_claim_takes_the_registered_customer_and_begins_an_attempt(desk: Desk)
     desk.store("r", waited_ms=3000)
     (one,) = desk.due()
 
-    (claim,) = desk.claim(Wanted(entry=one, agent_name="Maria Cruz", wrapup_name="Invoice"))
+    (claim,) = desk.claim(ReadyEntry(entry=one, agent_name="Maria Cruz", wrapup_name="Invoice"))
 
     assert claim.known == FirstAttemptFacts(agent_name="Maria Cruz", wrapup_name="Invoice", customer_id=CUSTOMER)
     assert (claim.number, claim.attempt, claim.crashed) == (1, 1, False)
@@ -149,7 +149,7 @@ def test_what_was_known_at_the_first_attempt_stands(desk: Desk) -> None:
     desk.run(lambda connection: connection.execute(update(conversation).values(customer_id="another")).close())
     (one,) = desk.due(NOW + 5000)
 
-    (again,) = desk.claim(Wanted(entry=one, agent_name="Somebody Else"), now=NOW + 5000)
+    (again,) = desk.claim(ReadyEntry(entry=one, agent_name="Somebody Else"), now=NOW + 5000)
 
     assert again.known == first.known
     assert (again.number, again.attempt) == (2, 2)
@@ -158,10 +158,10 @@ def test_what_was_known_at_the_first_attempt_stands(desk: Desk) -> None:
 def test_a_claimed_entry_is_nobody_elses_until_the_lease_ends(desk: Desk) -> None:
     desk.store("r")
     (seen,) = desk.due()
-    desk.claim(Wanted(entry=seen))
+    desk.claim(ReadyEntry(entry=seen))
 
     assert desk.due() == []
-    assert desk.claim(Wanted(entry=seen), owner="other") == []
+    assert desk.claim(ReadyEntry(entry=seen), owner="other") == []
     assert desk.due_ids(NOW + LEASE - 1) == []
     assert desk.due_ids(NOW + LEASE) == ["r"]
 
@@ -187,8 +187,8 @@ def test_of_two_that_saw_the_same_entry_one_gets_it(desk: Desk) -> None:
     desk.store("r")
     (seen,) = desk.due()
 
-    assert len(desk.claim(Wanted(entry=seen))) == 1
-    assert desk.claim(Wanted(entry=seen), now=NOW + LEASE) == [], "its number has moved on"
+    assert len(desk.claim(ReadyEntry(entry=seen))) == 1
+    assert desk.claim(ReadyEntry(entry=seen), now=NOW + LEASE) == [], "its number has moved on"
 
 
 def test_an_entry_that_a_live_event_replaced_meanwhile_is_left_out(desk: Desk) -> None:
@@ -196,16 +196,16 @@ def test_an_entry_that_a_live_event_replaced_meanwhile_is_left_out(desk: Desk) -
     (seen,) = desk.due()
     desk.change("r", source="live", content='{"other": "event"}')
 
-    assert desk.claim(Wanted(entry=seen)) == []
+    assert desk.claim(ReadyEntry(entry=seen)) == []
 
 
 def test_many_are_claimed_at_once_and_those_taken_are_left_out(desk: Desk) -> None:
     for n in range(20):
         desk.store(f"r{n:02}")
     seen = desk.due()
-    desk.claim(*(Wanted(entry=one) for one in seen[:5]), owner="other")
+    desk.claim(*(ReadyEntry(entry=one) for one in seen[:5]), owner="other")
 
-    claims = desk.claim(*(Wanted(entry=one) for one in seen))
+    claims = desk.claim(*(ReadyEntry(entry=one) for one in seen))
 
     # All are due at the same moment, so the order in which they were read is the database's own.
     assert [claim.entry.id for claim in claims] == [one.id for one in seen[5:]]
@@ -253,7 +253,7 @@ def test_a_given_up_entry_is_dead_with_its_reason(desk: Desk) -> None:
 def test_a_claim_that_came_to_nothing_leaves_the_entry_as_it_was(desk: Desk) -> None:
     desk.store("r", waited_ms=7000)
     before = desk.due()
-    (claim,) = desk.claim(Wanted(entry=before[0], agent_name="Maria Cruz"))
+    (claim,) = desk.claim(ReadyEntry(entry=before[0], agent_name="Maria Cruz"))
 
     desk.conclude(claim, NotBegun())
 

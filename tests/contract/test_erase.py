@@ -14,7 +14,7 @@ from genesys_gateway.storage.migrate import DatabaseTooNew, DatabaseTooOld
 from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import customer, dead_letters, outbox
 from genesys_gateway.storage.statements.customer import ERASED, Erased, Undelivered
-from genesys_gateway.storage.statements.outbox import Claim, Wanted
+from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 from tests import stored
 from tests.contract.test_migrations import set_version
 from tests.doubles import FakeClock
@@ -53,7 +53,7 @@ class Desk:
 
     def claim(self, record_id: str) -> Claim:
         due = self.gateway(lambda c: outbox.due(c, now=NOW, lease_ms=LEASE, limit=9))
-        wanted = [Wanted(entry=one) for one in due if one.id == record_id]
+        wanted = [ReadyEntry(entry=one) for one in due if one.id == record_id]
         (claim,) = self.gateway(lambda c: outbox.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE))
         return claim
 
@@ -179,7 +179,7 @@ def test_an_entry_that_a_gateway_has_read_can_not_be_claimed_after_it(desk: Desk
     (read,) = desk.gateway(lambda c: outbox.due(c, now=NOW, lease_ms=LEASE, limit=9))
     desk.erase("c-1", even_undelivered=True)
 
-    wanted = [Wanted(entry=read)]
+    wanted = [ReadyEntry(entry=read)]
     assert desk.gateway(lambda c: outbox.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE)) == []
 
 

@@ -27,7 +27,7 @@ from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, dead_letters, intake, outbox
 from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, NO_ACW
 from genesys_gateway.storage.statements.intake import Taken
-from genesys_gateway.storage.statements.outbox import Claim, Wanted
+from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 from genesys_gateway.storage.tables import entry
 from tests.doubles import FakeClock
 
@@ -126,7 +126,7 @@ class Outbox(RuleBasedStateMachine):
         """What is due is read, and claimed a moment later."""
         now = self.clock.now()
         due = self.run(lambda c: outbox.due(c, now=now, lease_ms=LEASE_MS, limit=most))
-        wanted = [Wanted(entry=one) for one in due]
+        wanted = [ReadyEntry(entry=one) for one in due]
         made = self.run(lambda c: outbox.claim(c, wanted, owner=owner, now=now, lease_ms=LEASE_MS))
         assert len(made) == len(due)
         for one in made:

@@ -2,7 +2,7 @@
 
 from genesys_gateway.delivery.ready_queue import REPEATED, ReadyQueue, mixed
 from genesys_gateway.domain.outbox import Entry
-from genesys_gateway.storage.statements.outbox import Wanted
+from genesys_gateway.storage.statements.outbox import ReadyEntry
 
 
 def entry(name: str, *, attempt: int = 0, next_at: int = 0) -> Entry:
@@ -25,11 +25,11 @@ def entry(name: str, *, attempt: int = 0, next_at: int = 0) -> Entry:
 def line_of(*entries: Entry) -> ReadyQueue:
     line = ReadyQueue()
     for one in entries:
-        line.add(Wanted(entry=one))
+        line.add(ReadyEntry(entry=one))
     return line
 
 
-def names(taken: list[Wanted]) -> list[str]:
+def names(taken: list[ReadyEntry]) -> list[str]:
     return [one.entry.id for one in taken]
 
 
@@ -64,8 +64,8 @@ def test_there_is_always_room_for_first_attempts_and_little_for_others() -> None
 
 def test_a_probe_is_the_newest_of_those_tried_least_often() -> None:
     line = line_of(entry("often", attempt=9, next_at=9), entry("once", attempt=1, next_at=2))
-    line.add(Wanted(entry=entry("old", next_at=3)))
-    line.add(Wanted(entry=entry("new", next_at=4)))
+    line.add(ReadyEntry(entry=entry("old", next_at=3)))
+    line.add(ReadyEntry(entry=entry("new", next_at=4)))
 
     assert [names(line.take_probe()) for _ in range(5)] == [["new"], ["old"], ["once"], ["often"], []]
 

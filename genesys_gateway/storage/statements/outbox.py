@@ -111,7 +111,7 @@ _POSTPONE = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class ReadyEntry:
     """An entry to be claimed, with what was found out for its first attempt."""
 
     entry: Entry
@@ -189,7 +189,7 @@ def next_due(connection: Connection, *, now: int, furthest_ms: int) -> int | Non
     return None if at is None else at - now
 
 
-def claim(connection: Connection, wanted: Sequence[Wanted], *, owner: str, now: int, lease_ms: int) -> list[Claim]:
+def claim(connection: Connection, wanted: Sequence[ReadyEntry], *, owner: str, now: int, lease_ms: int) -> list[Claim]:
     """Begin an attempt at each; whoever is claimed, concluded or changed meanwhile is left out.
 
     From here on the outcome counts as unknown until :func:`conclude` says otherwise, whatever becomes of this process.
@@ -219,7 +219,7 @@ def _as_read(read: Entry, row: Row[*tuple[Any, ...]]) -> bool:
     return (row.state, row.claim, row.source) == (PENDING, read.claim, read.source)
 
 
-def _known(wanted: Wanted, customer_id: str | None) -> FirstAttemptFacts:
+def _known(wanted: ReadyEntry, customer_id: str | None) -> FirstAttemptFacts:
     if wanted.entry.known is not None:
         return FirstAttemptFacts.from_json(wanted.entry.known)
     return FirstAttemptFacts(agent_name=wanted.agent_name, wrapup_name=wanted.wrapup_name, customer_id=customer_id)
