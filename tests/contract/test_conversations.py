@@ -13,7 +13,7 @@ from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake, reconciliation
 from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
-from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.storage.tables import conversation, entry
 from tests.doubles import FakeClock
@@ -56,7 +56,7 @@ class House:
     def uncover(self, *ids: str, since: int = NOW, now: int = NOW) -> None:
         self.storage.run(lambda c: conversations.uncover(c, ids or [CONVERSATION], since=since, now=now))
 
-    def put(self, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> Taken:
+    def put(self, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> IntakeResult:
         return self.storage.run(lambda c: stored(c, event, source, now))
 
     def close(self, outcome: str = conversations.NO_ACW, now: int = NOW, **more: Any) -> str | None:
@@ -89,7 +89,7 @@ class House:
         assert balance.unaccounted == 0
 
 
-def stored(connection: Connection, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> Taken:
+def stored(connection: Connection, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> IntakeResult:
     return intake.put(connection, event, source, now=now, due_at=now + 60_000, deadline_at=now + DEADLINE - NOW)
 
 
@@ -456,13 +456,13 @@ def test_covered_while_it_is_closed_it_stays_closed(shared: House) -> None:
 
 def test_closed_while_an_event_is_stored_it_is_logged(shared: House) -> None:
     shared.register()
-    assert at_once(shared.storage, stored, closed) == [Taken.STORED, "logged"]
+    assert at_once(shared.storage, stored, closed) == [IntakeResult.STORED, "logged"]
     assert shared.view().outcome == "logged"
 
 
 def test_an_event_stored_while_it_is_closed_is_late_and_makes_it_logged(shared: House) -> None:
     shared.register()
-    assert at_once(shared.storage, closed, stored) == ["no_acw", Taken.STORED]
+    assert at_once(shared.storage, closed, stored) == ["no_acw", IntakeResult.STORED]
     assert (shared.view().state, shared.view().outcome) == ("closed", "logged")
     assert shared.timeline()[-1] == "late_event"
 

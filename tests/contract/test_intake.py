@@ -12,7 +12,7 @@ from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake
 from genesys_gateway.storage.statements.conversations import ConversationView
-from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, Taken
+from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, IntakeResult
 from genesys_gateway.storage.tables import conversation, entry, quarantine
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
@@ -42,7 +42,7 @@ class House:
             )
         )
 
-    def put(self, event: AcwEvent = EVENT, source: str = LIVE, now: int = NOW) -> Taken:
+    def put(self, event: AcwEvent = EVENT, source: str = LIVE, now: int = NOW) -> IntakeResult:
         return self.storage.run(
             lambda c: intake.put(c, event, source, now=now, due_at=now + 60_000, deadline_at=DEADLINE + 7)
         )
@@ -87,7 +87,7 @@ def house(storage: Storage) -> House:
 
 @pytest.mark.parametrize(("source", "told"), [(LIVE, "event_stored"), (BACKFILL, "backfilled")])
 def test_an_event_becomes_a_pending_entry(house: House, source: str, told: str) -> None:
-    assert house.put(source=source) is Taken.STORED
+    assert house.put(source=source) is IntakeResult.STORED
     (row,) = house.entries()
     assert (row.id, row.source, row.state, row.attempt) == (EVENT.record_id, source, "pending", 0)
     assert (row.stored_at, row.next_at, row.event_time, row.user_id) == (NOW, NOW, NOW - 1000, EVENT.user_id)
@@ -100,19 +100,21 @@ def test_an_event_becomes_a_pending_entry(house: House, source: str, told: str) 
 def test_the_same_event_again_is_a_duplicate(house: House, first: str, second: str) -> None:
     house.put(source=first)
     before = house.entries()
-    assert house.put(source=second, now=NOW + 5) is Taken.DUPLICATE
+    assert house.put(source=second, now=NOW + 5) is IntakeResult.DUPLICATE
     assert house.entries() == before
     assert len(house.timeline()) == 1
 
 
 def test_another_session_is_another_entry(house: House) -> None:
     house.put()
-    assert house.put(replace(EVENT, session_id="other")) is Taken.STORED
+    assert house.put(replace(EVENT, session_id="other")) is IntakeResult.STORED
     assert len(house.entries()) == 2
 
 
 def test_an_event_of_nobody_is_not_stored(house: House) -> None:
-    assert house.put(replace(EVENT, conversation_id="633ba5f4-38cd-48fc-bb4c-d77057990b9f")) is Taken.UNREGISTERED
+    assert (
+        house.put(replace(EVENT, conversation_id="633ba5f4-38cd-48fc-bb4c-d77057990b9f")) is IntakeResult.UNREGISTERED
+    )
     assert house.entries() == []
 
 
@@ -127,7 +129,7 @@ def test_content_that_a_database_might_not_like_comes_back_unchanged(house: Hous
 
 def test_a_live_event_takes_the_place_of_a_backfilled_one(house: House) -> None:
     house.put(source=BACKFILL)
-    assert house.put(OTHER_CONTENT, LIVE) is Taken.REPLACED
+    assert house.put(OTHER_CONTENT, LIVE) is IntakeResult.REPLACED
     (row,) = house.entries()
     assert (row.source, row.event_time, row.amended) == (LIVE, NOW - 500, False)
     assert AcwEvent.from_json(row.content) == OTHER_CONTENT
@@ -137,7 +139,7 @@ def test_a_live_event_takes_the_place_of_a_backfilled_one(house: House) -> None:
 def test_after_the_first_attempt_has_begun_it_is_an_amendment(house: House) -> None:
     house.put(source=BACKFILL)
     house.change(attempt=1)
-    assert house.put(OTHER_CONTENT, LIVE) is Taken.AMENDED
+    assert house.put(OTHER_CONTENT, LIVE) is IntakeResult.AMENDED
     (row,) = house.entries()
     assert (row.source, row.amended) == (BACKFILL, True)
     assert AcwEvent.from_json(row.content) == EVENT
@@ -148,30 +150,30 @@ def test_after_the_first_attempt_has_begun_it_is_an_amendment(house: House) -> N
 
 def test_a_backfill_never_takes_the_place_of_anything(house: House) -> None:
     house.put()
-    assert house.put(OTHER_CONTENT, BACKFILL) is Taken.DUPLICATE
+    assert house.put(OTHER_CONTENT, BACKFILL) is IntakeResult.DUPLICATE
     assert AcwEvent.from_json(house.entries()[0].content) == EVENT
 
 
 def test_a_live_event_with_other_content_amends_a_live_one_even_before_its_delivery(house: House) -> None:
     house.put()
-    assert house.put(OTHER_CONTENT) is Taken.AMENDED
+    assert house.put(OTHER_CONTENT) is IntakeResult.AMENDED
     assert AcwEvent.from_json(house.entries()[0].content) == EVENT
 
 
 def test_an_amendment_that_comes_again_is_a_duplicate_and_a_third_one_is_kept(house: House) -> None:
     house.put()
     house.put(OTHER_CONTENT)
-    assert house.put(OTHER_CONTENT) is Taken.DUPLICATE
-    assert house.put() is Taken.DUPLICATE
+    assert house.put(OTHER_CONTENT) is IntakeResult.DUPLICATE
+    assert house.put() is IntakeResult.DUPLICATE
     third = replace(EVENT, wrapup_code="best")
-    assert house.put(third) is Taken.AMENDED
+    assert house.put(third) is IntakeResult.AMENDED
     assert AcwEvent.from_json(house.entries()[0].amended_content) == third
 
 
 def test_what_was_erased_does_not_come_back(house: House) -> None:
     house.put()
     house.change(content=None, amended_content=None, erased_at=NOW)
-    assert house.put(OTHER_CONTENT) is Taken.DUPLICATE
+    assert house.put(OTHER_CONTENT) is IntakeResult.DUPLICATE
     (row,) = house.entries()
     assert (row.content, row.amended_content, row.amended) == (None, None, False)
 
@@ -200,7 +202,7 @@ def test_an_event_of_a_closed_conversation_is_stored_and_turns_its_outcome(
     house: House, outcome: str, source: str
 ) -> None:
     house.close(outcome)
-    assert house.put(source=source) is Taken.STORED
+    assert house.put(source=source) is IntakeResult.STORED
     view = house.view()
     assert (view.state, view.outcome, len(view.records)) == ("closed", "logged", 1)
     assert [what for what, _ in house.timeline()][-2:] == [
@@ -213,7 +215,7 @@ def test_an_event_of_a_closed_conversation_is_stored_and_turns_its_outcome(
 def test_the_second_event_of_a_closed_conversation_is_late_as_well(house: House) -> None:
     house.put()
     house.close()
-    assert house.put(replace(EVENT, session_id="other")) is Taken.STORED
+    assert house.put(replace(EVENT, session_id="other")) is IntakeResult.STORED
     assert house.view().outcome == "logged"
     assert house.timeline()[-1][0] == "late_event"
 

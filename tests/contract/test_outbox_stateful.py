@@ -26,7 +26,7 @@ from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, dead_letters, intake, outbox
 from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, NO_ACW
-from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 from genesys_gateway.storage.tables import entry
 from tests.doubles import FakeClock
@@ -116,9 +116,9 @@ class Outbox(RuleBasedStateMachine):
             conversation_id=one, participant_id="p", session_id=session, user_id="u", event_time=1, wrapup_notes=note
         )
         taken = self.run(lambda c: intake.put(c, event, source, now=now, due_at=now, deadline_at=now))
-        assert (taken is Taken.UNREGISTERED) == (one not in self.registered)
-        assert (taken is Taken.STORED) == (one in self.registered and event.record_id not in self.records)
-        if taken is Taken.STORED:
+        assert (taken is IntakeResult.UNREGISTERED) == (one not in self.registered)
+        assert (taken is IntakeResult.STORED) == (one in self.registered and event.record_id not in self.records)
+        if taken is IntakeResult.STORED:
             self.records[event.record_id] = Expected()
 
     @rule(target=claims, owner=OWNERS, most=st.integers(1, 3))

@@ -13,7 +13,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake
 from genesys_gateway.storage.statements.conversations import Pairing
-from genesys_gateway.storage.statements.intake import Taken
+from genesys_gateway.storage.statements.intake import IntakeResult
 from tests import stored
 from tests.doubles import FakeClock, until
 from tests.genesys_doubles import settings
@@ -211,7 +211,7 @@ def test_dates_that_a_wrong_clock_wrote_far_ahead_do_not_last_for_ever(archive: 
     assert archive.later(1) == Erased(records=1, conversations=1, frames=0)
 
 
-def taken(archive: Archive, event: AcwEvent, source: str = intake.LIVE) -> Taken:
+def taken(archive: Archive, event: AcwEvent, source: str = intake.LIVE) -> IntakeResult:
     now = archive.clock.now()
     return archive.run(lambda c: intake.put(c, event, source, now=now, due_at=now, deadline_at=now + DAY))
 
@@ -221,7 +221,7 @@ def test_an_event_of_an_erased_entry_is_a_duplicate_and_brings_nothing_back(arch
     archive.store(has(stored.conversation_row("c-1"), stored.entry_row(EVENT.record_id, "c-1")))
     archive.later(8)
 
-    assert taken(archive, EVENT, source) is Taken.DUPLICATE
+    assert taken(archive, EVENT, source) is IntakeResult.DUPLICATE
 
     assert archive.entry(EVENT.record_id).content is None
     assert archive.entry(EVENT.record_id).amended_content is None
@@ -231,7 +231,7 @@ def test_another_event_of_an_erased_conversation_is_delivered_and_erased_in_its_
     archive.store(has(stored.conversation_row("c-1")))
     archive.later(8)
 
-    assert taken(archive, EVENT) is Taken.STORED
+    assert taken(archive, EVENT) is IntakeResult.STORED
     assert archive.later(8) == NOTHING, "it is not delivered yet"
     archive.store(
         lambda c: c.exec_driver_sql(

@@ -12,7 +12,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import intake
 from genesys_gateway.storage.statements.conversations import register
-from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, Kept, Taken
+from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, IntakeResult, SupportResultReceipt
 from genesys_gateway.storage.tables import conversation, entry
 from tests import stored
 from tests.contract.processes import python
@@ -51,10 +51,10 @@ class Doors:
             lambda c: register(c, CONVERSATION, CUSTOMER, owner="me", now=NOW, due_at=DEADLINE, deadline_at=DEADLINE)
         )
 
-    def genesys(self, told: AcwEvent, source: str = LIVE) -> Taken:
+    def genesys(self, told: AcwEvent, source: str = LIVE) -> IntakeResult:
         return self.run(lambda c: intake.put(c, told, source, now=NOW, due_at=DUE, deadline_at=DEADLINE))
 
-    def trigger(self, told: AcwEvent) -> Kept:
+    def trigger(self, told: AcwEvent) -> SupportResultReceipt:
         return self.run(lambda c: intake.put_result(c, told, now=NOW, due_at=DUE, deadline_at=DEADLINE))
 
     def entries(self) -> list[Row[*tuple[Any, ...]]]:
@@ -87,7 +87,7 @@ def followed(doors: Doors) -> Doors:
 def test_a_result_becomes_an_entry_and_its_conversation_is_due(followed: Doors) -> None:
     kept = followed.trigger(result(ani="+639171234567"))
 
-    assert kept == Kept(taken=Taken.STORED, record_id=result().record_id, state="pending")
+    assert kept == SupportResultReceipt(taken=IntakeResult.STORED, record_id=result().record_id, state="pending")
     (row,) = followed.entries()
     assert (row.source, row.user_id, row.event_time, row.participant_id) == ("supportResult", AGENT, NOW, None)
     assert AcwEvent.from_json(row.content) == result(ani="+639171234567")
@@ -98,7 +98,7 @@ def test_a_result_becomes_an_entry_and_its_conversation_is_due(followed: Doors) 
 def test_a_result_registers_nothing(doors: Doors) -> None:
     kept = doors.trigger(result())
 
-    assert kept.taken is Taken.STORED
+    assert kept.taken is IntakeResult.STORED
     assert doors.run(lambda c: c.execute(select(conversation)).all()) == []
     assert doors.pairs() == {(kept.record_id, None)}
 
@@ -118,7 +118,7 @@ def test_a_result_of_a_closed_conversation_is_late_and_makes_it_logged(doors: Do
 def test_an_event_after_its_result_is_no_second_record(followed: Doors, source: str, apart: int) -> None:
     kept = followed.trigger(result())
 
-    assert followed.genesys(event(at=NOW + apart), source) is Taken.DUPLICATE
+    assert followed.genesys(event(at=NOW + apart), source) is IntakeResult.DUPLICATE
 
     assert followed.pairs() == {(kept.record_id, event().record_id)}
     assert followed.timeline()[1:] == [("event_stored", kept.record_id)]
@@ -133,7 +133,7 @@ def test_a_result_after_its_event_is_answered_with_the_record_of_the_event(
 
     kept = followed.trigger(result(at=NOW + apart))
 
-    assert kept == Kept(taken=Taken.DUPLICATE, record_id=event().record_id, state="pending")
+    assert kept == SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=event().record_id, state="pending")
     assert followed.pairs() == {(event().record_id, kept_id(NOW + apart))}
 
 
@@ -154,7 +154,7 @@ def kept_id(at: int) -> str:
 def test_another_agent_or_another_time_is_another_work(followed: Doors, other: AcwEvent) -> None:
     followed.trigger(result())
 
-    assert followed.genesys(other) is Taken.STORED
+    assert followed.genesys(other) is IntakeResult.STORED
 
     assert {row.twin_id for row in followed.entries()} == {None}
 
@@ -165,31 +165,35 @@ def test_another_agent_or_another_time_is_another_work(followed: Doors, other: A
 def test_so_it_is_when_the_event_comes_first(followed: Doors, other: AcwEvent) -> None:
     followed.genesys(other)
 
-    assert followed.trigger(result()).taken is Taken.STORED
+    assert followed.trigger(result()).taken is IntakeResult.STORED
 
 
 def test_another_conversation_of_the_agent_is_another_work(followed: Doors) -> None:
     followed.trigger(replace(result(), conversation_id="0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44"))
 
-    assert followed.genesys(event()) is Taken.STORED
+    assert followed.genesys(event()) is IntakeResult.STORED
 
 
 def test_results_are_the_same_only_if_their_times_are_equal(followed: Doors) -> None:
     first, again, second = (followed.trigger(result(at=at)) for at in (NOW, NOW, NOW + 1))
 
-    assert (first.taken, again.taken, second.taken) == (Taken.STORED, Taken.DUPLICATE, Taken.STORED)
+    assert (first.taken, again.taken, second.taken) == (
+        IntakeResult.STORED,
+        IntakeResult.DUPLICATE,
+        IntakeResult.STORED,
+    )
     assert first.record_id == again.record_id != second.record_id
 
 
 def test_two_sessions_of_an_agent_need_two_results(followed: Doors) -> None:
     followed.trigger(result())
 
-    assert followed.genesys(event("s-1")) is Taken.DUPLICATE
-    assert followed.genesys(event("s-2", at=NOW + 1)) is Taken.STORED
+    assert followed.genesys(event("s-1")) is IntakeResult.DUPLICATE
+    assert followed.genesys(event("s-2", at=NOW + 1)) is IntakeResult.STORED
 
     second = followed.trigger(result(at=NOW + 2))
-    assert (second.taken, second.record_id) == (Taken.DUPLICATE, event("s-2").record_id)
-    assert followed.trigger(result(at=NOW + 3)).taken is Taken.STORED, "nobody is left to be its twin"
+    assert (second.taken, second.record_id) == (IntakeResult.DUPLICATE, event("s-2").record_id)
+    assert followed.trigger(result(at=NOW + 3)).taken is IntakeResult.STORED, "nobody is left to be its twin"
 
 
 def test_the_nearest_in_time_is_the_twin(followed: Doors) -> None:
@@ -215,11 +219,11 @@ def test_a_pair_is_recognised_again_and_again_from_both_sides(followed: Doors) -
     other = followed.trigger(result(at=NOW + 1))
 
     for _ in range(3):
-        assert followed.genesys(event(), BACKFILL) is Taken.DUPLICATE
-        assert followed.genesys(event()) is Taken.DUPLICATE
-        assert followed.trigger(result()) == replace(kept, taken=Taken.DUPLICATE)
+        assert followed.genesys(event(), BACKFILL) is IntakeResult.DUPLICATE
+        assert followed.genesys(event()) is IntakeResult.DUPLICATE
+        assert followed.trigger(result()) == replace(kept, taken=IntakeResult.DUPLICATE)
         # Reconciliation may date it otherwise than the notification did, ever so far away.
-        assert followed.genesys(event(at=NOW + 10 * LIMIT), BACKFILL) is Taken.DUPLICATE
+        assert followed.genesys(event(at=NOW + 10 * LIMIT), BACKFILL) is IntakeResult.DUPLICATE
 
     assert followed.pairs() == {(kept.record_id, event().record_id), (other.record_id, None)}
 
@@ -238,7 +242,7 @@ def test_an_event_that_stood_alone_takes_no_result_later(followed: Doors) -> Non
     alone = followed.trigger(result())
 
     # The backfill knows the agent whom the notification did not name.
-    assert followed.genesys(event(), BACKFILL) is Taken.DUPLICATE
+    assert followed.genesys(event(), BACKFILL) is IntakeResult.DUPLICATE
 
     assert followed.pairs() == {(event().record_id, None), (alone.record_id, None)}
 
@@ -247,18 +251,18 @@ def test_a_live_event_replaces_a_backfilled_twin_and_the_pair_stands(followed: D
     followed.genesys(event(at=NOW + 3), BACKFILL)
     followed.trigger(result())
 
-    assert followed.genesys(event()) is Taken.REPLACED
+    assert followed.genesys(event()) is IntakeResult.REPLACED
 
     (row,) = followed.entries()
     assert (row.source, row.event_time, row.twin_id) == ("live", NOW, kept_id(NOW))
-    assert followed.trigger(result()).taken is Taken.DUPLICATE
+    assert followed.trigger(result()).taken is IntakeResult.DUPLICATE
 
 
 def test_what_genesys_says_differently_the_second_time_is_an_amendment(followed: Doors) -> None:
     kept = followed.trigger(result())
 
-    assert followed.genesys(event()) is Taken.DUPLICATE
-    assert followed.genesys(event(wrapup_notes="Called back")) is Taken.AMENDED
+    assert followed.genesys(event()) is IntakeResult.DUPLICATE
+    assert followed.genesys(event(wrapup_notes="Called back")) is IntakeResult.AMENDED
 
     (row,) = followed.entries()
     assert row.amended
@@ -270,8 +274,8 @@ def test_what_genesys_says_differently_the_second_time_is_an_amendment(followed:
 def test_a_result_that_comes_again_with_other_content_is_an_amendment(followed: Doors) -> None:
     first = followed.trigger(result(subject="Loan"))
 
-    assert followed.trigger(result(subject="Card")) == replace(first, taken=Taken.AMENDED)
-    assert followed.trigger(result(subject="Card")) == replace(first, taken=Taken.DUPLICATE)
+    assert followed.trigger(result(subject="Card")) == replace(first, taken=IntakeResult.AMENDED)
+    assert followed.trigger(result(subject="Card")) == replace(first, taken=IntakeResult.DUPLICATE)
 
 
 @pytest.mark.parametrize("state", ["delivered", "dead"])
@@ -279,14 +283,16 @@ def test_a_result_of_what_has_ended_is_told_how(followed: Doors, state: str) -> 
     followed.genesys(event())
     followed.change(state=state)
 
-    assert followed.trigger(result()) == Kept(taken=Taken.DUPLICATE, record_id=event().record_id, state=state)
+    assert followed.trigger(result()) == SupportResultReceipt(
+        taken=IntakeResult.DUPLICATE, record_id=event().record_id, state=state
+    )
 
 
 def test_a_dead_result_keeps_its_event_from_becoming_a_second_record(followed: Doors) -> None:
     kept = followed.trigger(result())
     followed.change(state="dead")
 
-    assert followed.genesys(event()) is Taken.DUPLICATE
+    assert followed.genesys(event()) is IntakeResult.DUPLICATE
     assert followed.pairs() == {(kept.record_id, event().record_id)}
 
 
@@ -297,8 +303,8 @@ def test_what_is_erased_is_still_known_and_gets_no_content_back(followed: Doors,
         followed.genesys(event(ani="+639171234567"))
     followed.change(state="delivered", content=None, amended_content=None, erased_at=NOW)
 
-    assert followed.genesys(event(ani="+639171234567")) is Taken.DUPLICATE
-    assert followed.trigger(result(ani="+639171234567")).taken is Taken.DUPLICATE
+    assert followed.genesys(event(ani="+639171234567")) is IntakeResult.DUPLICATE
+    assert followed.trigger(result(ani="+639171234567")).taken is IntakeResult.DUPLICATE
 
     (row,) = followed.entries()
     assert (row.content, row.amended_content, row.amended) == (None, None, False)
@@ -316,17 +322,17 @@ def test_an_event_without_a_session_has_the_id_of_its_result(followed: Doors) ->
     assert nobody.record_id == kept_id(NOW)
 
     kept = followed.trigger(result())
-    assert followed.genesys(nobody) is Taken.DUPLICATE
+    assert followed.genesys(nobody) is IntakeResult.DUPLICATE
 
     assert followed.pairs() == {(kept.record_id, kept.record_id)}
-    assert followed.genesys(event("s-2")) is Taken.STORED, "the result has its twin already"
+    assert followed.genesys(event("s-2")) is IntakeResult.STORED, "the result has its twin already"
 
 
 def test_a_result_with_the_id_of_an_event_is_that_event(followed: Doors) -> None:
     followed.genesys(event(session_id=None, participant_id=None))
 
-    assert followed.trigger(result()).taken is Taken.DUPLICATE
-    assert followed.trigger(result(at=NOW + 1)).taken is Taken.STORED, "it has its twin already"
+    assert followed.trigger(result()).taken is IntakeResult.DUPLICATE
+    assert followed.trigger(result(at=NOW + 1)).taken is IntakeResult.STORED, "it has its twin already"
 
 
 @pytest.mark.parametrize("first", ["event", "result"])
@@ -348,7 +354,7 @@ def test_who_comes_at_the_same_moment_waits_for_the_first(postgres_url: str, fir
         gevent.sleep(0.1)
         assert not second.ready()
 
-    assert second.get(timeout=5) is Taken.DUPLICATE
+    assert second.get(timeout=5) is IntakeResult.DUPLICATE
     assert len(doors.entries()) == 1
     storage.close()
     engine.dispose()

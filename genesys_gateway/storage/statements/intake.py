@@ -43,7 +43,7 @@ _TOLD_BY_GENESYS = select(entry.c.id).where(
 _ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
 
 
-class Taken(Enum):
+class IntakeResult(Enum):
     """What became of an event."""
 
     #: a new entry
@@ -59,10 +59,10 @@ class Taken(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class SupportResultReceipt:
     """What became of a supportResult, and the record that tells of its after-call work."""
 
-    taken: Taken
+    taken: IntakeResult
     record_id: str
     #: pending, delivered or dead
     state: str
@@ -70,7 +70,7 @@ class Kept:
 
 def put(
     connection: Connection, event: AcwEvent, source: str, *, now: int, due_at: int, deadline_at: int | None
-) -> Taken:
+) -> IntakeResult:
     """Make an after-call work that Genesys told of an entry of the outbox, once.
 
     Args:
@@ -81,13 +81,13 @@ def put(
     twins.lock(connection, event.conversation_id)
     standing = connection.execute(_STANDING, {"conversation": event.conversation_id}).first()
     if standing is None:
-        return Taken.STRANGER
+        return IntakeResult.STRANGER
     if standing.has_result and (first := twins.of_event(connection, event)) is not None:
         return _after_result(connection, first, event, source, now)
     if not put_new(connection, entry, _row(event, source, now)):
         return _again(connection, event, source, now)
     _follow_up(connection, event, source, standing.state, now=now, due_at=due_at, deadline_at=deadline_at)
-    return Taken.STORED
+    return IntakeResult.STORED
 
 
 def told_by_genesys(connection: Connection, conversation_id: str) -> set[str]:
@@ -96,7 +96,9 @@ def told_by_genesys(connection: Connection, conversation_id: str) -> set[str]:
     return set(found.scalars())
 
 
-def put_result(connection: Connection, result: AcwEvent, *, now: int, due_at: int, deadline_at: int) -> Kept:
+def put_result(
+    connection: Connection, result: AcwEvent, *, now: int, due_at: int, deadline_at: int
+) -> SupportResultReceipt:
     """Make an after-call work that a supportResult told of an entry of the outbox, once, registered or not.
 
     Args:
@@ -106,19 +108,19 @@ def put_result(connection: Connection, result: AcwEvent, *, now: int, due_at: in
     twins.lock(connection, result.conversation_id)
     first = connection.execute(_ENTRY, {"id": result.record_id}).first()
     if first is not None and first.source == SUPPORT_RESULT:
-        return Kept(
+        return SupportResultReceipt(
             taken=_other_content(connection, first, result.to_json(), now), record_id=first.id, state=first.state
         )
     first = first or twins.of_result(connection, result)
     if first is not None:
         twins.pair(connection, first, result.record_id)
-        return Kept(taken=Taken.DUPLICATE, record_id=first.id, state=first.state)
+        return SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
     row = _row(result, SUPPORT_RESULT, now)
     connection.execute(insert(entry), row)
     standing = connection.execute(_STANDING, {"conversation": result.conversation_id}).first()
     state = None if standing is None else standing.state
     _follow_up(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
-    return Kept(taken=Taken.STORED, record_id=row["id"], state=row["state"])
+    return SupportResultReceipt(taken=IntakeResult.STORED, record_id=row["id"], state=row["state"])
 
 
 def _row(event: AcwEvent, source: str, now: int) -> dict[str, Any]:
@@ -157,35 +159,35 @@ def _follow_up(
         connection.execute(_AWAIT_END, {"one": one, "due": due_at, "deadline": deadline_at})
 
 
-def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> Taken:
+def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> IntakeResult:
     first = connection.execute(_ENTRY, {"id": event.record_id}).one()
     if first.source == SUPPORT_RESULT:
         return _after_result(connection, first, event, source, now)
     content = event.to_json()
     if source == BACKFILL or _is_known(first, content):
-        return Taken.DUPLICATE
+        return IntakeResult.DUPLICATE
     if first.source == BACKFILL and first.attempt == 0:
         change = update(entry).where(entry.c.id == first.id)
         connection.execute(
             change.values(source=LIVE, content=content, user_id=event.user_id, event_time=event.event_time)
         )
         timeline.note(connection, event.conversation_id, now, "event_stored", first.id)
-        return Taken.REPLACED
+        return IntakeResult.REPLACED
     return _other_content(connection, first, content, now)
 
 
 def _after_result(
     connection: Connection, first: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int
-) -> Taken:
+) -> IntakeResult:
     """Genesys tells of what a supportResult told before: it stands, and what Genesys says is kept beside it."""
     twins.pair(connection, first, event.record_id)
     if source == BACKFILL:
-        return Taken.DUPLICATE
+        return IntakeResult.DUPLICATE
     content = event.to_json()
     if first.amended_content is None and not _is_known(first, content):
         # The two doors never say quite the same; only what Genesys says differently the next time is an amendment.
         connection.execute(update(entry).where(entry.c.id == first.id).values(amended_content=content))
-        return Taken.DUPLICATE
+        return IntakeResult.DUPLICATE
     return _other_content(connection, first, content, now)
 
 
@@ -194,13 +196,13 @@ def _is_known(first: Row[*tuple[Any, ...]], content: str) -> bool:
     return first.content is None or content in (first.content, first.amended_content)
 
 
-def _other_content(connection: Connection, first: Row[*tuple[Any, ...]], content: str, now: int) -> Taken:
+def _other_content(connection: Connection, first: Row[*tuple[Any, ...]], content: str, now: int) -> IntakeResult:
     if _is_known(first, content):
-        return Taken.DUPLICATE
+        return IntakeResult.DUPLICATE
     change = update(entry).where(entry.c.id == first.id)
     connection.execute(change.values(amended=True, amended_content=content))
     timeline.note(connection, first.conversation_id, now, "amended", first.id)
-    return Taken.AMENDED
+    return IntakeResult.AMENDED
 
 
 def set_aside(connection: Connection, unreadable: Unreadable, frame: bytes, now: int) -> None:

@@ -98,7 +98,7 @@ class SupportInteractionReply(_Reply):
 
 
 class SupportResultReply(_Reply):
-    """The record that tells of the after-call work; dumped from a ``Kept``."""
+    """The record that tells of the after-call work; dumped from a ``SupportResultReceipt``."""
 
     record_id = _id("The record's id at CommunicationHistory.", data_key="recordId")
     state = _word(*_RECORD_STATES, description="How far it is.")
