@@ -55,7 +55,7 @@ class IntakeResult(Enum):
     #: known already with other content; the first stands
     AMENDED = "amended"
     #: of a conversation that was never registered: nothing was stored
-    STRANGER = "stranger"
+    UNREGISTERED = "stranger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def put(
     twins.lock(connection, event.conversation_id)
     standing = connection.execute(_STANDING, {"conversation": event.conversation_id}).first()
     if standing is None:
-        return IntakeResult.STRANGER
+        return IntakeResult.UNREGISTERED
     if standing.has_result and (first := twins.of_event(connection, event)) is not None:
         return _after_result(connection, first, event, source, now)
     if not put_new(connection, entry, _row(event, source, now)):
