@@ -37,7 +37,7 @@ from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.statements import instances
-from genesys_gateway.storage.statements.used_assertions import UsedAssertions
+from genesys_gateway.storage.statements.used_assertions import StoredUsedAssertions
 
 log = get_logger(__name__)
 
@@ -93,7 +93,7 @@ class Gateway:
     def _reach_out(self) -> tuple[Genesys, History]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
         login = HttpClient(settings, settings.genesys_login_url, clock, 1)
-        used = UsedAssertions(self.storage)
+        used = StoredUsedAssertions(self.storage)
         tokens = self._tokens = Tokens(settings, login, clock, metrics, used=used)
         api = HttpClient(settings, settings.genesys_api_url, clock, PLACES)
         budget = RateLimiter(settings.api_rate_per_minute, clock)

@@ -9,7 +9,7 @@ from typing import Protocol
 from urllib.parse import quote_plus
 
 from genesys_gateway.genesys.assertions.file import AssertionFile
-from genesys_gateway.genesys.assertions.source import Assertions, Used, UsedHere
+from genesys_gateway.genesys.assertions.source import Assertions, InMemoryUsedAssertions, UsedAssertions
 from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.genesys.call import BadAnswer, ask, load, read_object, transient
 from genesys_gateway.genesys.schemas.login import LOGIN_ERROR, TOKEN_ANSWER
@@ -97,7 +97,7 @@ class Login:
     """
 
     def __init__(
-        self, settings: Settings, http: HttpClient, clock: Clock, metrics: Metrics, used: Used | None = None
+        self, settings: Settings, http: HttpClient, clock: Clock, metrics: Metrics, used: UsedAssertions | None = None
     ) -> None:
         self._settings = settings
         self._http = http
@@ -150,7 +150,7 @@ class Login:
         return f"{text}; {advice}" if advice else text
 
 
-def _grant(settings: Settings, clock: Clock, used: Used | None) -> Grant:
+def _grant(settings: Settings, clock: Clock, used: UsedAssertions | None) -> Grant:
     if settings.genesys_grant_type == "client-credentials":
         return ClientCredentials()
     assertions = assertions_of(settings, clock, used)
@@ -159,9 +159,9 @@ def _grant(settings: Settings, clock: Clock, used: Used | None) -> Grant:
     return Saml2Bearer(settings.genesys_org_name, assertions)
 
 
-def assertions_of(settings: Settings, clock: Clock, used: Used | None = None) -> Assertions | None:
+def assertions_of(settings: Settings, clock: Clock, used: UsedAssertions | None = None) -> Assertions | None:
     """The one source that the settings name, if they name any; without ``used`` it remembers for itself."""
-    used = used or UsedHere()
+    used = used or InMemoryUsedAssertions()
     if settings.genesys_saml_assertion_file is not None:
         return AssertionFile(settings.genesys_saml_assertion_file, used)
     if settings.genesys_saml_assertion_url is not None:

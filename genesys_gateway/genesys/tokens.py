@@ -7,7 +7,7 @@ import math
 from dataclasses import dataclass, field
 from random import Random
 
-from genesys_gateway.genesys.assertions.source import AssertionMissing, Used
+from genesys_gateway.genesys.assertions.source import AssertionMissing, UsedAssertions
 from genesys_gateway.genesys.login import Login, TokenRefused
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock, isoformat
@@ -55,7 +55,7 @@ class Tokens:
         clock: Clock,
         metrics: Metrics,
         random: Random | None = None,
-        used: Used | None = None,
+        used: UsedAssertions | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock

@@ -4,32 +4,32 @@ import pytest
 
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import used_assertions
-from genesys_gateway.storage.statements.used_assertions import UsedAssertions
+from genesys_gateway.storage.statements.used_assertions import StoredUsedAssertions
 from tests.doubles import FakeClock
 
 A, B, C, D = (letter * 64 for letter in "abcd")
 
 
 @pytest.fixture
-def used(storage: Storage) -> UsedAssertions:
-    return UsedAssertions(storage)
+def used(storage: Storage) -> StoredUsedAssertions:
+    return StoredUsedAssertions(storage)
 
 
 def test_what_was_noted_is_known_to_the_next_process_also_after_others(
-    used: UsedAssertions, storage: Storage, database_url: str, clock: FakeClock
+    used: StoredUsedAssertions, storage: Storage, database_url: str, clock: FakeClock
 ) -> None:
     assert [used.note(digest) for digest in (A, B)] == [True, True]
     storage.close()
     after = Storage(database_url, clock)
     after.open()
-    next_one = UsedAssertions(after)
+    next_one = StoredUsedAssertions(after)
 
     assert [next_one.knows(digest) for digest in (A, B, C)] == [True, True, False]
     assert [next_one.note(digest) for digest in (A, B, C)] == [False, False, True]
     after.close()
 
 
-def test_what_was_not_used_after_all_may_be_noted_again(used: UsedAssertions) -> None:
+def test_what_was_not_used_after_all_may_be_noted_again(used: StoredUsedAssertions) -> None:
     used.note(A)
 
     used.forget(A)
@@ -39,7 +39,7 @@ def test_what_was_not_used_after_all_may_be_noted_again(used: UsedAssertions) ->
 
 
 def test_only_the_latest_are_kept_and_the_new_one_always(
-    used: UsedAssertions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+    used: StoredUsedAssertions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(used_assertions, "KEPT", 2)
     for digest in (A, B, C):

@@ -11,7 +11,7 @@ import requests_mock
 from lxml import etree
 
 from genesys_gateway.genesys.assertions.signed import SignedAssertions
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, UsedHere
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, InMemoryUsedAssertions
 from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.settings import Settings, SettingsError
@@ -38,7 +38,7 @@ def _idp() -> Iterator[requests_mock.Mocker]:
 
 
 def source(token: Secret | None = None) -> AssertionUrl:
-    return AssertionUrl(settings(), IDP, token, FakeClock(), UsedHere())
+    return AssertionUrl(settings(), IDP, token, FakeClock(), InMemoryUsedAssertions())
 
 
 def trouble(of: AssertionUrl) -> Delayed:

@@ -12,7 +12,12 @@ import requests
 import requests_mock
 import structlog
 
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Used, UsedHere
+from genesys_gateway.genesys.assertions.source import (
+    MAX_BYTES,
+    AssertionMissing,
+    InMemoryUsedAssertions,
+    UsedAssertions,
+)
 from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
 from genesys_gateway.runtime.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
 from genesys_gateway.runtime.http_client import HttpClient
@@ -34,7 +39,7 @@ class Jitter(Random):
 class House:
     """Tokens with everything they need."""
 
-    def __init__(self, used: Used | None = None, **changes: Any) -> None:
+    def __init__(self, used: UsedAssertions | None = None, **changes: Any) -> None:
         self.clock = FakeClock()
         self.metrics = Metrics()
         self.settings = settings(**changes)
@@ -70,7 +75,7 @@ def refused(code: str, description: str = "some words") -> dict[str, Any]:
     }
 
 
-def saml(folder: Path, content: bytes = b"QXNzZXJ0aW9u+/==", used: Used | None = None) -> House:
+def saml(folder: Path, content: bytes = b"QXNzZXJ0aW9u+/==", used: UsedAssertions | None = None) -> House:
     file = folder / "assertion"
     file.write_bytes(content)
     return House(used, genesys_grant_type="saml2-bearer", genesys_org_name="bank", genesys_saml_assertion_file=file)
@@ -366,7 +371,7 @@ def test_the_next_process_sends_no_assertion_of_the_last_one_and_takes_a_fresh_o
     login: requests_mock.Mocker, tmp_path: Path
 ) -> None:
     login.post(URL, **granted())
-    used = UsedHere()
+    used = InMemoryUsedAssertions()
     saml(tmp_path, used=used).value()
 
     house = saml(tmp_path, used=used)
@@ -378,7 +383,7 @@ def test_the_next_process_sends_no_assertion_of_the_last_one_and_takes_a_fresh_o
     assert house.value() == "token-1"
 
 
-class Unreachable(UsedHere):
+class Unreachable(InMemoryUsedAssertions):
     """A memory on a disk that fails now and then."""
 
     failing = True

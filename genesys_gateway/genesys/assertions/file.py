@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, SingleUse, UsedAssertions, is_base64
 
 _USED = "the assertion was used already: replace GENESYS_SAML_ASSERTION_FILE by a fresh one"
 
@@ -15,9 +15,9 @@ class AssertionFile:
         used: What was used before us.
     """
 
-    def __init__(self, path: Path, used: Used) -> None:
+    def __init__(self, path: Path, used: UsedAssertions) -> None:
         self._path = path
-        self._unused = Unused(used)
+        self._unused = SingleUse(used)
 
     def take(self) -> str:
         """What is in the file; raises AssertionMissing when it can't be read or sent, or was used."""

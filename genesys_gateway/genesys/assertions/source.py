@@ -43,7 +43,7 @@ class Assertions(Protocol):
         """Why :meth:`take` would fail now, as far as it shows without asking anybody or using anything up."""
 
 
-class Used(Protocol):
+class UsedAssertions(Protocol):
     """Remembers digests of what was used. Each may raise StorageUnavailable."""
 
     def knows(self, digest: str) -> bool:
@@ -56,7 +56,7 @@ class Used(Protocol):
         """It was not used after all."""
 
 
-class UsedHere:
+class InMemoryUsedAssertions:
     """Remembers for as long as the process lives: for those who have no disk."""
 
     def __init__(self) -> None:
@@ -77,10 +77,10 @@ class UsedHere:
         self._digests.discard(digest)
 
 
-class Unused:
+class SingleUse:
     """Hands out each assertion once, however it is broken into lines."""
 
-    def __init__(self, used: Used) -> None:
+    def __init__(self, used: UsedAssertions) -> None:
         self._used = used
         self._taken: str | None = None
 

@@ -2,7 +2,7 @@
 
 from urllib.parse import urlsplit
 
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, Unused, Used, is_base64
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, SingleUse, UsedAssertions, is_base64
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import Delayed
 from genesys_gateway.runtime.http_client import HttpClient, Reply
@@ -22,12 +22,12 @@ class AssertionUrl:
         used: What was used before us.
     """
 
-    def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock, used: Used) -> None:
+    def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock, used: UsedAssertions) -> None:
         parts = urlsplit(url)
         self._http = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._token = token
-        self._unused = Unused(used)
+        self._unused = SingleUse(used)
 
     def take(self) -> str:
         """Ask for one, once; within GATEWAY_HTTP_TIMEOUT_SECONDS. Raises Delayed, whatever went wrong."""

@@ -13,8 +13,8 @@ from genesys_gateway.storage.tables import used_assertion
 KEPT = 1000
 
 
-class UsedAssertions:
-    """What :class:`genesys_gateway.genesys.assertions.source.Used` asks for, kept on disk; each may raise StorageUnavailable."""
+class StoredUsedAssertions:
+    """What :class:`genesys_gateway.genesys.assertions.source.StoredUsedAssertions` asks for, kept on disk; each may raise StorageUnavailable."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
