@@ -13,7 +13,7 @@ import gunicorn.util  # type: ignore[import-untyped] # it has no types
 import psycopg.waiting
 
 from genesys_gateway.runtime import logs
-from genesys_gateway.runtime.errors import Refused, Unavailable
+from genesys_gateway.runtime.errors import PermanentFailure, Unavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.settings import Settings, SettingsError, rules
@@ -81,7 +81,7 @@ def on_starting(_server: Any) -> None:
     """Check everything that can be wrong before there is a worker: only here does a mistake end with its exit code."""
     try:
         if getattr(psycopg.waiting.wait, "__name__", "") != "wait_poll":
-            raise Refused("gevent's patches came too late: psycopg would block the whole worker")
+            raise PermanentFailure("gevent's patches came too late: psycopg would block the whole worker")
         settings = Settings.from_environment(os.environ)
         if migrate(settings.database_url):
             log.info("database_migrated")
@@ -92,7 +92,7 @@ def on_starting(_server: Any) -> None:
         else:
             log.critical("settings_wrong", mistakes=error.mistakes)
         sys.exit(_MISCONFIGURED)
-    except (Refused, Unavailable, OSError) as error:
+    except (PermanentFailure, Unavailable, OSError) as error:
         log.critical("database_unusable", reason=str(error))
         sys.exit(_MISCONFIGURED)
     for warning in settings.warnings:

@@ -27,7 +27,7 @@ from genesys_gateway.maintenance.retention import Retention
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
-from genesys_gateway.runtime.errors import Refused, StorageUnavailable
+from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.kill_points import reach
@@ -254,7 +254,7 @@ class Gateway:
             try:
                 self.storage.open()
                 self._adopted = self.storage.run(self._enter)
-            except (StorageUnavailable, Refused) as error:
+            except (StorageUnavailable, PermanentFailure) as error:
                 log.error("storage_not_open", error=str(error))
                 if self._crew.wait(self.settings.retry_base_seconds):
                     return False

@@ -16,7 +16,7 @@ from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooM
 from genesys_gateway.genesys.notifications import conversation_of
 from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
-from genesys_gateway.runtime.errors import Delayed, GatewayError, Refused
+from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, TransientFailure
 from genesys_gateway.settings import Settings
 from tests.doubles import FakeClock
 from tests.genesys_doubles import settings as plain_settings
@@ -239,7 +239,7 @@ class FakeGenesys:
 
     def _check(self, topics: Sequence[str]) -> None:
         if self.poison & set(topics):
-            raise Refused("notification.invalid.topic")
+            raise PermanentFailure("notification.invalid.topic")
 
     def _results(self, topics: Sequence[str]) -> tuple[TopicResult, ...]:
         return tuple(
@@ -301,4 +301,4 @@ class PacedClock(FakeClock):
             gevent.sleep(0)
 
 
-THROTTLED = Delayed("429", retry_after=0.5)
+THROTTLED = TransientFailure("429", retry_after=0.5)

@@ -14,7 +14,7 @@ from genesys_gateway.delivery.outcome import Outcome, Result, of_post
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.record import Record
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import timeline
@@ -101,7 +101,7 @@ class FakeNames:
         if one in self.silent:
             self.silence.wait()
         if one in self.unknown:
-            raise Delayed("Genesys is away")
+            raise TransientFailure("Genesys is away")
         if one in self.broken:
             raise ZeroDivisionError
         return self.names.get(one)

@@ -19,7 +19,7 @@ from genesys_gateway.genesys.client import ChannelGrant, Genesys
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Refused
+from genesys_gateway.runtime.errors import PermanentFailure
 from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -214,7 +214,7 @@ class Channel:
                 self._receive(self._connect())
             except SocketLost as error:
                 self._lost(error)
-            except Refused as error:  # ChannelGone, or an address that must not be connected to
+            except PermanentFailure as error:  # ChannelGone, or an address that must not be connected to
                 self._give_up(str(error))
             finally:
                 self._close()

@@ -14,7 +14,7 @@ from genesys_gateway.channels.handover import Handover
 from genesys_gateway.domain import after_call_work
 from genesys_gateway.genesys.client import ChannelGrant
 from genesys_gateway.runtime.backoff import ceiling
-from genesys_gateway.runtime.errors import Delayed, Refused, StorageUnavailable
+from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -164,7 +164,7 @@ class ChannelRegistry:
             reach("channel_made")
             self._tell.created(grant)
             reach("channel_noted")
-        except (Delayed, Refused, StorageUnavailable) as error:
+        except (TransientFailure, PermanentFailure, StorageUnavailable) as error:
             self._hold(getattr(error, "retry_after", None))
             log.warning("channel_not_made", error=str(error), waiting=len(self._waiting))
             return None

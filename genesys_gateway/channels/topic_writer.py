@@ -17,7 +17,7 @@ from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, Toke
 from genesys_gateway.genesys.notifications import Reply, acw_topic, conversation_of
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed, NotSent, Refused
+from genesys_gateway.runtime.errors import NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
@@ -179,7 +179,7 @@ class TopicWriter:
             except (NotFound, TokenDead) as error:
                 self._tell.gone(str(error))
                 return
-            except (Delayed, Refused) as error:
+            except (TransientFailure, PermanentFailure) as error:
                 self._hold(error)
 
     def _step(self) -> None:
@@ -231,7 +231,7 @@ class TopicWriter:
             results = self._genesys.add_topics(self._grant.id, self._grant.token, [acw_topic(one) for one in ids])
         except NotFound:
             raise
-        except Refused as error:
+        except PermanentFailure as error:
             self._doubtful = False  # Genesys docs: nothing was added
             self._refused_together(ids, error)
             return
@@ -241,12 +241,12 @@ class TopicWriter:
         self._doubtful, self._refused_in_a_row = False, 0
         reach("subscribed")
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
-        reasons = {conversation_of(r.topic): r.reason or "Rejected" for r in results if not r.permitted}
+        reasons = {conversation_of(r.topic): r.reason or "CallerError" for r in results if not r.permitted}
         self._confirm([one for one in ids if one in permitted])
         for one in (one for one in ids if one not in permitted):
             self._refuse(one, reasons.get(one, "not answered"))
 
-    def _refused_together(self, ids: list[str], error: Refused) -> None:
+    def _refused_together(self, ids: list[str], error: PermanentFailure) -> None:
         """One of them may be the reason, or their number: find out by halves, so that the others are not held up."""
         log.warning("topics_refused", channel=self._grant.id, topics=len(ids), error=str(error))
         if len(ids) > 1:
@@ -313,7 +313,7 @@ class TopicWriter:
                 self._genesys.clear_topics(self._grant.id, self._grant.token)
         except NotFound:
             raise
-        except Refused as error:  # then the list is as it was, and what is missing is added piece by piece
+        except PermanentFailure as error:  # then the list is as it was, and what is missing is added piece by piece
             log.warning("topics_refused", channel=self._grant.id, topics=len(topics), error=str(error))
 
     def _read(self) -> None:
@@ -322,7 +322,7 @@ class TopicWriter:
         self._reading = True
         try:
             topics = self._genesys.topics(self._grant.id, self._grant.token)
-        except (Delayed, Refused):
+        except (TransientFailure, PermanentFailure):
             self._unread = True
             raise
         finally:
@@ -339,7 +339,7 @@ class TopicWriter:
             self._tell.missed(missed)
         self._confirm([one for one in self._desired if one in listed])
 
-    def _hold(self, error: Delayed | Refused) -> None:
+    def _hold(self, error: TransientFailure | PermanentFailure) -> None:
         """Change nothing for a while after a failure: longer with each in a row, or as long as the server asked for."""
         self._failures += 1
         wait = getattr(error, "retry_after", None)

@@ -14,7 +14,7 @@ from gevent.timeout import Timeout
 
 from genesys_gateway.genesys.notifications import Reply
 from genesys_gateway.genesys.websocket import SocketLost
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 
 
 class Unsubscription:
@@ -44,11 +44,11 @@ class Unsubscription:
         self._awaited = (correlation_id, frozenset(topics), awaited)
         try:
             self._send(orjson.dumps(message).decode())
-            with Timeout(self._reply_seconds, Delayed("no reply to unsubscribe")):
+            with Timeout(self._reply_seconds, TransientFailure("no reply to unsubscribe")):
                 return cast(Reply, awaited.get())
         except SocketLost:
             raise
-        except Delayed:
+        except TransientFailure:
             self._late += 1
             raise
         finally:

@@ -10,12 +10,12 @@ import orjson
 from marshmallow import Schema, ValidationError
 
 from genesys_gateway.runtime.clock import parse_iso
-from genesys_gateway.runtime.errors import Delayed, NotSent
+from genesys_gateway.runtime.errors import NotSent, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 
 
-class BadAnswer(Delayed):
+class BadAnswer(TransientFailure):
     """Genesys answered 2xx with something that is no such answer.
 
     Its text names fields, never their values: answers hold personal data.
@@ -88,7 +88,7 @@ def ask(http: HttpClient, metrics: Metrics, operation: str, method: str, path: s
     """
     try:
         reply = http.call(method, path, **parts)
-    except Delayed as error:
+    except TransientFailure as error:
         _count(metrics, operation, "not_sent" if isinstance(error, NotSent) else "no_reply")
         raise
     _count(metrics, operation, _outcome(reply.status))

@@ -17,7 +17,7 @@ from genesys_gateway.genesys.schemas.channels import CHANNEL, CHANNEL_ID, CHANNE
 from genesys_gateway.genesys.schemas.conversations import NAMED
 from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed, Refused
+from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
@@ -43,23 +43,23 @@ _MAX_REASON = 200
 log = get_logger(__name__)
 
 
-class NotFound(Refused):
+class NotFound(PermanentFailure):
     """Genesys does not know it (404)."""
 
 
-class Forbidden(Refused):
+class Forbidden(PermanentFailure):
     """A permission or scope is missing (403)."""
 
 
-class TooManyTopics(Refused):
+class TooManyTopics(PermanentFailure):
     """The channel would hold more topics than Genesys allows; nothing was added."""
 
 
-class TokenDead(Delayed):
+class TokenDead(TransientFailure):
     """Genesys takes the token no more (401); a channel made with it is gone too."""
 
 
-class NoToken(Delayed):
+class NoToken(TransientFailure):
     """The login host gives no token before someone mends what the text says; then the same call will do."""
 
 
@@ -91,8 +91,8 @@ class Genesys:
     """The API, spoken to with the present token within the budget.
 
     Every method waits for room in the budget and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer, twice that
-    and a new token after a 401. Beside what it says, each raises :class:`Delayed` and, for every other 4xx,
-    :class:`Refused` with the status and Genesys's code. Of the delayed, NoReply and BadAnswer may have been done, and
+    and a new token after a 401. Beside what it says, each raises :class:`TransientFailure` and, for every other 4xx,
+    :class:`PermanentFailure` with the status and Genesys's code. Of the delayed, NoReply and BadAnswer may have been done, and
     NoToken needs someone to mend something.
     """
 
@@ -238,31 +238,31 @@ class Genesys:
     def _asked(self, reply: Reply) -> float:
         return self._settings.retry_base_seconds if reply.retry_after is None else reply.retry_after
 
-    def _fault(self, operation: str, reply: Reply) -> Delayed | Refused:
+    def _fault(self, operation: str, reply: Reply) -> TransientFailure | PermanentFailure:
         """What an answer that is no success means for the caller."""
         code = _code(reply)
         text = f"{operation}: Genesys answered {reply.status} {code}".rstrip()
         if reply.status == 401:
             return TokenDead(text)
         if transient(reply.status):
-            return Delayed(text, self._asked(reply) if reply.status == 429 else reply.retry_after)
+            return TransientFailure(text, self._asked(reply) if reply.status == 429 else reply.retry_after)
         if reply.status == 404:
             return NotFound(text)
         log.warning("genesys_refused", operation=operation, status=reply.status, code=code, request=_request_id(reply))
         if reply.status == 403:
             return Forbidden(text)
-        return TooManyTopics(text) if code == _TOO_MANY else Refused(text)
+        return TooManyTopics(text) if code == _TOO_MANY else PermanentFailure(text)
 
 
 def _subscriptions(channel_id: str) -> str:
     if not CHANNEL_ID.match(channel_id):
-        raise Refused("not an id of a channel")
+        raise PermanentFailure("not an id of a channel")
     return f"{_CHANNELS}/{channel_id}/subscriptions"
 
 
 def _checked(conversation_id: str) -> str:
     if not _UUID.match(conversation_id):
-        raise Refused("not an id of a conversation")
+        raise PermanentFailure("not an id of a conversation")
     return conversation_id
 
 
@@ -270,7 +270,7 @@ def _results(reply: Reply) -> tuple[TopicResult, ...]:
     entities = load(TOPICS, read_object(reply.body))["entities"]
     # Only a refusal carries a state for certain; a list that is merely read may have none.
     return tuple(
-        TopicResult(topic=one["id"], permitted=one["state"] != "Rejected", reason=_reason(one["rejectionReason"]))
+        TopicResult(topic=one["id"], permitted=one["state"] != "CallerError", reason=_reason(one["rejectionReason"]))
         for one in entities
     )
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from genesys_gateway.runtime.errors import Refused
+from genesys_gateway.runtime.errors import PermanentFailure
 
 _URI = re.compile(
     r"(?P<scheme>wss?)://(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
@@ -43,12 +43,12 @@ def check(uri: str, hosts: Sequence[tuple[str, int | None]], may_be_plain: Calla
     """
     match = _URI.fullmatch(uri)
     if match is None:
-        raise Refused("connectUri is not a plain WebSocket address")
+        raise PermanentFailure("connectUri is not a plain WebSocket address")
     scheme = match["scheme"]
     host = match["host"].strip("[]").lower()
     port = int(match["port"]) if match["port"] else _DEFAULT_PORT[scheme]
     if not any(host == name and port == (wanted or _DEFAULT_PORT[scheme]) for name, wanted in hosts):
-        raise Refused("connectUri names a host that is not in GENESYS_STREAMING_HOSTS")
+        raise PermanentFailure("connectUri names a host that is not in GENESYS_STREAMING_HOSTS")
     if scheme == "ws" and not may_be_plain(host):
-        raise Refused("connectUri is not encrypted")
+        raise PermanentFailure("connectUri is not encrypted")
     return ConnectUri(uri=uri, host=host, port=port, secure=scheme == "wss")

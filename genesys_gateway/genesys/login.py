@@ -14,7 +14,7 @@ from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.genesys.call import BadAnswer, ask, load, read_object, transient
 from genesys_gateway.genesys.schemas.login import LOGIN_ERROR, TOKEN_ANSWER
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed, NotSent, Refused
+from genesys_gateway.runtime.errors import NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -37,7 +37,7 @@ _MAX_SHOWN = 200
 _LONG_WORD = re.compile(r"\S{33,}")  # longer than a UUID without dashes: a token or an assertion rather than a word
 
 
-class TokenRefused(Refused):
+class TokenRefused(PermanentFailure):
     """Genesys gives no token before someone mends what the text says."""
 
 
@@ -128,7 +128,7 @@ class Login:
         if 200 <= reply.status < 300:
             return _token(reply)
         if transient(reply.status):
-            raise Delayed(f"the login host answered {reply.status}", reply.retry_after)
+            raise TransientFailure(f"the login host answered {reply.status}", reply.retry_after)
         raise TokenRefused(self._refusal(reply, form))
 
     def _basic(self) -> str:

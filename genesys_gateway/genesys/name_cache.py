@@ -32,7 +32,7 @@ class NameCache:
     """Names by id, as Genesys tells them.
 
     Every lookup may take one call to Genesys, with its wait for room in the budget; it raises
-    :class:`~genesys_gateway.runtime.errors.Delayed` or :class:`~genesys_gateway.runtime.errors.Refused` when there was no answer.
+    :class:`~genesys_gateway.runtime.errors.TransientFailure` or :class:`~genesys_gateway.runtime.errors.PermanentFailure` when there was no answer.
     """
 
     def __init__(self, genesys: Genesys, clock: Clock) -> None:

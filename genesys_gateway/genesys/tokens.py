@@ -11,7 +11,7 @@ from genesys_gateway.genesys.assertions.source import AssertionMissing, UsedAsse
 from genesys_gateway.genesys.login import Login, TokenRefused
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock, isoformat
-from genesys_gateway.runtime.errors import Delayed, GatewayError
+from genesys_gateway.runtime.errors import GatewayError, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
@@ -68,7 +68,7 @@ class Tokens:
         self._look_at = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
         self._stale = False
         self._failures = 0
-        self._trouble: GatewayError = Delayed("no token yet")
+        self._trouble: GatewayError = TransientFailure("no token yet")
 
     def current(self) -> Token:
         """A token that is alive; asks for one if need be, which takes one HTTP call, and one for an assertion.
@@ -110,13 +110,13 @@ class Tokens:
         self._discarded_at = self._clock.monotonic()
         log.warning("token_discarded", issued_at=isoformat(token.issued_at), again=again)
         if again:
-            self._back_off(Delayed("Genesys refuses tokens it has just issued"))
+            self._back_off(TransientFailure("Genesys refuses tokens it has just issued"))
 
     def _renew(self) -> Token:
         alive = self._token if self._clock.monotonic() < self._dead_at else None
         try:
             return self._ask()
-        except (Delayed, TokenRefused):
+        except (TransientFailure, TokenRefused):
             if alive is None:
                 raise
             return alive
@@ -131,7 +131,7 @@ class Tokens:
         except AssertionMissing as error:
             self._note(error)  # nothing was sent, so there is nothing to hold back from: the next one looks again
             raise
-        except (Delayed, TokenRefused) as error:
+        except (TransientFailure, TokenRefused) as error:
             self._back_off(error)
             raise
         return self._keep(Token(value=value, issued_at=issued_at, expires_at=issued_at + round(life * 1000)), begun)
@@ -152,23 +152,23 @@ class Tokens:
         # Twice, or the longest back-off between two discards would make the second one look like the first.
         return self._clock.monotonic() - self._discarded_at < 2 * self._settings.retry_max_seconds
 
-    def _back_off(self, error: Delayed | TokenRefused) -> None:
+    def _back_off(self, error: TransientFailure | TokenRefused) -> None:
         settings = self._settings
         wait = full_jitter(
             self._random, settings.retry_base_seconds, settings.retry_max_seconds, failures=self._failures
         )
-        asked = (error.retry_after or 0.0) if isinstance(error, Delayed) else 0.0
+        asked = (error.retry_after or 0.0) if isinstance(error, TransientFailure) else 0.0
         self._failures += 1
         self._retry_at = self._clock.monotonic() + max(asked, wait)
         self._note(error)
 
-    def _note(self, error: Delayed | TokenRefused) -> None:
+    def _note(self, error: TransientFailure | TokenRefused) -> None:
         """Log what is new; a thousand who ask for the same missing token make one line."""
         if str(error) != str(self._trouble):
             log.error("token_missing", error=str(error))
         self._trouble = error
 
 
-def _again(trouble: GatewayError, seconds: float) -> Delayed | TokenRefused:
+def _again(trouble: GatewayError, seconds: float) -> TransientFailure | TokenRefused:
     """The same trouble for someone who came later; raising one error twice would pile up its traceback."""
-    return TokenRefused(str(trouble)) if isinstance(trouble, TokenRefused) else Delayed(str(trouble), seconds)
+    return TokenRefused(str(trouble)) if isinstance(trouble, TokenRefused) else TransientFailure(str(trouble), seconds)

@@ -20,7 +20,7 @@ from websocket._http import connect, proxy_info
 from genesys_gateway.genesys import connect_uri
 from genesys_gateway.runtime import http_client
 from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.runtime.errors import Delayed, Refused
+from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import Network
 from genesys_gateway.settings import Settings
 
@@ -35,11 +35,11 @@ _FRAMES_WITHOUT_MESSAGE = 1000
 _NO_HOST = ["-"]
 
 
-class SocketLost(Delayed):
+class SocketLost(TransientFailure):
     """The socket is closed, broken, silent, or could not be opened; another may be opened on the same channel."""
 
 
-class ChannelGone(Refused):
+class ChannelGone(PermanentFailure):
     """The server knows no such channel for us (404), or no longer accepts its token (401, 403)."""
 
 

@@ -13,7 +13,7 @@ from genesys_gateway.genesys.live_view import Conversation
 from genesys_gateway.genesys.tokens import TokenRefused
 from genesys_gateway.reconciliation.evidence import all_wrapped_up, completes, finished_acw, judge
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed, Refused
+from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.reconciliation import Due
@@ -97,13 +97,13 @@ class Inquiry:
         try:
             conversation = self._genesys.conversation(conversation_id)
         except TokenRefused as error:
-            raise Delayed(str(error)) from error  # it speaks of us, not of the conversation
+            raise TransientFailure(str(error)) from error  # it speaks of us, not of the conversation
         except NotFound:
             return Finding(asked_at=asked_at, live=True, evidence=True, unknown=True)
         except Forbidden as error:
             self._tell_forbidden("conversation:communication:view", error)
             return self._without_live_view(conversation_id, asked_at)
-        except Refused as error:
+        except PermanentFailure as error:
             log.error("question_refused", conversation=conversation_id, error=str(error))
             return Finding(asked_at=asked_at, live=True)
         return self._judged(conversation, asked_at)
@@ -123,10 +123,10 @@ class Inquiry:
         try:
             return self._genesys.conversation_details(conversation_ids)
         except TokenRefused as error:
-            raise Delayed(str(error)) from error
+            raise TransientFailure(str(error)) from error
         except Forbidden as error:
             self._tell_forbidden("analytics:conversationDetail:view", error)
-        except Refused as error:
+        except PermanentFailure as error:
             log.error("bulk_question_refused", conversations=len(conversation_ids), error=str(error))
         return ()
 
@@ -152,7 +152,7 @@ class Inquiry:
         if not named:
             try:
                 shown, answered = self._details([conversation.id]), True
-            except Delayed as error:  # what the live view has told stands all the same
+            except TransientFailure as error:  # what the live view has told stands all the same
                 shown = ()
                 log.warning("question_half_answered", conversation=conversation.id, error=str(error))
             for details in shown:
@@ -176,7 +176,7 @@ class Inquiry:
         finished = tuple(event for one in shown for event in finished_acw(one))
         return Finding(asked_at=asked_at, finished=finished, live=True, evidence=True, shown=bool(shown))
 
-    def _tell_forbidden(self, permission: str, error: Refused) -> None:
+    def _tell_forbidden(self, permission: str, error: PermanentFailure) -> None:
         """Once for each permission: it is missing for every conversation alike."""
         if permission not in self._forbidden:
             self._forbidden.add(permission)

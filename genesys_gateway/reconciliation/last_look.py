@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.reconciliation.inquiry import BULK, Inquiry
 from genesys_gateway.runtime.clock import DAY_SECONDS, SKEW_MS, Clock
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
@@ -57,7 +57,7 @@ class LastLook:
             return False
         try:
             shown = self._inquiry.finished(ids)
-        except Delayed as error:
+        except TransientFailure as error:
             # Nobody hurries for this: what is asked of the living must not wait for it.
             log.warning("last_look_failed", conversations=len(ids), error=str(error))
             self._look_later(ids, self._settings.retry_max_seconds)

@@ -17,7 +17,7 @@ from genesys_gateway.reconciliation.last_look import LastLook
 from genesys_gateway.reconciliation.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import SKEW_MS, Clock, SteadyTime
-from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import Crash, Crew
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -104,7 +104,7 @@ class Reconciliation:
             try:
                 seconds = self._round()
                 self._failures = 0
-            except (Delayed, StorageUnavailable) as error:
+            except (TransientFailure, StorageUnavailable) as error:
                 self._failures += 1
                 seconds = error.retry_after or self._back_off(self._failures)
                 # What was asked of us is kept to. Else only a moment: a gap that ends meanwhile is asked about at once.
@@ -147,13 +147,13 @@ class Reconciliation:
             asked_at = self._clock.now()
             try:
                 finding = self._inquiry.live(one.id)
-            except Delayed as error:
+            except TransientFailure as error:
                 self._put_off([one], error, looked_at=asked_at)
             else:
                 self._failed_in_a_row = 0
                 self._learn(one, finding)
 
-    def _put_off(self, some: Sequence[Due], error: Delayed, looked_at: int | None = None) -> None:
+    def _put_off(self, some: Sequence[Due], error: TransientFailure, looked_at: int | None = None) -> None:
         """Who can't be asked about must not hold up the others; but a trouble of them all is waited for."""
         now = self._clock.now()
 
@@ -195,7 +195,7 @@ class Reconciliation:
             return
         try:
             self._ask_in_bulk(due)
-        except Delayed as error:
+        except TransientFailure as error:
             if error.retry_after is not None:
                 raise
             self._bulk_failures += 1
@@ -219,7 +219,7 @@ class Reconciliation:
         """Findings for all of them, or for none when there was no answer."""
         try:
             findings = self._inquiry.bulk(some)
-        except Delayed as error:
+        except TransientFailure as error:
             self._put_off(some, error)
             return {}
         self._failed_in_a_row = self._bulk_failures = 0

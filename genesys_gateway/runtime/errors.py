@@ -9,11 +9,11 @@ class GatewayError(Exception):
     """Root of every error this service raises on purpose."""
 
 
-class Rejected(GatewayError):
+class CallerError(GatewayError):
     """The request can't be accepted as it is; only its sender can change that."""
 
 
-class PairedAlready(Rejected):
+class PairedAlready(CallerError):
     """A conversation was registered for another customer after its first delivery attempt had begun."""
 
 
@@ -34,11 +34,11 @@ class StorageUnavailable(Unavailable):
     """The commit failed, or nobody knows whether it succeeded. Either way nothing was promised."""
 
 
-class Refused(GatewayError):
+class PermanentFailure(GatewayError):
     """The other side refused for good; a repetition would be refused alike."""
 
 
-class Delayed(GatewayError):
+class TransientFailure(GatewayError):
     """The other side can't be reached, or can't answer now; the same attempt may succeed later.
 
     Args:
@@ -51,9 +51,9 @@ class Delayed(GatewayError):
         self.retry_after = retry_after
 
 
-class NotSent(Delayed):
+class NotSent(TransientFailure):
     """No connection could be made: the other side has seen nothing of this call."""
 
 
-class NoReply(Delayed):
+class NoReply(TransientFailure):
     """The call may have been sent, but no whole answer came: its outcome is unknown."""

@@ -28,7 +28,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError, ProxyError
 
 from genesys_gateway.runtime.clock import Clock, Deadline
-from genesys_gateway.runtime.errors import NoReply, NotSent, Refused
+from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure
 
 #: No answer we ask for comes near this; whoever sends more is broken or hostile.
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -102,7 +102,7 @@ class HttpClient:
         target = urlsplit(base_url)
         host = target.hostname or ""
         if target.scheme != "https" and not (target.scheme == "http" and network.may_speak_plainly_to(host)):
-            raise Refused("calls need https, or a host in GATEWAY_PLAIN_HTTP_HOSTS")
+            raise PermanentFailure("calls need https, or a host in GATEWAY_PLAIN_HTTP_HOSTS")
         self._base_url = base_url.rstrip("/")
         self._clock = clock
         self._seconds = network.http_timeout_seconds

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from genesys_gateway.runtime.errors import Refused
+from genesys_gateway.runtime.errors import PermanentFailure
 from genesys_gateway.settings import environment, rules
 from genesys_gateway.settings.environment import Environment, HostPort
 from genesys_gateway.settings.secret import Secret, one_word, role_tokens
@@ -18,7 +18,7 @@ from genesys_gateway.settings.secret import Secret, one_word, role_tokens
 _OTHERS = ("genesys_", "communication_history_", "database_")
 
 
-class SettingsError(Refused):
+class SettingsError(PermanentFailure):
     """The service can't start like this.
 
     Args:

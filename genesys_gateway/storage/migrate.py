@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from genesys_gateway.runtime.errors import Refused, StorageUnavailable
+from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 
 #: The newest revision of this code; revisions are numbers of four digits, so that they can be compared.
@@ -26,11 +26,11 @@ _LOCKS = {
 }
 
 
-class DatabaseTooNew(Refused):
+class DatabaseTooNew(PermanentFailure):
     """The tables were made by a newer version of the gateway; this one could damage what it does not know."""
 
 
-class DatabaseTooOld(Refused):
+class DatabaseTooOld(PermanentFailure):
     """The tables are missing, or were made by an older version of the gateway."""
 
 

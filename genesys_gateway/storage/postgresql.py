@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from genesys_gateway.runtime.errors import Refused, StorageUnavailable
+from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage.portable import EXECUTION_OPTIONS, write_nothing
 from genesys_gateway.storage.sqlite import Job
@@ -38,7 +38,7 @@ SELECT current_setting('fsync'), current_setting('synchronous_commit'),
 """
 
 
-class UnsafeDatabase(Refused):
+class UnsafeDatabase(PermanentFailure):
     """The server confirms commits that are not on disk yet; with it no 2xx would be true."""
 
 

@@ -10,7 +10,7 @@ import math
 from collections import deque
 
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Rejected, Unavailable
+from genesys_gateway.runtime.errors import CallerError, Unavailable
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.secret import Secret, role_tokens
 from genesys_gateway.web.jwks import Jwks
@@ -26,11 +26,11 @@ _REREAD_PAUSE = 1.0
 _MANY = 1000
 
 
-class NotAuthenticated(Rejected):
+class NotAuthenticated(CallerError):
     """No credential, or none that is known."""
 
 
-class NotAllowed(Rejected):
+class NotAllowed(CallerError):
     """A known credential that has no role for this."""
 
 

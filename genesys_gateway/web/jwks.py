@@ -15,7 +15,7 @@ from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed, Unavailable
+from genesys_gateway.runtime.errors import TransientFailure, Unavailable
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.single_flight import SingleFlight
@@ -90,7 +90,7 @@ class Jwks:
         self._asked_at = self._clock.monotonic()
         try:
             self._keys = self.ask()
-        except (Delayed, ValueError) as error:
+        except (TransientFailure, ValueError) as error:
             log.error("issuer_keys_not_fetched", error=str(error))
         else:
             self._fetched_at = self._clock.monotonic()

@@ -15,7 +15,7 @@ from joserfc import jws
 from joserfc.errors import JoseError
 
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Rejected
+from genesys_gateway.runtime.errors import CallerError
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.web.jwks import IssuerKey
 
@@ -48,7 +48,7 @@ class Caller:
     subject: str = field(repr=False)
 
 
-class _Bad(Rejected):
+class _Bad(CallerError):
     """The token is not good; the message is one of a few fixed words for the log."""
 
 

@@ -22,7 +22,7 @@ from genesys_gateway.genesys.client import (
 )
 from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
-from genesys_gateway.runtime.errors import Delayed, NoReply, NotSent, Refused
+from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from tests.channel_doubles import PacedClock
@@ -102,7 +102,7 @@ ANSWERED = [one for one in OPERATIONS if one != "clear_topics"]
 
 
 def _quietly(call: Callable[[str], object], argument: str) -> None:
-    with suppress(Delayed):
+    with suppress(TransientFailure):
         call(argument)
 
 
@@ -169,8 +169,8 @@ def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
 ) -> None:
     entities = [
         {"id": "a", "state": "Permitted", "selfUri": "/x"},
-        {"id": "b", "state": "Rejected", "rejectionReason": "no\nway " + "x" * 1000, "missingPermissions": ["p"]},
-        {"id": "c", "state": "Rejected", "rejectionReason": {"strange": True}},
+        {"id": "b", "state": "CallerError", "rejectionReason": "no\nway " + "x" * 1000, "missingPermissions": ["p"]},
+        {"id": "c", "state": "CallerError", "rejectionReason": {"strange": True}},
         {"id": "d"},
     ]
     wire.register_uri(method, LIST, json={"entities": entities})
@@ -195,7 +195,7 @@ def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
 
 def test_the_list_of_topics_holds_those_that_are_on_it(wire: requests_mock.Mocker) -> None:
     wire.get(
-        LIST, json={"entities": [{"id": "a"}, {"id": "b", "state": "Permitted"}, {"id": "c", "state": "Rejected"}]}
+        LIST, json={"entities": [{"id": "a"}, {"id": "b", "state": "Permitted"}, {"id": "c", "state": "CallerError"}]}
     )
 
     assert House().genesys.topics(CHANNEL, OWN) == {"a", "b"}
@@ -277,7 +277,7 @@ def test_what_is_no_id_never_gets_into_an_address(wire: requests_mock.Mocker, ba
         lambda: genesys.conversation(bad),
         lambda: genesys.conversation_details([bad]),
     ):
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentFailure):
             call()
     assert (genesys.user_name(bad), genesys.wrapup_name(bad)) == (None, None)
     assert wire.call_count == 0
@@ -287,15 +287,15 @@ def test_what_is_no_id_never_gets_into_an_address(wire: requests_mock.Mocker, ba
 @pytest.mark.parametrize(
     ("answer", "error_type", "outcome"),
     [
-        (error(400), Refused, "refused"),
-        (error(302, headers={"Location": "https://elsewhere.test"}), Refused, "refused"),
+        (error(400), PermanentFailure, "refused"),
+        (error(302, headers={"Location": "https://elsewhere.test"}), PermanentFailure, "refused"),
         (error(403), Forbidden, "forbidden"),
         (error(404), NotFound, "not_found"),
-        (error(408), Delayed, "failed"),
-        (error(409), Delayed, "failed"),
-        (error(500), Delayed, "failed"),
-        (error(503, headers={"Retry-After": "7"}), Delayed, "failed"),
-        ({"status_code": 502, "text": "<html>Bad gateway of Maria Cruz"}, Delayed, "failed"),
+        (error(408), TransientFailure, "failed"),
+        (error(409), TransientFailure, "failed"),
+        (error(500), TransientFailure, "failed"),
+        (error(503, headers={"Retry-After": "7"}), TransientFailure, "failed"),
+        ({"status_code": 502, "text": "<html>Bad gateway of Maria Cruz"}, TransientFailure, "failed"),
         ({"exc": requests.ConnectTimeout}, NotSent, "not_sent"),
         ({"exc": requests.ReadTimeout}, NoReply, "no_reply"),
     ],
@@ -390,7 +390,7 @@ def test_after_429_no_call_of_any_kind_goes_out_before_the_time_is_over(
 ) -> None:
     house = House()
     call = answering(wire, house, "user_name", error(429, headers=header))
-    with pytest.raises(Delayed) as delayed:
+    with pytest.raises(TransientFailure) as delayed:
         call()
     assert delayed.value.retry_after == seconds
 

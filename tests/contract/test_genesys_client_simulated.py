@@ -14,7 +14,7 @@ from genesys_gateway.genesys.name_cache import NameCache
 from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.runtime.errors import Delayed, NoReply
+from genesys_gateway.runtime.errors import NoReply, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
@@ -174,7 +174,7 @@ def test_a_fault_on_the_wire_is_delayed(sim: Simulated, house: House, fault: str
     house.tokens.current()
     sim.sim("POST", "faults", {"name": fault, "path": "/api/v2/users/*", "count": 1})
 
-    with pytest.raises(Delayed):
+    with pytest.raises(TransientFailure):
         house.genesys.user_name(NOBODY)
 
     assert house.genesys.user_name(NOBODY) is None
@@ -218,7 +218,7 @@ def test_an_assertion_is_taken_once_and_its_successor_next(sim: Simulated, stack
     first = house.tokens.current()
 
     house.tokens.discard(first)
-    with pytest.raises(Delayed, match="replace"):
+    with pytest.raises(TransientFailure, match="replace"):
         house.tokens.current()
     file.write_bytes(base64.b64encode(b"fresh"))
 

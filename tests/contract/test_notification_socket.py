@@ -25,7 +25,7 @@ from genesys_gateway.genesys.websocket import (
     SocketLost,
     open_socket,
 )
-from genesys_gateway.runtime.errors import Refused
+from genesys_gateway.runtime.errors import PermanentFailure
 from tests.genesys_doubles import answer, listening, request_of, settings
 
 Serve = Callable[[socket], object]
@@ -489,7 +489,7 @@ def test_a_name_that_can_not_be_resolved_is_a_lost_socket() -> None:
 
 def test_an_address_that_is_not_configured_is_refused_before_anything_is_opened() -> None:
     asked: list[object] = []
-    with listening(asked.append) as url, pytest.raises(Refused):
+    with listening(asked.append) as url, pytest.raises(PermanentFailure):
         open_socket(ws(url), quick("streaming.genesys.test"))
     assert asked == []
 

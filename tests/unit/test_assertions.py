@@ -13,7 +13,7 @@ from lxml import etree
 from genesys_gateway.genesys.assertions.signed import SignedAssertions
 from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, InMemoryUsedAssertions
 from genesys_gateway.genesys.assertions.url import AssertionUrl
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.settings import Settings, SettingsError
 from genesys_gateway.settings.secret import Secret
 from tests.doubles import FakeClock
@@ -41,8 +41,8 @@ def source(token: Secret | None = None) -> AssertionUrl:
     return AssertionUrl(settings(), IDP, token, FakeClock(), InMemoryUsedAssertions())
 
 
-def trouble(of: AssertionUrl) -> Delayed:
-    with pytest.raises(Delayed) as caught:
+def trouble(of: AssertionUrl) -> TransientFailure:
+    with pytest.raises(TransientFailure) as caught:
         of.take()
     return caught.value
 

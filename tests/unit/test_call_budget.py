@@ -8,7 +8,7 @@ import pytest
 from gevent.event import Event
 
 from genesys_gateway.genesys.rate_limiter import WINDOW_SECONDS, Priority, RateLimiter
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from tests.doubles import FakeClock, until
 
 
@@ -153,13 +153,13 @@ def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
 
     def fail() -> None:
         with limiter.take(Priority.NAMES):
-            raise Delayed("no answer")
+            raise TransientFailure("no answer")
 
     def hang() -> None:
         with limiter.take(Priority.NAMES):
             gevent.sleep(60)
 
-    with pytest.raises(Delayed):
+    with pytest.raises(TransientFailure):
         fail()
     greenlet = gevent.spawn(hang)
     gevent.sleep(0)

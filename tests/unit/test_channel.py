@@ -13,7 +13,7 @@ from genesys_gateway.channels.state import State
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys.notifications import acw_topic
 from genesys_gateway.genesys.websocket import ChannelGone, SocketLost
-from genesys_gateway.runtime.errors import Refused
+from genesys_gateway.runtime.errors import PermanentFailure
 from tests.channel_doubles import FakeGenesys, FakeSocket, context, conversation, eventually, ids, quick
 from tests.doubles import FakeClock
 
@@ -196,8 +196,8 @@ def test_a_socket_that_flaps_is_given_up_although_it_opens(house: House) -> None
     house.become(State.GONE)
 
 
-@pytest.mark.parametrize("error", [ChannelGone("404"), Refused("connectUri names a host that is not ours")])
-def test_an_upgrade_refused_for_good_means_a_new_channel(house: House, error: Refused) -> None:
+@pytest.mark.parametrize("error", [ChannelGone("404"), PermanentFailure("connectUri names a host that is not ours")])
+def test_an_upgrade_refused_for_good_means_a_new_channel(house: House, error: PermanentFailure) -> None:
     house.server.refuse_sockets.append(error)
     house.channel.start()
     house.become(State.GONE)

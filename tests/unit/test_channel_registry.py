@@ -12,7 +12,7 @@ from genesys_gateway.domain.after_call_work import Acw
 from genesys_gateway.genesys.client import ChannelGrant
 from genesys_gateway.genesys.notifications import Notification, acw_topic
 from genesys_gateway.genesys.websocket import ChannelGone, SocketLost
-from genesys_gateway.runtime.errors import Delayed, Refused, StorageUnavailable
+from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.metrics import Metrics
 from tests.channel_doubles import (
     FakeChannel,
@@ -237,8 +237,8 @@ def test_lost_sockets_keep_their_places_so_that_no_channel_too_many_is_ever_conn
 
 
 def test_a_channel_that_can_not_be_made_is_tried_again_and_everything_else_goes_on(house: House) -> None:
-    house.server.fail("create", Delayed("503"), times=3)
-    house.server.fail("create", Refused("403"))
+    house.server.fail("create", TransientFailure("503"), times=3)
+    house.server.fail("create", PermanentFailure("403"))
     house.start(3)
     assert house.server.named("create") == 5
 
@@ -251,7 +251,7 @@ def test_a_disk_that_refuses_a_new_channel_ends_nothing(house: House) -> None:
 
 
 def test_no_channel_is_asked_for_before_retry_after_is_over(house: House) -> None:
-    house.server.fail("create", Delayed("429", retry_after=0.4))
+    house.server.fail("create", TransientFailure("429", retry_after=0.4))
     house.start(1)
     (_, first, _), (_, second, _) = [call for call in house.server.calls if call[0] == "create"]
     assert second - first >= 0.4
@@ -261,7 +261,7 @@ def test_of_several_troubles_at_one_time_the_longest_retry_after_counts() -> Non
     house = House(PacedClock())
     house.start(1)
     for seconds in (5.0, 60.0, 1.0):
-        house.server.fail("create", Delayed("503", retry_after=seconds))
+        house.server.fail("create", TransientFailure("503", retry_after=seconds))
     house.server.latency = 0.005
     begun = house.clock.monotonic()
     # As three handovers do, each for its own channel.
@@ -280,7 +280,7 @@ def test_of_several_troubles_at_one_time_the_longest_retry_after_counts() -> Non
 def test_room_that_comes_about_while_no_channel_can_be_made_is_used() -> None:
     house = House(channel_topics=2)
     house.start(2)
-    house.server.fail("create", Delayed("503", retry_after=10_000.0))
+    house.server.fail("create", TransientFailure("503", retry_after=10_000.0))
     house.registry.follow(conversation(2))
     house.until(lambda: house.server.named("create") == 2)
     house.registry.unfollow(conversation(0))
@@ -289,7 +289,7 @@ def test_room_that_comes_about_while_no_channel_can_be_made_is_used() -> None:
     house.end()
 
 
-@pytest.mark.parametrize("error", [ChannelGone("404"), Refused("connectUri")])
+@pytest.mark.parametrize("error", [ChannelGone("404"), PermanentFailure("connectUri")])
 def test_channels_that_die_young_are_not_replaced_as_fast_as_they_die(error: Any) -> None:
     house = House(retry_base_seconds=1.0, retry_max_seconds=300.0, heartbeat_seconds=40.0)
     house.server.refuse_sockets.extend([error] * 100_000)
@@ -541,8 +541,8 @@ def test_a_successor_that_never_confirms_is_given_up_in_time() -> None:
     house = House(PacedClock(), heartbeat_seconds=1.0)
     house.start(3)
     old = house.channel()
-    house.server.fail("add", Delayed("503"), times=1000)
-    house.server.fail("replace", Delayed("503"), times=1000)
+    house.server.fail("add", TransientFailure("503"), times=1000)
+    house.server.fail("replace", TransientFailure("503"), times=1000)
     house.socket().push(NOTICE)
     house.until(lambda: house.closed and not house.registry._handovers, 0.02)
     assert old.usable
@@ -556,7 +556,7 @@ def test_until_the_move_only_the_old_channel_counts_as_covering() -> None:
     house.start(3)
     old = house.channel()
     seen: set[str] = set()
-    house.server.fail("list", Delayed("503"), times=10_000)
+    house.server.fail("list", TransientFailure("503"), times=10_000)
     house.socket().push(NOTICE)
 
     def given_up() -> bool:
@@ -573,7 +573,7 @@ def test_topics_that_moved_by_themselves_to_a_successor_that_fails_find_a_home_a
     house = House(PacedClock(), heartbeat_seconds=1.0)
     house.start(5)
     old, old_socket = house.channel(), house.socket()
-    house.server.fail("list", Delayed("503"), times=10_000)
+    house.server.fail("list", TransientFailure("503"), times=10_000)
     old_socket.push(NOTICE)
     house.until(lambda: house.server.named("add") == 2)
     house.there(old).topics.pop(acw_topic(conversation(1)))
@@ -609,7 +609,7 @@ def test_a_successor_that_can_not_be_verified_is_kept_when_the_old_channel_is_go
     house = House(heartbeat_seconds=1.0)
     house.start(5)
     old = house.channel()
-    house.server.fail("list", Delayed("503"), times=10_000)
+    house.server.fail("list", TransientFailure("503"), times=10_000)
     house.socket().push(NOTICE)
     house.until(lambda: house.server.named("add") == 2)
     house.socket(old).push({"topicName": "v2.system.token_revoked", "eventBody": {}})
@@ -624,8 +624,8 @@ def test_a_successor_that_fails_after_the_old_channel_is_gone_leaves_nobody_behi
     house = House(heartbeat_seconds=1.0)
     house.start(5)
     old = house.channel()
-    house.server.fail("add", Delayed("503"), times=60)
-    house.server.fail("replace", Delayed("503"), times=60)
+    house.server.fail("add", TransientFailure("503"), times=60)
+    house.server.fail("replace", TransientFailure("503"), times=60)
     house.socket().push(NOTICE)
     house.until(lambda: len(house.registry.channels()) == 2)
     house.socket(old).push({"topicName": "v2.system.token_revoked", "eventBody": {}})
@@ -743,7 +743,7 @@ def test_a_notice_that_can_not_be_served_in_time_ends_in_a_reconnect_on_the_same
     house = House(channel_topics=2, channel_budget=2, heartbeat_seconds=10_000.0)
     house.start(2)
     old = house.channel()
-    house.server.fail("create", Delayed("503"), times=1_000_000)
+    house.server.fail("create", TransientFailure("503"), times=1_000_000)
     old_socket = house.socket()
     old_socket.push(NOTICE)
     begun = house.clock.monotonic()

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from websocket._url import parse_url
 
 from genesys_gateway.genesys.connect_uri import ConnectUri, check
-from genesys_gateway.runtime.errors import Refused
+from genesys_gateway.runtime.errors import PermanentFailure
 from tests.genesys_doubles import settings
 
 HOSTS = (("streaming.mypurecloud.jp", None), ("127.0.0.1", 9000), ("::1", 9001), ("gateway.test", None))
@@ -121,13 +121,13 @@ HOSTILE = [
 
 @pytest.mark.parametrize("uri", HOSTILE, ids=range(len(HOSTILE)))
 def test_any_other_address_is_refused(uri: str) -> None:
-    with pytest.raises(Refused, match=r"^connectUri ") as refusal:
+    with pytest.raises(PermanentFailure, match=r"^connectUri ") as refusal:
         checked(uri)
     assert uri[6:] not in str(refusal.value) or len(uri) < 7  # what somebody else wrote stays out of our logs
 
 
 def test_without_a_list_of_hosts_nothing_passes() -> None:
-    with pytest.raises(Refused):
+    with pytest.raises(PermanentFailure):
         check(GOOD, (), lambda _: True)
 
 
@@ -140,7 +140,7 @@ _pieces = st.lists(st.sampled_from((*_ODD, *_WORDS)), max_size=8).map("".join)
 def test_the_library_that_connects_reads_an_accepted_address_as_we_do(uri: str) -> None:
     try:
         accepted = checked(uri)
-    except Refused:
+    except PermanentFailure:
         return
     host, port, resource, secure = parse_url(uri)
     assert (host, port, secure) == (accepted.host, accepted.port, accepted.secure)

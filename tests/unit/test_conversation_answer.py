@@ -7,7 +7,7 @@ from genesys_gateway.genesys.call import BadAnswer
 from genesys_gateway.genesys.live_view import from_answer
 from genesys_gateway.reconciliation.evidence import Verdict, judge
 from genesys_gateway.runtime.clock import parse_iso
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from tests.genesys_answers import (
     ACW_END,
     ACW_START,
@@ -225,7 +225,7 @@ def test_an_end_that_is_no_moment_is_no_end(end: object) -> None:
 def test_an_answer_without_its_identities_proves_nothing(body: bytes) -> None:
     with pytest.raises(BadAnswer) as refusal:
         from_answer(body)
-    assert isinstance(refusal.value, Delayed)
+    assert isinstance(refusal.value, TransientFailure)
 
 
 def test_what_is_wrong_with_an_answer_is_said_without_personal_data() -> None:

@@ -81,5 +81,13 @@ def test_it_becomes_a_problem_without_internals(error: Exception) -> None:
 
 def test_all_families_are_among_them() -> None:
     names = {type(error).__name__ for error in OURS}
-    assert {"Rejected", "Unavailable", "Refused", "Delayed", "StorageUnavailable", "TokenRefused", "NoReply"} <= names
+    assert {
+        "CallerError",
+        "Unavailable",
+        "PermanentFailure",
+        "TransientFailure",
+        "StorageUnavailable",
+        "TokenRefused",
+        "NoReply",
+    } <= names
     assert len(names) == len(OURS) >= 25

@@ -25,7 +25,7 @@ from genesys_gateway.genesys.notifications import acw_topic, parse
 from genesys_gateway.genesys.rate_limiter import RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.reconciliation.inquiry import Inquiry
-from genesys_gateway.runtime.errors import Delayed, GatewayError
+from genesys_gateway.runtime.errors import GatewayError, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.statements.reconciliation import Due
@@ -64,7 +64,7 @@ ANSWERS: dict[str, Any] = {
         "expires": "2026-11-23",
     },
     "channels": {"entities": [{"id": "streaming-0-a"}]},
-    "topics": {"entities": [{"id": TOPIC, "state": "Rejected", "rejectionReason": "no"}]},
+    "topics": {"entities": [{"id": TOPIC, "state": "CallerError", "rejectionReason": "no"}]},
     "conversation": orjson.loads(
         genesys_answers.answer(
             genesys_answers.customer(ani="tel:+63917"),
@@ -271,7 +271,7 @@ def test_an_answer_of_the_login_host_is_a_token_or_a_reason(status: int, headers
 def test_an_answer_with_an_assertion_is_one_or_a_reason(status: int, headers: dict[str, str], body: bytes) -> None:
     house = House()
     house.wire.answers(status, headers, body)
-    with suppress(Delayed):
+    with suppress(TransientFailure):
         assert house.assertions.take().encode("ascii") == b"".join(body.split())
         assert status == 200
 

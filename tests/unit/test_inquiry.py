@@ -10,7 +10,7 @@ from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
 from genesys_gateway.genesys.live_view import Conversation, Customer, from_answer
 from genesys_gateway.genesys.tokens import TokenRefused
 from genesys_gateway.reconciliation.inquiry import Finding, Inquiry
-from genesys_gateway.runtime.errors import Delayed, Refused
+from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.storage.statements.reconciliation import Due
 from tests.channel_doubles import conversation, quick
 from tests.doubles import FakeClock
@@ -97,7 +97,7 @@ def test_one_that_goes_on_is_not_over(inquiry: Inquiry) -> None:
 
 @pytest.mark.parametrize(
     ("error", "evidence", "unknown"),
-    [(NotFound("404"), True, True), (Forbidden("403"), True, False), (Refused("400"), False, False)],
+    [(NotFound("404"), True, True), (Forbidden("403"), True, False), (PermanentFailure("400"), False, False)],
 )
 def test_a_refusal_proves_no_end(
     genesys: FakeGenesys, inquiry: Inquiry, error: Exception, evidence: bool, unknown: bool
@@ -117,30 +117,30 @@ def test_where_the_live_view_is_forbidden_analytics_tell_what_is_done(genesys: F
     assert (finding.over, finding.goes_on, finding.clears_doubt) == (False, False, False)
 
 
-@pytest.mark.parametrize("error", [Delayed("503"), TokenRefused("no assertion")])
+@pytest.mark.parametrize("error", [TransientFailure("503"), TokenRefused("no assertion")])
 def test_a_failure_that_is_not_the_conversations_is_raised(
     genesys: FakeGenesys, inquiry: Inquiry, error: Exception
 ) -> None:
     genesys.live = genesys.details = error
-    with pytest.raises(Delayed):
+    with pytest.raises(TransientFailure):
         inquiry.live(A)
-    with pytest.raises(Delayed):
+    with pytest.raises(TransientFailure):
         inquiry.bulk([due(A)])
-    with pytest.raises(Delayed):
+    with pytest.raises(TransientFailure):
         inquiry.finished([A])
 
 
 def test_what_the_live_view_tells_stands_when_analytics_fail(genesys: FakeGenesys, inquiry: Inquiry) -> None:
     body = answer(agent(1, calls=[call(1, COMPLETE)]), agent(2, calls=[call(2)], callbacks=[call(3)], wrapup=WRAPUP))
     genesys.live = from_answer(body)
-    genesys.details = Delayed("503")
+    genesys.details = TransientFailure("503")
     finding = inquiry.live(A)
     assert [event.participant_id for event in finding.finished] == ["participant-1"]
     assert finding.live
     assert (finding.over, finding.clears_doubt, finding.evidence) == (False, False, False)
 
 
-@pytest.mark.parametrize("error", [Forbidden("403"), NotFound("404"), Refused("400")])
+@pytest.mark.parametrize("error", [Forbidden("403"), NotFound("404"), PermanentFailure("400")])
 def test_analytics_that_refuse_prove_nothing(genesys: FakeGenesys, inquiry: Inquiry, error: Exception) -> None:
     genesys.details = error
     assert inquiry.bulk([due(A), due(B)]) == {A: NOTHING, B: NOTHING}

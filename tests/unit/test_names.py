@@ -8,7 +8,7 @@ import pytest
 from genesys_gateway.genesys import name_cache as names_module
 from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.genesys.name_cache import NameCache
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from tests.doubles import FakeClock
 
 USER = "8d7f1c52-9c4f-4a4e-8a5b-1f5b6f0a2c11"
@@ -33,7 +33,7 @@ class Answers:
         self.asked.append(one)
         gevent.sleep(0)
         if self.failing:
-            raise Delayed("not now")
+            raise TransientFailure("not now")
         return self.names.get(one)
 
 
@@ -99,7 +99,7 @@ def test_many_who_ask_for_one_name_cost_one_call() -> None:
 def test_a_failure_is_raised_and_asked_again() -> None:
     house = House(u="Maria Cruz")
     house.genesys.failing = True
-    with pytest.raises(Delayed):
+    with pytest.raises(TransientFailure):
         house.names.agent("u")
 
     house.genesys.failing = False

@@ -13,7 +13,7 @@ from gevent import socket
 from gevent.event import Event
 
 from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.runtime.errors import NoReply, NotSent, Refused
+from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure
 from genesys_gateway.runtime.http_client import MAX_BODY_BYTES, HttpClient, retry_after
 from tests.genesys_doubles import answer, listening, request_of, settings
 
@@ -320,7 +320,7 @@ def test_neither_errors_nor_replies_show_what_was_sent_or_answered(stack: ExitSt
 
 def test_plain_http_needs_a_host_that_may_be_spoken_to_plainly() -> None:
     for url in ("http://api.genesys.test", "ftp://127.0.0.1", "127.0.0.1", ""):
-        with pytest.raises(Refused):
+        with pytest.raises(PermanentFailure):
             HttpClient(settings(), url, SystemClock(), 1)
 
     for url in ("http://localhost:1", "http://[::1]:1", "http://127.9.9.9", "http://inside.test", "https://any.test"):

@@ -9,7 +9,7 @@ import pytest
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.reconciliation.inquiry import BULK, Finding, Inquiry, Pace
 from genesys_gateway.reconciliation.reconciler import Reconciliation
-from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake
@@ -203,7 +203,7 @@ def test_an_answer_that_it_goes_on_moves_the_deadline(house: House) -> None:
 
 def test_past_its_deadline_only_an_answer_closes_it(house: House) -> None:
     house.follow(A, seconds=0.0)
-    house.inquiry.live_answers[A] = Delayed("503")
+    house.inquiry.live_answers[A] = TransientFailure("503")
     house.start()
     house.until(lambda: house.inquiry.about(A, "live") == 3, step=5)
     assert house.view(A).state == "pending"
@@ -452,7 +452,7 @@ def test_one_that_can_not_be_asked_about_does_not_hold_up_the_others(house: Hous
     house.follow(A, covered=covered)
     house.clock.advance(0.001)
     house.follow(B, covered=covered)
-    house.inquiry.live_answers[A] = Delayed("the answer has no usable participants")
+    house.inquiry.live_answers[A] = TransientFailure("the answer has no usable participants")
     house.inquiry.live_answers[B] = {"over": True, "evidence": True}
     house.start()
     house.until(lambda: house.closed == [B])
@@ -460,7 +460,7 @@ def test_one_that_can_not_be_asked_about_does_not_hold_up_the_others(house: Hous
 
 def test_one_that_spoils_its_bulk_does_not_hold_up_the_others(house: House) -> None:
     house.follow(*ids(120))
-    house.inquiry.bulk_errors[conversation(3)] = Delayed("500")
+    house.inquiry.bulk_errors[conversation(3)] = TransientFailure("500")
     house.start()
     house.until(lambda: all(house.inquiry.about(one, "bulk") for one in ids(120)))
     house.until(lambda: house.inquiry.about(conversation(3), "bulk") > 2, step=5)
@@ -468,7 +468,7 @@ def test_one_that_spoils_its_bulk_does_not_hold_up_the_others(house: House) -> N
 
 def test_a_failed_question_is_no_answer(house: House) -> None:
     house.follow(A, covered=True, seconds=0.0)
-    house.inquiry.live_answers[A] = Delayed("503")
+    house.inquiry.live_answers[A] = TransientFailure("503")
     house.start()
     house.until(lambda: house.inquiry.about(A, "live") == 4, step=5)
     row = house.row(A)
@@ -479,7 +479,7 @@ def test_when_all_fail_it_waits_longer_each_time_and_then_goes_on() -> None:
     house = House(retry_base_seconds=0.001, retry_max_seconds=0.02)
     house.follow(*ids(4))
     for one in ids(4):
-        house.inquiry.live_answers[one] = Delayed("503")
+        house.inquiry.live_answers[one] = TransientFailure("503")
     house.start()
     house.until(lambda: len(house.inquiry.asked) >= 3)
     house.inquiry.live_answers.clear()
@@ -491,7 +491,7 @@ def test_a_gap_that_ends_while_questions_fail_is_asked_about_at_once() -> None:
     house = House(retry_base_seconds=0.001, retry_max_seconds=300.0)
     house.follow(*ids(4))
     for one in ids(4):
-        house.inquiry.live_answers[one] = Delayed("503")
+        house.inquiry.live_answers[one] = TransientFailure("503")
     house.reconciliation._failures = 20  # as after long trouble: it waits for its longest time now
     house.start()
     house.until(lambda: len(house.inquiry.asked) == 3)
@@ -503,7 +503,7 @@ def test_a_gap_that_ends_while_questions_fail_is_asked_about_at_once() -> None:
 
 def test_as_long_as_genesys_asks_for_nobody_is_asked_about(house: House) -> None:
     house.follow(A, covered=True)
-    house.inquiry.live_answers[A] = Delayed("429", retry_after=300.0)
+    house.inquiry.live_answers[A] = TransientFailure("429", retry_after=300.0)
     house.start()
     house.until(lambda: house.inquiry.asked)
     house.follow(B, covered=True)
@@ -516,7 +516,7 @@ def test_as_long_as_genesys_asks_for_nobody_is_asked_about(house: House) -> None
 
 def test_analytics_that_fail_keep_the_live_view_from_nobody() -> None:
     house = House(retry_base_seconds=100.0, retry_max_seconds=300.0)
-    house.inquiry.bulk_errors = {one: Delayed("500") for one in ids(200)}
+    house.inquiry.bulk_errors = {one: TransientFailure("500") for one in ids(200)}
     house.follow(*ids(200))
     gap = conversation(300)
     house.follow(gap, covered=True)
@@ -674,7 +674,7 @@ def test_a_last_look_that_fails_is_put_off_and_holds_up_nobody() -> None:
 
     def failing(some: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
         finished(some)
-        raise Delayed("503")
+        raise TransientFailure("503")
 
     house.inquiry.finished = failing  # type: ignore[method-assign] # the inquiry is a double already
     house.start()

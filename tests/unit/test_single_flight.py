@@ -4,7 +4,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.single_flight import SingleFlight
 
 
@@ -41,11 +41,11 @@ def test_an_error_is_raised_to_all_alike_and_not_remembered() -> None:
 
     def fail() -> int:
         gevent.sleep(0)
-        raise Delayed("not now", 3.0)
+        raise TransientFailure("not now", 3.0)
 
     crowd = [gevent.spawn(flight.do, "key", fail) for _ in range(3)]
     for one in crowd:
-        with pytest.raises(Delayed, match="not now"):
+        with pytest.raises(TransientFailure, match="not now"):
             one.get()
 
     assert flight.do("key", lambda: 1) == 1

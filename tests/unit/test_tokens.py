@@ -19,7 +19,7 @@ from genesys_gateway.genesys.assertions.source import (
     UsedAssertions,
 )
 from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
-from genesys_gateway.runtime.errors import Delayed, GatewayError, NoReply, NotSent, StorageUnavailable
+from genesys_gateway.runtime.errors import GatewayError, NoReply, NotSent, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
@@ -125,7 +125,7 @@ def test_those_who_wait_share_the_failure(login: requests_mock.Mocker) -> None:
     crowd = [gevent.spawn(house.refusal) for _ in range(100)]
     gevent.joinall(crowd)
 
-    assert all(isinstance(one.value, Delayed) for one in crowd)
+    assert all(isinstance(one.value, TransientFailure) for one in crowd)
     assert login.call_count == 1
 
 
@@ -165,7 +165,7 @@ def test_while_the_renewal_fails_the_living_token_serves_until_its_end(login: re
     assert house.value() == "first"
     assert login.call_count == 2
     house.clock.advance(50)
-    assert isinstance(house.refusal(), Delayed)
+    assert isinstance(house.refusal(), TransientFailure)
 
 
 def test_its_times_are_known_and_its_value_is_not_shown(login: requests_mock.Mocker) -> None:
@@ -188,7 +188,7 @@ def test_after_a_failure_nobody_asks_before_the_back_off_is_over(login: requests
     for _ in range(12):
         house.refusal()
         delayed = house.refusal()
-        assert isinstance(delayed, Delayed)
+        assert isinstance(delayed, TransientFailure)
         assert delayed.retry_after is not None
         waits.append(round(delayed.retry_after, 3))
         house.clock.advance(delayed.retry_after)
@@ -204,7 +204,7 @@ def test_the_login_host_may_ask_for_more_patience(login: requests_mock.Mocker) -
 
     delayed = house.refusal()
 
-    assert isinstance(delayed, Delayed)
+    assert isinstance(delayed, TransientFailure)
     assert delayed.retry_after == 40
 
 
@@ -221,7 +221,7 @@ def test_a_success_ends_the_back_off(login: requests_mock.Mocker) -> None:
     house.refusal()
     delayed = house.refusal()
 
-    assert isinstance(delayed, Delayed)
+    assert isinstance(delayed, TransientFailure)
     assert delayed.retry_after == 1
 
 
@@ -244,7 +244,7 @@ def test_when_new_tokens_are_refused_too_the_login_host_is_not_hammered(login: r
     for _ in range(1000):
         try:
             house.tokens.discard(house.tokens.current())
-        except Delayed:
+        except TransientFailure:
             house.clock.advance(1)
 
     assert login.call_count < 20
@@ -322,7 +322,7 @@ def test_a_description_shows_no_secret_and_stays_on_one_short_line(login: reques
 def test_an_answer_that_holds_no_usable_token_is_no_token(login: requests_mock.Mocker, answer: dict[str, Any]) -> None:
     login.post(URL, **answer)
 
-    assert isinstance(House().refusal(), Delayed)
+    assert isinstance(House().refusal(), TransientFailure)
 
 
 def test_an_absurdly_long_life_is_not_believed(login: requests_mock.Mocker) -> None:

@@ -15,7 +15,7 @@ from genesys_gateway.channels.topic_writer import TopicWriter, WriterListener
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, TokenDead
 from genesys_gateway.genesys.notifications import Reply, acw_topic, parse
 from genesys_gateway.genesys.websocket import SocketLost
-from genesys_gateway.runtime.errors import Delayed, NoReply, NotSent, Refused
+from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import Crew
 from tests.channel_doubles import THROTTLED, FakeGenesys, FakeSocket, PacedClock, conversation, eventually, ids, quick
 from tests.doubles import FakeClock
@@ -328,7 +328,7 @@ def test_a_call_that_was_surely_not_sent_is_simply_made_again(house: House) -> N
 def test_nothing_is_told_as_covered_while_in_doubt(house: House) -> None:
     house.server.fail("add", NoReply("reset"), after=True)
     house.server.fail("replace", NoReply("reset"), times=3)
-    house.server.fail("list", Delayed("503"), times=3)
+    house.server.fail("list", TransientFailure("503"), times=3)
     house.start()
     house.writer.want(ids(3))
     house.until_settled()
@@ -368,7 +368,7 @@ def test_a_socket_that_is_lost_meanwhile_does_not_shorten_retry_after() -> None:
         if len(asked) > 1:
             return FakeGenesys.topics(house.server, channel_id, token)
         house.lose()
-        raise Delayed("503", retry_after=60.0)
+        raise TransientFailure("503", retry_after=60.0)
 
     house.server.topics = unavailable  # type: ignore[method-assign] # the server is a double already
     house.writer.audit()
@@ -621,7 +621,7 @@ def test_strangers_on_the_list_take_up_room_and_are_removed_if_they_are_of_our_k
 
 def test_a_reading_that_fails_while_the_list_is_full_does_not_end_the_writer() -> None:
     house = House(limit=1)
-    house.server.fail("list", Delayed("503"), times=2)
+    house.server.fail("list", TransientFailure("503"), times=2)
     house.start()
     house.writer.want(ids(2))
     eventually(lambda: any(what == "displaced" for what, _ in house.told), house.clock)
@@ -873,15 +873,15 @@ class WriterAgainstServer(RuleBasedStateMachine):
 
     @rule(
         operation=st.sampled_from(["add", "replace", "clear", "list"]),
-        error=st.sampled_from([NoReply("x"), NotSent("x"), Delayed("x", 0.01), Delayed("503")]),
+        error=st.sampled_from([NoReply("x"), NotSent("x"), TransientFailure("x", 0.01), TransientFailure("503")]),
         after=st.booleans(),
     )
-    def fault(self, operation: str, error: Delayed, after: bool) -> None:
+    def fault(self, operation: str, error: TransientFailure, after: bool) -> None:
         self.house.server.fail(operation, error, after=after and not isinstance(error, NotSent))
 
     @rule(operation=st.sampled_from(["add", "replace"]))
     def refuse(self, operation: str) -> None:
-        self.house.server.fail(operation, Refused("400"))
+        self.house.server.fail(operation, PermanentFailure("400"))
 
     @rule()
     def be_silent_or_not(self) -> None:

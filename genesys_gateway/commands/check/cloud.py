@@ -14,7 +14,7 @@ from genesys_gateway.genesys.schemas.channels import CHANNELS, ERROR_BODY
 from genesys_gateway.genesys.schemas.login import TOKEN_INFO, TOPIC_KINDS
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -79,7 +79,7 @@ def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]
     login = HttpClient(settings, settings.genesys_login_url, clock, 1)
     try:
         token = Tokens(settings, login, clock, Metrics()).current()
-    except (Delayed, TokenRefused) as error:
+    except (TransientFailure, TokenRefused) as error:
         yield wrong("token", *_told_and_advised(str(error)))
         return
     spent = "; the assertion in the file is used up now" if settings.genesys_saml_assertion_file else ""
@@ -112,7 +112,7 @@ def _told(area: str, ask: Callable[[], Finding]) -> Finding:
         return ask()
     except BadAnswer as error:
         return wrong(area, str(error), "check GENESYS_API_URL: what answers there is not Genesys's API")
-    except Delayed as error:
+    except TransientFailure as error:
         return wrong(area, f"no answer: {error}", "try again; if it stays, check the network and GENESYS_API_URL")
 
 

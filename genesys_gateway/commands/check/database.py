@@ -8,7 +8,7 @@ from sqlalchemy import Connection, make_url, select, text
 
 from genesys_gateway.commands.check.findings import Finding, good, skipped, wrong
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import GatewayError, Refused
+from genesys_gateway.runtime.errors import GatewayError, PermanentFailure
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import database_now, sqlite_file
 from genesys_gateway.storage.file_lock import FileLock
@@ -54,7 +54,7 @@ def inspect(settings: Settings, clock: Clock, state: Seen) -> Iterator[Finding]:
         if path is None and isinstance(error, TablesMissing):
             state.runs = False
         yield wrong("database", str(error), f"{_MIGRATE} makes or changes them")
-    except Refused as error:
+    except PermanentFailure as error:
         yield wrong("database", str(error), "use the version of the gateway that was used with it last, or a later one")
     except GatewayError as error:
         yield wrong("database", str(error), "check DATABASE_URL, the rights on it, and that it runs and has room")

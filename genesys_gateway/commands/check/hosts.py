@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed, NotSent
+from genesys_gateway.runtime.errors import NotSent, TransientFailure
 from genesys_gateway.runtime.http_client import PROXY_FAILED, HttpClient
 from genesys_gateway.settings import Settings
 
@@ -47,7 +47,7 @@ def inspect(settings: Settings, clock: Clock, reached: Reached) -> Iterator[Find
         begun = clock.now()
         try:
             reply = HttpClient(settings, url, clock, 1).call("GET", "/")
-        except Delayed as error:
+        except TransientFailure as error:
             yield _unreachable(name, url, error)
             continue
         yield good(f"host {name}", f"{url} answers{'' if url.startswith('https') else ', without TLS'}")
@@ -89,7 +89,7 @@ def _goes_directly(settings: Settings, url: str) -> bool:
     return parts.scheme == "http" or settings.bypasses_proxy(parts.hostname or "")
 
 
-def _unreachable(name: str, url: str, error: Delayed) -> Finding:
+def _unreachable(name: str, url: str, error: TransientFailure) -> Finding:
     text = str(error)
     if not isinstance(error, NotSent):
         return wrong(f"host {name}", f"{url} was reached but gave no answer: {text}", "look at what runs there")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from genesys_gateway.commands.check.findings import Finding, good, wrong
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.settings import Settings
 from genesys_gateway.web.jwks import Jwks
 
@@ -19,7 +19,7 @@ def inspect(settings: Settings, clock: Clock) -> Iterator[Finding]:
         return
     try:
         keys = Jwks(settings, clock).ask()
-    except (Delayed, ValueError) as error:
+    except (TransientFailure, ValueError) as error:
         yield wrong(_AREA, f"no keys: {error}", _ADVICE)
     else:
         kinds = Counter(key.algorithm for key in keys.values())

@@ -9,7 +9,7 @@ from genesys_gateway.commands.check.findings import Finding, good, skipped, wron
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.record import FirstAttemptFacts, Record, Rules, build
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.settings import Settings
 
@@ -50,7 +50,7 @@ def inspect(settings: Settings, clock: Clock, *, write_probe: bool) -> Iterator[
             yield skipped("history keeps our id", "nothing was written", "--write-probe writes a record to see")
         else:
             yield from _writing(history, build_probe(clock.now()), reading)
-    except Delayed as error:
+    except TransientFailure as error:
         yield wrong(_AREA, f"no answer: {error}", _LOOK_THERE)
 
 

@@ -9,7 +9,7 @@ import hashlib
 import re
 from typing import Protocol
 
-from genesys_gateway.runtime.errors import Delayed, StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.logs import get_logger
 
 #: Largest assertion we take, in bytes; a signed response with a certificate has about 10 kB.
@@ -21,7 +21,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
 _UNTOLD = "whether the assertion was used already can't be told before the database can be written again"
 
 
-class AssertionMissing(Delayed):
+class AssertionMissing(TransientFailure):
     """There is none that could be sent, and looking again costs nothing; the message says what to mend."""
 
 

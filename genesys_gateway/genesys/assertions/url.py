@@ -4,7 +4,7 @@ from urllib.parse import urlsplit
 
 from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, SingleUse, UsedAssertions, is_base64
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import Delayed
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.secret import Secret
@@ -33,18 +33,20 @@ class AssertionUrl:
         """Ask for one, once; within GATEWAY_HTTP_TIMEOUT_SECONDS. Raises Delayed, whatever went wrong."""
         try:
             reply = self._http.call("GET", self._target, headers=self._headers())
-        except Delayed as error:
-            raise Delayed(f"no assertion from {_NAME}: {error}", error.retry_after) from error
+        except TransientFailure as error:
+            raise TransientFailure(f"no assertion from {_NAME}: {error}", error.retry_after) from error
         if reply.status != 200:
             self._refuse(reply)
         if len(reply.body) > MAX_BYTES or not is_base64(reply.body):
-            raise Delayed(f"{_NAME} answers with something else than a SAMLResponse in Base64")
+            raise TransientFailure(f"{_NAME} answers with something else than a SAMLResponse in Base64")
         try:
             line = self._unused.take(reply.body)
         except AssertionMissing as error:
-            raise Delayed(str(error)) from error  # to look again is to ask again, so after a pause only
+            raise TransientFailure(str(error)) from error  # to look again is to ask again, so after a pause only
         if line is None:
-            raise Delayed(f"{_NAME} gives an assertion that was used already; it must make a new one each time")
+            raise TransientFailure(
+                f"{_NAME} gives an assertion that was used already; it must make a new one each time"
+            )
         return line
 
     def give_back(self) -> None:
@@ -64,4 +66,4 @@ class AssertionUrl:
         if reply.status in (401, 403) and self._token is not None:
             self._token.refresh()
         advice = f"; check {_NAME}_TOKEN" if reply.status in (401, 403) else ""
-        raise Delayed(f"{_NAME} answers {reply.status}{advice}", reply.retry_after)
+        raise TransientFailure(f"{_NAME} answers {reply.status}{advice}", reply.retry_after)
