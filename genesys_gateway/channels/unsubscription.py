@@ -36,7 +36,7 @@ class Unsubscription:
         """Ask for the topics' removal and wait for the reply.
 
         Raises:
-            Delayed: There was none, or the socket is lost: whether they were removed is not known.
+            TransientFailure: There was none, or the socket is lost: whether they were removed is not known.
         """
         correlation_id = str(next(self._numbers))
         message = {"message": "unsubscribe", "topics": topics, "correlationId": correlation_id}

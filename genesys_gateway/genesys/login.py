@@ -115,7 +115,7 @@ class Login:
             The token and the seconds it lives, counted from before the call.
 
         Raises:
-            Delayed: No answer, none that can be read, or the host asks to come later.
+            TransientFailure: No answer, none that can be read, or the host asks to come later.
             TokenRefused: The host said no.
         """
         form = self._grant.form()

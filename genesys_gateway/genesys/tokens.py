@@ -76,7 +76,7 @@ class Tokens:
         While a renewal fails, the token that is still alive is handed out until its end.
 
         Raises:
-            Delayed: There is none now; ``retry_after`` says how long nobody will be asked.
+            TransientFailure: There is none now; ``retry_after`` says how long nobody will be asked.
             TokenRefused: There is none before someone mends what the text says. It may be asked for again all the same.
         """
         if self._token is not None and self._clock.monotonic() < self._renew_at:

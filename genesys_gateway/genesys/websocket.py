@@ -164,7 +164,7 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
 
     Raises:
         ChannelGone: The server refused this channel or its token.
-        Refused: The address may not be connected to.
+        PermanentFailure: The address may not be connected to.
         SocketLost: It could not be opened now; after a 429 with how long we were asked to wait.
     """
     address = connect_uri.check(uri, settings.genesys_streaming_hosts, settings.may_speak_plainly_to)

@@ -95,7 +95,7 @@ class HttpClient:
         pool_size: How many calls may be under way at a time; more wait for their turn within their own time.
 
     Raises:
-        Refused: The target would have to be spoken to without TLS, and nobody allowed that.
+        PermanentFailure: The target would have to be spoken to without TLS, and nobody allowed that.
     """
 
     def __init__(self, network: Network, base_url: str, clock: Clock, pool_size: int) -> None:

@@ -51,7 +51,7 @@ class OperatorSession:
         """Connect.
 
         Raises:
-            Refused: The tables are not those of this version.
+            PermanentFailure: The tables are not those of this version.
             StorageUnavailable: There is no such database, or it can't be reached.
         """
         try:

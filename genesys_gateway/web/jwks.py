@@ -100,7 +100,7 @@ class Jwks:
         """The keys as the issuer has them now; nothing is kept of them.
 
         Raises:
-            Delayed: The issuer can't be reached.
+            TransientFailure: The issuer can't be reached.
             ValueError: Its answer is no key set that can be used.
         """
         try:

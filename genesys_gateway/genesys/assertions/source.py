@@ -33,7 +33,7 @@ class Assertions(Protocol):
 
         Raises:
             AssertionMissing: There is none here.
-            Delayed: Another machine was asked, and gave none; ask it again after a pause only.
+            TransientFailure: Another machine was asked, and gave none; ask it again after a pause only.
         """
 
     def give_back(self) -> None:
