@@ -39,7 +39,8 @@ def check(uri: str, hosts: Sequence[tuple[str, int | None]], may_be_plain: Calla
         may_be_plain: Whether a host may be spoken to without TLS.
 
     Raises:
-        PermanentFailure: It names another host or port, carries credentials, a fragment or odd characters, or is not encrypted.
+        PermanentFailure: It names another host or port, carries credentials, a fragment or odd characters, or is
+            not encrypted.
     """
     match = _URI.fullmatch(uri)
     if match is None:

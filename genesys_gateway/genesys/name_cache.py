@@ -31,8 +31,9 @@ class _Known:
 class NameCache:
     """Names by id, as Genesys tells them.
 
-    Every lookup may take one call to Genesys, with its wait for room in the budget; it raises
-    :class:`~genesys_gateway.runtime.errors.TransientFailure` or :class:`~genesys_gateway.runtime.errors.PermanentFailure` when there was no answer.
+    A lookup makes at most one call to Genesys, and waits for the rate limiter first. It raises
+    :class:`~genesys_gateway.runtime.errors.TransientFailure` or
+    :class:`~genesys_gateway.runtime.errors.PermanentFailure` when there was no answer.
     """
 
     def __init__(self, genesys: Genesys, clock: Clock) -> None:

@@ -14,7 +14,7 @@ from genesys_gateway.storage.statements import intake
 from genesys_gateway.storage.statements.intake import IntakeResult, SupportResultReceipt
 from genesys_gateway.storage.statements.twins import SUPPORT_RESULT
 
-__all__ = ["SupportResultReceipt", "SupportResults", "IntakeResult"]
+__all__ = ["IntakeResult", "SupportResultReceipt", "SupportResults"]
 
 
 class SupportResults:

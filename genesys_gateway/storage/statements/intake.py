@@ -1,7 +1,8 @@
 """Statements that take what comes in: entries of the outbox, through either door, and frames for quarantine.
 
 Law: the first content under an id stands, except that a live event replaces a backfilled one that nobody tried to
-deliver yet. What Genesys and supportResult both tell of is one entry, see :mod:`genesys_gateway.storage.statements.twins`.
+deliver yet. What Genesys and supportResult both report is one entry, see
+:mod:`genesys_gateway.storage.statements.twins`.
 """
 
 from dataclasses import dataclass

@@ -14,7 +14,10 @@ KEPT = 1000
 
 
 class StoredUsedAssertions:
-    """What :class:`genesys_gateway.genesys.assertions.source.StoredUsedAssertions` asks for, kept on disk; each may raise StorageUnavailable."""
+    """The digests of used assertions, on disk. Each method may raise StorageUnavailable.
+
+    Implements :class:`genesys_gateway.genesys.assertions.source.UsedAssertions`.
+    """
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
