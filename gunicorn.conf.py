@@ -14,7 +14,7 @@ import psycopg.waiting
 
 from genesys_gateway.runtime import logs
 from genesys_gateway.runtime.errors import PermanentFailure, Unavailable
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.settings import Settings, SettingsError, rules
 from genesys_gateway.storage.migrate import migrate
@@ -105,12 +105,12 @@ on_reload = on_starting
 def post_worker_init(worker: Any) -> None:
     """Begin the gateway where its greenlets will live, and drain it from the moment the worker is told to end."""
     gateway = worker.wsgi.extensions[routes.GATEWAY]
-    crew = Crew("worker", lambda name, error: log.error("greenlet_crashed", greenlet=name, exc_info=error))
+    tasks = TaskGroup("worker", lambda name, error: log.error("greenlet_crashed", greenlet=name, exc_info=error))
 
     def end(signal_number: int, frame: object) -> None:
         worker.handle_exit(signal_number, frame)
         # A signal handler runs inside the event loop and must not wait there.
-        crew.spawn("drain", gateway.drain)
+        tasks.spawn("drain", gateway.drain)
 
     signal.signal(signal.SIGTERM, end)
     # In the worker alone: slow requests must leave the gateway time to stop before the master kills.

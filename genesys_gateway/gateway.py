@@ -28,7 +28,7 @@ from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -78,7 +78,7 @@ class Gateway:
         self._on_broken = on_broken
         self._phase = Phase.STARTING
         self._adopted: list[str] = []
-        self._crew = Crew("gateway", self._crashed)
+        self._tasks = TaskGroup("gateway", self._crashed)
         self._lock = FileLock.beside(settings.database_url)
         self._lease_ms = round(settings.lease_seconds * 1000)
         self.storage = Storage(settings.database_url, self._clock, patience_seconds=settings.http_timeout_seconds)
@@ -192,7 +192,7 @@ class Gateway:
 
     def begin(self) -> None:
         """Start in the background; returns at once."""
-        self._crew.spawn("start", self._start)
+        self._tasks.spawn("start", self._start)
 
     def drain(self) -> None:
         """Say that the end is near: :meth:`ready` turns false, registrations are still taken. May be repeated."""
@@ -207,7 +207,7 @@ class Gateway:
         was_serving = self.serving
         self._phase = Phase.STOPPED
         deadline = Deadline(self._clock, seconds)
-        late = self._crew.stop(seconds / 10)
+        late = self._tasks.stop(seconds / 10)
         if was_serving:
             late += self.retention.stop(deadline.left() / 10)
             late += self.reconciliation.stop(deadline.left() / 5)
@@ -234,9 +234,9 @@ class Gateway:
         self.retention.start()
         self._phase = Phase.RUNNING
         log.info("running", instance=self.instance_id, followed=len(self._adopted))
-        self._crew.spawn("lease", self._keep_lease)
-        self._crew.spawn("agreement", self._resync.run, self._crew)
-        self._crew.spawn("gauges", self._gauges.run, self._crew)
+        self._tasks.spawn("lease", self._keep_lease)
+        self._tasks.spawn("agreement", self._resync.run, self._tasks)
+        self._tasks.spawn("gauges", self._gauges.run, self._tasks)
 
     def _take_lock(self) -> bool:
         """A worker that is being replaced holds the lock until it has stopped; False when told to stop first."""
@@ -245,7 +245,7 @@ class Gateway:
             if not told:
                 log.info("waiting_for_lock")
                 told = True
-            if self._crew.wait(self.settings.lease_seconds / 400):
+            if self._tasks.wait(self.settings.lease_seconds / 400):
                 return False
         return True
 
@@ -256,7 +256,7 @@ class Gateway:
                 self._adopted = self.storage.run(self._enter)
             except (StorageUnavailable, PermanentFailure) as error:
                 log.error("storage_not_open", error=str(error))
-                if self._crew.wait(self.settings.retry_base_seconds):
+                if self._tasks.wait(self.settings.retry_base_seconds):
                     return False
             else:
                 reach("adopted")
@@ -275,7 +275,7 @@ class Gateway:
         return instances.renew(connection, self.instance_id, self._lease_ms)
 
     def _keep_lease(self) -> None:
-        while not self._crew.wait(self.settings.lease_seconds / 3):
+        while not self._tasks.wait(self.settings.lease_seconds / 3):
             try:
                 if not self.storage.run(self._renew):
                     log.error("lease_lost", instance=self.instance_id)

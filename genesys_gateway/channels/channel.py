@@ -20,7 +20,7 @@ from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import PermanentFailure
-from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.greenlets import Crash, TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
@@ -86,7 +86,7 @@ class Channel:
         self._tell = listener
         self._state = State.CONNECTING
         self._socket: NotificationSocket | None = None
-        self._crew = Crew(f"channel-{grant.id[-8:]}", context.on_crash)
+        self._tasks = TaskGroup(f"channel-{grant.id[-8:]}", context.on_crash)
         self._writing: Greenlet[..., object] | None = None
         self._losses, self._asked_to_wait = 0, 0.0
         self._opened = self._made = context.clock.monotonic()
@@ -170,9 +170,9 @@ class Channel:
 
     def start(self) -> None:
         """Connect, and keep connected until retired or gone."""
-        self._crew.spawn("reader", self._read)
-        self._crew.spawn("keeper", self._keep)
-        self._writing = self._crew.spawn("writer", self.writer.run)
+        self._tasks.spawn("reader", self._read)
+        self._tasks.spawn("keeper", self._keep)
+        self._writing = self._tasks.spawn("writer", self.writer.run)
 
     def read_on(self) -> None:
         """Its topics have moved: go on reading, but when this socket is lost open no other."""
@@ -185,7 +185,7 @@ class Channel:
         if self._writing is not None:
             self._writing.kill(block=False)  # it may be held back for minutes, and has nothing left to do
         self._abort()
-        late = self._crew.stop(seconds)
+        late = self._tasks.stop(seconds)
         if late:
             log.warning("channel_late", channel=self.id, greenlets=late)
 
@@ -206,7 +206,7 @@ class Channel:
             log.info("channel_state", channel=self.id, state=self._state.value, topics=self.writer.size)
 
     def _ended(self) -> bool:
-        return self._crew.stopping or not self.usable
+        return self._tasks.stopping or not self.usable
 
     def _read(self) -> None:
         while not self._ended():
@@ -220,7 +220,7 @@ class Channel:
                 self._close()
             if self._last_socket:
                 return
-            if not self._ended() and not self._crew.wait(self._back_off()) and not self._ended():
+            if not self._ended() and not self._tasks.wait(self._back_off()) and not self._ended():
                 self._signal(Signal.RETRY)
 
     def _connect(self) -> NotificationSocket:
@@ -320,7 +320,7 @@ class Channel:
         """Ping a quiet socket, and end one that stays silent: only missing frames betray a peer that hangs."""
         limit = self._context.settings.heartbeat_seconds
         pinged = 0.0
-        while not self._crew.wait(limit / 16) and not self._ended():
+        while not self._tasks.wait(limit / 16) and not self._ended():
             if not self.listening:
                 continue
             silence = self._context.clock.monotonic() - self._heard

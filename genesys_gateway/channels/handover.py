@@ -9,7 +9,7 @@ from typing import Protocol
 
 from genesys_gateway.channels.channel import Channel, ChannelContext
 from genesys_gateway.runtime.clock import Deadline
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 
@@ -50,7 +50,7 @@ class Handover:
         reason: str,
         host: HandoverHost,
         context: ChannelContext,
-        crew: Crew,
+        tasks: TaskGroup,
         count: Callable[[], None],
     ) -> None:
         self.old = old
@@ -63,7 +63,7 @@ class Handover:
         self._settings = context.settings
         self._clock = context.clock
         self._count = count
-        self._crew = crew
+        self._tasks = tasks
 
     def run(self) -> bool:
         """Move everything, and return when the old channel may be closed; False when nothing was moved."""
@@ -87,11 +87,11 @@ class Handover:
         patience = Deadline(self._clock, _NOTICE_SECONDS if self.reason == "notice" else float("inf"))
         self.waits = True
         try:
-            while self.old.usable and not patience.passed and not self._crew.stopping:
+            while self.old.usable and not patience.passed and not self._tasks.stopping:
                 successor = self._host.make_successor()
                 if successor is not None:
                     return successor
-                self._crew.wait(self._settings.reply_seconds / 20)
+                self._tasks.wait(self._settings.reply_seconds / 20)
             return None
         finally:
             self.waits = False
@@ -107,7 +107,7 @@ class Handover:
         """Whether the successor's own list, read back, came to hold all that the old one carries, in time."""
         deadline = Deadline(self._clock, self._settings.heartbeat_seconds)
         verified = False
-        while self.successor is not None and self.successor.usable and not self._crew.stopping:
+        while self.successor is not None and self.successor.usable and not self._tasks.stopping:
             if not self.old.usable:  # then the registry has moved everything already, verified or not
                 return True
             self.successor.writer.want(self._host.carried_by(self.old))
@@ -118,7 +118,7 @@ class Handover:
                 verified = True
             if deadline.passed:
                 break
-            self._crew.wait(self._settings.reply_seconds / 100)
+            self._tasks.wait(self._settings.reply_seconds / 100)
         return False
 
     def _read_on(self) -> None:
@@ -127,5 +127,5 @@ class Handover:
         overlap = Deadline(self._clock, self._settings.channel_overlap_seconds)
         short = Deadline(self._clock, self._settings.channel_overlap_seconds / 12)
         while self.old.listening and not overlap.passed and not (short.passed and self._host.others_wait()):
-            if self._crew.wait(self._settings.reply_seconds / 10):
+            if self._tasks.wait(self._settings.reply_seconds / 10):
                 return

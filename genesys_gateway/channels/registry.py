@@ -15,7 +15,7 @@ from genesys_gateway.domain import after_call_work
 from genesys_gateway.genesys.client import ChannelGrant
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable, TransientFailure
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
@@ -61,14 +61,14 @@ class ChannelRegistry:
         self._failures = 0
         self._not_before = -1e9  # monotonic seconds: no channel is made earlier
         self._poked = Event()
-        self._crew = Crew("channels", context.on_crash)
+        self._tasks = TaskGroup("channels", context.on_crash)
 
     def start(self, conversation_ids: Iterable[str]) -> None:
         """Follow these, and whatever is asked for later, until :meth:`stop`."""
         self._waiting.update(dict.fromkeys(conversation_ids))
         self._poked.set()
-        self._crew.spawn("placement", self._host)
-        self._crew.spawn("watch", self._watch)
+        self._tasks.spawn("placement", self._host)
+        self._tasks.spawn("watch", self._watch)
 
     def stop(self, seconds: float) -> list[str]:
         """Close every socket within ``seconds``.
@@ -77,10 +77,10 @@ class ChannelRegistry:
             The names of greenlets that were late.
         """
         self._poked.set()
-        stopping = Crew("channel-stop", self._context.on_crash)
+        stopping = TaskGroup("channel-stop", self._context.on_crash)
         for channel in list(self._channels.values()):
             stopping.spawn(channel.id, channel.retire, seconds)
-        late = self._crew.stop(seconds)
+        late = self._tasks.stop(seconds)
         late += stopping.stop(seconds)
         self._channels.clear()
         self._home.clear()
@@ -128,10 +128,10 @@ class ChannelRegistry:
     # Placement
 
     def _host(self) -> None:
-        while not self._crew.stopping:
+        while not self._tasks.stopping:
             self._poked.wait()
             self._poked.clear()
-            while self._waiting and not self._crew.stopping:
+            while self._waiting and not self._tasks.stopping:
                 channel = self._with_room() or self._make_for_demand()
                 if channel is None:
                     break
@@ -173,7 +173,7 @@ class ChannelRegistry:
         self._metrics.channel_created.labels(reason=reason).inc()
         channel = Channel(grant, self._context, self._listener())
         self._channels[channel.id] = channel
-        if self._crew.stopping:
+        if self._tasks.stopping:
             return None
         channel.start()
         return channel
@@ -242,7 +242,7 @@ class ChannelRegistry:
         handover = self._handovers.get(channel.id)
         if handover is not None and handover.successor is not None and handover.successor.usable:
             self.move(channel, handover.successor)
-        self._crew.spawn(f"retire-{channel.id[-8:]}", self._retire, channel)
+        self._tasks.spawn(f"retire-{channel.id[-8:]}", self._retire, channel)
 
     def _retire(self, channel: Channel) -> None:
         """Close it for good. Whoever is still at home there finds another channel."""
@@ -258,7 +258,7 @@ class ChannelRegistry:
         """Close idle channels, hand over those near their end, compare lists now and then."""
         settings = self._context.settings
         audited = self._context.clock.monotonic()
-        while not self._crew.wait(min(settings.channel_idle_seconds, settings.audit_seconds, 8.0) / 8):
+        while not self._tasks.wait(min(settings.channel_idle_seconds, settings.audit_seconds, 8.0) / 8):
             now = self._context.clock.monotonic()
             self._poked.set()  # room may have come about where topics were removed
             if now > self._not_before + 1.5 * settings.heartbeat_seconds:
@@ -281,9 +281,9 @@ class ChannelRegistry:
     def _hand_over_soon(self, channel: Channel, reason: str) -> None:
         if channel.id not in self._handovers:
             count = self._metrics.channel_handovers.labels(reason=reason).inc
-            handover = Handover(channel, reason, self, self._context, self._crew, count)
+            handover = Handover(channel, reason, self, self._context, self._tasks, count)
             self._handovers[channel.id] = handover
-            self._crew.spawn(f"handover-{channel.id[-8:]}", self._hand_over, handover)
+            self._tasks.spawn(f"handover-{channel.id[-8:]}", self._hand_over, handover)
 
     def _hand_over(self, handover: Handover) -> None:
         old = handover.old

@@ -25,7 +25,7 @@ from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.greenlets import Crash, TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
@@ -112,8 +112,8 @@ class Delivery:
         self._look_at = clock.monotonic()
         self._claims = _CLAIMS
         self._poked = Event()
-        self._dispatcher = Crew("delivery", on_crash)
-        self._senders = Crew("delivery", on_crash)
+        self._dispatcher = TaskGroup("delivery", on_crash)
+        self._senders = TaskGroup("delivery", on_crash)
 
     def start(self) -> None:
         """Begin; what an earlier process left unfinished goes on."""

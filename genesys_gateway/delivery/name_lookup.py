@@ -13,7 +13,7 @@ import orjson
 from genesys_gateway.domain.outbox import Entry, Postponed
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import GatewayError
-from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.greenlets import Crash, TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.outbox import ReadyEntry
@@ -79,7 +79,7 @@ class NameLookup:
         self._base_ms = round(settings.retry_base_seconds * 1000)
         self._patience_ms = round(settings.name_lookup_patience_seconds * 1000)
         self._lookups: dict[_Key, _Lookup] = {}
-        self._crew = Crew("names", on_crash)
+        self._tasks = TaskGroup("names", on_crash)
 
     def find(self, entry: Entry) -> None:
         """Have the names of one entry found; it comes back through ``found`` or ``postponed``, maybe at once."""
@@ -93,7 +93,7 @@ class NameLookup:
 
     def stop(self) -> None:
         """Give up the lookups under way; their entries are as they were."""
-        self._crew.stop(0)
+        self._tasks.stop(0)
 
     def _with_what_is_known(self, entry: Entry, key: _Key) -> ReadyEntry:
         """A name that can't be told takes none along that can."""
@@ -111,7 +111,7 @@ class NameLookup:
             lookup.entries.append(entry)
         elif lookup is None and len(self._lookups) < LOOKUPS:
             lookup = self._lookups[key] = _Lookup(entry, Deadline(self._clock, left))
-            self._crew.spawn("lookup", self._look_up, key, lookup)
+            self._tasks.spawn("lookup", self._look_up, key, lookup)
         else:
             self._put_off(entry, 0)
 

@@ -15,7 +15,7 @@ from gevent.event import Event
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.greenlets import Crash, TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
@@ -102,11 +102,11 @@ class EventSpool:
         self._changes = 0
         self._overflowed = False
         self._poked = Event()
-        self._crew = Crew("following", on_crash)
+        self._tasks = TaskGroup("following", on_crash)
 
     def start(self) -> None:
         """Begin to empty the spool."""
-        self._crew.spawn("disk", self._drain)
+        self._tasks.spawn("disk", self._drain)
 
     def stop(self, seconds: float) -> list[str]:
         """Put on disk what has come, within ``seconds``; nothing new may come meanwhile.
@@ -115,7 +115,7 @@ class EventSpool:
             The names of greenlets that were late.
         """
         self._poked.set()
-        return self._crew.stop(seconds)
+        return self._tasks.stop(seconds)
 
     def notified(self, notification: Acw | Unreadable, frame: bytes) -> None:
         """Take an event, or a frame that could not be read. Does not wait."""
@@ -160,9 +160,9 @@ class EventSpool:
             self._poked.wait()
             self._poked.clear()
             while self._spool or self._overflowed:
-                if not self._commit_some() and self._crew.wait(self._settings.retry_base_seconds):
+                if not self._commit_some() and self._tasks.wait(self._settings.retry_base_seconds):
                     break
-            if self._crew.stopping:
+            if self._tasks.stopping:
                 self._report_leftovers()
                 return
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from genesys_gateway.channels.registry import ChannelRegistry
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -48,23 +48,23 @@ class Gauges:
         self._balance_due = -1e9  # monotonic seconds
         metrics.channel_budget.set(settings.channel_budget)
 
-    def run(self, crew: Crew) -> None:
+    def run(self, tasks: TaskGroup) -> None:
         """The loop, until the crew stops."""
-        while not crew.stopping:
+        while not tasks.stopping:
             self._look_ahead()
             try:
                 self._set()
             except StorageUnavailable as error:
                 log.warning("gauges_not_read", error=str(error))
-            self._metrics.hub_lag_seconds.set(self._lag(crew))
+            self._metrics.hub_lag_seconds.set(self._lag(tasks))
 
-    def _lag(self, crew: Crew) -> float:
+    def _lag(self, tasks: TaskGroup) -> float:
         """The longest delay of a wake-up in one period, in seconds."""
         worst = 0.0
         step = self._period / _PROBES
         for _ in range(_PROBES):
             begun = self._clock.monotonic()
-            if crew.wait(step):
+            if tasks.wait(step):
                 break
             worst = max(worst, self._clock.monotonic() - begun - step)
         return worst

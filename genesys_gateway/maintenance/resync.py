@@ -9,7 +9,7 @@ from collections.abc import Callable
 from genesys_gateway.channels.registry import ChannelRegistry
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
@@ -44,10 +44,10 @@ class Resync:
         self._owner = owner
         self._uncovered = uncovered
 
-    def run(self, crew: Crew) -> None:
+    def run(self, tasks: TaskGroup) -> None:
         """The loop, until the crew stops: who is pending every third of a lease, all of them every audit period."""
         compared = self._clock.monotonic()
-        while not crew.wait(self._settings.lease_seconds / 3):
+        while not tasks.wait(self._settings.lease_seconds / 3):
             try:
                 self.follow_pending()
                 if self._clock.monotonic() - compared >= self._settings.audit_seconds:

@@ -12,7 +12,7 @@ from functools import partial
 
 from genesys_gateway.runtime.clock import DAY_SECONDS, Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.greenlets import Crash, TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -60,11 +60,11 @@ class Retention:
         self._retention_ms = round(settings.retention_days * DAY_SECONDS * 1000)
         self._period = min(DAY_SECONDS, settings.retention_days * DAY_SECONDS * _PERIOD_SHARE)
         self._pause = settings.retry_base_seconds
-        self._crew = Crew("retention", on_crash)
+        self._tasks = TaskGroup("retention", on_crash)
 
     def start(self) -> None:
         """Begin the first watch."""
-        self._crew.spawn("eraser", self._run)
+        self._tasks.spawn("eraser", self._run)
 
     def stop(self, seconds: float) -> list[str]:
         """End after the batch that is under way, within ``seconds``; the rest is erased by the next process.
@@ -72,7 +72,7 @@ class Retention:
         Returns:
             The names of greenlets that were late.
         """
-        return self._crew.stop(seconds)
+        return self._tasks.stop(seconds)
 
     def watch(self) -> Watch:
         """Read the clocks now, as evidence for later."""
@@ -97,7 +97,7 @@ class Retention:
 
     def _in_batches(self, kind: str, job: Callable[[Connection], int]) -> int:
         total = 0
-        while not self._crew.stopping:
+        while not self._tasks.stopping:
             erased = self._storage.run(job)
             self._metrics.erased.labels(kind=kind).inc(erased)
             total += erased
@@ -107,7 +107,7 @@ class Retention:
 
     def _conversations(self, before: int, now: int) -> int:
         total, after = 0, None
-        while not self._crew.stopping:
+        while not self._tasks.stopping:
             batch = partial(erasure.old_conversations, before=before, now=now, limit=_BATCH, after=after)
             page = self._storage.run(batch)
             self._metrics.erased.labels(kind="conversation").inc(page.erased)
@@ -120,7 +120,7 @@ class Retention:
         seconds = self._period * _FIRST_WATCH_SHARE
         while True:
             watch = self.watch()
-            if self._crew.wait(seconds) or not self._erase(watch):
+            if self._tasks.wait(seconds) or not self._erase(watch):
                 return
             seconds = self._period
 
@@ -131,8 +131,8 @@ class Retention:
                 erased = self.erase(watch)
             except StorageUnavailable as error:
                 log.warning("erasing_delayed", error=str(error))
-                if self._crew.wait(self._pause):
+                if self._tasks.wait(self._pause):
                     return False
             else:
                 log.info("erased", **asdict(erased))
-                return not self._crew.stopping
+                return not self._tasks.stopping

@@ -18,7 +18,7 @@ from genesys_gateway.reconciliation.schedule import furthest, next_question, unk
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import SKEW_MS, Clock, SteadyTime
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
-from genesys_gateway.runtime.greenlets import Crash, Crew
+from genesys_gateway.runtime.greenlets import Crash, TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
@@ -77,11 +77,11 @@ class Reconciliation:
         self._last_look = LastLook(storage, inquiry, settings, clock, put=self._put, count=self._count)
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._steady = SteadyTime(clock, settings.follow_deadline_seconds / 4)
-        self._crew = Crew("reconciliation", on_crash)
+        self._tasks = TaskGroup("reconciliation", on_crash)
 
     def start(self) -> None:
         """Begin to ask."""
-        self._crew.spawn("asker", self._run)
+        self._tasks.spawn("asker", self._run)
 
     def stop(self, seconds: float) -> list[str]:
         """Ask no more; a question under way ends within ``seconds``.
@@ -90,7 +90,7 @@ class Reconciliation:
             The names of greenlets that were late.
         """
         self._poked.set()
-        return self._crew.stop(seconds)
+        return self._tasks.stop(seconds)
 
     def wake(self) -> None:
         """Somebody may have become due. Does not wait."""
@@ -98,7 +98,7 @@ class Reconciliation:
 
     def _run(self) -> None:
         least = 60 / self._settings.api_rate_per_minute
-        while not self._crew.stopping:
+        while not self._tasks.stopping:
             self._poked.clear()
             pause = least
             try:
@@ -110,7 +110,7 @@ class Reconciliation:
                 # What was asked of us is kept to. Else only a moment: a gap that ends meanwhile is asked about at once.
                 pause = error.retry_after or min(seconds, max(least, self._settings.retry_base_seconds))
                 log.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
-            if not self._crew.wait(pause) and not self._crew.stopping:
+            if not self._tasks.wait(pause) and not self._tasks.stopping:
                 self._poked.wait(max(0.0, seconds - pause))
 
     def _back_off(self, failures: int) -> float:
@@ -242,7 +242,7 @@ class Reconciliation:
                 except StorageUnavailable as error:
                     errors.append(error)
 
-        gevent.joinall([self._crew.spawn(f"learner-{n}", learn) for n in range(_LEARNERS)])
+        gevent.joinall([self._tasks.spawn(f"learner-{n}", learn) for n in range(_LEARNERS)])
         if errors:
             raise errors[0]
         return closed

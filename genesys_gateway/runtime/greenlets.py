@@ -13,7 +13,7 @@ from gevent.pool import Group
 Crash = Callable[[str, BaseException], None]
 
 
-class Crew:
+class TaskGroup:
     """Greenlets that are started for one purpose and stopped together.
 
     Args:

@@ -12,7 +12,7 @@ from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.sqlite import Done, Failed, Job, Lost, Outcome, SqliteDatabase
@@ -51,7 +51,7 @@ class GroupCommit:
         self._arrived = Event()
         self._serving = False
         self._closing = False
-        self._crew = Crew("storage", self._crashed)
+        self._tasks = TaskGroup("storage", self._crashed)
         self._thread = ThreadPool(1)
 
     def open(self) -> None:
@@ -62,7 +62,7 @@ class GroupCommit:
         """
         if not self._serving:
             self._serving = True
-            self._crew.spawn("committer", self._serve)
+            self._tasks.spawn("committer", self._serve)
         self.run(write_nothing)
 
     def run(self, job: Job) -> object:
@@ -92,7 +92,7 @@ class GroupCommit:
         """Commit what waits, then close for good; takes twice the patience at most, whatever the disk does."""
         self._closing = True
         self._arrived.set()
-        late = self._crew.stop(self._patience_seconds)
+        late = self._tasks.stop(self._patience_seconds)
         if late:
             log.error("storage_stopped_late", late=late)
         gevent.with_timeout(self._patience_seconds, self._let_go, timeout_value=None)

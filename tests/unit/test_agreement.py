@@ -9,7 +9,7 @@ import pytest
 from genesys_gateway.channels.registry import ChannelRegistry
 from genesys_gateway.maintenance.resync import Resync
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations
 from tests.channel_doubles import conversation, eventually, ids, quick
@@ -163,11 +163,11 @@ def test_it_goes_on_after_the_disk_refused(house: House) -> None:
 
     house.storage.run = refusing  # type: ignore[method-assign] # the disk's moods are what is tested
     crashes: list[str] = []
-    crew = Crew("house", lambda name, error: crashes.append(name))
-    crew.spawn("agreement", house.resync.run, crew)
+    tasks = TaskGroup("house", lambda name, error: crashes.append(name))
+    tasks.spawn("agreement", house.resync.run, tasks)
     eventually(lambda: house.registry.homes == {A}, house.clock)
     house.registry.homes.add(B)
     eventually(lambda: house.registry.homes == {A}, house.clock, step=10)
-    assert crew.stop(1) == []
+    assert tasks.stop(1) == []
     gevent.sleep(0)
     assert crashes == []

@@ -4,7 +4,7 @@ import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 
 
 class Crashes:
@@ -24,10 +24,10 @@ def crashes() -> Crashes:
 
 def test_a_greenlet_runs_with_its_arguments_and_a_name(crashes: Crashes) -> None:
     done: list[object] = []
-    crew = Crew("bakers", crashes)
-    greenlet = crew.spawn("oven", lambda *loaves: done.extend(loaves), 1, 2)
+    tasks = TaskGroup("bakers", crashes)
+    greenlet = tasks.spawn("oven", lambda *loaves: done.extend(loaves), 1, 2)
     assert greenlet.name == "bakers.oven"
-    assert crew.stop(1) == []
+    assert tasks.stop(1) == []
     assert done == [1, 2]
     assert crashes.seen == []
 
@@ -39,37 +39,37 @@ def test_an_error_nobody_expected_is_reported_with_the_greenlets_name(crashes: C
     def fail() -> None:
         raise error
 
-    crew = Crew("bakers", crashes)
-    crew.spawn("oven", fail)
-    assert crew.stop(1) == []
+    tasks = TaskGroup("bakers", crashes)
+    tasks.spawn("oven", fail)
+    assert tasks.stop(1) == []
     assert crashes.seen == [("bakers.oven", type(error).__name__)]
 
 
 def test_being_killed_is_no_crash(crashes: Crashes) -> None:
-    crew = Crew("bakers", crashes)
-    crew.spawn("oven", gevent.sleep, 100).kill()
-    assert crew.stop(1) == []
+    tasks = TaskGroup("bakers", crashes)
+    tasks.spawn("oven", gevent.sleep, 100).kill()
+    assert tasks.stop(1) == []
     assert crashes.seen == []
 
 
 def test_wait_sleeps_until_the_crew_is_told_to_stop(crashes: Crashes) -> None:
-    crew = Crew("bakers", crashes)
+    tasks = TaskGroup("bakers", crashes)
     woken: list[bool] = []
-    crew.spawn("oven", lambda: woken.append(crew.wait(100)))
+    tasks.spawn("oven", lambda: woken.append(tasks.wait(100)))
     gevent.sleep(0)
-    assert crew.wait(0.001) is False
-    assert not crew.stopping
-    assert crew.stop(1) == []
-    assert (woken, crew.stopping) == ([True], True)
+    assert tasks.wait(0.001) is False
+    assert not tasks.stopping
+    assert tasks.stop(1) == []
+    assert (woken, tasks.stopping) == ([True], True)
 
 
 def test_who_is_late_is_named_and_killed(crashes: Crashes) -> None:
-    crew = Crew("bakers", crashes)
-    slow = [crew.spawn(name, gevent.sleep, 100) for name in ("second", "first")]
-    crew.spawn("quick", crew.wait, 100)
-    assert crew.stop(0.01) == ["bakers.first", "bakers.second"]
+    tasks = TaskGroup("bakers", crashes)
+    slow = [tasks.spawn(name, gevent.sleep, 100) for name in ("second", "first")]
+    tasks.spawn("quick", tasks.wait, 100)
+    assert tasks.stop(0.01) == ["bakers.first", "bakers.second"]
     assert all(greenlet.dead for greenlet in slow)
-    assert crew.stop(10) == []
+    assert tasks.stop(10) == []
 
 
 def test_who_does_not_even_die_does_not_hold_up_the_stop(crashes: Crashes) -> None:
@@ -81,26 +81,26 @@ def test_who_does_not_even_die_does_not_hold_up_the_stop(crashes: Crashes) -> No
         finally:
             let_go.wait()
 
-    crew = Crew("bakers", crashes)
-    crew.spawn("oven", stubborn)
+    tasks = TaskGroup("bakers", crashes)
+    tasks.spawn("oven", stubborn)
     gevent.sleep(0)
     with gevent.Timeout(5):
-        assert crew.stop(0.01) == ["bakers.oven"]
+        assert tasks.stop(0.01) == ["bakers.oven"]
     let_go.set()
 
 
 def test_a_greenlet_may_stop_its_own_crew(crashes: Crashes) -> None:
-    crew = Crew("bakers", crashes)
+    tasks = TaskGroup("bakers", crashes)
     late: list[list[str]] = []
-    crew.spawn("other", crew.wait, 100)
-    crew.spawn("oven", lambda: late.append(crew.stop(1)))
+    tasks.spawn("other", tasks.wait, 100)
+    tasks.spawn("oven", lambda: late.append(tasks.stop(1)))
     gevent.sleep(0.01)
     assert late == [[]]
     assert crashes.seen == []
 
 
 def test_greenlets_that_ended_are_forgotten(crashes: Crashes) -> None:
-    crew = Crew("bakers", crashes)
-    gevent.joinall([crew.spawn("loaf", int) for _ in range(100)])
-    assert len(crew._group) == 0
-    crew.stop(1)
+    tasks = TaskGroup("bakers", crashes)
+    gevent.joinall([tasks.spawn("loaf", int) for _ in range(100)])
+    assert len(tasks._group) == 0
+    tasks.stop(1)

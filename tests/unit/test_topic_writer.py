@@ -16,7 +16,7 @@ from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, TokenDe
 from genesys_gateway.genesys.notifications import Reply, acw_topic, parse
 from genesys_gateway.genesys.websocket import SocketLost
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
-from genesys_gateway.runtime.greenlets import Crew
+from genesys_gateway.runtime.greenlets import TaskGroup
 from tests.channel_doubles import THROTTLED, FakeGenesys, FakeSocket, PacedClock, conversation, eventually, ids, quick
 from tests.doubles import FakeClock
 
@@ -53,7 +53,7 @@ class House:
             ),
         )
         self.crashes: list[str] = []
-        self.crew = Crew("house", lambda name, error: self.crashes.append(f"{name}: {error!r}"))
+        self.tasks = TaskGroup("house", lambda name, error: self.crashes.append(f"{name}: {error!r}"))
         self.server.calls.clear()
 
     def _covered(self, some: list[str]) -> None:
@@ -72,7 +72,7 @@ class House:
     def open(self) -> None:
         """A socket is opened, and what arrives on it is handed to the writer."""
         self.socket = cast(FakeSocket, self.server.open_socket(f"wss://x/{self.channel.id}", self.settings))
-        self.crew.spawn("reader", self._read, self.socket)
+        self.tasks.spawn("reader", self._read, self.socket)
         self.writer.opened()
 
     def _read(self, socket: FakeSocket) -> None:
@@ -96,7 +96,7 @@ class House:
 
     def start(self) -> None:
         self.open()
-        self.crew.spawn("writer", self.writer.run)
+        self.tasks.spawn("writer", self.writer.run)
 
     def until_settled(self) -> None:
         eventually(lambda: self.writer.settled and self.writer.size == len(self.writer.desired), self.clock)
@@ -108,7 +108,7 @@ class House:
         self.writer.stop()
         if self.socket is not None:
             self.socket.break_off()
-        self.crew.stop(0.05)
+        self.tasks.stop(0.05)
         assert self.crashes == []
 
 
@@ -659,7 +659,7 @@ def test_additions_without_end_do_not_keep_removals_from_being_made() -> None:
 
 
 def test_nothing_is_done_without_a_socket(house: House) -> None:
-    house.crew.spawn("writer", house.writer.run)
+    house.tasks.spawn("writer", house.writer.run)
     house.writer.want(ids(2))
     gevent.sleep(0.005)
     assert house.server.calls == []
