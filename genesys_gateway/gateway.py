@@ -13,7 +13,7 @@ from genesys_gateway.channels.channel import ChannelContext
 from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery.dispatcher import Delivery
 from genesys_gateway.delivery.history_client import History
-from genesys_gateway.genesys.client import ChannelGrant, Genesys
+from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.genesys.name_cache import NameCache
 from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
@@ -22,6 +22,7 @@ from genesys_gateway.intake.event_spool import EventSpool
 from genesys_gateway.intake.registration import Registration
 from genesys_gateway.intake.support_result import SupportResults
 from genesys_gateway.maintenance.gauges import Gauges
+from genesys_gateway.maintenance.lease import Lease
 from genesys_gateway.maintenance.resync import Resync
 from genesys_gateway.maintenance.retention import Retention
 from genesys_gateway.reconciliation.inquiry import Inquiry
@@ -33,10 +34,10 @@ from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage import Storage
 from genesys_gateway.storage.file_lock import FileLock
-from genesys_gateway.storage.statements import instances
 from genesys_gateway.storage.statements.used_assertions import StoredUsedAssertions
 
 log = get_logger(__name__)
@@ -78,97 +79,73 @@ class Gateway:
         self._on_broken = on_broken
         self._phase = Phase.STARTING
         self._adopted: list[str] = []
+        self._runtime = Runtime(
+            clock=self._clock, random=random or Random(), metrics=self.metrics, on_crash=self._crashed
+        )
         self._tasks = TaskGroup("gateway", self._crashed)
         self._lock = FileLock.beside(settings.database_url)
-        self._lease_ms = round(settings.lease_seconds * 1000)
         self.storage = Storage(settings.database_url, self._clock, patience_seconds=settings.http_timeout_seconds)
-        self._send_state(random or Random())
-        self._gauges = Gauges(self.storage, settings, self._clock, self.metrics, self.registry, self._tokens.look_ahead)
+        self._compose()
 
-    def _send_state(self, random: Random) -> None:
-        genesys, history = self._reach_out()
-        self._wire_use_cases(genesys, history, random)
-        self._wire_channels(genesys, random)
+    def _compose(self) -> None:
+        genesys, history, tokens = self._clients()
+        self._compose_use_cases(genesys, history)
+        self._compose_channels(genesys)
+        self._gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.look_ahead)
 
-    def _reach_out(self) -> tuple[Genesys, History]:
+    def _clients(self) -> tuple[Genesys, History, Tokens]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
         login = HttpClient(settings, settings.genesys_login_url, clock, 1)
-        used = StoredUsedAssertions(self.storage)
-        tokens = self._tokens = Tokens(settings, login, clock, metrics, used=used)
         api = HttpClient(settings, settings.genesys_api_url, clock, PLACES)
-        budget = RateLimiter(settings.api_rate_per_minute, clock)
-        genesys = Genesys(settings, api, tokens, budget, clock, metrics)
         receiver = HttpClient(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
         self._http_clients = (login, api, receiver)
-        return genesys, History(settings, receiver, clock)
+        tokens = Tokens(settings, login, clock, metrics, used=StoredUsedAssertions(self.storage))
+        limiter = RateLimiter(settings.api_rate_per_minute, clock)
+        genesys = Genesys(settings, api, tokens, limiter, clock, metrics)
+        return genesys, History(settings, receiver, clock), tokens
 
-    def _wire_use_cases(self, genesys: Genesys, history: History, random: Random) -> None:
-        settings, clock, metrics = self.settings, self._clock, self.metrics
-        self.delivery = Delivery(
-            self.storage,
-            history,
-            NameCache(genesys, clock),
-            settings,
-            clock,
-            metrics,
-            random,
-            owner=self.instance_id,
-            on_crash=self._crashed,
-        )
+    def _compose_use_cases(self, genesys: Genesys, history: History) -> None:
+        storage, settings, runtime, owner = self.storage, self.settings, self._runtime, self.instance_id
+        names = NameCache(genesys, self._clock)
+        self.delivery = Delivery(storage, history, names, settings, runtime, owner=owner)
         self.reconciliation = Reconciliation(
-            self.storage,
-            Inquiry(genesys, settings, clock),
+            storage,
+            Inquiry(genesys, settings, self._clock),
             settings,
-            clock,
-            metrics,
+            runtime,
             stored=self.delivery.wake,
             closed=self._conversation_closed,
-            on_crash=self._crashed,
         )
-        self.retention = Retention(self.storage, settings, clock, metrics, on_crash=self._crashed)
-        self.event_spool = EventSpool(
-            self.storage,
-            settings,
-            clock,
-            metrics,
-            owner=self.instance_id,
-            stored=self.delivery.wake,
-            due=self.reconciliation.wake,
-            on_crash=self._crashed,
-        )
-        self.support_results = SupportResults(
-            self.storage, settings, clock, metrics, stored=self.delivery.wake, due=self.reconciliation.wake
-        )
+        self.retention = Retention(storage, settings, runtime)
+        stored, due = self.delivery.wake, self.reconciliation.wake
+        self.event_spool = EventSpool(storage, settings, runtime, owner=owner, stored=stored, due=due)
+        self.support_results = SupportResults(storage, settings, runtime, stored=stored, due=due)
 
-    def _wire_channels(self, genesys: Genesys, random: Random) -> None:
-        settings, clock, metrics = self.settings, self._clock, self.metrics
-        context = ChannelContext(
-            genesys=genesys,
-            settings=settings,
-            clock=clock,
-            random=random,
-            open_socket=open_socket,
-            on_crash=self._crashed,
+    def _compose_channels(self, genesys: Genesys) -> None:
+        settings, clock, owner = self.settings, self._clock, self.instance_id
+        self._lease = Lease(
+            self.storage,
+            clock,
+            owner=owner,
+            seconds=settings.lease_seconds,
+            alone=self._lock is not None,
+            follow=self._follow,
         )
         listener = RegistryListener(
             notified=self.event_spool.notified,
             covered=self.event_spool.covered,
             uncovered=self.event_spool.uncovered,
             rejected=self.event_spool.rejected,
-            created=self._channel_created,
-            closed=self._channel_closed,
+            created=self._lease.channel_created,
+            closed=self._lease.channel_closed,
         )
-        self.registry = ChannelRegistry(context, metrics, listener)
+        context = ChannelContext(genesys=genesys, settings=settings, runtime=self._runtime, open_socket=open_socket)
+        self.registry = ChannelRegistry(context, listener)
         self._resync = Resync(
-            self.storage,
-            settings,
-            clock,
-            self.registry,
-            owner=self.instance_id,
-            uncovered=self.event_spool.uncovered,
+            self.storage, settings, clock, self.registry, owner=owner, uncovered=self.event_spool.uncovered
         )
         self.registration = Registration(
-            self.storage, settings, clock, metrics, owner=self.instance_id, follow=self.registry.follow
+            self.storage, settings, self._runtime, owner=owner, follow=self.registry.follow
         )
 
     @property
@@ -186,7 +163,7 @@ class Gateway:
         if self._phase is not Phase.RUNNING:
             return False
         try:
-            return self.storage.run(self._renew)
+            return self._lease.renew()
         except StorageUnavailable:
             return False
 
@@ -216,10 +193,10 @@ class Gateway:
             late += self.event_spool.stop(deadline.left() / 3)
             late += self.delivery.stop(deadline.left() * 0.8)
             reach("drained")
-            self._leave()
+            self._lease.leave()
         self.storage.close()
-        for http in self._http_clients:
-            http.close()
+        for client in self._http_clients:
+            client.close()
         if self._lock is not None:
             self._lock.release()
         log.info("stopped", late=late)
@@ -234,7 +211,7 @@ class Gateway:
         self.retention.start()
         self._phase = Phase.RUNNING
         log.info("running", instance=self.instance_id, followed=len(self._adopted))
-        self._tasks.spawn("lease", self._keep_lease)
+        self._tasks.spawn("lease", self._lease.run, self._tasks)
         self._tasks.spawn("agreement", self._resync.run, self._tasks)
         self._tasks.spawn("gauges", self._gauges.run, self._tasks)
 
@@ -253,7 +230,7 @@ class Gateway:
         while True:
             try:
                 self.storage.open()
-                self._adopted = self.storage.run(self._enter)
+                self._adopted = self._lease.enter()
             except (StorageUnavailable, PermanentFailure) as error:
                 log.error("storage_not_open", error=str(error))
                 if self._tasks.wait(self.settings.retry_base_seconds):
@@ -262,50 +239,11 @@ class Gateway:
                 reach("adopted")
                 return True
 
-    def _enter(self, connection: Connection) -> list[str]:
-        if self._lock is not None:
-            instances.end_all_leases(connection)
-        instances.enter(connection, self.instance_id, self._lease_ms)
-        return self._adopt(connection)
-
-    def _adopt(self, connection: Connection) -> list[str]:
-        return instances.adopt(connection, self.instance_id, lease_ms=self._lease_ms, now=self._clock.now())
-
-    def _renew(self, connection: Connection) -> bool:
-        return instances.renew(connection, self.instance_id, self._lease_ms)
-
-    def _keep_lease(self) -> None:
-        while not self._tasks.wait(self.settings.lease_seconds / 3):
-            try:
-                if not self.storage.run(self._renew):
-                    log.error("lease_lost", instance=self.instance_id)
-                    self.storage.run(lambda c: instances.enter(c, self.instance_id, self._lease_ms))
-                for conversation_id in self.storage.run(self._adopt):
-                    self.registry.follow(conversation_id)
-            except StorageUnavailable as error:
-                log.warning("lease_not_renewed", error=str(error))
-
-    def _leave(self) -> None:
-        try:
-            self.storage.run(lambda connection: instances.leave(connection, self.instance_id))
-        except StorageUnavailable as error:
-            log.warning("lease_not_ended", error=str(error))  # it ends by itself
-
     def _conversation_closed(self, conversation_id: str) -> None:
         self.registry.unfollow(conversation_id)
 
-    def _channel_created(self, grant: ChannelGrant) -> None:
-        now = self._clock.now()
-        self.storage.run(
-            lambda c: instances.channel_created(c, grant.id, self.instance_id, now=now, expires_at=grant.expires_at)
-        )
-
-    def _channel_closed(self, channel_id: str) -> None:
-        now = self._clock.now()
-        try:
-            self.storage.run(lambda c: instances.channel_closed(c, channel_id, now))
-        except StorageUnavailable as error:
-            log.warning("channel_end_not_stored", channel=channel_id, error=str(error))  # it ends with its owner
+    def _follow(self, conversation_id: str) -> None:
+        self.registry.follow(conversation_id)
 
     def _crashed(self, name: str, error: BaseException) -> None:
         log.error("greenlet_crashed", greenlet=name, exc_info=error)

@@ -4,7 +4,6 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from random import Random
 from typing import Any, cast
 
 import gevent
@@ -17,8 +16,9 @@ from genesys_gateway.genesys.notifications import conversation_of
 from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, TransientFailure
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from tests.doubles import FakeClock
+from tests.doubles import FakeClock, runtime
 from tests.genesys_doubles import settings as plain_settings
 
 #: Timers so short that loops which wait in real time turn at once, in the proportions of the real ones.
@@ -266,19 +266,16 @@ class FakeGenesys:
             self._under_way.discard(channel_id or "")
 
 
-def context(genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: list[str]) -> ChannelContext:
+def context(
+    genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: list[str], metrics: Metrics | None = None
+) -> ChannelContext:
     """What a channel works with, all of it ours."""
-
-    def crashed(name: str, error: BaseException) -> None:
-        crashes.append(f"{name}: {error!r}")
 
     return ChannelContext(
         genesys=cast(Genesys, genesys),
         settings=settings,
-        clock=clock,
-        random=Random(1),
+        runtime=runtime(clock, crashes, metrics=metrics),
         open_socket=genesys.open_socket,
-        on_crash=crashed,
     )
 
 

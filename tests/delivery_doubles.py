@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable
-from random import Random
 from typing import Any, TypeVar
 
 import gevent
@@ -19,7 +18,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import timeline
 from genesys_gateway.storage.tables import conversation, entry
-from tests.doubles import FakeClock, until
+from tests.doubles import FakeClock, runtime, until
 from tests.genesys_doubles import settings
 
 T = TypeVar("T")
@@ -151,11 +150,8 @@ class House:
             self.receiver,
             self.names,
             self.settings,
-            self.real_clock or self.clock,
-            self.metrics,
-            Random(7),
+            runtime(self.real_clock or self.clock, self.crashes, metrics=self.metrics, seed=7),
             owner="this instance",
-            on_crash=lambda name, error: self.crashes.append(f"{name}: {error!r}"),
         )
 
     def _sql(self, job: Callable[[Connection], T]) -> T:

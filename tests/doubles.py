@@ -1,8 +1,13 @@
 """Stand-ins of our own for what a pure test must not touch: time, mostly."""
 
 from collections.abc import Callable
+from random import Random
 
 import gevent
+
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 
 
 class FakeClock:
@@ -31,6 +36,16 @@ class FakeClock:
     def jump(self, seconds: float) -> None:
         """The wall clock alone is set, as an administrator or NTP would."""
         self._now += round(seconds * 1000)
+
+
+def runtime(clock: Clock, crashes: list[str], *, metrics: Metrics | None = None, seed: int = 1) -> Runtime:
+    """What the parts of the service share; each crash is added to ``crashes``."""
+    return Runtime(
+        clock=clock,
+        random=Random(seed),
+        metrics=metrics or Metrics(),
+        on_crash=lambda name, error: crashes.append(f"{name}: {error!r}"),
+    )
 
 
 def until(condition: Callable[[], object], seconds: float = 15.0) -> None:

@@ -5,7 +5,6 @@ Law: one socket at a time; while it is lost another is opened on the *same* chan
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from random import Random
 
 import orjson
 from gevent.greenlet import Greenlet
@@ -18,11 +17,11 @@ from genesys_gateway.genesys import notifications
 from genesys_gateway.genesys.client import ChannelGrant, Genesys
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
-from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import PermanentFailure
-from genesys_gateway.runtime.greenlets import Crash, TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 
 log = get_logger(__name__)
@@ -42,11 +41,9 @@ class ChannelContext:
 
     genesys: Genesys
     settings: Settings
-    clock: Clock
-    random: Random
+    runtime: Runtime
     #: opens a checked ``connectUri``
     open_socket: Callable[[str, Settings], NotificationSocket]
-    on_crash: Crash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,27 +80,30 @@ class Channel:
         self.id = grant.id
         self.grant = grant
         self._context = context
+        self._settings = context.settings
+        self._clock = context.runtime.clock
+        self._random = context.runtime.random
         self._tell = listener
         self._state = State.CONNECTING
         self._socket: NotificationSocket | None = None
-        self._tasks = TaskGroup(f"channel-{grant.id[-8:]}", context.on_crash)
+        self._tasks = TaskGroup(f"channel-{grant.id[-8:]}", context.runtime.on_crash)
         self._writing: Greenlet[..., object] | None = None
         self._losses, self._asked_to_wait = 0, 0.0
-        self._opened = self._made = context.clock.monotonic()
+        self._opened = self._made = self._clock.monotonic()
         #: monotonic seconds and epoch milliseconds of the last sign of life
-        self._heard = context.clock.monotonic()
-        self._heard_at = context.clock.now()
+        self._heard = self._clock.monotonic()
+        self._heard_at = self._clock.now()
         self._last_socket = self._has_socket = False
         self._handover_failures = 0
         self._hand_over_at = self._made + self._good_for()
         #: monotonic seconds since which nothing was on the list
-        self._empty_since = context.clock.monotonic()
+        self._empty_since = self._clock.monotonic()
         self.writer = TopicWriter(
             grant,
             genesys=context.genesys,
             settings=context.settings,
-            clock=context.clock,
-            random=context.random,
+            clock=context.runtime.clock,
+            random=context.runtime.random,
             listener=WriterListener(
                 covered=lambda ids: listener.covered(self, ids),
                 missed=self._missed,
@@ -128,7 +128,7 @@ class Channel:
     @property
     def age_seconds(self) -> float:
         """Since it was made."""
-        return self._context.clock.monotonic() - self._made
+        return self._clock.monotonic() - self._made
 
     @property
     def ends_at(self) -> int:
@@ -138,14 +138,14 @@ class Channel:
     @property
     def hand_over_due(self) -> bool:
         """Whether its end is so near that its topics should move."""
-        return self._context.clock.monotonic() >= self._hand_over_at
+        return self._clock.monotonic() >= self._hand_over_at
 
     def put_off_handover(self) -> None:
         """A handover failed: let some time pass before the next one, more each time."""
         self._handover_failures += 1
-        settings = self._context.settings
+        settings = self._settings
         wait = ceiling(settings.heartbeat_seconds / 8, settings.retry_max_seconds, self._handover_failures)
-        self._hand_over_at = max(self._hand_over_at, self._context.clock.monotonic() + wait)
+        self._hand_over_at = max(self._hand_over_at, self._clock.monotonic() + wait)
 
     @property
     def connected(self) -> bool:
@@ -165,8 +165,8 @@ class Channel:
     def idle_seconds(self) -> float:
         """For how long it has had no topic; 0 while it has one."""
         if self.writer.size:
-            self._empty_since = self._context.clock.monotonic()
-        return self._context.clock.monotonic() - self._empty_since
+            self._empty_since = self._clock.monotonic()
+        return self._clock.monotonic() - self._empty_since
 
     def start(self) -> None:
         """Connect, and keep connected until retired or gone."""
@@ -191,13 +191,13 @@ class Channel:
 
     def _good_for(self) -> float:
         """Seconds from now until its topics should move."""
-        token, now = self.grant.token, self._context.clock.now()
+        token, now = self.grant.token, self._clock.now()
         return state.good_for(
             life=(self.grant.expires_at - now) / 1000,
             token_left=(token.expires_at - now) / 1000,
             token_life=(token.expires_at - token.issued_at) / 1000,
-            ahead=self._context.settings.channel_handover_seconds,
-            random=self._context.random,
+            ahead=self._settings.channel_handover_seconds,
+            random=self._random,
         )
 
     def _signal(self, signal: Signal) -> None:
@@ -225,7 +225,7 @@ class Channel:
 
     def _connect(self) -> NotificationSocket:
         self._has_socket = True  # from here on: retired in the middle of it, the server may yet count it
-        opened = self._socket = self._context.open_socket(self.grant.connect_uri, self._context.settings)
+        opened = self._socket = self._context.open_socket(self.grant.connect_uri, self._settings)
         if self._ended():
             raise SocketLost("retired meanwhile")
         reach("socket_opened")
@@ -243,11 +243,11 @@ class Channel:
             self._take(frame)
             frames += 1
             if frames % _FRAMES_IN_A_ROW == 0:
-                self._context.clock.sleep(_YIELD_SECONDS)
+                self._clock.sleep(_YIELD_SECONDS)
 
     def _hear(self) -> None:
-        self._heard = self._context.clock.monotonic()
-        self._heard_at = self._context.clock.now()
+        self._heard = self._clock.monotonic()
+        self._heard_at = self._clock.now()
 
     def _take(self, frame: bytes) -> None:
         notification = notifications.parse(frame)
@@ -276,15 +276,15 @@ class Channel:
     def _missed(self, ids: list[str]) -> None:
         """Topics that were believed confirmed are not on the list; since when is known no better than our last look."""
         if ids:
-            since = self._context.clock.now() - round(self._context.settings.audit_seconds * 1000)
+            since = self._clock.now() - round(self._settings.audit_seconds * 1000)
             self._tell.uncovered(self, ids, since)
 
     def _lost(self, error: SocketLost) -> None:
         if not self.usable:
             return
         if self._state in state.LISTENING:
-            stable = 1.5 * self._context.settings.heartbeat_seconds
-            if self._context.clock.monotonic() - self._opened > stable:
+            stable = 1.5 * self._settings.heartbeat_seconds
+            if self._clock.monotonic() - self._opened > stable:
                 self._losses = 0
             self._uncover()
         self._asked_to_wait = error.retry_after or 0.0
@@ -312,23 +312,23 @@ class Channel:
         self._tell.gone(self, reason)
 
     def _back_off(self) -> float:
-        settings = self._context.settings
+        settings = self._settings
         base, longest = settings.retry_base_seconds / 2, settings.retry_max_seconds
-        return self._asked_to_wait + full_jitter(self._context.random, base, longest, self._losses)
+        return self._asked_to_wait + full_jitter(self._random, base, longest, self._losses)
 
     def _keep(self) -> None:
         """Ping a quiet socket, and end one that stays silent: only missing frames betray a peer that hangs."""
-        limit = self._context.settings.heartbeat_seconds
+        limit = self._settings.heartbeat_seconds
         pinged = 0.0
         while not self._tasks.wait(limit / 16) and not self._ended():
             if not self.listening:
                 continue
-            silence = self._context.clock.monotonic() - self._heard
+            silence = self._clock.monotonic() - self._heard
             if silence >= limit:
                 log.warning("socket_silent", channel=self.id, silence_seconds=round(silence, 1))
                 self._abort()
-            elif silence >= limit * 3 / 8 and self._context.clock.monotonic() - pinged >= limit * 3 / 8:
-                pinged = self._context.clock.monotonic()
+            elif silence >= limit * 3 / 8 and self._clock.monotonic() - pinged >= limit * 3 / 8:
+                pinged = self._clock.monotonic()
                 self._ping()
 
     def _ping(self) -> None:

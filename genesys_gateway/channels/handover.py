@@ -61,7 +61,7 @@ class Handover:
         self.waits = False
         self._host = host
         self._settings = context.settings
-        self._clock = context.clock
+        self._clock = context.runtime.clock
         self._count = count
         self._tasks = tasks
 

@@ -18,7 +18,6 @@ from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable,
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.metrics import Metrics
 
 log = get_logger(__name__)
 
@@ -49,9 +48,12 @@ class ChannelRegistry:
         listener: Whom to tell.
     """
 
-    def __init__(self, context: ChannelContext, metrics: Metrics, listener: RegistryListener) -> None:
+    def __init__(self, context: ChannelContext, listener: RegistryListener) -> None:
         self._context = context
-        self._metrics = metrics
+        self._settings = context.settings
+        self._clock = context.runtime.clock
+        self._random = context.runtime.random
+        self._metrics = context.runtime.metrics
         self._tell = listener
         self._channels: dict[str, Channel] = {}
         self._home: dict[str, Channel] = {}
@@ -61,13 +63,13 @@ class ChannelRegistry:
         self._failures = 0
         self._not_before = -1e9  # monotonic seconds: no channel is made earlier
         self._poked = Event()
-        self._tasks = TaskGroup("channels", context.on_crash)
+        self._tasks = TaskGroup("channels", context.runtime.on_crash)
 
     def start(self, conversation_ids: Iterable[str]) -> None:
         """Follow these, and whatever is asked for later, until :meth:`stop`."""
         self._waiting.update(dict.fromkeys(conversation_ids))
         self._poked.set()
-        self._tasks.spawn("placement", self._host)
+        self._tasks.spawn("placement", self._place)
         self._tasks.spawn("watch", self._watch)
 
     def stop(self, seconds: float) -> list[str]:
@@ -77,7 +79,7 @@ class ChannelRegistry:
             The names of greenlets that were late.
         """
         self._poked.set()
-        stopping = TaskGroup("channel-stop", self._context.on_crash)
+        stopping = TaskGroup("channel-stop", self._context.runtime.on_crash)
         for channel in list(self._channels.values()):
             stopping.spawn(channel.id, channel.retire, seconds)
         late = self._tasks.stop(seconds)
@@ -127,7 +129,7 @@ class ChannelRegistry:
 
     # Placement
 
-    def _host(self) -> None:
+    def _place(self) -> None:
         while not self._tasks.stopping:
             self._poked.wait()
             self._poked.clear()
@@ -152,11 +154,11 @@ class ChannelRegistry:
 
     def _make_for_demand(self) -> Channel | None:
         """A new channel, unless only the one that handovers need is left of the budget."""
-        return self._make("demand", self._context.settings.channel_budget - 1)
+        return self._make("demand", self._settings.channel_budget - 1)
 
     def _make(self, reason: str, budget: int) -> Channel | None:
         """Create and start a channel; None when that is not possible now."""
-        if self.connected() >= budget or self._context.clock.monotonic() < self._not_before:
+        if self.connected() >= budget or self._clock.monotonic() < self._not_before:
             return None
         self._making += 1
         try:
@@ -180,14 +182,14 @@ class ChannelRegistry:
 
     def _hold(self, asked: float | None) -> None:
         """Make no channel for a while: longer after each trouble in a row, but troubles at one time are one."""
-        settings, now = self._context.settings, self._context.clock.monotonic()
+        settings, now = self._settings, self._clock.monotonic()
         seconds = asked or 0.0
         if now >= self._not_before:
             self._failures += 1
             # Every moment of it is a gap: when the streaming side is back, the next try must not be far.
             limit = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4)
             longest = ceiling(settings.retry_base_seconds, limit, self._failures)
-            seconds = asked or self._context.random.uniform(longest / 2, longest)
+            seconds = asked or self._random.uniform(longest / 2, longest)
         self._not_before = max(self._not_before, now + seconds)
 
     # What channels tell
@@ -235,7 +237,7 @@ class ChannelRegistry:
     def _gone(self, channel: Channel, reason: str) -> None:
         log.warning("channel_replaced", channel=channel.id, reason=reason, topics=channel.writer.size)
         self._metrics.channel_handovers.labels(reason="gone").inc()
-        if channel.age_seconds > 1.5 * self._context.settings.heartbeat_seconds:
+        if channel.age_seconds > 1.5 * self._settings.heartbeat_seconds:
             self._failures = 0
         else:
             self._hold(None)  # channels that die young must not be replaced as fast as they die
@@ -256,10 +258,10 @@ class ChannelRegistry:
 
     def _watch(self) -> None:
         """Close idle channels, hand over those near their end, compare lists now and then."""
-        settings = self._context.settings
-        audited = self._context.clock.monotonic()
+        settings = self._settings
+        audited = self._clock.monotonic()
         while not self._tasks.wait(min(settings.channel_idle_seconds, settings.audit_seconds, 8.0) / 8):
-            now = self._context.clock.monotonic()
+            now = self._clock.monotonic()
             self._poked.set()  # room may have come about where topics were removed
             if now > self._not_before + 1.5 * settings.heartbeat_seconds:
                 self._failures = 0
@@ -271,7 +273,7 @@ class ChannelRegistry:
                 audited = now
 
     def _look_after(self, channel: Channel, audit: bool) -> None:
-        if channel.idle_seconds() > self._context.settings.channel_idle_seconds:
+        if channel.idle_seconds() > self._settings.channel_idle_seconds:
             self._hand_over_soon(channel, "idle")
         elif channel.hand_over_due:
             self._hand_over_soon(channel, "expiry")
@@ -303,7 +305,7 @@ class ChannelRegistry:
 
     def make_successor(self) -> Channel | None:
         """For a handover: a new channel, if the whole budget allows one now."""
-        return self._make("handover", self._context.settings.channel_budget)
+        return self._make("handover", self._settings.channel_budget)
 
     def carried_by(self, channel: Channel) -> Sequence[str]:
         """For a handover: the conversations whose home that channel is."""
@@ -318,11 +320,11 @@ class ChannelRegistry:
         self._tell_covered(successor, moving)
         left_out = set(covered_before).difference(successor.writer.covers(moving))
         if left_out:
-            self._tell.uncovered(sorted(left_out), self._context.clock.now())
+            self._tell.uncovered(sorted(left_out), self._clock.now())
         return len(moving)
 
     def others_wait(self) -> bool:
         """For a handover: whether another one, or conversations without a home, wait for a place in the budget."""
-        left_over = self._context.settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
+        left_over = self._settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
         homeless = self._waiting and left_over > 0 and self._with_room() is None
         return bool(homeless) or any(handover.waits for handover in self._handovers.values())

@@ -4,7 +4,6 @@ Law: an attempt begins nothing that its claim may not outlast, and sends nothing
 """
 
 from collections.abc import Callable
-from random import Random
 from typing import Protocol
 
 from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, Transition
@@ -13,10 +12,10 @@ from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.outbox import INVALID, UNREADABLE, Decision, GiveUp, NotBegun
 from genesys_gateway.domain.record_schema import mistakes
-from genesys_gateway.runtime.clock import Clock, Deadline
+from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.outbox import Claim
 
@@ -46,9 +45,7 @@ class Sender:
         breaker: CircuitBreaker,
         policy: Policy,
         settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
-        random: Random,
+        runtime: Runtime,
         *,
         shifted: Callable[[Transition], None],
     ) -> None:
@@ -57,9 +54,9 @@ class Sender:
         self._policy = policy
         self._call_seconds = settings.http_timeout_seconds
         self._rules = record.Rules(domain_by_queue=settings.domain_by_queue, default_country=settings.default_country)
-        self._clock = clock
-        self._metrics = metrics
-        self._random = random
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
+        self._random = runtime.random
         self._shifted = shifted
 
     def attempt(self, claim: Claim, lease: Deadline, *, probe: bool) -> Decision:

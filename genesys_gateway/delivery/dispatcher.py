@@ -10,7 +10,6 @@ out, and then its outcome counts as unknown.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
-from random import Random
 
 from gevent.event import Event
 from gevent.queue import Queue
@@ -23,12 +22,12 @@ from genesys_gateway.delivery.outcome import Policy
 from genesys_gateway.delivery.ready_queue import ReadyQueue
 from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
-from genesys_gateway.runtime.clock import Clock, Deadline
+from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crash, TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
@@ -62,7 +61,6 @@ class Delivery:
 
     Args:
         owner: Id of this instance.
-        on_crash: Told of a greenlet that died.
     """
 
     def __init__(
@@ -71,16 +69,13 @@ class Delivery:
         history: Receiver,
         names: NameBook,
         settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
-        random: Random,
+        runtime: Runtime,
         *,
         owner: str,
-        on_crash: Crash,
     ) -> None:
         self._storage = storage
-        self._clock = clock
-        self._metrics = metrics
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
         self._lease_seconds = settings.lease_seconds
         self._pause_seconds = settings.retry_base_seconds
         policy = Policy(
@@ -93,8 +88,8 @@ class Delivery:
         self._round_settings = RoundSettings(
             owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms
         )
-        self._sender = Sender(history, self.breaker, policy, settings, clock, metrics, random, shifted=self._shifted)
-        self._names = NameLookup(names, settings, clock, found=self._found, postponed=self._put_off, on_crash=on_crash)
+        self._sender = Sender(history, self.breaker, policy, settings, runtime, shifted=self._shifted)
+        self._names = NameLookup(names, settings, runtime, found=self._found, postponed=self._put_off)
         self._queue = ReadyQueue()
         self._jobs: Queue[_Job | None] = Queue()
         #: read, and neither claimed nor put off yet
@@ -109,11 +104,11 @@ class Delivery:
         self._more = True
         #: but when it was read last, none of it had room in the line
         self._crowded = False
-        self._look_at = clock.monotonic()
+        self._look_at = runtime.clock.monotonic()
         self._claims = _CLAIMS
         self._poked = Event()
-        self._dispatcher = TaskGroup("delivery", on_crash)
-        self._senders = TaskGroup("delivery", on_crash)
+        self._dispatcher = TaskGroup("delivery", runtime.on_crash)
+        self._senders = TaskGroup("delivery", runtime.on_crash)
 
     def start(self) -> None:
         """Begin; what an earlier process left unfinished goes on."""

@@ -11,10 +11,11 @@ import gevent
 import orjson
 
 from genesys_gateway.domain.outbox import Entry, Postponed
-from genesys_gateway.runtime.clock import Clock, Deadline
+from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.errors import GatewayError
-from genesys_gateway.runtime.greenlets import Crash, TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.outbox import ReadyEntry
 
@@ -66,20 +67,19 @@ class NameLookup:
         self,
         names: NameBook,
         settings: Settings,
-        clock: Clock,
+        runtime: Runtime,
         *,
         found: Callable[[ReadyEntry], None],
         postponed: Callable[[Postponed], None],
-        on_crash: Crash,
     ) -> None:
         self._names = names
-        self._clock = clock
+        self._clock = runtime.clock
         self._found = found
         self._postponed = postponed
         self._base_ms = round(settings.retry_base_seconds * 1000)
         self._patience_ms = round(settings.name_lookup_patience_seconds * 1000)
         self._lookups: dict[_Key, _Lookup] = {}
-        self._tasks = TaskGroup("names", on_crash)
+        self._tasks = TaskGroup("names", runtime.on_crash)
 
     def find(self, entry: Entry) -> None:
         """Have the names of one entry found; it comes back through ``found`` or ``postponed``, maybe at once."""

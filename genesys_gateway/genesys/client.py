@@ -88,12 +88,12 @@ class TopicResult:
 
 
 class Genesys:
-    """The API, spoken to with the present token within the budget.
+    """The API of Genesys Cloud, called with the current token and within the rate limit.
 
-    Every method waits for room in the budget and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer, twice that
-    and a new token after a 401. Beside what it says, each raises :class:`TransientFailure` and, for every other 4xx,
-    :class:`PermanentFailure` with the status and Genesys's code. Of the delayed, NoReply and BadAnswer may have been done, and
-    NoToken needs someone to mend something.
+    Every method waits for the rate limiter, and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer; after a
+    401 twice that, with a new token. Beside the errors it names, each method raises :class:`TransientFailure` and, for
+    every other 4xx, :class:`PermanentFailure` with the status and Genesys's code. After NoReply and BadAnswer the call
+    may have had its effect; NoToken lasts until a person fixes something.
     """
 
     def __init__(

@@ -13,12 +13,11 @@ from itertools import islice
 from gevent.event import Event
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
-from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crash, TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import NOT_STORABLE, Connection, Storage
 from genesys_gateway.storage.statements import conversations, intake, timeline
@@ -82,18 +81,16 @@ class EventSpool:
         self,
         storage: Storage,
         settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
+        runtime: Runtime,
         *,
         owner: str,
         stored: Callable[[], None],
         due: Callable[[], None],
-        on_crash: Crash,
     ) -> None:
         self._storage = storage
         self._settings = settings
-        self._clock = clock
-        self._metrics = metrics
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
         self._owner = owner
         self._stored = stored
         self._due = due
@@ -102,7 +99,7 @@ class EventSpool:
         self._changes = 0
         self._overflowed = False
         self._poked = Event()
-        self._tasks = TaskGroup("following", on_crash)
+        self._tasks = TaskGroup("following", runtime.on_crash)
 
     def start(self) -> None:
         """Begin to empty the spool."""

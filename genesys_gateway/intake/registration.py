@@ -6,9 +6,8 @@ Law: whoever returns from :meth:`Registration.register` without an error has a p
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.kill_points import reach
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import conversations
@@ -36,16 +35,15 @@ class Registration:
         self,
         storage: Storage,
         settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
+        runtime: Runtime,
         *,
         owner: str,
         follow: Callable[[str], None],
     ) -> None:
         self._storage = storage
         self._settings = settings
-        self._clock = clock
-        self._metrics = metrics
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
         self._owner = owner
         self._follow = follow
 

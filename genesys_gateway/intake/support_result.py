@@ -6,8 +6,7 @@ Law: what both tell of is one record, whoever comes first; nothing is registered
 from collections.abc import Callable
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import intake
@@ -29,16 +28,15 @@ class SupportResults:
         self,
         storage: Storage,
         settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
+        runtime: Runtime,
         *,
         stored: Callable[[], None],
         due: Callable[[], None],
     ) -> None:
         self._storage = storage
         self._settings = settings
-        self._clock = clock
-        self._metrics = metrics
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
         self._stored = stored
         self._due = due
 

@@ -6,11 +6,10 @@ Law: reading them changes nothing, and a disk that refuses leaves the last ones 
 from collections.abc import Callable
 
 from genesys_gateway.channels.registry import ChannelRegistry
-from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import conversations, outbox
@@ -34,19 +33,18 @@ class Gauges:
         self,
         storage: Storage,
         settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
+        runtime: Runtime,
         registry: ChannelRegistry,
         look_ahead: Callable[[], None],
     ) -> None:
         self._storage = storage
-        self._clock = clock
-        self._metrics = metrics
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
         self._registry = registry
         self._look_ahead = look_ahead
         self._period = settings.lease_seconds / 4
         self._balance_due = -1e9  # monotonic seconds
-        metrics.channel_budget.set(settings.channel_budget)
+        runtime.metrics.channel_budget.set(settings.channel_budget)
 
     def run(self, tasks: TaskGroup) -> None:
         """The loop, until the crew stops."""

@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
-from genesys_gateway.runtime.clock import DAY_SECONDS, Clock
+from genesys_gateway.runtime.clock import DAY_SECONDS
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import Crash, TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
 from genesys_gateway.storage.statements import erasure
@@ -51,16 +51,14 @@ class Erased:
 class Retention:
     """The greenlet that erases, at most once a day."""
 
-    def __init__(
-        self, storage: Storage, settings: Settings, clock: Clock, metrics: Metrics, *, on_crash: Crash
-    ) -> None:
+    def __init__(self, storage: Storage, settings: Settings, runtime: Runtime) -> None:
         self._storage = storage
-        self._clock = clock
-        self._metrics = metrics
+        self._clock = runtime.clock
+        self._metrics = runtime.metrics
         self._retention_ms = round(settings.retention_days * DAY_SECONDS * 1000)
         self._period = min(DAY_SECONDS, settings.retention_days * DAY_SECONDS * _PERIOD_SHARE)
         self._pause = settings.retry_base_seconds
-        self._tasks = TaskGroup("retention", on_crash)
+        self._tasks = TaskGroup("retention", runtime.on_crash)
 
     def start(self) -> None:
         """Begin the first watch."""

@@ -16,12 +16,12 @@ from genesys_gateway.reconciliation.inquiry import BULK, LIVE, Finding, Inquiry,
 from genesys_gateway.reconciliation.last_look import LastLook
 from genesys_gateway.reconciliation.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.runtime.backoff import ceiling
-from genesys_gateway.runtime.clock import SKEW_MS, Clock, SteadyTime
+from genesys_gateway.runtime.clock import SKEW_MS, SteadyTime
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
-from genesys_gateway.runtime.greenlets import Crash, TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import conversations, intake, reconciliation, timeline
@@ -53,18 +53,16 @@ class Reconciliation:
         storage: Storage,
         inquiry: Inquiry,
         settings: Settings,
-        clock: Clock,
-        metrics: Metrics,
+        runtime: Runtime,
         *,
         stored: Callable[[], None],
         closed: Callable[[str], None],
-        on_crash: Crash,
     ) -> None:
         self._storage = storage
         self._inquiry = inquiry
         self._settings = settings
-        self._clock = clock
-        self._metrics = metrics
+        self._clock = clock = runtime.clock
+        self._metrics = runtime.metrics
         self._stored = stored
         self._closed = closed
         self._poked = Event()
@@ -77,7 +75,7 @@ class Reconciliation:
         self._last_look = LastLook(storage, inquiry, settings, clock, put=self._put, count=self._count)
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._steady = SteadyTime(clock, settings.follow_deadline_seconds / 4)
-        self._tasks = TaskGroup("reconciliation", on_crash)
+        self._tasks = TaskGroup("reconciliation", runtime.on_crash)
 
     def start(self) -> None:
         """Begin to ask."""

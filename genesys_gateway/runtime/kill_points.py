@@ -65,12 +65,12 @@ def _only_a_simulator() -> bool:
         return False
 
 
-_host, _time = _armed()
+_place, _time = _armed()
 _times = count(1)
 
 
 def reach(place: str) -> None:
     """Be killed here, if that was asked for."""
-    if place == _host and next(_times) == _time:
+    if place == _place and next(_times) == _time:
         os.write(2, b'{"level": "critical", "event": "kill_point", "place": "%s"}\n' % place.encode())
         os.kill(os.getpid(), signal.SIGKILL)

@@ -1,1 +1,1 @@
-"""The HTTP interface: what callers send is authenticated, checked, handed to one function of ``intake``, and answered."""
+"""The HTTP interface: a request is authenticated, checked, handed to one function of ``intake``, and answered."""

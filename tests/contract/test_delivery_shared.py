@@ -1,7 +1,6 @@
 """Several instances deliver from one PostgreSQL database."""
 
 from collections.abc import Iterator
-from random import Random
 from typing import Any
 
 import gevent
@@ -18,7 +17,7 @@ from genesys_gateway.storage.statements import outbox
 from genesys_gateway.storage.statements.outbox import ReadyEntry
 from genesys_gateway.storage.tables import conversation, entry
 from tests.delivery_doubles import CONVERSATION, FakeNames, FakeReceiver, record_id
-from tests.doubles import until
+from tests.doubles import runtime, until
 from tests.genesys_doubles import settings
 
 LEASE_MS = 20_000
@@ -39,11 +38,8 @@ class Instance:
             receiver,
             FakeNames(),
             settings(**changes),
-            SystemClock(),
-            self.metrics,
-            Random(1),
+            runtime(SystemClock(), self.crashes, metrics=self.metrics),
             owner=str(id(self)),
-            on_crash=lambda name, error: self.crashes.append(f"{name}: {error!r}"),
         )
 
     def close(self) -> None:

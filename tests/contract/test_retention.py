@@ -15,7 +15,7 @@ from genesys_gateway.storage.statements import conversations, intake
 from genesys_gateway.storage.statements.conversations import Pairing
 from genesys_gateway.storage.statements.intake import IntakeResult
 from tests import stored
-from tests.doubles import FakeClock, until
+from tests.doubles import FakeClock, runtime, until
 from tests.genesys_doubles import settings
 from tests.stored import DAY, EVENT, NOW, OTHER_CUSTOMER, PERSONAL
 
@@ -29,8 +29,9 @@ class Archive:
     def __init__(self, storage: Storage, clock: FakeClock) -> None:
         self.clock = clock
         self.metrics = Metrics()
+        self.crashes: list[str] = []
         self.run = storage.run
-        self.retention = Retention(storage, settings(), clock, self.metrics, on_crash=crashed)
+        self.retention = Retention(storage, settings(), runtime(clock, self.crashes, metrics=self.metrics))
 
     def store(self, *jobs: Callable[[Connection], None]) -> None:
         for job in jobs:
@@ -50,10 +51,6 @@ class Archive:
 
     def timeline(self, conversation_id: str) -> list[tuple[str, str | None]]:
         return self.run(lambda c: stored.get_timeline(c, conversation_id))
-
-
-def crashed(name: str, error: BaseException) -> None:
-    raise AssertionError(name) from error
 
 
 def has(*rows: dict[str, Any]) -> Callable[[Connection], None]:
@@ -319,9 +316,11 @@ def quick(storage: Storage, clock: FakeClock) -> Iterator[tuple[Retention, Refus
     """One whose days last milliseconds, on a disk that refuses twice."""
     refusing = Refusing(storage, 2)
     shrunk = settings(retention_days=0.14 / 86_400, retry_base_seconds=0.001)
-    retention = Retention(refusing, shrunk, clock, Metrics(), on_crash=crashed)  # type: ignore[arg-type]
+    crashes: list[str] = []
+    retention = Retention(refusing, shrunk, runtime(clock, crashes))  # type: ignore[arg-type]
     yield retention, refusing
     assert retention.stop(1.0) == []
+    assert crashes == []
 
 
 def test_the_greenlet_watches_and_erases_by_itself_whatever_the_disk_does(

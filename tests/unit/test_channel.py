@@ -385,7 +385,7 @@ def test_it_is_handed_over_an_hour_before_its_end_give_or_take_a_tenth() -> None
     for seed in range(20):
         house = House(channel_handover_seconds=3600)
         house.server.token = house.server.new_token(200_000)
-        house.context.random.seed(seed)
+        house.context.runtime.random.seed(seed)
         channel = Channel(house.server.create_channel(), house.context, house._listener())
         house.clock.advance(86_400 - 3600 * 1.101)
         assert not channel.hand_over_due

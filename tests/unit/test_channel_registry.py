@@ -49,8 +49,7 @@ class House:
         self.closed: list[str] = []
         self.refusing_disk = 0
         self.registry = ChannelRegistry(
-            context(self.server, self.clock, quick(**{**CALM, **changes}), self.crashes),
-            self.metrics,
+            context(self.server, self.clock, quick(**{**CALM, **changes}), self.crashes, self.metrics),
             RegistryListener(
                 notified=lambda notification, frame: self.notified.append(notification),
                 covered=self._covered,

@@ -18,7 +18,7 @@ from genesys_gateway.storage.statements.conversations import ConversationView
 from genesys_gateway.storage.tables import conversation as conversation_table
 from genesys_gateway.storage.tables import quarantine
 from tests.channel_doubles import conversation, eventually, ids, quick
-from tests.doubles import FakeClock
+from tests.doubles import FakeClock, runtime
 
 CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
 OWNER = "00000000-0000-4000-8000-000000000001"
@@ -48,12 +48,10 @@ class House:
         self.event_spool = EventSpool(
             self.storage,
             quick(quiet_seconds=60.0, **changes),
-            self.clock,
-            self.metrics,
+            runtime(self.clock, self.crashes, metrics=self.metrics),
             owner=OWNER,
             stored=self._stored,
             due=self._due,
-            on_crash=lambda name, error: self.crashes.append(f"{name}: {error!r}"),
         )
 
     def _moody(self, job: Any) -> Any:

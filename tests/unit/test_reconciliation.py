@@ -17,7 +17,7 @@ from genesys_gateway.storage.statements.conversations import ConversationView
 from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.storage.tables import conversation as conversation_table
 from tests.channel_doubles import conversation, eventually, ids, quick
-from tests.doubles import FakeClock
+from tests.doubles import FakeClock, runtime
 
 CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
 OWNER = "00000000-0000-4000-8000-000000000001"
@@ -88,11 +88,9 @@ class House:
             self.storage,
             cast(Inquiry, self.inquiry),
             self.settings,
-            self.clock,
-            self.metrics,
+            runtime(self.clock, self.crashes, metrics=self.metrics),
             stored=self._stored,
             closed=self.closed.append,
-            on_crash=lambda name, error: self.crashes.append(f"{name}: {error!r}"),
         )
 
     def _stored(self) -> None:

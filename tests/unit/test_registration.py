@@ -13,7 +13,7 @@ from genesys_gateway.storage.statements import conversations
 from genesys_gateway.storage.tables import conversation as conversation_table
 from genesys_gateway.storage.tables import entry
 from tests.channel_doubles import conversation, quick
-from tests.doubles import FakeClock
+from tests.doubles import FakeClock, runtime
 
 CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
 ANOTHER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d5"
@@ -33,8 +33,7 @@ class House:
         self.registration = Registration(
             self.storage,
             quick(reconcile_seconds=120.0, follow_deadline_seconds=1000.0),
-            self.clock,
-            self.metrics,
+            runtime(self.clock, [], metrics=self.metrics),
             owner=OWNER,
             follow=self.followed.append,
         )
