@@ -221,7 +221,7 @@ class Centre:
         return [self._announce(conversation, participant, c, changes) for c in self._announced(participant)]
 
     def _announced(self, participant: Participant) -> list[Communication]:
-        both = self.channels.dials.callback_announces_voice
+        both = self.channels.options.callback_announces_voice
         return participant.communications if both else participant.communications[:1]
 
     def _announce_again(self, conversation: Conversation, newest: Participant) -> None:

@@ -12,11 +12,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from genesys_gateway.simulator.clock import Clock, iso
-from genesys_gateway.simulator.dials import Dials
 from genesys_gateway.simulator.errors import ApiError, not_found
 from genesys_gateway.simulator.faults import Faults
 from genesys_gateway.simulator.ledger import Ledger
 from genesys_gateway.simulator.oauth import Token
+from genesys_gateway.simulator.options import Options
 from genesys_gateway.simulator.sender import Sender, json_frame
 from genesys_gateway.simulator.topics import kind_of
 
@@ -49,7 +49,7 @@ class Channels:
     """All channels of the organisation."""
 
     clock: Clock
-    dials: Dials
+    options: Options
     ledger: Ledger
     faults: Faults
     by_id: dict[str, Channel] = field(default_factory=dict)
@@ -59,18 +59,18 @@ class Channels:
     def create(self, token: Token) -> Channel:
         """A new channel; the user's 21st costs one of the others (F12)."""
         mine = [channel for channel in self.by_id.values() if channel.token.owner == token.owner]
-        while len(mine) >= max(1, self.dials.channel_limit):
+        while len(mine) >= max(1, self.options.channel_limit):
             victim = min(mine, key=lambda channel: (channel.sender is not None, channel.used))
             mine.remove(victim)
             self.evict(victim)
         channel = Channel(
             id=f"streaming-0-{secrets.token_hex(14)}",
             token=token,
-            expires=self.clock.virtual() + self.dials.channel_seconds,
+            expires=self.clock.virtual() + self.options.channel_seconds,
             used=self._use(),
         )
         self.by_id[channel.id] = channel
-        self.clock.call_after(self.dials.channel_seconds, lambda: self._look_at_expiry(channel))
+        self.clock.call_after(self.options.channel_seconds, lambda: self._look_at_expiry(channel))
         return channel
 
     def get(self, channel_id: str, token: Token) -> Channel:
@@ -213,15 +213,15 @@ class Channels:
         return TopicResult(topic=name)
 
     def _check_room(self, count: int) -> None:
-        if count > self.dials.topic_limit:
+        if count > self.options.topic_limit:
             raise ApiError(
                 400,
                 "notification.subscription.too.many.subscriptions",
-                f"A channel can have at most {self.dials.topic_limit} subscriptions, not {count}.",
+                f"A channel can have at most {self.options.topic_limit} subscriptions, not {count}.",
             )
 
     def _listen(self, channel: Channel, topic: str) -> None:
-        if self.dials.exclusive_topics:
+        if self.options.exclusive_topics:
             for other in [c for c in self._listeners.get(topic, ()) if c.token.owner == channel.token.owner]:
                 if other is not channel:
                     self.take_away(other, topic, "another_channel_subscribed")
@@ -230,7 +230,7 @@ class Channels:
 
     def _extend(self, channel: Channel) -> None:
         # Genesys docs: subscribing again starts the channel's 24 hours anew (F14).
-        channel.expires = self.clock.virtual() + self.dials.channel_seconds
+        channel.expires = self.clock.virtual() + self.options.channel_seconds
         channel.used = self._use()
 
     def _look_at_expiry(self, channel: Channel) -> None:

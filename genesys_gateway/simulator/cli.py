@@ -49,13 +49,13 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _serve(options: argparse.Namespace) -> int:
-    service = Service(options.host, options.port, options.history_port)
+def _serve(arguments: argparse.Namespace) -> int:
+    service = Service(arguments.host, arguments.port, arguments.history_port)
     try:
-        service.world.dials.turn(dict(_setting(text) for text in options.set))
-        if options.saml_certificate:
-            service.world.dials.turn({"samlCertificate": Path(options.saml_certificate).read_text()})
-        service.world.clock.set_speed(options.speed)
+        service.world.options.change(dict(_setting(text) for text in arguments.set))
+        if arguments.saml_certificate:
+            service.world.options.change({"samlCertificate": Path(arguments.saml_certificate).read_text()})
+        service.world.clock.set_speed(arguments.speed)
         service.start()
     except (OSError, ValueError, BadControl) as error:
         sys.stderr.write(f"simulator: {error}\n")

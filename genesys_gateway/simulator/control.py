@@ -207,14 +207,14 @@ def _wrapup_code(world: World, body: Mapping[str, Any], _: Request, __: Mapping[
 @_route("GET", "/_sim/settings")
 def _settings(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
     """every setting"""
-    return Answer(body=world.dials.as_json())
+    return Answer(body=world.options.as_json())
 
 
 @_route("PATCH", "/_sim/settings")
-def _turn(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+def _change_settings(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """change settings, e.g. heartbeatSeconds, tokenSeconds, channelSeconds, analyticsLagSeconds"""
-    world.dials.turn(body)
-    return Answer(body=world.dials.as_json())
+    world.options.change(body)
+    return Answer(body=world.options.as_json())
 
 
 @_route("GET", "/_sim/clock")

@@ -83,7 +83,7 @@ def to_channels(world: World, channel_id: str, deed: str, body: Body) -> dict[st
 def _close(world: World, channel: Channel, body: Body) -> None:
     """With notice: the closing notice now, the close a minute later (F29). Without: dropped at once."""
     if body.get("notice"):
-        announce_closing(world.channels, channel, float(body.get("afterSeconds", world.dials.closing_seconds)))
+        announce_closing(world.channels, channel, float(body.get("afterSeconds", world.options.closing_seconds)))
     elif body.get("goodbye") and channel.sender is not None:
         channel.sender.close(int(body.get("code", 1001)), "closed by control")
     else:

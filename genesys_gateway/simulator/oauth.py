@@ -17,8 +17,8 @@ from datetime import datetime
 
 from genesys_gateway.simulator import saml
 from genesys_gateway.simulator.clock import Clock
-from genesys_gateway.simulator.dials import Dials
 from genesys_gateway.simulator.errors import ApiError, LoginError
+from genesys_gateway.simulator.options import Options
 from genesys_gateway.simulator.topics import ACW_PERMISSION
 
 SAML_GRANT = "urn:ietf:params:oauth:grant-type:saml2-bearer"
@@ -65,7 +65,7 @@ class Login:
     """Grants tokens and knows the living ones."""
 
     clock: Clock
-    dials: Dials
+    options: Options
     org_name: str = "simulator-org"
     #: told when a token is dead, and whether it was revoked (else it expired)
     on_death: Callable[[Token, bool], None] = lambda _token, _revoked: None
@@ -86,10 +86,10 @@ class Login:
             value=secrets.token_urlsafe(48),
             client=client,
             user=user,
-            expires=self.clock.virtual() + self.dials.token_seconds,
+            expires=self.clock.virtual() + self.options.token_seconds,
         )
         self.tokens[token.value] = token
-        self.clock.call_after(self.dials.token_seconds, lambda: self._die(token, revoked=False))
+        self.clock.call_after(self.options.token_seconds, lambda: self._die(token, revoked=False))
         return token
 
     def seconds_left(self, token: Token) -> int:
@@ -133,7 +133,7 @@ class Login:
             raise LoginError("invalid_request", "orgName is missing or names no organisation")
         assertion = form.get("assertion", "")
         data = _decoded(assertion)
-        if self.dials.saml_certificate:
+        if self.options.saml_certificate:
             identity = saml.believed(data, self._trust(), self.org_name, time.time())
             self._use(identity.id)
             return str(uuid.uuid5(uuid.NAMESPACE_DNS, identity.email))
@@ -149,8 +149,10 @@ class Login:
         self._used.add(assertion)
 
     def _trust(self) -> saml.Trust:
-        dials = self.dials
-        return saml.Trust(certificate=dials.saml_certificate, issuer=dials.saml_issuer, audience=dials.saml_audience)
+        options = self.options
+        return saml.Trust(
+            certificate=options.saml_certificate, issuer=options.saml_issuer, audience=options.saml_audience
+        )
 
 
 def _decoded(assertion: str) -> bytes:

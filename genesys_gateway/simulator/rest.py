@@ -75,7 +75,7 @@ def token_answer(world: World, request: Request) -> Answer:
 
 def _count(world: World, token: Token) -> dict[str, str]:
     """Count a call against its token's minute (F58). Raises ApiError 429 with Retry-After."""
-    now, allowed = world.clock.virtual(), world.dials.calls_per_minute
+    now, allowed = world.clock.virtual(), world.options.calls_per_minute
     if now - token.window >= _MINUTE:
         token.window, token.calls = now, 0
     reset = max(1, round(world.clock.wall_seconds(token.window + _MINUTE - now)))
@@ -197,7 +197,7 @@ def _topics_of(request: Request) -> list[object]:
 def _channel_body(world: World, channel: Channel, request: Request) -> dict[str, str]:
     fault = world.faults.take("connect_uri", channel=channel.id)
     scheme = "wss" if request.header("X-Forwarded-Proto") == "https" else "ws"
-    base = world.dials.streaming_url or f"{scheme}://{request.header('Host')}"
+    base = world.options.streaming_url or f"{scheme}://{request.header('Host')}"
     uri = f"{base}/channels/{channel.id}"
     return {
         "id": channel.id,
@@ -251,7 +251,7 @@ def _details_query(world: World, token: Token, request: Request, _: dict[str, st
 
 
 def _details(world: World, ids: list[str]) -> list[dict[str, Any]]:
-    seen = seen_by(world.clock.virtual(), world.dials.analytics_lag_seconds)
+    seen = seen_by(world.clock.virtual(), world.options.analytics_lag_seconds)
     known = (world.centre.conversations.get(conversation_id.lower()) for conversation_id in ids)
     answers = (analytics_answer(conversation, seen) for conversation in known if conversation is not None)
     return [answer for answer in answers if answer is not None]

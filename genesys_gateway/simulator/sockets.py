@@ -129,13 +129,13 @@ def _apply(channels: Channels, channel: Channel, message: dict[str, Any]) -> dic
 
 def _reply(channels: Channels, asked: dict[str, Any], result: str, status: str, text: str) -> dict[str, Any]:
     reply: dict[str, Any] = {"topics": asked.get("topics", []), "result": result, "status": status, "message": text}
-    if "correlationId" in asked and channels.dials.reply_correlation:
+    if "correlationId" in asked and channels.options.reply_correlation:
         reply["correlationId"] = asked["correlationId"]
     return reply
 
 
 def _beat_later(channels: Channels, channel: Channel, sender: Sender) -> None:
-    channels.clock.call_after(channels.dials.heartbeat_seconds, lambda: _beat(channels, channel, sender))
+    channels.clock.call_after(channels.options.heartbeat_seconds, lambda: _beat(channels, channel, sender))
 
 
 def _beat(channels: Channels, channel: Channel, sender: Sender) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from genesys_gateway.simulator.centre import Centre
 from genesys_gateway.simulator.channels import Channels
 from genesys_gateway.simulator.clock import Clock
-from genesys_gateway.simulator.dials import Dials
 from genesys_gateway.simulator.faults import Faults
 from genesys_gateway.simulator.ledger import Ledger
 from genesys_gateway.simulator.oauth import Client, Login
+from genesys_gateway.simulator.options import Options
 from genesys_gateway.simulator.receiver import Receiver
 
 CLIENT_ID = "simulator-client"
@@ -19,7 +19,7 @@ class World:
     """A Genesys Cloud and a CommunicationHistory-manager, made anew by `reset`."""
 
     clock: Clock
-    dials: Dials
+    options: Options
     faults: Faults
     ledger: Ledger
     login: Login
@@ -50,12 +50,12 @@ class World:
 
     def _build(self) -> None:
         clock = self.clock
-        self.dials = Dials()
+        self.options = Options()
         self.faults = Faults(clock=clock)
         self.ledger = Ledger()
-        self.login = Login(clock=clock, dials=self.dials)
+        self.login = Login(clock=clock, options=self.options)
         self.login.clients[CLIENT_ID] = Client(id=CLIENT_ID, secret=CLIENT_SECRET)
-        self.channels = Channels(clock=clock, dials=self.dials, ledger=self.ledger, faults=self.faults)
+        self.channels = Channels(clock=clock, options=self.options, ledger=self.ledger, faults=self.faults)
         self.login.on_death = lambda token, revoked: self.channels.token_died(token, revoked=revoked)
         self.centre = Centre(channels=self.channels, ledger=self.ledger)
         self.receiver = Receiver(clock=clock)

@@ -10,7 +10,7 @@ from genesys_gateway.simulator.errors import BadControl
 
 
 @dataclass(slots=True, kw_only=True)
-class Dials:
+class Options:
     """Durations are virtual seconds. The control API spells the names in camel case."""
 
     #: life of an access token (F4: 300 to 172,800 s, set on the OAuth client)
@@ -46,7 +46,7 @@ class Dials:
     def as_json(self) -> dict[str, Any]:
         return {_camel(field.name): getattr(self, field.name) for field in fields(self)}
 
-    def turn(self, changes: Mapping[str, Any]) -> None:
+    def change(self, changes: Mapping[str, Any]) -> None:
         """Change several at once; raises BadControl, and changes nothing, when one is unknown or of the wrong type."""
         known = {_camel(field.name): field for field in fields(self)}
         for name, value in changes.items():
