@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from genesys_gateway.simulator import mischief, plays
+from genesys_gateway.simulator import disruptions, plays
 from genesys_gateway.simulator.errors import BadControl
 from genesys_gateway.simulator.faults import CATALOGUE
 from genesys_gateway.simulator.receiver import MODES
@@ -112,7 +112,7 @@ def _play(world: World, form: Form) -> str:
 
 def _channel(world: World, form: Form) -> str:
     deed, notice = form["deed"].partition("+")[::2]
-    mischief.to_channels(world, form["channel"], deed, {"notice": notice == "notice"})
+    disruptions.disrupt_channels(world, form["channel"], deed, {"notice": notice == "notice"})
     return f"{deed.capitalize()}: done to {form['channel']}."
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from genesys_gateway.simulator import mischief, plays
+from genesys_gateway.simulator import disruptions, plays
 from genesys_gateway.simulator.clock import iso
 from genesys_gateway.simulator.errors import BadControl
 from genesys_gateway.simulator.faults import CATALOGUE
@@ -166,13 +166,13 @@ def _channels(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str,
 @_route("POST", "/_sim/channels/{id}/{deed}")
 def _channel_deed(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
     """close (with or without notice), drop, evict, expire, lose-topics, take-topic or send"""
-    return Answer(body=mischief.to_channels(world, path["id"], path["deed"], body))
+    return Answer(body=disruptions.disrupt_channels(world, path["id"], path["deed"], body))
 
 
 @_route("POST", "/_sim/tokens/revoke")
 def _revoke(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
     """revoke every token"""
-    return Answer(body=mischief.at_once(world, "revoked_token", {}))
+    return Answer(body=disruptions.disrupt_now(world, "revoked_token", {}))
 
 
 @_route("POST", "/_sim/clients")
@@ -239,15 +239,15 @@ def _set_clock(world: World, body: Mapping[str, Any], request: Request, path: Ma
 def _faults(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
     """faults that are on, all that can be, and those that happen at once"""
     on = [fault.as_json() for fault in world.faults.active()]
-    return Answer(body={"on": on, "all": dict(CATALOGUE), "atOnce": list(mischief.AT_ONCE_NAMES)})
+    return Answer(body={"on": on, "all": dict(CATALOGUE), "atOnce": list(disruptions.IMMEDIATE_NAMES)})
 
 
 @_route("POST", "/_sim/faults")
 def _fault_on(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """switch a fault on: name, its parameters, count, seconds, and whom it meets (method, path, channel, topic)"""
     name = str(body.get("name"))
-    if name in mischief.AT_ONCE_NAMES:
-        done = mischief.at_once(world, name, body)
+    if name in disruptions.IMMEDIATE_NAMES:
+        done = disruptions.disrupt_now(world, name, body)
     else:
         done = world.faults.switch_on(name, body).as_json()
     world.ledger.faults.append({"at": world.clock.wall(), **done})

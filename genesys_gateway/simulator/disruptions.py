@@ -31,7 +31,7 @@ GARBAGE: Mapping[str, Callable[[Body], bytes]] = {
 
 
 #: fault name -> deed and what it is told beforehand; done at once to the channels that `channel` matches
-AT_ONCE: Mapping[str, tuple[str, Body]] = {
+IMMEDIATE: Mapping[str, tuple[str, Body]] = {
     "socket_drop": ("drop", {}),
     "socket_close": ("close", {"goodbye": True}),
     "closing_notice": ("close", {"notice": True}),
@@ -44,10 +44,10 @@ AT_ONCE: Mapping[str, tuple[str, Body]] = {
     "no_longer_subscribed": ("take-topic", {}),
 }
 
-AT_ONCE_NAMES = (*AT_ONCE, "revoked_token", "receiver")
+IMMEDIATE_NAMES = (*IMMEDIATE, "revoked_token", "receiver")
 
 
-def at_once(world: World, name: str, body: Body) -> dict[str, Any]:
+def disrupt_now(world: World, name: str, body: Body) -> dict[str, Any]:
     """A fault that is over when it is answered; whom it met. Raises BadControl."""
     if name == "revoked_token":
         tokens = list(world.login.tokens.values())
@@ -57,7 +57,7 @@ def at_once(world: World, name: str, body: Body) -> dict[str, Any]:
     if name == "receiver":
         world.receiver.behave(body)
         return {"name": name, "mode": world.receiver.behaviour.mode}
-    deed, told = AT_ONCE[name]
+    deed, told = IMMEDIATE[name]
     pattern = str(body.get("channel", "*"))
     chosen = [channel for channel in world.channels.by_id.values() if fnmatchcase(channel.id, pattern)]
     for channel in chosen:
@@ -66,7 +66,7 @@ def at_once(world: World, name: str, body: Body) -> dict[str, Any]:
     return {"name": name, "channels": [channel.id for channel in chosen]}
 
 
-def to_channels(world: World, channel_id: str, deed: str, body: Body) -> dict[str, Any]:
+def disrupt_channels(world: World, channel_id: str, deed: str, body: Body) -> dict[str, Any]:
     """Do it to one channel, or to every one when the id is `all`. Raises BadControl."""
     todo = _DEEDS.get(deed)
     if todo is None:
