@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
-from genesys_gateway.simulator import disruptions, plays
+from genesys_gateway.simulator import actions, disruptions
 from genesys_gateway.simulator.errors import BadControl
 from genesys_gateway.simulator.faults import CATALOGUE
 from genesys_gateway.simulator.receiver import MODES
@@ -37,7 +37,7 @@ def answer(world: World, request: Request) -> Answer:
     """The page, its live part, its assets, or what a button does."""
     name = request.path.removeprefix("/console/")
     if request.method == "POST" and name == "do":
-        return _do(world, request)
+        return _press(world, request)
     if request.method not in ("GET", "HEAD"):
         return Answer(status=405, headers={"Allow": "GET"})
     if request.path == "/":
@@ -51,8 +51,8 @@ def answer(world: World, request: Request) -> Answer:
 
 def _page(template: str, world: World, **more: object) -> Answer:
     html = _TEMPLATES.get_template(template).render(
-        media=plays.MEDIA,
-        directions=plays.DIRECTIONS,
+        media=actions.MEDIA,
+        directions=actions.DIRECTIONS,
         faults=CATALOGUE,
         modes=MODES,
         speeds=_SPEEDS,
@@ -75,23 +75,23 @@ def _live(world: World) -> dict[str, Any]:
         "records": world.receiver.records[: -_SHOWN - 1 : -1],
         "record_count": len(world.receiver.records),
         "receiver_mode": world.receiver.behaviour.mode,
-        "balance": plays.balance(world),
+        "balance": actions.balance(world),
         "speed": world.clock.speed,
         "announced": sum(acw.announced for acw in world.ledger.finished.values()),
     }
 
 
-def _do(world: World, request: Request) -> Answer:
+def _press(world: World, request: Request) -> Answer:
     """Carry out one button and go back to the page with a sentence about it."""
     # A page of another site must not press buttons here.
     if request.header("Sec-Fetch-Site") not in ("", "same-origin", "none"):
         return Answer(status=403, body={"error": "only from this page"})
     form = request.form()
-    deed = _DEEDS.get(form.get("do", ""))
+    button = _BUTTONS.get(form.get("do", ""))
     try:
-        if deed is None:
+        if button is None:
             raise BadControl("there is no such button")
-        said = deed(world, form)
+        said = button(world, form)
     except (BadControl, ValueError, KeyError) as error:
         said = f"Not done: {error}"
     return Answer(status=303, headers={"Location": f"/?{urlencode({'said': said})}"})
@@ -99,21 +99,21 @@ def _do(world: World, request: Request) -> Answer:
 
 def _start(world: World, form: Form) -> str:
     wanted = {name: value for name, value in form.items() if value and name != "do"}
-    started = plays.start(world, wanted)
+    started = actions.start(world, wanted)
     return f"Conversation {started['conversationId']} is on the line."
 
 
-def _play(world: World, form: Form) -> str:
+def _conversation(world: World, form: Form) -> str:
     conversation = world.centre.get(form["conversation"])
     body = {name: form[name] for name in ("participantId", "code", "notes") if form.get(name)}
-    plays.PLAYS[form["play"]](world, conversation, body)
+    actions.ACTIONS[form["play"]](world, conversation, body)
     return f"{form['play'].capitalize()}: done for {conversation.id}."
 
 
 def _channel(world: World, form: Form) -> str:
-    deed, notice = form["deed"].partition("+")[::2]
-    disruptions.disrupt_channels(world, form["channel"], deed, {"notice": notice == "notice"})
-    return f"{deed.capitalize()}: done to {form['channel']}."
+    action, notice = form["deed"].partition("+")[::2]
+    disruptions.disrupt_channels(world, form["channel"], action, {"notice": notice == "notice"})
+    return f"{action.capitalize()}: done to {form['channel']}."
 
 
 def _fault(world: World, form: Form) -> str:
@@ -144,9 +144,9 @@ def _reset(world: World, _: Form) -> str:
     return "Everything is as at the start."
 
 
-_DEEDS: Mapping[str, Callable[[World, Form], str]] = {
+_BUTTONS: Mapping[str, Callable[[World, Form], str]] = {
     "start": _start,
-    "play": _play,
+    "play": _conversation,
     "channel": _channel,
     "fault": _fault,
     "fault-off": _fault_off,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from genesys_gateway.simulator import disruptions, plays
+from genesys_gateway.simulator import actions, disruptions
 from genesys_gateway.simulator.clock import iso
 from genesys_gateway.simulator.errors import BadControl
 from genesys_gateway.simulator.faults import CATALOGUE
@@ -95,29 +95,31 @@ def _reset(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, st
 def _start(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """an agent is on the line with a customer; `count` starts many at once"""
     if "count" in body:
-        return Answer(status=201, body={"conversations": [plays.start(world, body) for _ in range(int(body["count"]))]})
-    return Answer(status=201, body=plays.start(world, body))
+        return Answer(
+            status=201, body={"conversations": [actions.start(world, body) for _ in range(int(body["count"]))]}
+        )
+    return Answer(status=201, body=actions.start(world, body))
 
 
 @_route("GET", "/_sim/conversations")
 def _conversations(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
     """every conversation in short"""
-    return Answer(body={"conversations": [plays.in_short(c) for c in world.centre.conversations.values()]})
+    return Answer(body={"conversations": [actions.summary(c) for c in world.centre.conversations.values()]})
 
 
 @_route("POST", "/_sim/conversations/{id}/{play}")
-def _play(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
+def _conversation_action(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
     """wrapup, draft, skip, transfer, consult, end, reopen, correct or announce"""
-    play = plays.PLAYS.get(path["play"])
-    if play is None:
-        raise BadControl(f"no such play; there are {', '.join(plays.PLAYS)}", status=404)
-    return Answer(body=play(world, world.centre.get(path["id"].lower()), body))
+    action = actions.ACTIONS.get(path["play"])
+    if action is None:
+        raise BadControl(f"no such play; there are {', '.join(actions.ACTIONS)}", status=404)
+    return Answer(body=action(world, world.centre.get(path["id"].lower()), body))
 
 
 @_route("POST", "/_sim/wrapup-all")
 def _wrapup_all(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """wrap up every agent who can be, `perSecond` of them a second; answers at once"""
-    return Answer(status=202, body={"count": plays.wrap_up_all(world, body)})
+    return Answer(status=202, body={"count": actions.wrap_up_all(world, body)})
 
 
 # --- the communication history ---------------------------------------------------------------------------------
@@ -164,7 +166,7 @@ def _channels(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str,
 
 
 @_route("POST", "/_sim/channels/{id}/{deed}")
-def _channel_deed(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
+def _channel_action(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
     """close (with or without notice), drop, evict, expire, lose-topics, take-topic or send"""
     return Answer(body=disruptions.disrupt_channels(world, path["id"], path["deed"], body))
 
@@ -282,4 +284,4 @@ def _ledger(world: World, _: Mapping[str, Any], request: Request, __: Mapping[st
 @_route("GET", "/_sim/balance")
 def _balance(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
     """expected, stored once, doubled, lost: what `verify` prints"""
-    return Answer(body=plays.balance(world))
+    return Answer(body=actions.balance(world))

@@ -57,27 +57,27 @@ def disrupt_now(world: World, name: str, body: Body) -> dict[str, Any]:
     if name == "receiver":
         world.receiver.behave(body)
         return {"name": name, "mode": world.receiver.behaviour.mode}
-    deed, told = IMMEDIATE[name]
+    action, defaults = IMMEDIATE[name]
     pattern = str(body.get("channel", "*"))
     chosen = [channel for channel in world.channels.by_id.values() if fnmatchcase(channel.id, pattern)]
     for channel in chosen:
-        if deed != "send" or channel.sender is not None:
-            _DEEDS[deed](world, channel, {**told, **body})
+        if action != "send" or channel.sender is not None:
+            _ACTIONS[action](world, channel, {**defaults, **body})
     return {"name": name, "channels": [channel.id for channel in chosen]}
 
 
-def disrupt_channels(world: World, channel_id: str, deed: str, body: Body) -> dict[str, Any]:
+def disrupt_channels(world: World, channel_id: str, action: str, body: Body) -> dict[str, Any]:
     """Do it to one channel, or to every one when the id is `all`. Raises BadControl."""
-    todo = _DEEDS.get(deed)
-    if todo is None:
-        raise BadControl(f"no such deed; there are {', '.join(_DEEDS)}", status=404)
+    disrupt = _ACTIONS.get(action)
+    if disrupt is None:
+        raise BadControl(f"no such deed; there are {', '.join(_ACTIONS)}", status=404)
     channels = world.channels.by_id
     chosen = list(channels.values()) if channel_id == "all" else [c for c in [channels.get(channel_id)] if c]
     if not chosen:
         raise BadControl("no such channel", status=404)
     for channel in chosen:
-        todo(world, channel, body)
-    return {"done": deed, "channels": [channel.id for channel in chosen]}
+        disrupt(world, channel, body)
+    return {"done": action, "channels": [channel.id for channel in chosen]}
 
 
 def _close(world: World, channel: Channel, body: Body) -> None:
@@ -129,7 +129,7 @@ def _send(_: World, channel: Channel, body: Body) -> None:
         channel.sender.push(frame(GARBAGE[kind](body)))
 
 
-_DEEDS: Mapping[str, Callable[[World, Channel, Body], None]] = {
+_ACTIONS: Mapping[str, Callable[[World, Channel, Body], None]] = {
     "close": _close,
     "drop": _drop,
     "evict": _evict,

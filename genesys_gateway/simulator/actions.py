@@ -12,7 +12,7 @@ from genesys_gateway.simulator.errors import BadControl
 from genesys_gateway.simulator.world import World
 
 Body = Mapping[str, Any]
-Play = Callable[[World, Conversation, Body], dict[str, Any]]
+Action = Callable[[World, Conversation, Body], dict[str, Any]]
 
 MEDIA = (
     *("VOICE", "CALLBACK", "CHAT", "EMAIL", "MESSAGE", "VIDEO", "COBROWSE", "SCREENSHARE"),
@@ -42,16 +42,18 @@ def start(world: World, body: Body) -> dict[str, Any]:
         dialled=bool(body.get("dialled", False)),
         expected=bool(body.get("expected", True)),
     )
-    return {"conversationId": conversation.id, **_joined(participant)}
+    return {"conversationId": conversation.id, **_participant_ids(participant)}
 
 
-def in_short(conversation: Conversation) -> dict[str, Any]:
+def summary(conversation: Conversation) -> dict[str, Any]:
     return {
         "conversationId": conversation.id,
         "mediaType": conversation.media_type,
         "direction": conversation.direction,
         "ended": conversation.ended is not None,
-        "agents": [{**_joined(agent), "onLine": agent.active, "done": agent.done} for agent in conversation.agents],
+        "agents": [
+            {**_participant_ids(agent), "onLine": agent.active, "done": agent.done} for agent in conversation.agents
+        ],
     }
 
 
@@ -86,53 +88,53 @@ def _wrapup(world: World, conversation: Conversation, body: Body) -> dict[str, A
     announced = world.centre.wrap_up(
         conversation, agent, code, notes, int(body.get("durationMs", _DEFAULT_DURATION_MS))
     )
-    return _announced(announced)
+    return _announcement_ids(announced)
 
 
 def _draft(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
     agent = world.centre.agent(conversation, body.get("participantId"))
     world.centre.draft(agent, body.get("code", DEFAULT_CODE[0]), body.get("notes"))
-    return _joined(agent)
+    return _participant_ids(agent)
 
 
 def _skip(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
     agent = world.centre.agent(conversation, body.get("participantId"))
     world.centre.skip(agent)
-    return _joined(agent)
+    return _participant_ids(agent)
 
 
 def _transfer(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    return _joined(world.centre.transfer(conversation, _agent(body, SECOND_AGENT)))
+    return _participant_ids(world.centre.transfer(conversation, _agent(body, SECOND_AGENT)))
 
 
 def _consult(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    return _joined(world.centre.consult(conversation, _agent(body, SECOND_AGENT)))
+    return _participant_ids(world.centre.consult(conversation, _agent(body, SECOND_AGENT)))
 
 
 def _end(world: World, conversation: Conversation, _: Body) -> dict[str, Any]:
     world.centre.end(conversation)
-    return in_short(conversation)
+    return summary(conversation)
 
 
 def _reopen(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    return _joined(world.centre.reopen(conversation, _agent(body, SECOND_AGENT)))
+    return _participant_ids(world.centre.reopen(conversation, _agent(body, SECOND_AGENT)))
 
 
 def _correct(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    agent = _named_agent(conversation, body)
+    agent = _agent_or_finished(conversation, body)
     code = body.get("code", DEFAULT_CODE[0])
     world.clock.call_after(
         float(body.get("afterSeconds", 0)), lambda: world.centre.correct(agent, code, body.get("notes"))
     )
-    return _joined(agent)
+    return _participant_ids(agent)
 
 
 def _announce(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
     changes = body.get("changes", {})
-    return _announced(world.centre.announce(conversation, _named_agent(conversation, body), changes))
+    return _announcement_ids(world.centre.announce(conversation, _agent_or_finished(conversation, body), changes))
 
 
-PLAYS: Mapping[str, Play] = {
+ACTIONS: Mapping[str, Action] = {
     "wrapup": _wrapup,
     "draft": _draft,
     "skip": _skip,
@@ -145,7 +147,7 @@ PLAYS: Mapping[str, Play] = {
 }
 
 
-def _announced(announced: list[Announcement]) -> dict[str, Any]:
+def _announcement_ids(announced: list[Announcement]) -> dict[str, Any]:
     return {
         "recordKey": announced[0].acw.key,
         "event": announced[0].event,
@@ -155,7 +157,7 @@ def _announced(announced: list[Announcement]) -> dict[str, Any]:
     }
 
 
-def _joined(participant: Participant) -> dict[str, Any]:
+def _participant_ids(participant: Participant) -> dict[str, Any]:
     return {
         "participantId": participant.id,
         "sessionId": participant.communications[0].id,
@@ -164,7 +166,7 @@ def _joined(participant: Participant) -> dict[str, Any]:
     }
 
 
-def _named_agent(conversation: Conversation, body: Body) -> Participant:
+def _agent_or_finished(conversation: Conversation, body: Body) -> Participant:
     """The agent told by `participantId`, else the first who is done."""
     wanted = body.get("participantId")
     for agent in conversation.agents:
