@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from genesys_gateway.simulator.balance import balance_of
-from genesys_gateway.simulator.centre import DEFAULT_CODE, FIRST_AGENT, SECOND_AGENT, Announcement
+from genesys_gateway.simulator.contact_centre import DEFAULT_CODE, FIRST_AGENT, SECOND_AGENT, Announcement
 from genesys_gateway.simulator.conversations import Addresses, Conversation, Participant
 from genesys_gateway.simulator.errors import BadControl
 from genesys_gateway.simulator.world import World
@@ -30,7 +30,7 @@ def start(world: World, body: Body) -> dict[str, Any]:
     if media not in MEDIA or direction not in DIRECTIONS:
         raise BadControl(f"mediaType is one of {', '.join(MEDIA)}; direction of {', '.join(DIRECTIONS)}")
     conversation_id = body.get("conversationId")
-    conversation, participant = world.centre.start(
+    conversation, participant = world.contact_centre.start(
         conversation_id=str(conversation_id).lower() if conversation_id else None,
         media_type=media,
         direction=direction,
@@ -59,7 +59,7 @@ def summary(conversation: Conversation) -> dict[str, Any]:
 
 def wrap_up_all(world: World, body: Body) -> int:
     """Have everybody wrapped up at a steady rate, in the background; how many there are."""
-    waiting = [(c, agent) for c in world.centre.conversations.values() for agent in c.agents if not agent.done]
+    waiting = [(c, agent) for c in world.contact_centre.conversations.values() for agent in c.agents if not agent.done]
     rate = float(body.get("perSecond", 100))
     code = body.get("code", DEFAULT_CODE[0])
     for number, (conversation, agent) in enumerate(waiting):
@@ -77,61 +77,63 @@ def balance(world: World) -> dict[str, Any]:
 def _wrap_later(world: World, conversation: Conversation, agent: Participant, code: str | None) -> Callable[[], None]:
     def wrap() -> None:
         if not agent.done:
-            world.centre.wrap_up(conversation, agent, code, None, _DEFAULT_DURATION_MS)
+            world.contact_centre.wrap_up(conversation, agent, code, None, _DEFAULT_DURATION_MS)
 
     return wrap
 
 
 def _wrapup(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    agent = world.centre.agent(conversation, body.get("participantId"))
+    agent = world.contact_centre.unfinished_agent(conversation, body.get("participantId"))
     code, notes = body.get("code", DEFAULT_CODE[0]), body.get("notes")
-    announced = world.centre.wrap_up(
+    announced = world.contact_centre.wrap_up(
         conversation, agent, code, notes, int(body.get("durationMs", _DEFAULT_DURATION_MS))
     )
     return _announcement_ids(announced)
 
 
 def _draft(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    agent = world.centre.agent(conversation, body.get("participantId"))
-    world.centre.draft(agent, body.get("code", DEFAULT_CODE[0]), body.get("notes"))
+    agent = world.contact_centre.unfinished_agent(conversation, body.get("participantId"))
+    world.contact_centre.draft(agent, body.get("code", DEFAULT_CODE[0]), body.get("notes"))
     return _participant_ids(agent)
 
 
 def _skip(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    agent = world.centre.agent(conversation, body.get("participantId"))
-    world.centre.skip(agent)
+    agent = world.contact_centre.unfinished_agent(conversation, body.get("participantId"))
+    world.contact_centre.skip(agent)
     return _participant_ids(agent)
 
 
 def _transfer(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    return _participant_ids(world.centre.transfer(conversation, _agent(body, SECOND_AGENT)))
+    return _participant_ids(world.contact_centre.transfer(conversation, _agent(body, SECOND_AGENT)))
 
 
 def _consult(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    return _participant_ids(world.centre.consult(conversation, _agent(body, SECOND_AGENT)))
+    return _participant_ids(world.contact_centre.consult(conversation, _agent(body, SECOND_AGENT)))
 
 
 def _end(world: World, conversation: Conversation, _: Body) -> dict[str, Any]:
-    world.centre.end(conversation)
+    world.contact_centre.end(conversation)
     return summary(conversation)
 
 
 def _reopen(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    return _participant_ids(world.centre.reopen(conversation, _agent(body, SECOND_AGENT)))
+    return _participant_ids(world.contact_centre.reopen(conversation, _agent(body, SECOND_AGENT)))
 
 
 def _correct(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
     agent = _agent_or_finished(conversation, body)
     code = body.get("code", DEFAULT_CODE[0])
     world.clock.call_after(
-        float(body.get("afterSeconds", 0)), lambda: world.centre.correct(agent, code, body.get("notes"))
+        float(body.get("afterSeconds", 0)), lambda: world.contact_centre.correct(agent, code, body.get("notes"))
     )
     return _participant_ids(agent)
 
 
 def _announce(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
     changes = body.get("changes", {})
-    return _announcement_ids(world.centre.announce(conversation, _agent_or_finished(conversation, body), changes))
+    return _announcement_ids(
+        world.contact_centre.announce(conversation, _agent_or_finished(conversation, body), changes)
+    )
 
 
 ACTIONS: Mapping[str, Action] = {

@@ -56,7 +56,7 @@ def _page(template: str, world: World, **more: object) -> Answer:
         faults=CATALOGUE,
         modes=MODES,
         speeds=_SPEEDS,
-        codes=world.centre.wrapup_codes,
+        codes=world.contact_centre.wrapup_codes,
         **_live(world),
         **more,
     )
@@ -64,7 +64,7 @@ def _page(template: str, world: World, **more: object) -> Answer:
 
 
 def _live(world: World) -> dict[str, Any]:
-    conversations = list(world.centre.conversations.values())
+    conversations = list(world.contact_centre.conversations.values())
     channels = list(world.channels.by_id.values())
     return {
         "conversations": conversations[: -_SHOWN - 1 : -1],
@@ -104,7 +104,7 @@ def _start(world: World, form: Form) -> str:
 
 
 def _conversation(world: World, form: Form) -> str:
-    conversation = world.centre.get(form["conversation"])
+    conversation = world.contact_centre.get(form["conversation"])
     body = {name: form[name] for name in ("participantId", "code", "notes") if form.get(name)}
     actions.ACTIONS[form["play"]](world, conversation, body)
     return f"{form['play'].capitalize()}: done for {conversation.id}."

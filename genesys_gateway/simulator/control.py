@@ -68,7 +68,7 @@ def _state(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, st
         body={
             "now": iso(world.clock.wall()),
             "speed": world.clock.speed,
-            "conversations": len(world.centre.conversations),
+            "conversations": len(world.contact_centre.conversations),
             "finishedAcw": len(world.ledger.finished),
             "records": len(world.receiver.records),
             "channels": len(channels),
@@ -104,7 +104,7 @@ def _start(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, s
 @_route("GET", "/_sim/conversations")
 def _conversations(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
     """every conversation in short"""
-    return Answer(body={"conversations": [actions.summary(c) for c in world.centre.conversations.values()]})
+    return Answer(body={"conversations": [actions.summary(c) for c in world.contact_centre.conversations.values()]})
 
 
 @_route("POST", "/_sim/conversations/{id}/{play}")
@@ -113,7 +113,7 @@ def _conversation_action(world: World, body: Mapping[str, Any], _: Request, path
     action = actions.ACTIONS.get(path["play"])
     if action is None:
         raise BadControl(f"no such play; there are {', '.join(actions.ACTIONS)}", status=404)
-    return Answer(body=action(world, world.centre.get(path["id"].lower()), body))
+    return Answer(body=action(world, world.contact_centre.get(path["id"].lower()), body))
 
 
 @_route("POST", "/_sim/wrapup-all")
@@ -192,14 +192,14 @@ def _client(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, 
 @_route("POST", "/_sim/users")
 def _user(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """a user's name: id, name"""
-    world.centre.users[str(body["id"]).lower()] = str(body["name"])
+    world.contact_centre.users[str(body["id"]).lower()] = str(body["name"])
     return Answer(status=201, body={"id": body["id"]})
 
 
 @_route("POST", "/_sim/wrapup-codes")
 def _wrapup_code(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """a wrap-up code's name: id, name"""
-    world.centre.wrapup_codes[str(body["id"]).lower()] = str(body["name"])
+    world.contact_centre.wrapup_codes[str(body["id"]).lower()] = str(body["name"])
     return Answer(status=201, body={"id": body["id"]})
 
 

@@ -219,7 +219,7 @@ def _topic_body(result: TopicResult) -> dict[str, Any]:
 @route("GET", "/api/v2/conversations/{conversation}")
 def _conversation(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
     _need(token, "conversation:communication:view")
-    conversation = world.centre.conversations.get(path["conversation"].lower())
+    conversation = world.contact_centre.conversations.get(path["conversation"].lower())
     if conversation is None:
         raise not_found("conversation")
     return Answer(body=conversation_answer(conversation))
@@ -247,12 +247,12 @@ def _details_of_many(world: World, token: Token, request: Request, _: dict[str, 
 @route("POST", "/api/v2/analytics/conversations/details/query")
 def _details_query(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
     _need(token, ACW_PERMISSION)
-    return Answer(body=query_answer(request, _details(world, list(world.centre.conversations))))
+    return Answer(body=query_answer(request, _details(world, list(world.contact_centre.conversations))))
 
 
 def _details(world: World, ids: list[str]) -> list[dict[str, Any]]:
     seen = seen_by(world.clock.virtual(), world.options.analytics_lag_seconds)
-    known = (world.centre.conversations.get(conversation_id.lower()) for conversation_id in ids)
+    known = (world.contact_centre.conversations.get(conversation_id.lower()) for conversation_id in ids)
     answers = (analytics_answer(conversation, seen) for conversation in known if conversation is not None)
     return [answer for answer in answers if answer is not None]
 
@@ -265,13 +265,13 @@ def _me(world: World, token: Token, _: Request, __: dict[str, str]) -> Answer:
     if not token.user:
         message = "This request requires a user context. Client credentials cannot be used."
         raise ApiError(400, "not.a.user", message)
-    return Answer(body=_named(token.user, world.centre.users.get(token.user, "Simulated user"), "users"))
+    return Answer(body=_named(token.user, world.contact_centre.users.get(token.user, "Simulated user"), "users"))
 
 
 @route("GET", "/api/v2/users/{user}")
 def _user(world: World, _: Token, __: Request, path: dict[str, str]) -> Answer:
     """A user's name; no permission is needed (F57)."""
-    name = world.centre.users.get(path["user"].lower())
+    name = world.contact_centre.users.get(path["user"].lower())
     if name is None:
         raise ApiError(404, "general.resource.not.found", "Unable to find a user with that userId")
     return Answer(body={**_named(path["user"].lower(), name, "users"), "state": "active"})
@@ -281,7 +281,7 @@ def _user(world: World, _: Token, __: Request, path: dict[str, str]) -> Answer:
 def _wrapup_code(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
     """A wrap-up code's name; system codes such as ININ-WRAP-UP-TIMEOUT have none (F57)."""
     _need(token, "routing:wrapupCode:view")
-    name = world.centre.wrapup_codes.get(path["code"].lower())
+    name = world.contact_centre.wrapup_codes.get(path["code"].lower())
     if name is None or not _UUID.fullmatch(path["code"]):
         raise not_found("resource")
     return Answer(body=_named(path["code"].lower(), name, "routing/wrapupcodes"))

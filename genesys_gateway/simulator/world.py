@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from genesys_gateway.simulator.centre import Centre
 from genesys_gateway.simulator.channels import Channels
 from genesys_gateway.simulator.clock import Clock
+from genesys_gateway.simulator.contact_centre import ContactCentre
 from genesys_gateway.simulator.faults import Faults
 from genesys_gateway.simulator.ledger import Ledger
 from genesys_gateway.simulator.oauth import Client, Login
@@ -24,7 +24,7 @@ class World:
     ledger: Ledger
     login: Login
     channels: Channels
-    centre: Centre
+    contact_centre: ContactCentre
     receiver: Receiver
 
     def __init__(self) -> None:
@@ -57,5 +57,5 @@ class World:
         self.login.clients[CLIENT_ID] = Client(id=CLIENT_ID, secret=CLIENT_SECRET)
         self.channels = Channels(clock=clock, options=self.options, ledger=self.ledger, faults=self.faults)
         self.login.on_death = lambda token, revoked: self.channels.token_died(token, revoked=revoked)
-        self.centre = Centre(channels=self.channels, ledger=self.ledger)
+        self.contact_centre = ContactCentre(channels=self.channels, ledger=self.ledger)
         self.receiver = Receiver(clock=clock)

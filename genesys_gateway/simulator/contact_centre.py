@@ -42,7 +42,7 @@ class Announcement:
 
 
 @dataclass(slots=True, kw_only=True)
-class Centre:
+class ContactCentre:
     """All conversations, agents and wrap-up codes of the organisation."""
 
     channels: Channels
@@ -124,7 +124,7 @@ class Centre:
         except KeyError:
             raise BadControl(f"no conversation {conversation_id}", status=404) from None
 
-    def agent(self, conversation: Conversation, participant_id: str | None) -> Participant:
+    def unfinished_agent(self, conversation: Conversation, participant_id: str | None) -> Participant:
         """That agent; without an id the first whose after-call work is not done."""
         if participant_id is None:
             chosen = next((p for p in conversation.agents if not p.done), None)
@@ -188,8 +188,8 @@ class Centre:
         participant.acw_ended = now
         for communication in participant.communications:
             communication.acw, communication.acw_ended = AcwState.COMPLETE, now
-        announced = [self._announce(conversation, participant, c) for c in self._announced(participant)]
-        self._announce_again(conversation, participant)
+        announced = [self._announce(conversation, participant, c) for c in self._announced_sessions(participant)]
+        self._announce_earlier_sessions(conversation, participant)
         return announced
 
     def draft(self, participant: Participant, code: str | None, notes: str | None) -> None:
@@ -218,20 +218,20 @@ class Centre:
         """Announce a finished agent's sessions once more, with other content if wanted."""
         if participant.final_wrapup is None:
             raise BadControl("there is nothing to announce", status=409)
-        return [self._announce(conversation, participant, c, changes) for c in self._announced(participant)]
+        return [self._announce(conversation, participant, c, changes) for c in self._announced_sessions(participant)]
 
-    def _announced(self, participant: Participant) -> list[Communication]:
+    def _announced_sessions(self, participant: Participant) -> list[Communication]:
         both = self.channels.options.callback_announces_voice
         return participant.communications if both else participant.communications[:1]
 
-    def _announce_again(self, conversation: Conversation, newest: Participant) -> None:
+    def _announce_earlier_sessions(self, conversation: Conversation, newest: Participant) -> None:
         # Seen by users: when a reopened message conversation is wrapped up, its earlier sessions are announced
         # again (F41).
         if conversation.media_type != "MESSAGE":
             return
         for participant in conversation.agents:
             if participant is not newest and participant.final_wrapup is not None:
-                for communication in self._announced(participant):
+                for communication in self._announced_sessions(participant):
                     self._announce(conversation, participant, communication)
 
     def _announce(
