@@ -8,7 +8,7 @@ from typing import Any
 from genesys_gateway.simulator.balance import balance_of
 from genesys_gateway.simulator.contact_centre import DEFAULT_CODE, FIRST_AGENT, SECOND_AGENT, Announcement
 from genesys_gateway.simulator.conversations import Addresses, Conversation, Participant
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.world import World
 
 Body = Mapping[str, Any]
@@ -28,7 +28,7 @@ def start(world: World, body: Body) -> dict[str, Any]:
     media = str(body.get("mediaType", "VOICE")).upper()
     direction = str(body.get("direction", "INBOUND")).upper()
     if media not in MEDIA or direction not in DIRECTIONS:
-        raise BadControl(f"mediaType is one of {', '.join(MEDIA)}; direction of {', '.join(DIRECTIONS)}")
+        raise ControlError(f"mediaType is one of {', '.join(MEDIA)}; direction of {', '.join(DIRECTIONS)}")
     conversation_id = body.get("conversationId")
     conversation, participant = world.contact_centre.start(
         conversation_id=str(conversation_id).lower() if conversation_id else None,
@@ -88,7 +88,7 @@ def _wrapup(world: World, conversation: Conversation, body: Body) -> dict[str, A
     announced = world.contact_centre.wrap_up(
         conversation, agent, code, notes, int(body.get("durationMs", _DEFAULT_DURATION_MS))
     )
-    return _announcement_ids(announced)
+    return _announcement_body(announced)
 
 
 def _draft(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def _reopen(world: World, conversation: Conversation, body: Body) -> dict[str, A
 
 
 def _correct(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
-    agent = _agent_or_finished(conversation, body)
+    agent = _chosen_agent(conversation, body)
     code = body.get("code", DEFAULT_CODE[0])
     world.clock.call_after(
         float(body.get("afterSeconds", 0)), lambda: world.contact_centre.correct(agent, code, body.get("notes"))
@@ -131,9 +131,7 @@ def _correct(world: World, conversation: Conversation, body: Body) -> dict[str, 
 
 def _announce(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
     changes = body.get("changes", {})
-    return _announcement_ids(
-        world.contact_centre.announce(conversation, _agent_or_finished(conversation, body), changes)
-    )
+    return _announcement_body(world.contact_centre.announce(conversation, _chosen_agent(conversation, body), changes))
 
 
 ACTIONS: Mapping[str, Action] = {
@@ -149,7 +147,7 @@ ACTIONS: Mapping[str, Action] = {
 }
 
 
-def _announcement_ids(announced: list[Announcement]) -> dict[str, Any]:
+def _announcement_body(announced: list[Announcement]) -> dict[str, Any]:
     return {
         "recordKey": announced[0].acw.key,
         "event": announced[0].event,
@@ -168,13 +166,13 @@ def _participant_ids(participant: Participant) -> dict[str, Any]:
     }
 
 
-def _agent_or_finished(conversation: Conversation, body: Body) -> Participant:
+def _chosen_agent(conversation: Conversation, body: Body) -> Participant:
     """The agent told by `participantId`, else the first who is done."""
     wanted = body.get("participantId")
     for agent in conversation.agents:
         if agent.id == wanted or (wanted is None and agent.final_wrapup is not None):
             return agent
-    raise BadControl("no such agent there", status=404)
+    raise ControlError("no such agent there", status=404)
 
 
 def _agent(body: Body, usual: tuple[str, str]) -> tuple[str, str]:

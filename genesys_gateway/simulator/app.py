@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import gevent
 
 from genesys_gateway.simulator import console, control, rest
-from genesys_gateway.simulator.errors import BadControl, ConnectionDropped
+from genesys_gateway.simulator.errors import ConnectionDropped, ControlError
 from genesys_gateway.simulator.faults import Fault
 from genesys_gateway.simulator.sockets import serve
 from genesys_gateway.simulator.wire import Answer, Environ, Request, StartResponse, send
@@ -115,7 +115,7 @@ class Simulator:
 def _controlled(world: World, request: Request) -> Answer:
     try:
         return control.call(world, request)
-    except BadControl as error:
+    except ControlError as error:
         return Answer(status=error.status, body={"error": error.message})
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import gevent
 from gevent.event import Event
 
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.server import Service
 from genesys_gateway.simulator.verify import add_arguments, verify
 
@@ -57,7 +57,7 @@ def _serve(arguments: argparse.Namespace) -> int:
             service.world.options.change({"samlCertificate": Path(arguments.saml_certificate).read_text()})
         service.world.clock.set_speed(arguments.speed)
         service.start()
-    except (OSError, ValueError, BadControl) as error:
+    except (OSError, ValueError, ControlError) as error:
         sys.stderr.write(f"simulator: {error}\n")
         return 2
     client = "client simulator-client / simulator-secret, org simulator-org"

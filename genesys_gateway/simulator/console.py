@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 from jinja2 import Environment, FileSystemLoader, select_autoescape
 
 from genesys_gateway.simulator import actions, disruptions
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.faults import CATALOGUE
 from genesys_gateway.simulator.receiver import MODES
 from genesys_gateway.simulator.wire import Answer, Request
@@ -90,9 +90,9 @@ def _press(world: World, request: Request) -> Answer:
     button = _BUTTONS.get(form.get("do", ""))
     try:
         if button is None:
-            raise BadControl("there is no such button")
+            raise ControlError("there is no such button")
         said = button(world, form)
-    except (BadControl, ValueError, KeyError) as error:
+    except (ControlError, ValueError, KeyError) as error:
         said = f"Not done: {error}"
     return Answer(status=303, headers={"Location": f"/?{urlencode({'said': said})}"})
 
@@ -134,7 +134,7 @@ def _receiver(world: World, form: Form) -> str:
 def _speed(world: World, form: Form) -> str:
     speed = float(form["speed"])
     if speed not in _SPEEDS:
-        raise BadControl("that speed is not offered")
+        raise ControlError("that speed is not offered")
     world.clock.set_speed(speed)
     return f"Time passes {speed:g} times as fast."
 

@@ -21,7 +21,7 @@ from genesys_gateway.simulator.conversations import (
     Participant,
     Wrapup,
 )
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.events import acw_event
 from genesys_gateway.simulator.ledger import FinishedAcw, Ledger
 from genesys_gateway.simulator.topics import acw_topic
@@ -72,7 +72,7 @@ class ContactCentre:
         """A customer and an agent are on the line. `dialled`: a callback whose call was made (F40)."""
         conversation_id = conversation_id or str(uuid.uuid4())
         if conversation_id in self.conversations:
-            raise BadControl(f"there is a conversation {conversation_id} already", status=409)
+            raise ControlError(f"there is a conversation {conversation_id} already", status=409)
         now = self.now()
         conversation = Conversation(
             id=conversation_id,
@@ -122,7 +122,7 @@ class ContactCentre:
         try:
             return self.conversations[conversation_id]
         except KeyError:
-            raise BadControl(f"no conversation {conversation_id}", status=404) from None
+            raise ControlError(f"no conversation {conversation_id}", status=404) from None
 
     def unfinished_agent(self, conversation: Conversation, participant_id: str | None) -> Participant:
         """That agent; without an id the first whose after-call work is not done."""
@@ -131,7 +131,7 @@ class ContactCentre:
         else:
             chosen = conversation.participant(participant_id)
         if chosen is None or chosen.user_id is None:
-            raise BadControl("no agent there has anything left to wrap up", status=409)
+            raise ControlError("no agent there has anything left to wrap up", status=409)
         return chosen
 
     def leave(self, participant: Participant) -> None:
@@ -154,7 +154,7 @@ class ContactCentre:
         """A second agent is asked while the first stays on the line; both will have after-call work (F39)."""
         asking = next((p for p in conversation.agents if p.active), None)
         if asking is None:
-            raise BadControl("nobody is on the line to consult anyone", status=409)
+            raise ControlError("nobody is on the line to consult anyone", status=409)
         return self.join(conversation, agent, consulted_by=asking.id)
 
     def end(self, conversation: Conversation) -> None:
@@ -167,7 +167,7 @@ class ContactCentre:
     def reopen(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
         """The customer of a message conversation writes again (F41)."""
         if conversation.ended is None:
-            raise BadControl("it is still open", status=409)
+            raise ControlError("it is still open", status=409)
         conversation.ended = None
         customer = conversation.participants[0]
         customer.ended = None
@@ -179,9 +179,9 @@ class ContactCentre:
     ) -> list[Announcement]:
         """The agent is done; one announcement for each of their sessions, the first one first (F39, F40)."""
         if participant.final_wrapup is not None or participant.wrapup_skipped:
-            raise BadControl("that agent is done already", status=409)
+            raise ControlError("that agent is done already", status=409)
         if not participant.wrapup_required:
-            raise BadControl("there is no after-call work on that queue", status=409)
+            raise ControlError("there is no after-call work on that queue", status=409)
         self.leave(participant)
         now = self.now()
         participant.wrapup = Wrapup(code=code, notes=notes, duration_ms=duration, ended=now)
@@ -208,7 +208,7 @@ class ContactCentre:
     def correct(self, participant: Participant, code: str | None, notes: str | None) -> None:
         """Analytics may be corrected for days; the event and the conversation API stay as they were (F56)."""
         if participant.final_wrapup is None:
-            raise BadControl("there is no wrap-up to correct yet", status=409)
+            raise ControlError("there is no wrap-up to correct yet", status=409)
         duration = participant.final_wrapup.duration_ms
         participant.correction = Wrapup(code=code, notes=notes, duration_ms=duration, ended=self.now())
 
@@ -217,7 +217,7 @@ class ContactCentre:
     ) -> list[Announcement]:
         """Announce a finished agent's sessions once more, with other content if wanted."""
         if participant.final_wrapup is None:
-            raise BadControl("there is nothing to announce", status=409)
+            raise ControlError("there is nothing to announce", status=409)
         return [self._announce(conversation, participant, c, changes) for c in self._announced_sessions(participant)]
 
     def _announced_sessions(self, participant: Participant) -> list[Communication]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from genesys_gateway.simulator import actions, disruptions
 from genesys_gateway.simulator.clock import iso
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.faults import CATALOGUE
 from genesys_gateway.simulator.oauth import ALL_PERMISSIONS, CREDENTIALS_GRANT, SAML_GRANT, Client
 from genesys_gateway.simulator.receiver import MODES
@@ -34,24 +34,24 @@ def _route(method: str, template: str) -> Callable[[Handler], Handler]:
 
 
 def call(world: World, request: Request) -> Answer:
-    """Carry out one control call. Raises BadControl with a sentence for whoever tests."""
+    """Carry out one control call. Raises ControlError with a sentence for whoever tests."""
     found = ROUTES.find(request.path)
     if found is None:
-        raise BadControl("no such control; GET /_sim lists them", status=404)
+        raise ControlError("no such control; GET /_sim lists them", status=404)
     methods, parameters = found
     handler = methods.get(request.method)
     if handler is None:
-        raise BadControl(f"only {', '.join(methods)} here", status=405)
+        raise ControlError(f"only {', '.join(methods)} here", status=405)
     try:
         body = request.json() or {}
     except ValueError:
-        raise BadControl("the body is not JSON") from None
+        raise ControlError("the body is not JSON") from None
     if not isinstance(body, dict):
-        raise BadControl("the body has to be a JSON object")
+        raise ControlError("the body has to be a JSON object")
     try:
         return handler(world, body, request, parameters)
     except (TypeError, ValueError, KeyError) as error:
-        raise BadControl(f"that body makes no sense here: {error!r}") from error
+        raise ControlError(f"that body makes no sense here: {error!r}") from error
 
 
 @_route("GET", "/_sim")
@@ -112,7 +112,7 @@ def _conversation_action(world: World, body: Mapping[str, Any], _: Request, path
     """wrapup, draft, skip, transfer, consult, end, reopen, correct or announce"""
     action = actions.ACTIONS.get(path["play"])
     if action is None:
-        raise BadControl(f"no such play; there are {', '.join(actions.ACTIONS)}", status=404)
+        raise ControlError(f"no such play; there are {', '.join(actions.ACTIONS)}", status=404)
     return Answer(body=action(world, world.contact_centre.get(path["id"].lower()), body))
 
 
@@ -231,7 +231,7 @@ def _set_clock(world: World, body: Mapping[str, Any], request: Request, path: Ma
     """speed (1440: a day in a minute) and advance (seconds to jump at once)"""
     speed, advance = float(body.get("speed", world.clock.speed)), float(body.get("advance", 0))
     if not 0 < speed <= 1_000_000 or advance < 0:
-        raise BadControl("speed is above 0, and time only goes forward")
+        raise ControlError("speed is above 0, and time only goes forward")
     world.clock.set_speed(speed)
     world.clock.advance(advance)
     return _clock(world, body, request, path)
@@ -267,7 +267,7 @@ def _faults_off(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[st
 def _fault_off(world: World, _: Mapping[str, Any], __: Request, path: Mapping[str, str]) -> Answer:
     """switch one fault off"""
     if not world.faults.switch_off(int(path["id"])):
-        raise BadControl("that fault is not on", status=404)
+        raise ControlError("that fault is not on", status=404)
     return Answer(body={"off": int(path["id"])})
 
 
@@ -277,7 +277,7 @@ def _ledger(world: World, _: Mapping[str, Any], request: Request, __: Mapping[st
     whole = {**world.ledger.as_json(), "records": world.receiver.records}
     part = request.one("part")
     if part and part not in whole:
-        raise BadControl(f"no such part; there are {', '.join(whole)}")
+        raise ControlError(f"no such part; there are {', '.join(whole)}")
     return Answer(body={part: whole[part]} if part else whole)
 
 

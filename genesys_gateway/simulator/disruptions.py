@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from genesys_gateway.simulator.channels import Channel
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.sender import frame
 from genesys_gateway.simulator.sockets import announce_closing
 from genesys_gateway.simulator.world import World
@@ -48,7 +48,7 @@ IMMEDIATE_NAMES = (*IMMEDIATE, "revoked_token", "receiver")
 
 
 def disrupt_now(world: World, name: str, body: Body) -> dict[str, Any]:
-    """A fault that is over when it is answered; whom it met. Raises BadControl."""
+    """A fault that is over when it is answered; whom it met. Raises ControlError."""
     if name == "revoked_token":
         tokens = list(world.login.tokens.values())
         for token in tokens:
@@ -67,14 +67,14 @@ def disrupt_now(world: World, name: str, body: Body) -> dict[str, Any]:
 
 
 def disrupt_channels(world: World, channel_id: str, action: str, body: Body) -> dict[str, Any]:
-    """Do it to one channel, or to every one when the id is `all`. Raises BadControl."""
+    """Do it to one channel, or to every one when the id is `all`. Raises ControlError."""
     disrupt = _ACTIONS.get(action)
     if disrupt is None:
-        raise BadControl(f"no such deed; there are {', '.join(_ACTIONS)}", status=404)
+        raise ControlError(f"no such deed; there are {', '.join(_ACTIONS)}", status=404)
     channels = world.channels.by_id
     chosen = list(channels.values()) if channel_id == "all" else [c for c in [channels.get(channel_id)] if c]
     if not chosen:
-        raise BadControl("no such channel", status=404)
+        raise ControlError("no such channel", status=404)
     for channel in chosen:
         disrupt(world, channel, body)
     return {"done": action, "channels": [channel.id for channel in chosen]}
@@ -118,13 +118,13 @@ def _take_topic(world: World, channel: Channel, body: Body) -> None:
 def _send(_: World, channel: Channel, body: Body) -> None:
     """Write a frame: `json` as it is, or `garbage` by name, `times` times."""
     if channel.sender is None:
-        raise BadControl("no socket is open on that channel", status=409)
+        raise ControlError("no socket is open on that channel", status=409)
     if "json" in body:
         channel.sender.send(body["json"])
         return
     kind = str(body.get("garbage", "text"))
     if kind not in GARBAGE:
-        raise BadControl(f"no such garbage; there are {', '.join(GARBAGE)}")
+        raise ControlError(f"no such garbage; there are {', '.join(GARBAGE)}")
     for _number in range(int(body.get("times", 1))):
         channel.sender.push(frame(GARBAGE[kind](body)))
 

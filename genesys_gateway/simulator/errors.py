@@ -25,7 +25,7 @@ class LoginError(Exception):
         self.description = description
 
 
-class BadControl(Exception):
+class ControlError(Exception):
     """A call of the control API that makes no sense; answered 400 (or `status`) with a sentence."""
 
     def __init__(self, message: str, *, status: int = 400) -> None:

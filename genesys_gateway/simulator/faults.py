@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from genesys_gateway.simulator.clock import Clock
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 
 #: parameters that choose whom a fault meets; shell patterns, `*` when absent
 SELECTORS = ("method", "path", "channel", "topic")
@@ -81,9 +81,9 @@ class Faults:
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def switch_on(self, name: str, params: Mapping[str, Any]) -> Fault:
-        """`count` limits the hits, `seconds` the virtual time. Raises BadControl for an unknown name."""
+        """`count` limits the hits, `seconds` the virtual time. Raises ControlError for an unknown name."""
         if name not in CATALOGUE:
-            raise BadControl(f"no such fault: {name}; there are {', '.join(CATALOGUE)}")
+            raise ControlError(f"no such fault: {name}; there are {', '.join(CATALOGUE)}")
         seconds, count = params.get("seconds"), params.get("count")
         fault = Fault(
             id=next(self._numbers),

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from genesys_gateway.simulator.errors import BadControl
+from genesys_gateway.simulator.errors import ControlError
 
 
 @dataclass(slots=True, kw_only=True)
@@ -47,13 +47,13 @@ class Options:
         return {_camel(field.name): getattr(self, field.name) for field in fields(self)}
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Change several at once; raises BadControl, and changes nothing, when one is unknown or of the wrong type."""
+        """Change several options together. Raises ControlError, with nothing changed, for a bad name or type."""
         known = {_camel(field.name): field for field in fields(self)}
         for name, value in changes.items():
             if name not in known:
-                raise BadControl(f"no such setting: {name}; there are {', '.join(known)}")
+                raise ControlError(f"no such setting: {name}; there are {', '.join(known)}")
             if not _fits(known[name].type, value):
-                raise BadControl(f"{name} can't be {value!r}")
+                raise ControlError(f"{name} can't be {value!r}")
         for name, value in changes.items():
             setattr(self, known[name].name, value)
 

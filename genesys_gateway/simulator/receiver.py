@@ -12,7 +12,7 @@ from typing import Any
 import gevent
 
 from genesys_gateway.simulator.clock import Clock, iso
-from genesys_gateway.simulator.errors import BadControl, ConnectionDropped
+from genesys_gateway.simulator.errors import ConnectionDropped, ControlError
 from genesys_gateway.simulator.wire import Answer, Request
 
 #: modes beside plain status codes, as the control API tells them
@@ -61,10 +61,10 @@ class Receiver:
     _ids: dict[str, int] = field(default_factory=dict)
 
     def behave(self, wanted: Mapping[str, Any]) -> None:
-        """Take up another behaviour; what is not named is as it was at the start. Raises BadControl."""
+        """Take up another behaviour; what is not named is as it was at the start. Raises ControlError."""
         mode = str(wanted.get("mode", "ok"))
         if mode not in MODES and not (mode.isdigit() and 200 <= int(mode) <= 599):
-            raise BadControl(f"no such mode: {mode}; there are {', '.join(MODES)} and status codes")
+            raise ControlError(f"no such mode: {mode}; there are {', '.join(MODES)} and status codes")
         self.behaviour = Behaviour(
             mode=mode,
             count=wanted.get("count"),
