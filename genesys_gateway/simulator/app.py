@@ -53,11 +53,11 @@ class Simulator:
         """Why a socket is not opened, None if it is; asked before the upgrade."""
         faults, path = self.world.faults, str(environ.get("PATH_INFO"))
         channel_id = path.removeprefix(CHANNELS)
-        if fault := faults.take("refuse_upgrade", channel=channel_id):
+        if fault := faults.trigger("refuse_upgrade", channel=channel_id):
             headers = {"Retry-After": str(fault.params["retryAfter"])} if "retryAfter" in fault.params else {}
             return Answer(status=int(fault.number("status", 503)), body={}, headers=headers)
         for name in ("hang", "reset"):
-            if fault := faults.take(name, method="GET", path=path):
+            if fault := faults.trigger(name, method="GET", path=path):
                 self._stall(fault)
         return Answer(status=404, body={}) if self.world.channels.alive(channel_id) is None else None
 
@@ -70,20 +70,20 @@ class Simulator:
         """The answer and, if it shall trickle, the fault that says how slowly. Raises ConnectionDropped."""
         if (refusal := environ.get(REFUSAL)) is not None:
             return refusal, None
-        faults, facts = self.world.faults, {"method": request.method, "path": request.path}
+        faults, subject = self.world.faults, {"method": request.method, "path": request.path}
         for name in ("hang", "reset"):
-            if fault := faults.take(name, **facts):
+            if fault := faults.trigger(name, **subject):
                 self._stall(fault)
-        if fault := faults.take("answer", **facts):
+        if fault := faults.trigger("answer", **subject):
             return _told(fault), None
         answer = self._door(request)
-        if faults.take("reply_lost", **facts):
+        if faults.trigger("reply_lost", **subject):
             raise ConnectionDropped
-        if fault := faults.take("slow", **facts):
+        if fault := faults.trigger("slow", **subject):
             gevent.sleep(self.world.clock.wall_seconds(fault.number("delaySeconds", 1)))
-        if fault := faults.take("garbage_answer", **facts):
+        if fault := faults.trigger("garbage_answer", **subject):
             answer = Answer(body=str(fault.params.get("body", "<html>not what you expected")).encode())
-        return answer, faults.take("slow_body", **facts)
+        return answer, faults.trigger("slow_body", **subject)
 
     def _door(self, request: Request) -> Answer:
         if request.path == "/oauth/token":
@@ -108,7 +108,7 @@ class Simulator:
         world = self.world
         while fault.name == "hang" and any(other is fault for other in world.faults.active()):
             gevent.sleep(_HANG_LOOK_SECONDS)
-            world.faults.holds("hang")  # forgets what has run out
+            world.faults.find("hang")  # forgets what has run out
         raise ConnectionDropped
 
 

@@ -92,7 +92,9 @@ class Channels:
         results = self._judge(channel, topics, ignore_errors=ignore_errors)
         self._check_room(len(channel.topics.keys() | {r.topic for r in results if r.reason is None}))
         for result in results:
-            if result.reason is None and not self.faults.take("forget_topics", topic=result.topic, channel=channel.id):
+            if result.reason is None and not self.faults.trigger(
+                "forget_topics", topic=result.topic, channel=channel.id
+            ):
                 self._listen(channel, result.topic)
         self._extend(channel)
         return results
@@ -104,7 +106,7 @@ class Channels:
         self._check_room(len(wanted))
         self.remove(channel, [topic for topic in channel.topics if topic not in wanted])
         for topic in (result.topic for result in results if result.reason is None):
-            if not self.faults.take("forget_topics", topic=topic, channel=channel.id):
+            if not self.faults.trigger("forget_topics", topic=topic, channel=channel.id):
                 self._listen(channel, topic)
         self._extend(channel)
         return results
@@ -172,18 +174,18 @@ class Channels:
 
     def _write(self, sender: Sender, topic: str, data: bytes) -> int:
         faults = self.faults
-        if not faults.busy:
+        if not faults.any_active:
             sender.push(data)
             return 1
-        facts = {"channel": sender.channel, "topic": topic}
-        if faults.take("lose_events", **facts):
+        subject = {"channel": sender.channel, "topic": topic}
+        if faults.trigger("lose_events", **subject):
             return 0
-        if fault := faults.take("duplicate_events", **facts):
+        if fault := faults.trigger("duplicate_events", **subject):
             for _ in range(int(fault.number("times", 2)) - 1):
                 self._later(fault.number("delaySeconds", 0), sender, data)
-        if fault := faults.take("delay_events", **facts):
+        if fault := faults.trigger("delay_events", **subject):
             self._later(fault.number("delaySeconds", 1), sender, data)
-        elif fault := faults.take("reorder_events", **facts):
+        elif fault := faults.trigger("reorder_events", **subject):
             self._later(random.uniform(0, fault.number("delaySeconds", 2)), sender, data)
         else:
             sender.push(data)
@@ -208,7 +210,7 @@ class Channels:
         if "Websocket" not in kind.transports:
             return TopicResult(topic=name, reason="notification.transport.not.allowed")
         missing = tuple(p for p in kind.permissions if p not in channel.token.client.permissions)
-        if missing or self.faults.take("reject_topics", topic=name, channel=channel.id):
+        if missing or self.faults.trigger("reject_topics", topic=name, channel=channel.id):
             return TopicResult(topic=name, reason="missing.permissions", missing=missing or kind.permissions)
         return TopicResult(topic=name)
 

@@ -61,9 +61,9 @@ class Fault:
         value = self.params.get(name, default)
         return float(value) if isinstance(value, (int, float)) else default
 
-    def meets(self, facts: Mapping[str, str]) -> bool:
+    def matches(self, subject: Mapping[str, str]) -> bool:
         return all(
-            fnmatchcase(facts.get(selector, ""), str(self.params[selector]))
+            fnmatchcase(subject.get(selector, ""), str(self.params[selector]))
             for selector in SELECTORS
             if selector in self.params
         )
@@ -77,7 +77,7 @@ class Faults:
     """The switchboard."""
 
     clock: Clock
-    _on: dict[str, list[Fault]] = field(default_factory=dict)
+    _active: dict[str, list[Fault]] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def switch_on(self, name: str, params: Mapping[str, Any]) -> Fault:
@@ -92,50 +92,50 @@ class Faults:
             left=int(count) if count is not None else None,
             until=self.clock.virtual() + float(seconds) if seconds is not None else None,
         )
-        self._on.setdefault(name, []).append(fault)
+        self._active.setdefault(name, []).append(fault)
         return fault
 
     def switch_off(self, number: int) -> bool:
-        for name, faults in self._on.items():
+        for name, faults in self._active.items():
             left = [fault for fault in faults if fault.id != number]
             if len(left) != len(faults):
-                self._keep(name, left)
+                self._replace(name, left)
                 return True
         return False
 
     def clear(self) -> None:
-        self._on.clear()
+        self._active.clear()
 
     @property
-    def busy(self) -> bool:
-        return bool(self._on)
+    def any_active(self) -> bool:
+        return bool(self._active)
 
     def active(self) -> list[Fault]:
-        return [fault for faults in self._on.values() for fault in faults]
+        return [fault for faults in self._active.values() for fault in faults]
 
-    def holds(self, name: str, **facts: str) -> Fault | None:
-        """The fault of that name that meets these facts, without counting a hit."""
-        if name not in self._on:  # the usual case has to cost nothing
+    def find(self, name: str, **subject: str) -> Fault | None:
+        """The fault of that name that meets this subject, without counting a hit."""
+        if name not in self._active:  # the usual case has to cost nothing
             return None
         now = self.clock.virtual()
-        living = [fault for fault in self._on[name] if fault.until is None or now < fault.until]
-        self._keep(name, living)
-        return next((fault for fault in living if fault.meets(facts)), None)
+        living = [fault for fault in self._active[name] if fault.until is None or now < fault.until]
+        self._replace(name, living)
+        return next((fault for fault in living if fault.matches(subject)), None)
 
-    def take(self, name: str, **facts: str) -> Fault | None:
-        """Like `holds`, but counts the hit, and switches the fault off after its last."""
-        fault = self.holds(name, **facts)
+    def trigger(self, name: str, **subject: str) -> Fault | None:
+        """Like `find`, but counts the hit, and switches the fault off after its last."""
+        fault = self.find(name, **subject)
         if fault is None:
             return None
         fault.hits += 1
         if fault.left is not None:
             fault.left -= 1
             if fault.left <= 0:
-                self._keep(name, [other for other in self._on[name] if other is not fault])
+                self._replace(name, [other for other in self._active[name] if other is not fault])
         return fault
 
-    def _keep(self, name: str, faults: list[Fault]) -> None:
+    def _replace(self, name: str, faults: list[Fault]) -> None:
         if faults:
-            self._on[name] = faults
+            self._active[name] = faults
         else:
-            self._on.pop(name, None)
+            self._active.pop(name, None)

@@ -92,7 +92,7 @@ def _count(world: World, token: Token) -> dict[str, str]:
 
 
 def _dispatch(world: World, token: Token, request: Request) -> Answer:
-    if fault := world.faults.take("rate_storm", method=request.method, path=request.path):
+    if fault := world.faults.trigger("rate_storm", method=request.method, path=request.path):
         retry = {"Retry-After": str(fault.params.get("retryAfter", 1))}
         raise ApiError(429, "too.many.requests", "Rate limit exceeded", headers=retry)
     found = ROUTES.find(request.path)
@@ -195,7 +195,7 @@ def _topics_of(request: Request) -> list[object]:
 
 
 def _channel_body(world: World, channel: Channel, request: Request) -> dict[str, str]:
-    fault = world.faults.take("connect_uri", channel=channel.id)
+    fault = world.faults.trigger("connect_uri", channel=channel.id)
     scheme = "wss" if request.header("X-Forwarded-Proto") == "https" else "ws"
     base = world.options.streaming_url or f"{scheme}://{request.header('Host')}"
     uri = f"{base}/channels/{channel.id}"

@@ -110,7 +110,7 @@ class Sender:
             self._waiting.clear()
 
     def _thawed(self) -> bool:
-        while self._faults.holds("freeze", channel=self.channel):
+        while self._faults.find("freeze", channel=self.channel):
             gevent.sleep(_FROZEN_LOOK_SECONDS)
         return True
 
@@ -119,7 +119,7 @@ class Sender:
         while self._waiting and len(batch) < _BATCH_BYTES:
             batch += self._waiting.popleft()
             self.written += 1
-        slow = self._faults.holds("slow_bytes", channel=self.channel)
+        slow = self._faults.find("slow_bytes", channel=self.channel)
         if slow is None:
             self._socket.sendall(batch)
             return

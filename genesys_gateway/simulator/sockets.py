@@ -70,7 +70,7 @@ def _act(channels: Channels, channel: Channel, sender: Sender, frames: Queue[tup
     """Messages out of frames, each acted on in its turn."""
     message = bytearray()
     for header, payload in iter(frames.get, None):
-        while channels.faults.holds("freeze", channel=channel.id):
+        while channels.faults.find("freeze", channel=channel.id):
             gevent.sleep(_FROZEN_LOOK_SECONDS)
         if header.opcode == WebSocket.OPCODE_CLOSE:
             sender.push(close_frame(payload))
@@ -91,7 +91,7 @@ def _heard(channels: Channels, channel: Channel, sender: Sender, text: bytes) ->
     kind = message.get("message") if isinstance(message, dict) else None
     if kind == "ping":
         # Genesys docs: {"message": "ping"} is answered by a pong on channel.metadata (F34).
-        if not channels.faults.take("no_pong", channel=channel.id):
+        if not channels.faults.trigger("no_pong", channel=channel.id):
             sender.send({"topicName": METADATA, "eventBody": {"message": "pong"}})
     elif kind in ("subscribe", "unsubscribe"):
         _change(channels, channel, sender, message)
@@ -101,7 +101,7 @@ def _heard(channels: Channels, channel: Channel, sender: Sender, text: bytes) ->
 
 def _change(channels: Channels, channel: Channel, sender: Sender, message: dict[str, Any]) -> None:
     """Subscribe or unsubscribe over the socket (F31); its reply has no topicName (F32)."""
-    if fault := channels.faults.take("refuse_reply", channel=channel.id):
+    if fault := channels.faults.trigger("refuse_reply", channel=channel.id):
         result = str(fault.params.get("result", "400"))
         reply = _reply(channels, message, result, "failure", "Refused.")
     elif channels.alive(channel.id) is None:
@@ -109,7 +109,7 @@ def _change(channels: Channels, channel: Channel, sender: Sender, message: dict[
         reply = _reply(channels, message, "404", "failure", "Channel not found.")
     else:
         reply = _apply(channels, channel, message)
-    if not channels.faults.take("no_reply", channel=channel.id):
+    if not channels.faults.trigger("no_reply", channel=channel.id):
         sender.send(reply)
 
 
@@ -142,6 +142,6 @@ def _beat(channels: Channels, channel: Channel, sender: Sender) -> None:
     """A heartbeat about every 30 s while the socket is the channel's (F27)."""
     if channel.sender is not sender:
         return
-    if not channels.faults.take("no_heartbeat", channel=channel.id):
+    if not channels.faults.trigger("no_heartbeat", channel=channel.id):
         sender.send({"topicName": METADATA, "eventBody": {"message": "WebSocket Heartbeat"}})
     _beat_later(channels, channel, sender)
