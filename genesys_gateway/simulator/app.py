@@ -45,7 +45,7 @@ class Simulator:
             answer, trickle = self._answer(environ, request)
             status = answer.status
         finally:
-            self.world.ledger.call(self.world.clock.wall(), request.method, request.path, status)
+            self.world.ledger.record_call(self.world.clock.wall(), request.method, request.path, status)
         body = send(answer, start_response, head=request.method == "HEAD")
         return body if trickle is None else _trickled(body, trickle.number("bytesPerSecond", 100))
 

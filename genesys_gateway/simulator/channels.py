@@ -133,19 +133,19 @@ class Channels:
         """A socket was opened: the former one is disconnected (F25), the subscriptions stay (F26)."""
         former, channel.sender = channel.sender, sender
         channel.used = self._use()
-        self.ledger.socket(self.clock.wall(), channel.id, "opened")
+        self.ledger.record_socket(self.clock.wall(), channel.id, "opened")
         if former is not None:
-            self.ledger.socket(self.clock.wall(), channel.id, "kicked", "another socket was opened")
+            self.ledger.record_socket(self.clock.wall(), channel.id, "kicked", "another socket was opened")
             former.close(1000, "another socket was opened")
 
     def detach(self, channel: Channel, sender: Sender) -> None:
         if channel.sender is sender:
             channel.sender = None
-        self.ledger.socket(self.clock.wall(), channel.id, "closed")
+        self.ledger.record_socket(self.clock.wall(), channel.id, "closed")
 
     def evict(self, channel: Channel) -> None:
         """Remove a channel because there are too many (F12)."""
-        self.ledger.evicted(self.clock.wall(), channel.id, connected=channel.sender is not None)
+        self.ledger.record_eviction(self.clock.wall(), channel.id, connected=channel.sender is not None)
         self.end(channel, "evicted")
 
     def end(self, channel: Channel, why: str) -> None:
@@ -153,7 +153,7 @@ class Channels:
         self.by_id.pop(channel.id, None)
         self.remove(channel, channel.topics)
         if channel.sender is not None:
-            self.ledger.socket(self.clock.wall(), channel.id, "ended", why)
+            self.ledger.record_socket(self.clock.wall(), channel.id, "ended", why)
             channel.sender.close(1000, why)
 
     def token_died(self, token: Token, *, revoked: bool) -> None:

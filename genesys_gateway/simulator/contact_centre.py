@@ -251,7 +251,7 @@ class ContactCentre:
             at=event["eventBody"].get("eventTime", 0),
             expected=conversation.expected,
         )
-        return Announcement(acw=self.ledger.finish(acw, heard), event=event, heard=heard)
+        return Announcement(acw=self.ledger.record_announcement(acw, heard), event=event, heard=heard)
 
     @staticmethod
     def _begin_acw(participant: Participant, communication: Communication, now: Moment) -> None:

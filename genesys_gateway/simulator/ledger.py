@@ -59,18 +59,18 @@ class Ledger:
     evictions: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
 
-    def call(self, at: int, method: str, path: str, status: int) -> None:
+    def record_call(self, at: int, method: str, path: str, status: int) -> None:
         """Status 0: never answered (hung or reset)."""
         self.calls_total += 1
         self.calls.append((at, method, path, status))
 
-    def socket(self, at: int, channel: str, event: str, detail: str | None = None) -> None:
+    def record_socket(self, at: int, channel: str, event: str, detail: str | None = None) -> None:
         self.sockets.append({"at": at, "channel": channel, "event": event, "detail": detail})
 
-    def evicted(self, at: int, channel: str, *, connected: bool) -> None:
+    def record_eviction(self, at: int, channel: str, *, connected: bool) -> None:
         self.evictions.append({"at": at, "channel": channel, "connected": connected})
 
-    def finish(self, acw: FinishedAcw, heard: int) -> FinishedAcw:
+    def record_announcement(self, acw: FinishedAcw, heard: int) -> FinishedAcw:
         """Note an announcement; the same identity a second time is the same after-call work."""
         known = self.finished.setdefault(acw.key, acw)
         known.announced += 1
