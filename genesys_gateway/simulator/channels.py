@@ -156,7 +156,7 @@ class Channels:
             self.ledger.record_socket(self.clock.wall(), channel.id, "ended", why)
             channel.sender.close(1000, why)
 
-    def token_died(self, token: Token, *, revoked: bool) -> None:
+    def end_with_token(self, token: Token, *, revoked: bool) -> None:
         """A channel dies with the token that made it (F15); a revocation is announced (F30)."""
         for channel in [c for c in self.by_id.values() if c.token is token]:
             if revoked and channel.sender is not None:

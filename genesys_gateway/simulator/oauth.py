@@ -51,8 +51,8 @@ class Token:
     #: virtual seconds
     expires: float
     #: start of the minute that is being counted, virtual seconds (F58)
-    window: float = 0.0
-    calls: int = 0
+    window_start: float = 0.0
+    calls_in_window: int = 0
 
     @property
     def owner(self) -> tuple[str, str]:
@@ -61,17 +61,17 @@ class Token:
 
 
 @dataclass(slots=True, kw_only=True)
-class Login:
+class AuthorizationServer:
     """Grants tokens and knows the living ones."""
 
     clock: Clock
     options: Options
     org_name: str = "simulator-org"
     #: told when a token is dead, and whether it was revoked (else it expired)
-    on_death: Callable[[Token, bool], None] = lambda _token, _revoked: None
+    on_token_end: Callable[[Token, bool], None] = lambda _token, _revoked: None
     clients: dict[str, Client] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
-    _used: set[str] = field(default_factory=set)
+    _used_assertions: set[str] = field(default_factory=set)
 
     def grant(self, authorization: str, form: Mapping[str, str]) -> Token:
         """A new token. Raises LoginError for every mistake (F6)."""
@@ -89,7 +89,7 @@ class Login:
             expires=self.clock.virtual() + self.options.token_seconds,
         )
         self.tokens[token.value] = token
-        self.clock.call_after(self.options.token_seconds, lambda: self._die(token, revoked=False))
+        self.clock.call_after(self.options.token_seconds, lambda: self._end(token, revoked=False))
         return token
 
     def seconds_left(self, token: Token) -> int:
@@ -109,11 +109,11 @@ class Login:
         return token
 
     def revoke(self, token: Token) -> None:
-        self._die(token, revoked=True)
+        self._end(token, revoked=True)
 
-    def _die(self, token: Token, *, revoked: bool) -> None:
+    def _end(self, token: Token, *, revoked: bool) -> None:
         if self.tokens.pop(token.value, None) is not None:
-            self.on_death(token, revoked)
+            self.on_token_end(token, revoked)
 
     def _client(self, authorization: str) -> Client:
         scheme, _, encoded = authorization.partition(" ")
@@ -134,21 +134,21 @@ class Login:
         assertion = form.get("assertion", "")
         data = _decoded(assertion)
         if self.options.saml_certificate:
-            identity = saml.believed(data, self._trust(), self.org_name, time.time())
-            self._use(identity.id)
+            identity = saml.verified_identity(data, self._configured_trust(), self.org_name, time.time())
+            self._use_assertion(identity.id)
             return str(uuid.uuid5(uuid.NAMESPACE_DNS, identity.email))
         text = data.decode("utf-8", "replace")
         _check_conditions(text, time.time())
-        self._use(assertion)
+        self._use_assertion(assertion)
         match = re.search(r"<(?:\w+:)?NameID[^>]*>([^<]+)<", text)
         return str(uuid.uuid5(uuid.NAMESPACE_DNS, match[1] if match else "somebody@example.com"))
 
-    def _use(self, assertion: str) -> None:
-        if assertion in self._used:
+    def _use_assertion(self, assertion: str) -> None:
+        if assertion in self._used_assertions:
             raise LoginError("invalid_grant", "the assertion was used before")  # F5
-        self._used.add(assertion)
+        self._used_assertions.add(assertion)
 
-    def _trust(self) -> saml.Trust:
+    def _configured_trust(self) -> saml.Trust:
         options = self.options
         return saml.Trust(
             certificate=options.saml_certificate, issuer=options.saml_issuer, audience=options.saml_audience

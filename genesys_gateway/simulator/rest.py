@@ -76,19 +76,19 @@ def token_answer(world: World, request: Request) -> Answer:
 def _count(world: World, token: Token) -> dict[str, str]:
     """Count a call against its token's minute (F58). Raises ApiError 429 with Retry-After."""
     now, allowed = world.clock.virtual(), world.options.calls_per_minute
-    if now - token.window >= _MINUTE:
-        token.window, token.calls = now, 0
-    reset = max(1, round(world.clock.wall_seconds(token.window + _MINUTE - now)))
+    if now - token.window_start >= _MINUTE:
+        token.window_start, token.calls_in_window = now, 0
+    reset = max(1, round(world.clock.wall_seconds(token.window_start + _MINUTE - now)))
     headers = {"inin-ratelimit-allowed": str(allowed), "inin-ratelimit-reset": str(reset)}
-    if token.calls >= allowed:
+    if token.calls_in_window >= allowed:
         raise ApiError(
             429,
             "too.many.requests",
             f"Rate limit exceeded the maximum [{allowed}] requests within [60] seconds",
-            headers={**headers, "inin-ratelimit-count": str(token.calls), "Retry-After": str(reset)},
+            headers={**headers, "inin-ratelimit-count": str(token.calls_in_window), "Retry-After": str(reset)},
         )
-    token.calls += 1
-    return {**headers, "inin-ratelimit-count": str(token.calls)}
+    token.calls_in_window += 1
+    return {**headers, "inin-ratelimit-count": str(token.calls_in_window)}
 
 
 def _dispatch(world: World, token: Token, request: Request) -> Answer:

@@ -1,4 +1,4 @@
-"""What Genesys would believe of a SAML response, once it is told whose signature to believe.
+"""What Genesys would believe of a SAML response, once it is attributes whose signature to believe.
 
 Law: nothing is read from an element before its own signature was found good.
 """
@@ -42,22 +42,22 @@ class Identity:
     email: str
 
 
-def believed(xml: bytes, trust: Trust, org_name: str, now: float) -> Identity:
+def verified_identity(xml: bytes, trust: Trust, org_name: str, now: float) -> Identity:
     """Check everything (F7). Raises LoginError for the first thing that is wrong."""
     assertion = _signed_assertion(xml, trust.certificate)
     if trust.issuer and _text(assertion, "Issuer") != trust.issuer:
-        raise _refused("the issuer is not the organisation's identity provider")
+        raise _invalid_grant("the issuer is not the organisation's identity provider")
     _check_times(assertion, now)
     _check_audience(assertion, trust.audience)
-    told = {
+    attributes = {
         attribute.get("Name"): (attribute.findtext(f"{_SAML}AttributeValue") or "").strip()
         for attribute in assertion.iter(f"{_SAML}Attribute")
     }
-    if "@" not in told.get("email", ""):
-        raise _refused("the attribute email is missing")
-    if told.get("OrganizationName") != org_name:
-        raise _refused("the attribute OrganizationName is missing or names another organisation")
-    return Identity(id=str(assertion.get("ID")), email=told["email"].lower())
+    if "@" not in attributes.get("email", ""):
+        raise _invalid_grant("the attribute email is missing")
+    if attributes.get("OrganizationName") != org_name:
+        raise _invalid_grant("the attribute OrganizationName is missing or names another organisation")
+    return Identity(id=str(assertion.get("ID")), email=attributes["email"].lower())
 
 
 def _signed_assertion(xml: bytes, certificate: str) -> etree._Element:
@@ -65,22 +65,22 @@ def _signed_assertion(xml: bytes, certificate: str) -> etree._Element:
     try:
         root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError:
-        raise _refused("the assertion is no XML") from None
+        raise _invalid_grant("the assertion is no XML") from None
     if b"<!DOCTYPE" in xml:
-        raise _refused("the assertion has a document type")
+        raise _invalid_grant("the assertion has a document type")
     if next(root.iter(f"{_SAML}EncryptedAssertion"), None) is not None:
-        raise _refused("the assertion is encrypted")
+        raise _invalid_grant("the assertion is encrypted")
     is_signed = root.find(_SIGNATURE) is not None
     if is_signed:
         root = _verified(root, certificate)
     found = list(root.iter(f"{_SAML}Assertion"))
     if len(found) != 1 or (root.tag != _RESPONSE and root is not found[0]):
-        raise _refused("there is not exactly one assertion")
+        raise _invalid_grant("there is not exactly one assertion")
     assertion: etree._Element = found[0]
     if assertion.find(_SIGNATURE) is not None and assertion is not root:
         return _verified(assertion, certificate)
     if not is_signed:
-        raise _refused("the assertion is not signed")
+        raise _invalid_grant("the assertion is not signed")
     return assertion
 
 
@@ -93,10 +93,10 @@ def _verified(element: etree._Element, certificate: str) -> etree._Element:
             expect_config=SignatureConfiguration(location="./", require_x509=True),
         )
     except (InvalidSignature, InvalidInput, ValueError):
-        raise _refused("the signature is wrong, or not of the configured certificate") from None
+        raise _invalid_grant("the signature is wrong, or not of the configured certificate") from None
     signed: etree._Element | None = None if isinstance(result, list) else result.signed_xml
     if signed is None or signed.tag != element.tag or signed.get("ID") != element.get("ID"):
-        raise _refused("the signature is not of this element")
+        raise _invalid_grant("the signature is not of this element")
     return signed
 
 
@@ -105,11 +105,11 @@ def _check_times(assertion: etree._Element, now: float) -> None:
     subject = assertion.find(f"{_SAML}Subject/{_SAML}SubjectConfirmation/{_SAML}SubjectConfirmationData")
     for element in (conditions, subject):
         if element is None or element.get("NotOnOrAfter") is None:
-            raise _refused("the assertion does not say until when it is good")
+            raise _invalid_grant("the assertion does not say until when it is good")
         if _epoch(element.get("NotOnOrAfter", "")) + CLOCK_SKEW_SECONDS <= now:
-            raise _refused("the assertion is out of date")
+            raise _invalid_grant("the assertion is out of date")
         if _epoch(element.get("NotBefore", "1970-01-01T00:00:00Z")) - CLOCK_SKEW_SECONDS > now:
-            raise _refused("the assertion is not valid yet")
+            raise _invalid_grant("the assertion is not valid yet")
 
 
 def _check_audience(assertion: etree._Element, audience: str) -> None:
@@ -117,7 +117,7 @@ def _check_audience(assertion: etree._Element, audience: str) -> None:
     subject = assertion.find(f"{_SAML}Subject/{_SAML}SubjectConfirmation/{_SAML}SubjectConfirmationData")
     recipient = None if subject is None else subject.get("Recipient")
     if not restriction or restriction != recipient or audience not in ("", restriction):
-        raise _refused("audience and recipient are not the application")
+        raise _invalid_grant("audience and recipient are not the application")
 
 
 def _text(element: etree._Element, name: str) -> str:
@@ -128,8 +128,8 @@ def _epoch(moment: str) -> float:
     try:
         return datetime.fromisoformat(moment).timestamp()
     except ValueError:
-        raise _refused("the assertion has an unreadable date") from None
+        raise _invalid_grant("the assertion has an unreadable date") from None
 
 
-def _refused(text: str) -> LoginError:
+def _invalid_grant(text: str) -> LoginError:
     return LoginError("invalid_grant", text)

@@ -7,7 +7,7 @@ from genesys_gateway.simulator.clock import Clock
 from genesys_gateway.simulator.contact_centre import ContactCentre
 from genesys_gateway.simulator.faults import Faults
 from genesys_gateway.simulator.ledger import Ledger
-from genesys_gateway.simulator.oauth import Client, Login
+from genesys_gateway.simulator.oauth import AuthorizationServer, Client
 from genesys_gateway.simulator.options import Options
 from genesys_gateway.simulator.receiver import Receiver
 
@@ -22,7 +22,7 @@ class World:
     options: Options
     faults: Faults
     ledger: Ledger
-    login: Login
+    login: AuthorizationServer
     channels: Channels
     contact_centre: ContactCentre
     receiver: Receiver
@@ -53,9 +53,9 @@ class World:
         self.options = Options()
         self.faults = Faults(clock=clock)
         self.ledger = Ledger()
-        self.login = Login(clock=clock, options=self.options)
+        self.login = AuthorizationServer(clock=clock, options=self.options)
         self.login.clients[CLIENT_ID] = Client(id=CLIENT_ID, secret=CLIENT_SECRET)
         self.channels = Channels(clock=clock, options=self.options, ledger=self.ledger, faults=self.faults)
-        self.login.on_death = lambda token, revoked: self.channels.token_died(token, revoked=revoked)
+        self.login.on_token_end = lambda token, revoked: self.channels.end_with_token(token, revoked=revoked)
         self.contact_centre = ContactCentre(channels=self.channels, ledger=self.ledger)
         self.receiver = Receiver(clock=clock)
