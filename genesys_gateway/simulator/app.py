@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 CHANNELS = "/channels/"
 REFUSAL = "simulator.refusal"
 _RECORDS = "/communicationRecords"
-_HANG_LOOK_SECONDS = 0.05
+_HANG_POLL_SECONDS = 0.05
 
 
 class Simulator:
@@ -59,10 +59,10 @@ class Simulator:
         for name in ("hang", "reset"):
             if fault := faults.trigger(name, method="GET", path=path):
                 self._stall(fault)
-        return Answer(status=404, body={}) if self.world.channels.alive(channel_id) is None else None
+        return Answer(status=404, body={}) if self.world.channels.find(channel_id) is None else None
 
     def _serve_socket(self, environ: Environ) -> None:
-        channel = self.world.channels.alive(str(environ["PATH_INFO"]).removeprefix(CHANNELS))
+        channel = self.world.channels.find(str(environ["PATH_INFO"]).removeprefix(CHANNELS))
         if channel is not None:
             serve(self.world.channels, channel, environ["wsgi.websocket"], environ["simulator.socket"])
 
@@ -107,7 +107,7 @@ class Simulator:
         # A hanging call is let go when its fault is gone, so that no greenlet waits for ever.
         world = self.world
         while fault.name == "hang" and any(other is fault for other in world.faults.active()):
-            gevent.sleep(_HANG_LOOK_SECONDS)
+            gevent.sleep(_HANG_POLL_SECONDS)
             world.faults.find("hang")  # forgets what has run out
         raise ConnectionDropped
 

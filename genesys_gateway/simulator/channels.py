@@ -30,7 +30,7 @@ class Channel:
     #: virtual seconds
     expires: float
     #: rises with every use; the lowest is the least recently used
-    used: int
+    last_use: int
     topics: dict[str, None] = field(default_factory=dict)
     sender: Sender | None = None
 
@@ -60,27 +60,27 @@ class Channels:
         """A new channel; the user's 21st costs one of the others (F12)."""
         mine = [channel for channel in self.by_id.values() if channel.token.owner == token.owner]
         while len(mine) >= max(1, self.options.channel_limit):
-            victim = min(mine, key=lambda channel: (channel.sender is not None, channel.used))
+            victim = min(mine, key=lambda channel: (channel.sender is not None, channel.last_use))
             mine.remove(victim)
             self.evict(victim)
         channel = Channel(
             id=f"streaming-0-{secrets.token_hex(14)}",
             token=token,
             expires=self.clock.virtual() + self.options.channel_seconds,
-            used=self._use(),
+            last_use=self._next_use(),
         )
         self.by_id[channel.id] = channel
-        self.clock.call_after(self.options.channel_seconds, lambda: self._look_at_expiry(channel))
+        self.clock.call_after(self.options.channel_seconds, lambda: self._check_expiry(channel))
         return channel
 
     def get(self, channel_id: str, token: Token) -> Channel:
         """The caller's channel. Another token's is as unknown as one that never was (F13, F20)."""
-        channel = self.alive(channel_id)
+        channel = self.find(channel_id)
         if channel is None or channel.token is not token:
             raise not_found("channel")
         return channel
 
-    def alive(self, channel_id: str) -> Channel | None:
+    def find(self, channel_id: str) -> Channel | None:
         channel = self.by_id.get(channel_id)
         return channel if channel is not None and channel.expires > self.clock.virtual() else None
 
@@ -89,25 +89,25 @@ class Channels:
 
     def add(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
         """POST: add to what is there (F16). Raises ApiError and changes nothing (F19 to F21)."""
-        results = self._judge(channel, topics, ignore_errors=ignore_errors)
-        self._check_room(len(channel.topics.keys() | {r.topic for r in results if r.reason is None}))
+        results = self._check_topics(channel, topics, ignore_errors=ignore_errors)
+        self._check_topic_limit(len(channel.topics.keys() | {r.topic for r in results if r.reason is None}))
         for result in results:
             if result.reason is None and not self.faults.trigger(
                 "forget_topics", topic=result.topic, channel=channel.id
             ):
-                self._listen(channel, result.topic)
+                self._subscribe(channel, result.topic)
         self._extend(channel)
         return results
 
     def replace(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
         """PUT: the list becomes exactly this (F16). Raises like `add`."""
-        results = self._judge(channel, topics, ignore_errors=ignore_errors)
+        results = self._check_topics(channel, topics, ignore_errors=ignore_errors)
         wanted = {result.topic for result in results if result.reason is None}
-        self._check_room(len(wanted))
+        self._check_topic_limit(len(wanted))
         self.remove(channel, [topic for topic in channel.topics if topic not in wanted])
         for topic in (result.topic for result in results if result.reason is None):
             if not self.faults.trigger("forget_topics", topic=topic, channel=channel.id):
-                self._listen(channel, topic)
+                self._subscribe(channel, topic)
         self._extend(channel)
         return results
 
@@ -127,12 +127,12 @@ class Channels:
             return 0
         data = json_frame(message)
         senders = [channel.sender for channel in listeners if channel.sender is not None]
-        return sum(self._write(sender, topic, data) for sender in senders)
+        return sum(self._deliver(sender, topic, data) for sender in senders)
 
     def attach(self, channel: Channel, sender: Sender) -> None:
         """A socket was opened: the former one is disconnected (F25), the subscriptions stay (F26)."""
         former, channel.sender = channel.sender, sender
-        channel.used = self._use()
+        channel.last_use = self._next_use()
         self.ledger.record_socket(self.clock.wall(), channel.id, "opened")
         if former is not None:
             self.ledger.record_socket(self.clock.wall(), channel.id, "kicked", "another socket was opened")
@@ -165,14 +165,14 @@ class Channels:
                 )
             self.end(channel, "its token was revoked" if revoked else "its token expired")
 
-    def take_away(self, channel: Channel, topic: str, reason: str) -> None:
+    def unsubscribe_with_notice(self, channel: Channel, topic: str, reason: str) -> None:
         """Unsubscribe a topic unasked and say so (F30)."""
         self.remove(channel, [topic])
         if channel.sender is not None:
             body = {"topicName": topic, "channelId": channel.id, "reason": reason}
             channel.sender.send({"topicName": "v2.system.no_longer_subscribed", "eventBody": body})
 
-    def _write(self, sender: Sender, topic: str, data: bytes) -> int:
+    def _deliver(self, sender: Sender, topic: str, data: bytes) -> int:
         faults = self.faults
         if not faults.any_active:
             sender.push(data)
@@ -182,27 +182,27 @@ class Channels:
             return 0
         if fault := faults.trigger("duplicate_events", **subject):
             for _ in range(int(fault.number("times", 2)) - 1):
-                self._later(fault.number("delaySeconds", 0), sender, data)
+                self._push_later(fault.number("delaySeconds", 0), sender, data)
         if fault := faults.trigger("delay_events", **subject):
-            self._later(fault.number("delaySeconds", 1), sender, data)
+            self._push_later(fault.number("delaySeconds", 1), sender, data)
         elif fault := faults.trigger("reorder_events", **subject):
-            self._later(random.uniform(0, fault.number("delaySeconds", 2)), sender, data)
+            self._push_later(random.uniform(0, fault.number("delaySeconds", 2)), sender, data)
         else:
             sender.push(data)
         return 1
 
-    def _later(self, seconds: float, sender: Sender, data: bytes) -> None:
+    def _push_later(self, seconds: float, sender: Sender, data: bytes) -> None:
         deliver: Callable[[], None] = lambda: sender.push(data)  # noqa: E731
         self.clock.call_after(seconds, deliver)
 
-    def _judge(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
-        results = [self._judge_one(channel, topic) for topic in topics]
+    def _check_topics(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
+        results = [self._check_topic(channel, topic) for topic in topics]
         for result in results:
             if result.reason is not None and not ignore_errors:
-                raise _refusal(result)
+                raise _topic_error(result)
         return results
 
-    def _judge_one(self, channel: Channel, topic: object) -> TopicResult:
+    def _check_topic(self, channel: Channel, topic: object) -> TopicResult:
         kind = kind_of(topic)
         if kind is None:
             return TopicResult(topic=str(topic), reason="notification.invalid.topic")
@@ -214,7 +214,7 @@ class Channels:
             return TopicResult(topic=name, reason="missing.permissions", missing=missing or kind.permissions)
         return TopicResult(topic=name)
 
-    def _check_room(self, count: int) -> None:
+    def _check_topic_limit(self, count: int) -> None:
         if count > self.options.topic_limit:
             raise ApiError(
                 400,
@@ -222,34 +222,34 @@ class Channels:
                 f"A channel can have at most {self.options.topic_limit} subscriptions, not {count}.",
             )
 
-    def _listen(self, channel: Channel, topic: str) -> None:
+    def _subscribe(self, channel: Channel, topic: str) -> None:
         if self.options.exclusive_topics:
             for other in [c for c in self._listeners.get(topic, ()) if c.token.owner == channel.token.owner]:
                 if other is not channel:
-                    self.take_away(other, topic, "another_channel_subscribed")
+                    self.unsubscribe_with_notice(other, topic, "another_channel_subscribed")
         channel.topics[topic] = None
         self._listeners.setdefault(topic, {})[channel] = None
 
     def _extend(self, channel: Channel) -> None:
         # Genesys docs: subscribing again starts the channel's 24 hours anew (F14).
         channel.expires = self.clock.virtual() + self.options.channel_seconds
-        channel.used = self._use()
+        channel.last_use = self._next_use()
 
-    def _look_at_expiry(self, channel: Channel) -> None:
+    def _check_expiry(self, channel: Channel) -> None:
         if self.by_id.get(channel.id) is not channel:
             return
         left = channel.expires - self.clock.virtual()
         if left <= 0:
             self.end(channel, "expired")
         else:
-            self.clock.call_after(left, lambda: self._look_at_expiry(channel))
+            self.clock.call_after(left, lambda: self._check_expiry(channel))
 
-    def _use(self) -> int:
+    def _next_use(self) -> int:
         self._uses += 1
         return self._uses
 
 
-def _refusal(result: TopicResult) -> ApiError:
+def _topic_error(result: TopicResult) -> ApiError:
     if result.reason == "missing.permissions":
         message = f"You are missing the following permission(s): {', '.join(result.missing)}"
         return ApiError(403, "missing.permissions", f"Unable to subscribe to {result.topic}. {message}")

@@ -158,7 +158,7 @@ def _channels(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str,
                 "topics": list(channel.topics),
                 "expires": world.channels.expires_iso(channel),
                 "client": channel.token.client.id,
-                "framesWritten": channel.sender.written if channel.sender else 0,
+                "framesWritten": channel.sender.frames_written if channel.sender else 0,
             }
             for channel in world.channels.by_id.values()
         ]

@@ -112,7 +112,9 @@ def _lose_topics(world: World, channel: Channel, body: Body) -> None:
 def _take_topic(world: World, channel: Channel, body: Body) -> None:
     """Unsubscribe topics and say so, as happens when another channel takes them (F30)."""
     for topic in list(body.get("topics") or channel.topics):
-        world.channels.take_away(channel, str(topic), str(body.get("reason", "another_channel_subscribed")))
+        world.channels.unsubscribe_with_notice(
+            channel, str(topic), str(body.get("reason", "another_channel_subscribed"))
+        )
 
 
 def _send(_: World, channel: Channel, body: Body) -> None:

@@ -25,7 +25,7 @@ MODES: Mapping[str, str] = {
     "apply_then_hang": "stored, never answered",
     "apply_then_500": "stored, answered 500",
 }
-_HANG_LOOK_SECONDS = 0.05
+_HANG_POLL_SECONDS = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
@@ -155,7 +155,7 @@ class Receiver:
     def _hang(self, behaviour: Behaviour) -> None:
         # Until told otherwise; a client that goes away meanwhile is only noticed then.
         while self.behaviour is behaviour:
-            gevent.sleep(_HANG_LOOK_SECONDS)
+            gevent.sleep(_HANG_POLL_SECONDS)
         raise ConnectionDropped
 
     def _welcome(self, request: Request) -> bool:

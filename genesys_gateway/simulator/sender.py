@@ -19,10 +19,10 @@ from genesys_gateway.simulator.faults import Faults
 _TEXT, _CLOSE, _PONG = 0x81, 0x88, 0x8A
 
 #: a client that reads nothing is cut off here, like a slow consumer at any broker
-_FRAMES_WAITING = 200_000
+_MAX_QUEUED_FRAMES = 200_000
 _BATCH_BYTES = 65_536
 _FLUSH_SECONDS = 2.0
-_FROZEN_LOOK_SECONDS = 0.05
+_FROZEN_POLL_SECONDS = 0.05
 
 
 def frame(payload: bytes, first_byte: int = _TEXT) -> bytes:
@@ -52,24 +52,24 @@ class Sender:
 
     def __init__(self, sock: socket.socket, channel: str, faults: Faults) -> None:
         self.channel = channel
-        self.written = 0
+        self.frames_written = 0
         self._socket = sock
         self._faults = faults
-        self._waiting: deque[bytes] = deque()
+        self._queue: deque[bytes] = deque()
         self._wake = Event()
-        self._ending = False
-        self._cut = False
+        self._closing = False
+        self._dropped = False
         #: called to end the reader when the line is cut
-        self.on_cut: Callable[[], None] = lambda: None
+        self.on_drop: Callable[[], None] = lambda: None
         self._greenlet = gevent.spawn(self._write)
 
     def push(self, data: bytes) -> None:
         """Queue one frame; O(1), never blocks. Frames for an ended socket are dropped, as on a real line."""
-        if self._ending:
+        if self._closing:
             return
-        self._waiting.append(data)
+        self._queue.append(data)
         self._wake.set()
-        if len(self._waiting) > _FRAMES_WAITING:
+        if len(self._queue) > _MAX_QUEUED_FRAMES:
             self.drop()
 
     def send(self, message: object) -> None:
@@ -78,47 +78,47 @@ class Sender:
     def close(self, code: int = 1000, reason: str = "") -> None:
         """Say goodbye after everything queued, then end the connection."""
         self.push(close_frame(struct.pack("!H", code) + reason.encode()))
-        self._ending = True
+        self._closing = True
         self._wake.set()
 
     def drop(self) -> None:
         """Reset the connection at once: no goodbye, whatever is queued is lost."""
-        self._ending = self._cut = True
-        self._waiting.clear()
-        linger_nothing(self._socket)
+        self._closing = self._dropped = True
+        self._queue.clear()
+        reset_on_close(self._socket)
         self._wake.set()
-        self.on_cut()
+        self.on_drop()
 
     def finish(self) -> None:
         """Called by the reader when it is done: flush for a moment, then give the socket back."""
-        self._ending = True
+        self._closing = True
         self._wake.set()
         self._greenlet.join(_FLUSH_SECONDS)
         self._greenlet.kill()
 
     def _write(self) -> None:
         try:
-            while not (self._ending and not self._waiting):
+            while not (self._closing and not self._queue):
                 self._wake.wait()
                 self._wake.clear()
-                while self._waiting and self._thawed():
+                while self._queue and self._wait_while_frozen():
                     self._write_batch()
-            if not self._cut:  # else a reset is wanted, not a polite end
+            if not self._dropped:  # else a reset is wanted, not a polite end
                 self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
-            self._ending = True
-            self._waiting.clear()
+            self._closing = True
+            self._queue.clear()
 
-    def _thawed(self) -> bool:
+    def _wait_while_frozen(self) -> bool:
         while self._faults.find("freeze", channel=self.channel):
-            gevent.sleep(_FROZEN_LOOK_SECONDS)
+            gevent.sleep(_FROZEN_POLL_SECONDS)
         return True
 
     def _write_batch(self) -> None:
         batch = bytearray()
-        while self._waiting and len(batch) < _BATCH_BYTES:
-            batch += self._waiting.popleft()
-            self.written += 1
+        while self._queue and len(batch) < _BATCH_BYTES:
+            batch += self._queue.popleft()
+            self.frames_written += 1
         slow = self._faults.find("slow_bytes", channel=self.channel)
         if slow is None:
             self._socket.sendall(batch)
@@ -128,7 +128,7 @@ class Sender:
             gevent.sleep(1 / slow.number("bytesPerSecond", 10))
 
 
-def linger_nothing(sock: socket.socket) -> None:
+def reset_on_close(sock: socket.socket) -> None:
     """Make the coming close of this socket a reset."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -12,11 +12,11 @@ from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-unty
 
 from genesys_gateway.simulator.app import CHANNELS, REFUSAL, Simulator
 from genesys_gateway.simulator.errors import ConnectionDropped
-from genesys_gateway.simulator.sender import linger_nothing
+from genesys_gateway.simulator.sender import reset_on_close
 from genesys_gateway.simulator.world import World
 
 _BACKLOG = 1024
-_LOOK_SECONDS = 0.02
+_POLL_SECONDS = 0.02
 
 
 class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # the library has no types
@@ -36,7 +36,7 @@ class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # the library has 
         try:
             super().run_application()
         except ConnectionDropped as error:
-            linger_nothing(self.socket)
+            reset_on_close(self.socket)
             self.close_connection = True
             # An errno that the server takes for a client gone, so that it closes without an answer.
             raise ConnectionResetError(104, "told to") from error
@@ -125,4 +125,4 @@ class Service:
                 listener.stop()
             elif not self.world.receiver.down and not listener.open:
                 listener.start()
-            gevent.sleep(_LOOK_SECONDS)
+            gevent.sleep(_POLL_SECONDS)

@@ -19,30 +19,30 @@ from genesys_gateway.simulator.errors import ApiError
 from genesys_gateway.simulator.sender import Sender, close_frame, pong_frame
 
 METADATA = "channel.metadata"
-_FROZEN_LOOK_SECONDS = 0.05
+_FROZEN_POLL_SECONDS = 0.05
 #: how long what was read is still acted on after the line's end
-_REST_SECONDS = 2.0
+_DRAIN_SECONDS = 2.0
 
 
 def serve(channels: Channels, channel: Channel, websocket: WebSocket, sock: socket.socket) -> None:
     """Speak with one client until either side has had enough. Runs in the connection's own greenlet."""
     sender = Sender(sock, channel.id, channels.faults)
     reader = gevent.getcurrent()
-    sender.on_cut = lambda: gevent.kill(reader, ConnectionResetError("cut"))
+    sender.on_drop = lambda: gevent.kill(reader, ConnectionResetError("cut"))
     frames: Queue[tuple[Any, bytes] | None] = Queue()
-    acting = gevent.spawn(_act, channels, channel, sender, frames)
+    handler = gevent.spawn(_handle_frames, channels, channel, sender, frames)
     channels.attach(channel, sender)
-    _beat_later(channels, channel, sender)
+    _schedule_heartbeat(channels, channel, sender)
     try:
-        _read(websocket, frames)
+        _read_frames(websocket, frames)
     except (WebSocketError, OSError):
         pass  # the line is gone: exactly what the other end sees too
     finally:
         websocket.closed = True  # else its destructor writes a second goodbye past the sender
         channels.detach(channel, sender)
         frames.put(None)
-        acting.join(_REST_SECONDS)
-        acting.kill()
+        handler.join(_DRAIN_SECONDS)
+        handler.kill()
         sender.finish()
 
 
@@ -57,7 +57,7 @@ def announce_closing(channels: Channels, channel: Channel, seconds: float) -> No
     channels.clock.call_after(seconds, lambda: sender.close(1001, "planned"))
 
 
-def _read(websocket: WebSocket, frames: Queue[tuple[Any, bytes] | None]) -> None:
+def _read_frames(websocket: WebSocket, frames: Queue[tuple[Any, bytes] | None]) -> None:
     """Frames in, until a close frame."""
     while True:
         header, payload = websocket.read_frame()
@@ -66,12 +66,14 @@ def _read(websocket: WebSocket, frames: Queue[tuple[Any, bytes] | None]) -> None
             return
 
 
-def _act(channels: Channels, channel: Channel, sender: Sender, frames: Queue[tuple[Any, bytes] | None]) -> None:
+def _handle_frames(
+    channels: Channels, channel: Channel, sender: Sender, frames: Queue[tuple[Any, bytes] | None]
+) -> None:
     """Messages out of frames, each acted on in its turn."""
     message = bytearray()
     for header, payload in iter(frames.get, None):
         while channels.faults.find("freeze", channel=channel.id):
-            gevent.sleep(_FROZEN_LOOK_SECONDS)
+            gevent.sleep(_FROZEN_POLL_SECONDS)
         if header.opcode == WebSocket.OPCODE_CLOSE:
             sender.push(close_frame(payload))
         elif header.opcode == WebSocket.OPCODE_PING:
@@ -79,11 +81,11 @@ def _act(channels: Channels, channel: Channel, sender: Sender, frames: Queue[tup
         elif header.opcode != WebSocket.OPCODE_PONG:
             message += payload
             if header.fin:
-                _heard(channels, channel, sender, bytes(message))
+                _handle_message(channels, channel, sender, bytes(message))
                 message.clear()
 
 
-def _heard(channels: Channels, channel: Channel, sender: Sender, text: bytes) -> None:
+def _handle_message(channels: Channels, channel: Channel, sender: Sender, text: bytes) -> None:
     try:
         message = orjson.loads(text)
     except ValueError:
@@ -94,17 +96,17 @@ def _heard(channels: Channels, channel: Channel, sender: Sender, text: bytes) ->
         if not channels.faults.trigger("no_pong", channel=channel.id):
             sender.send({"topicName": METADATA, "eventBody": {"message": "pong"}})
     elif kind in ("subscribe", "unsubscribe"):
-        _change(channels, channel, sender, message)
+        _change_subscriptions(channels, channel, sender, message)
     else:
         sender.send(_reply(channels, {}, "400", "failure", "Message not understood."))
 
 
-def _change(channels: Channels, channel: Channel, sender: Sender, message: dict[str, Any]) -> None:
+def _change_subscriptions(channels: Channels, channel: Channel, sender: Sender, message: dict[str, Any]) -> None:
     """Subscribe or unsubscribe over the socket (F31); its reply has no topicName (F32)."""
     if fault := channels.faults.trigger("refuse_reply", channel=channel.id):
         result = str(fault.params.get("result", "400"))
         reply = _reply(channels, message, result, "failure", "Refused.")
-    elif channels.alive(channel.id) is None:
+    elif channels.find(channel.id) is None:
         # Genesys docs: "404" when the channel expired, was evicted, or its token is dead (F32).
         reply = _reply(channels, message, "404", "failure", "Channel not found.")
     else:
@@ -127,21 +129,21 @@ def _apply(channels: Channels, channel: Channel, message: dict[str, Any]) -> dic
     return _reply(channels, message, "200", "subscribed", "Successfully subscribed to topic(s).")
 
 
-def _reply(channels: Channels, asked: dict[str, Any], result: str, status: str, text: str) -> dict[str, Any]:
-    reply: dict[str, Any] = {"topics": asked.get("topics", []), "result": result, "status": status, "message": text}
-    if "correlationId" in asked and channels.options.reply_correlation:
-        reply["correlationId"] = asked["correlationId"]
+def _reply(channels: Channels, request: dict[str, Any], result: str, status: str, text: str) -> dict[str, Any]:
+    reply: dict[str, Any] = {"topics": request.get("topics", []), "result": result, "status": status, "message": text}
+    if "correlationId" in request and channels.options.reply_correlation:
+        reply["correlationId"] = request["correlationId"]
     return reply
 
 
-def _beat_later(channels: Channels, channel: Channel, sender: Sender) -> None:
-    channels.clock.call_after(channels.options.heartbeat_seconds, lambda: _beat(channels, channel, sender))
+def _schedule_heartbeat(channels: Channels, channel: Channel, sender: Sender) -> None:
+    channels.clock.call_after(channels.options.heartbeat_seconds, lambda: _send_heartbeat(channels, channel, sender))
 
 
-def _beat(channels: Channels, channel: Channel, sender: Sender) -> None:
+def _send_heartbeat(channels: Channels, channel: Channel, sender: Sender) -> None:
     """A heartbeat about every 30 s while the socket is the channel's (F27)."""
     if channel.sender is not sender:
         return
     if not channels.faults.trigger("no_heartbeat", channel=channel.id):
         sender.send({"topicName": METADATA, "eventBody": {"message": "WebSocket Heartbeat"}})
-    _beat_later(channels, channel, sender)
+    _schedule_heartbeat(channels, channel, sender)
