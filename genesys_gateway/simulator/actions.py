@@ -175,19 +175,19 @@ def _chosen_agent(conversation: Conversation, body: Body) -> Participant:
     raise ControlError("no such agent there", status=404)
 
 
-def _agent(body: Body, usual: tuple[str, str]) -> tuple[str, str]:
+def _agent(body: Body, default: tuple[str, str]) -> tuple[str, str]:
     agent = body.get("agent")
-    return (str(agent["userId"]).lower(), str(agent.get("name", "Agent"))) if agent else usual
+    return (str(agent["userId"]).lower(), str(agent.get("name", "Agent"))) if agent else default
 
 
 def _addresses(media: str, direction: str, body: Body) -> Addresses:
     """As told; a voice call or callback nobody told anything about gets two phone numbers."""
-    told = {"ani", "dnis", "addressFrom", "addressTo", "callbackNumbers"} & set(body)
-    spoken = media in ("VOICE", "CALLBACK") and not told
+    given = {"ani", "dnis", "addressFrom", "addressTo", "callbackNumbers"} & set(body)
+    use_default_numbers = media in ("VOICE", "CALLBACK") and not given
     ani, dnis = (_CUSTOMER, _BANK) if direction != "OUTBOUND" else (_BANK, _CUSTOMER)
     return Addresses(
-        ani=body.get("ani", ani if spoken else None),
-        dnis=body.get("dnis", dnis if spoken else None),
+        ani=body.get("ani", ani if use_default_numbers else None),
+        dnis=body.get("dnis", dnis if use_default_numbers else None),
         address_from=body.get("addressFrom"),
         address_to=body.get("addressTo"),
         callback_numbers=tuple(body.get("callbackNumbers") or ()),

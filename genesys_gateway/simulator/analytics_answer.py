@@ -10,36 +10,36 @@ from genesys_gateway.simulator.conversation_answer import time_of, without_nulls
 from genesys_gateway.simulator.conversations import Communication, Conversation, Moment, Participant, Wrapup
 
 #: whether analytics have learnt of something that happened then
-Seen = Callable[[Moment | None], bool]
+Visible = Callable[[Moment | None], bool]
 
 
-def seen_by(now_virtual: float, lag_seconds: float) -> Seen:
+def visible_after(now_virtual: float, lag_seconds: float) -> Visible:
     """Analytics lag behind by seconds to minutes (F56)."""
     return lambda moment: moment is not None and moment.virtual + lag_seconds <= now_virtual
 
 
-def analytics_answer(conversation: Conversation, seen: Seen) -> dict[str, Any] | None:
+def analytics_answer(conversation: Conversation, visible: Visible) -> dict[str, Any] | None:
     """None while analytics don't know the conversation yet."""
-    if not seen(conversation.started):
+    if not visible(conversation.started):
         return None
     direction = "outbound" if conversation.direction == "OUTBOUND" else "inbound"
     return without_nulls(
         {
             "conversationId": conversation.id,
             "conversationStart": time_of(conversation.started),
-            "conversationEnd": time_of(conversation.ended) if seen(conversation.ended) else None,
+            "conversationEnd": time_of(conversation.ended) if visible(conversation.ended) else None,
             "originatingDirection": direction,
             "divisionIds": [],
             "participants": [
-                _participant(conversation, participant, seen)
+                _participant(conversation, participant, visible)
                 for participant in conversation.participants
-                if seen(participant.started)
+                if visible(participant.started)
             ],
         }
     )
 
 
-def _participant(conversation: Conversation, participant: Participant, seen: Seen) -> dict[str, Any]:
+def _participant(conversation: Conversation, participant: Participant, visible: Visible) -> dict[str, Any]:
     return without_nulls(
         {
             "participantId": participant.id,
@@ -47,21 +47,21 @@ def _participant(conversation: Conversation, participant: Participant, seen: See
             "userId": participant.user_id,
             "purpose": participant.purpose,
             "sessions": [
-                _session(conversation, participant, communication, seen)
+                _session(conversation, participant, communication, visible)
                 for communication in participant.communications
-                if seen(communication.started)
+                if visible(communication.started)
             ],
         }
     )
 
 
 def _session(
-    conversation: Conversation, participant: Participant, communication: Communication, seen: Seen
+    conversation: Conversation, participant: Participant, communication: Communication, visible: Visible
 ) -> dict[str, Any]:
     addresses = conversation.addresses
     message_type = conversation.message_type if communication.media_type == "MESSAGE" else None
-    skipped = participant.wrapup_skipped and seen(participant.acw_ended)
-    done = participant.final_wrapup if seen(communication.acw_ended) else None
+    skipped = participant.wrapup_skipped and visible(participant.acw_ended)
+    done = participant.final_wrapup if visible(communication.acw_ended) else None
     return without_nulls(
         {
             "sessionId": communication.id,
@@ -75,22 +75,22 @@ def _session(
             "callbackNumbers": list(addresses.callback_numbers) or None,
             "acwSkipped": True if skipped else None,
             "metrics": [_acw_metric(done)] if done else [],
-            "segments": _segments(conversation, participant, communication, seen),
+            "segments": _segments(conversation, participant, communication, visible),
         }
     )
 
 
 def _segments(
-    conversation: Conversation, participant: Participant, communication: Communication, seen: Seen
+    conversation: Conversation, participant: Participant, communication: Communication, visible: Visible
 ) -> list[dict[str, Any]]:
     """The talk, and the wrap-up once it began; the latter has an end only when it is done (F54)."""
     common = {"queueId": conversation.queue_id, "subject": conversation.addresses.subject, "conference": False}
-    ended = communication.ended if seen(communication.ended) else None
+    ended = communication.ended if visible(communication.ended) else None
     talk = {"segmentType": "interact", "segmentStart": time_of(communication.started), "segmentEnd": time_of(ended)}
     segments = [without_nulls({**common, **talk})]
-    if seen(communication.acw_started) and not participant.wrapup_skipped:
-        done = participant.final_wrapup if seen(communication.acw_ended) else None
-        corrected = participant.correction if participant.correction and seen(participant.correction.ended) else done
+    if visible(communication.acw_started) and not participant.wrapup_skipped:
+        done = participant.final_wrapup if visible(communication.acw_ended) else None
+        corrected = participant.correction if participant.correction and visible(participant.correction.ended) else done
         wrapup = {
             "segmentType": "wrapup",
             "segmentStart": time_of(communication.acw_started),

@@ -11,14 +11,14 @@ from genesys_gateway.simulator.wire import Request
 
 _PAGE_LIMIT = 100
 
-Predicate = Mapping[str, Any]
+_Predicate = Mapping[str, Any]
 
 
 def query_answer(request: Request, details: Iterable[dict[str, Any]]) -> dict[str, Any]:
     """What of `details` the query asks for; only `totalHits` when nothing is. Raises ApiError 400."""
     query = _query_of(request)
     begin, end = _interval(query)
-    hits = [d for d in details if begin <= _time(d["conversationStart"]) < end and _fits(query, d)]
+    hits = [d for d in details if begin <= _time(d["conversationStart"]) < end and _matches(query, d)]
     if query.get("order", "asc") == "desc":
         hits.reverse()
     paging = query.get("paging") or {}
@@ -53,18 +53,18 @@ def _time(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def _fits(query: Mapping[str, Any], details: dict[str, Any]) -> bool:
+def _matches(query: Mapping[str, Any], details: dict[str, Any]) -> bool:
     """All filters must hold: those on the conversation, and those on any one of its segments."""
-    if not _all(query.get("conversationFilters"), lambda name: [details.get(name)]):
+    if not _all_hold(query.get("conversationFilters"), lambda name: [details.get(name)]):
         return False
-    return any(_all(query.get("segmentFilters"), _values_in(layers)) for layers in _layers(details))
+    return any(_all_hold(query.get("segmentFilters"), _values_in(levels)) for levels in _segments_with_owners(details))
 
 
-def _values_in(layers: tuple[dict[str, Any], ...]) -> Callable[[str], list[Any]]:
-    return lambda name: [layer.get(name) for layer in layers]
+def _values_in(levels: tuple[dict[str, Any], ...]) -> Callable[[str], list[Any]]:
+    return lambda name: [level.get(name) for level in levels]
 
 
-def _layers(details: dict[str, Any]) -> list[tuple[dict[str, Any], ...]]:
+def _segments_with_owners(details: dict[str, Any]) -> list[tuple[dict[str, Any], ...]]:
     """Each segment with the session, participant and conversation it belongs to."""
     return [
         (segment, session, participant, details)
@@ -74,22 +74,22 @@ def _layers(details: dict[str, Any]) -> list[tuple[dict[str, Any], ...]]:
     ] or [(details,)]
 
 
-def _all(filters: list[dict[str, Any]] | None, values: Callable[[str], list[Any]]) -> bool:
-    return all(_clause(one, values) for one in filters or ())
+def _all_hold(filters: list[dict[str, Any]] | None, values: Callable[[str], list[Any]]) -> bool:
+    return all(_clause_holds(one, values) for one in filters or ())
 
 
-def _clause(one: Mapping[str, Any], values: Callable[[str], list[Any]]) -> bool:
-    found = [_holds(predicate, values) for predicate in one.get("predicates") or ()]
-    found += [_clause(clause, values) for clause in one.get("clauses") or ()]
+def _clause_holds(one: Mapping[str, Any], values: Callable[[str], list[Any]]) -> bool:
+    found = [_predicate_holds(predicate, values) for predicate in one.get("predicates") or ()]
+    found += [_clause_holds(clause, values) for clause in one.get("clauses") or ()]
     return any(found) if one.get("type") == "or" else all(found)
 
 
-def _holds(predicate: Predicate, values: Callable[[str], list[Any]]) -> bool:
-    there = [value for value in values(str(predicate.get("dimension"))) if value is not None]
+def _predicate_holds(predicate: _Predicate, values: Callable[[str], list[Any]]) -> bool:
+    present = [value for value in values(str(predicate.get("dimension"))) if value is not None]
     match predicate.get("operator", "matches"):
         case "exists":
-            return bool(there)
+            return bool(present)
         case "notExists":
-            return not there
+            return not present
         case _:
-            return predicate.get("value") in there
+            return predicate.get("value") in present

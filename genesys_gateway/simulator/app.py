@@ -37,7 +37,7 @@ class Simulator:
             return []
         request = Request.of(environ)
         if request.path.startswith("/_sim"):
-            return send(_controlled(self.world, request), start_response)
+            return send(_control_answer(self.world, request), start_response)
         if request.path == "/" or request.path.startswith("/console/"):
             return send(console.answer(self.world, request), start_response)
         status = 0
@@ -58,7 +58,7 @@ class Simulator:
             return Answer(status=int(fault.number("status", 503)), body={}, headers=headers)
         for name in ("hang", "reset"):
             if fault := faults.trigger(name, method="GET", path=path):
-                self._stall(fault)
+                self._hang_or_reset(fault)
         return Answer(status=404, body={}) if self.world.channels.find(channel_id) is None else None
 
     def _serve_socket(self, environ: Environ) -> None:
@@ -73,10 +73,10 @@ class Simulator:
         faults, subject = self.world.faults, {"method": request.method, "path": request.path}
         for name in ("hang", "reset"):
             if fault := faults.trigger(name, **subject):
-                self._stall(fault)
+                self._hang_or_reset(fault)
         if fault := faults.trigger("answer", **subject):
-            return _told(fault), None
-        answer = self._door(request)
+            return _fault_answer(fault), None
+        answer = self._route(request)
         if faults.trigger("reply_lost", **subject):
             raise ConnectionDropped
         if fault := faults.trigger("slow", **subject):
@@ -85,7 +85,7 @@ class Simulator:
             answer = Answer(body=str(fault.params.get("body", "<html>not what you expected")).encode())
         return answer, faults.trigger("slow_body", **subject)
 
-    def _door(self, request: Request) -> Answer:
+    def _route(self, request: Request) -> Answer:
         if request.path == "/oauth/token":
             return rest.token_answer(self.world, request) if request.method == "POST" else Answer(status=405)
         if request.path.startswith("/api/v2/"):
@@ -103,7 +103,7 @@ class Simulator:
             return self.world.receiver.get(rest_of_path, request)
         return Answer(status=405, body={"message": "POST a record or GET one by its id"})
 
-    def _stall(self, fault: Fault) -> None:
+    def _hang_or_reset(self, fault: Fault) -> None:
         # A hanging call is let go when its fault is gone, so that no greenlet waits for ever.
         world = self.world
         while fault.name == "hang" and any(other is fault for other in world.faults.active()):
@@ -112,21 +112,21 @@ class Simulator:
         raise ConnectionDropped
 
 
-def _controlled(world: World, request: Request) -> Answer:
+def _control_answer(world: World, request: Request) -> Answer:
     try:
         return control.call(world, request)
     except ControlError as error:
         return Answer(status=error.status, body={"error": error.message})
 
 
-def _told(fault: Fault) -> Answer:
+def _fault_answer(fault: Fault) -> Answer:
     params = fault.params
     headers = {str(name): str(value) for name, value in (params.get("headers") or {}).items()}
     if "retryAfter" in params:
         headers["Retry-After"] = str(params["retryAfter"])
     status = int(fault.number("status", 503))
-    usual = {"message": "simulated fault", "code": "simulated.fault", "status": status, "contextId": "simulated"}
-    return Answer(status=status, body=params.get("body", usual), headers=headers)
+    default = {"message": "simulated fault", "code": "simulated.fault", "status": status, "contextId": "simulated"}
+    return Answer(status=status, body=params.get("body", default), headers=headers)
 
 
 def _trickled(body: Iterable[bytes], bytes_per_second: float) -> Iterable[bytes]:

@@ -63,10 +63,10 @@ def _serve(arguments: argparse.Namespace) -> int:
     client = "client simulator-client / simulator-secret, org simulator-org"
     sys.stdout.write(f"Simulator: {service.url}  history: {service.history_url}  ({client})\n")
     sys.stdout.flush()
-    asked = Event()
+    stop_requested = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, asked.set)
-    asked.wait()
+        gevent.signal_handler(number, stop_requested.set)
+    stop_requested.wait()
     service.stop()
     return 0
 

@@ -87,7 +87,7 @@ class Clock:
             self._runner.kill()
             self._runner = None
 
-    def forget_timers(self) -> None:
+    def clear_timers(self) -> None:
         self._timers.clear()
 
     def _run(self) -> None:

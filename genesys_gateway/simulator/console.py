@@ -127,7 +127,7 @@ def _fault_off(world: World, form: Form) -> str:
 
 
 def _receiver(world: World, form: Form) -> str:
-    world.receiver.behave({"mode": form["mode"]})
+    world.receiver.set_behaviour({"mode": form["mode"]})
     return f"The communication history is now: {form['mode']}."
 
 

@@ -225,7 +225,7 @@ class ContactCentre:
         return participant.communications if both else participant.communications[:1]
 
     def _announce_earlier_sessions(self, conversation: Conversation, newest: Participant) -> None:
-        # Seen by users: when a reopened message conversation is wrapped up, its earlier sessions are announced
+        # Visible by users: when a reopened message conversation is wrapped up, its earlier sessions are announced
         # again (F41).
         if conversation.media_type != "MESSAGE":
             return

@@ -25,12 +25,12 @@ _INDEX: list[str] = []
 
 
 def _route(method: str, template: str) -> Callable[[Handler], Handler]:
-    def note(handler: Handler) -> Handler:
+    def register(handler: Handler) -> Handler:
         ROUTES.add(method, template, handler)
         _INDEX.append(f"{method} {template}: {handler.__doc__}")
         return handler
 
-    return note
+    return register
 
 
 def call(world: World, request: Request) -> Answer:
@@ -134,7 +134,7 @@ def _history(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, 
 @_route("POST", "/_sim/history/mode")
 def _history_mode(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """how the receiver answers from now on: mode, deduplicate, lookup, count, ids, retryAfter, token …"""
-    world.receiver.behave(body)
+    world.receiver.set_behaviour(body)
     return Answer(body={"mode": world.receiver.behaviour.mode})
 
 

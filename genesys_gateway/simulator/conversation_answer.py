@@ -8,7 +8,7 @@ from genesys_gateway.simulator.clock import iso
 from genesys_gateway.simulator.conversations import Communication, Conversation, Moment, Participant, Wrapup
 
 #: the list of a participant in which communications of a medium stand
-_LISTS = {
+_LIST_OF_MEDIUM = {
     "VOICE": "calls",
     "CALLBACK": "callbacks",
     "CHAT": "chats",
@@ -20,7 +20,7 @@ _LISTS = {
     "VIDEO": "videos",
 }
 #: media whose communications say in which direction they went
-_DIRECTED = ("calls", "callbacks", "chats", "emails", "messages")
+_LISTS_WITH_DIRECTION = ("calls", "callbacks", "chats", "emails", "messages")
 
 
 def conversation_answer(conversation: Conversation) -> dict[str, Any]:
@@ -72,9 +72,9 @@ def _participant(conversation: Conversation, participant: Participant) -> dict[s
         "attributes": {},
     }
     for communication in participant.communications:
-        medium = _LISTS.get(communication.media_type, "calls")
-        told = _communication(conversation, participant, communication, directed=medium in _DIRECTED)
-        answer.setdefault(medium, []).append(told)
+        medium = _LIST_OF_MEDIUM.get(communication.media_type, "calls")
+        fields = _communication(conversation, participant, communication, directed=medium in _LISTS_WITH_DIRECTION)
+        answer.setdefault(medium, []).append(fields)
     return without_nulls(answer)
 
 

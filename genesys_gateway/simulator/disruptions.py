@@ -55,7 +55,7 @@ def disrupt_now(world: World, name: str, body: Body) -> dict[str, Any]:
             world.login.revoke(token)
         return {"name": name, "tokens": len(tokens)}
     if name == "receiver":
-        world.receiver.behave(body)
+        world.receiver.set_behaviour(body)
         return {"name": name, "mode": world.receiver.behaviour.mode}
     action, defaults = IMMEDIATE[name]
     pattern = str(body.get("channel", "*"))

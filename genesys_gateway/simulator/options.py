@@ -52,13 +52,13 @@ class Options:
         for name, value in changes.items():
             if name not in known:
                 raise ControlError(f"no such setting: {name}; there are {', '.join(known)}")
-            if not _fits(known[name].type, value):
+            if not _has_type(known[name].type, value):
                 raise ControlError(f"{name} can't be {value!r}")
         for name, value in changes.items():
             setattr(self, known[name].name, value)
 
 
-def _fits(kind: Any, value: object) -> bool:
+def _has_type(kind: Any, value: object) -> bool:
     if kind == "str" or isinstance(value, str):
         return kind == "str" and isinstance(value, str)
     if kind == "bool" or isinstance(value, bool):

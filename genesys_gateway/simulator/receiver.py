@@ -60,7 +60,7 @@ class Receiver:
     attempts: list[dict[str, Any]] = field(default_factory=list)
     _ids: dict[str, int] = field(default_factory=dict)
 
-    def behave(self, wanted: Mapping[str, Any]) -> None:
+    def set_behaviour(self, wanted: Mapping[str, Any]) -> None:
         """Take up another behaviour; what is not named is as it was at the start. Raises ControlError."""
         mode = str(wanted.get("mode", "ok"))
         if mode not in MODES and not (mode.isdigit() and 200 <= int(mode) <= 599):
@@ -85,7 +85,7 @@ class Receiver:
     def post(self, request: Request) -> Answer:
         """Take one record in, or fail as told. Raises ConnectionDropped."""
         behaviour = self.behaviour
-        if not self._welcome(request):
+        if not self._authorised(request):
             return Answer(status=401, body={"message": "unauthorised"})
         record = _record_of(request)
         if record is None:
@@ -104,7 +104,7 @@ class Receiver:
             raise ConnectionDropped
         if behaviour.mode == "hang":
             self._hang(behaviour)
-        if not self._welcome(request):
+        if not self._authorised(request):
             return Answer(status=401, body={"message": "unauthorised"})
         if not behaviour.lookup:
             return Answer(status=behaviour.lookup_status)
@@ -158,7 +158,7 @@ class Receiver:
             gevent.sleep(_HANG_POLL_SECONDS)
         raise ConnectionDropped
 
-    def _welcome(self, request: Request) -> bool:
+    def _authorised(self, request: Request) -> bool:
         wanted = self.behaviour.token
         return wanted is None or request.header("Authorization") == f"Bearer {wanted}"
 

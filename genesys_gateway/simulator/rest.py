@@ -10,7 +10,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from genesys_gateway.simulator.analytics_answer import analytics_answer, seen_by
+from genesys_gateway.simulator.analytics_answer import analytics_answer, visible_after
 from genesys_gateway.simulator.analytics_query import query_answer
 from genesys_gateway.simulator.channels import Channel, TopicResult
 from genesys_gateway.simulator.conversation_answer import conversation_answer
@@ -31,11 +31,11 @@ ROUTES: Router[Handler] = Router()
 
 
 def route(method: str, template: str) -> Callable[[Handler], Handler]:
-    def note(handler: Handler) -> Handler:
+    def register(handler: Handler) -> Handler:
         ROUTES.add(method, template, handler)
         return handler
 
-    return note
+    return register
 
 
 def call(world: World, request: Request) -> Answer:
@@ -44,7 +44,7 @@ def call(world: World, request: Request) -> Answer:
     headers = {"ININ-Correlation-Id": correlation}
     try:
         token = world.login.authenticate(request.header("Authorization"))
-        headers |= _count(world, token)
+        headers |= _count_call(world, token)
         answer = _dispatch(world, token, request)
     except ApiError as error:
         return Answer(status=error.status, body=error_body(error, correlation), headers={**headers, **error.headers})
@@ -73,7 +73,7 @@ def token_answer(world: World, request: Request) -> Answer:
     return Answer(body=body)  # F4; there is no refresh token (F5)
 
 
-def _count(world: World, token: Token) -> dict[str, str]:
+def _count_call(world: World, token: Token) -> dict[str, str]:
     """Count a call against its token's minute (F58). Raises ApiError 429 with Retry-After."""
     now, allowed = world.clock.virtual(), world.options.calls_per_minute
     if now - token.window_start >= _MINUTE:
@@ -105,7 +105,7 @@ def _dispatch(world: World, token: Token, request: Request) -> Answer:
     return handler(world, token, request, parameters)
 
 
-def _need(token: Token, permission: str) -> None:
+def _require_permission(token: Token, permission: str) -> None:
     if permission not in token.client.permissions:
         raise ApiError(
             403,
@@ -153,12 +153,12 @@ def _subscriptions(world: World, token: Token, _: Request, path: dict[str, str])
 
 @route("POST", "/api/v2/notifications/channels/{channel}/subscriptions")
 def _subscribe(world: World, token: Token, request: Request, path: dict[str, str]) -> Answer:
-    return _change(world, token, request, path, world.channels.add)
+    return _change_subscriptions(world, token, request, path, world.channels.add)
 
 
 @route("PUT", "/api/v2/notifications/channels/{channel}/subscriptions")
 def _replace(world: World, token: Token, request: Request, path: dict[str, str]) -> Answer:
-    return _change(world, token, request, path, world.channels.replace)
+    return _change_subscriptions(world, token, request, path, world.channels.replace)
 
 
 @route("DELETE", "/api/v2/notifications/channels/{channel}/subscriptions")
@@ -174,7 +174,7 @@ def _available_topics(_: World, __: Token, request: Request, ___: dict[str, str]
     return Answer(body={"entities": [kind.as_json(expand) for kind in CATALOGUE]})
 
 
-def _change(
+def _change_subscriptions(
     world: World, token: Token, request: Request, path: dict[str, str], change: Callable[..., list[TopicResult]]
 ) -> Answer:
     channel = world.channels.get(path["channel"], token)
@@ -218,7 +218,7 @@ def _topic_body(result: TopicResult) -> dict[str, Any]:
 
 @route("GET", "/api/v2/conversations/{conversation}")
 def _conversation(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
-    _need(token, "conversation:communication:view")
+    _require_permission(token, "conversation:communication:view")
     conversation = world.contact_centre.conversations.get(path["conversation"].lower())
     if conversation is None:
         raise not_found("conversation")
@@ -227,17 +227,17 @@ def _conversation(world: World, token: Token, _: Request, path: dict[str, str]) 
 
 @route("GET", "/api/v2/analytics/conversations/{conversation}/details")
 def _details_of_one(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
-    _need(token, ACW_PERMISSION)
-    known = _details(world, [path["conversation"]])
-    if not known:
+    _require_permission(token, ACW_PERMISSION)
+    found = _details(world, [path["conversation"]])
+    if not found:
         raise not_found("conversation")
-    return Answer(body=known[0])
+    return Answer(body=found[0])
 
 
 @route("GET", "/api/v2/analytics/conversations/details")
 def _details_of_many(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
     """In bulk; those unknown, or not known yet, are simply missing (F53, F56)."""
-    _need(token, ACW_PERMISSION)
+    _require_permission(token, ACW_PERMISSION)
     ids = [part for value in request.query.get("id", ()) for part in value.split(",") if part]
     if not ids or len(ids) > _BULK_LIMIT:
         raise ApiError(400, "bad.request", f"Between 1 and {_BULK_LIMIT} ids are needed.")
@@ -246,14 +246,14 @@ def _details_of_many(world: World, token: Token, request: Request, _: dict[str, 
 
 @route("POST", "/api/v2/analytics/conversations/details/query")
 def _details_query(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
-    _need(token, ACW_PERMISSION)
+    _require_permission(token, ACW_PERMISSION)
     return Answer(body=query_answer(request, _details(world, list(world.contact_centre.conversations))))
 
 
 def _details(world: World, ids: list[str]) -> list[dict[str, Any]]:
-    seen = seen_by(world.clock.virtual(), world.options.analytics_lag_seconds)
+    visible = visible_after(world.clock.virtual(), world.options.analytics_lag_seconds)
     known = (world.contact_centre.conversations.get(conversation_id.lower()) for conversation_id in ids)
-    answers = (analytics_answer(conversation, seen) for conversation in known if conversation is not None)
+    answers = (analytics_answer(conversation, visible) for conversation in known if conversation is not None)
     return [answer for answer in answers if answer is not None]
 
 
@@ -265,7 +265,7 @@ def _me(world: World, token: Token, _: Request, __: dict[str, str]) -> Answer:
     if not token.user:
         message = "This request requires a user context. Client credentials cannot be used."
         raise ApiError(400, "not.a.user", message)
-    return Answer(body=_named(token.user, world.contact_centre.users.get(token.user, "Simulated user"), "users"))
+    return Answer(body=_entity(token.user, world.contact_centre.users.get(token.user, "Simulated user"), "users"))
 
 
 @route("GET", "/api/v2/users/{user}")
@@ -274,17 +274,17 @@ def _user(world: World, _: Token, __: Request, path: dict[str, str]) -> Answer:
     name = world.contact_centre.users.get(path["user"].lower())
     if name is None:
         raise ApiError(404, "general.resource.not.found", "Unable to find a user with that userId")
-    return Answer(body={**_named(path["user"].lower(), name, "users"), "state": "active"})
+    return Answer(body={**_entity(path["user"].lower(), name, "users"), "state": "active"})
 
 
 @route("GET", "/api/v2/routing/wrapupcodes/{code}")
 def _wrapup_code(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
     """A wrap-up code's name; system codes such as ININ-WRAP-UP-TIMEOUT have none (F57)."""
-    _need(token, "routing:wrapupCode:view")
+    _require_permission(token, "routing:wrapupCode:view")
     name = world.contact_centre.wrapup_codes.get(path["code"].lower())
     if name is None or not _UUID.fullmatch(path["code"]):
         raise not_found("resource")
-    return Answer(body=_named(path["code"].lower(), name, "routing/wrapupcodes"))
+    return Answer(body=_entity(path["code"].lower(), name, "routing/wrapupcodes"))
 
 
 @route("GET", "/api/v2/tokens/me")
@@ -301,7 +301,7 @@ def _token_info(world: World, token: Token, _: Request, __: dict[str, str]) -> A
 
 
 @route("HEAD", "/api/v2/tokens/me")
-def _token_lives(_: World, __: Token, ___: Request, ____: dict[str, str]) -> Answer:
+def _token_is_valid(_: World, __: Token, ___: Request, ____: dict[str, str]) -> Answer:
     return Answer()
 
 
@@ -311,5 +311,5 @@ def _revoke(world: World, token: Token, _: Request, __: dict[str, str]) -> Answe
     return Answer()
 
 
-def _named(identity: str, name: str, folder: str) -> dict[str, str]:
+def _entity(identity: str, name: str, folder: str) -> dict[str, str]:
     return {"id": identity, "name": name, "selfUri": f"/api/v2/{folder}/{identity}"}

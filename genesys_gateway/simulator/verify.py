@@ -23,10 +23,10 @@ def verify(options: argparse.Namespace) -> int:
     """0 clean, 1 not, 2 when the simulator can't be asked."""
     deadline = time.monotonic() + options.wait
     try:
-        balance = _ask(options.url)
+        balance = _fetch_balance(options.url)
         while not balance["clean"] and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
-            balance = _ask(options.url)
+            balance = _fetch_balance(options.url)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"can't ask {options.url}: {error}\n")
         return 2
@@ -34,7 +34,7 @@ def verify(options: argparse.Namespace) -> int:
     return 0 if balance["clean"] else 1
 
 
-def _ask(url: str) -> dict[str, Any]:
+def _fetch_balance(url: str) -> dict[str, Any]:
     # Only http: a simulator has no other scheme, and urllib would read files too.
     if not url.startswith("http://"):
         raise ValueError("the URL has to begin with http://")

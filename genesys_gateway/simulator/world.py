@@ -37,8 +37,8 @@ class World:
         for channel in list(self.channels.by_id.values()):
             if channel.sender is not None:
                 channel.sender.drop()
-        self.clock.forget_timers()
-        self.receiver.behave({})  # lets go of calls that hang
+        self.clock.clear_timers()
+        self.receiver.set_behaviour({})  # lets go of calls that hang
         self.clock.set_speed(1.0)
         self._build()
 
