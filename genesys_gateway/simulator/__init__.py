@@ -1,23 +1,40 @@
-"""A Genesys Cloud and a CommunicationHistory-manager to practise against, in one process.
+"""A simulated Genesys Cloud and CommunicationHistory-manager in one process, for tests, demonstrations and practice.
 
-Law: nothing in here imports anything else of the gateway, so that a mistake there is not repeated here.
+It answers Genesys's login, REST API and notification WebSockets over real HTTP, stores communication records as the
+CommunicationHistory-manager does, and misbehaves on request. It also records what really happened, so that a client
+under test can be compared with the truth. The imitated behaviour of Genesys is numbered in docs/genesys-facts.md and
+cited as `F12`.
 
-What is where: `world` wires `oauth`, `channels`, `centre` (conversations), `receiver`, `faults`, `ledger` and `clock`
-without any HTTP; `rest`, `sockets`, `control`, `console` are its doors; `app`, `server` and `cli` put them on a port.
-The facts that are imitated are numbered in docs/genesys-facts.md, and cited as `F12`.
+Invariant: nothing in here imports anything else of the gateway, so that a mistake there is not repeated here.
+
+The files, in reading order:
+
+    world                one simulated world: everything below wired together, without HTTP
+    options              settings that can be changed while it runs
+    clock                virtual time, which can be sped up or advanced
+    conversations        conversation, participant, communication, wrap-up: plain data
+    contact_centre       calls start, are transferred, wrapped up and ended; announces finished after-call work
+    events               the JSON of an after-call work event
+    topics               which topics exist, and the permissions each needs
+    channels             notification channels, their subscriptions, and delivery of events
+    sockets, sender      one WebSocket: its reading side and its writing side
+    oauth, saml          access tokens, and checks of SAML assertions
+    receiver             the CommunicationHistory-manager
+    faults               faults that are switched on by name
+    disruptions          immediate harm to channels and sockets
+    ledger, balance      what really happened, and how it compares with the stored records
+    wire                 HTTP request, response and router
+    rest                 the Genesys REST API
+    conversation_answer, analytics_answer, analytics_query      JSON of the conversation and analytics resources
+    control, actions     the control API under `/_sim`, and the actions of agents and customers
+    console, pages       the console page at `/`
+    app, server          the WSGI application, and the ports it listens on
+    launch, cli, verify  the command line: `serve`, and `verify`
+    errors               exceptions that become error answers
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from genesys_gateway.simulator.launch import main
 
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run the simulator's command line; gives the exit code. Patches the process for gevent first."""
-    from gevent import monkey
-
-    if not monkey.is_module_patched("socket"):
-        monkey.patch_all()  # before anything below imports ssl or socket
-    from genesys_gateway.simulator.cli import run
-
-    return run(argv)
+__all__ = ["main"]

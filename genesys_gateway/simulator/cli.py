@@ -1,4 +1,4 @@
-"""The simulator's command line: serve, or verify a running one."""
+"""The simulator's command line: serve a simulator, or verify a running one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,12 @@ from genesys_gateway.simulator.verify import add_arguments, verify
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """0 when all went well; 1 when `verify` finds the balance not clean; 2 when it can't be done."""
+    """Run `serve` (the default) or `verify`.
+
+    Returns:
+        The exit code: 0 for success, 1 when `verify` finds that the balance is not clean, 2 when the command can't
+        be carried out.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["verify"]:
         parser = argparse.ArgumentParser(prog="simulator verify", description="Compare the records with the truth.")

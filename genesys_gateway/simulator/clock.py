@@ -1,7 +1,7 @@
-"""The simulator's own time, which can be sped up or pushed forward.
+"""The simulator's virtual time, which can be sped up or advanced.
 
-Law: what has happened carries wall time; what is yet to happen is due in virtual time. Clients live in wall time,
-so whatever is said to them about the future is converted on its way out.
+Invariant: past moments are kept in wall time, due moments in virtual time. Clients use wall time, so every future
+moment or duration sent to a client is converted.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True, order=True)
 class Timer:
-    """Something due at a virtual moment; those of one moment run in the order they were asked for."""
+    """An action due at a virtual moment. Timers with the same moment run in the order of their creation."""
 
     due: float
     number: int
@@ -49,15 +49,15 @@ class Clock:
         return self._virtual + (time.monotonic() - self._anchor) * self._speed
 
     def wall(self) -> int:
-        """Epoch milliseconds, as any client would read them."""
+        """Current epoch milliseconds, as on a client's clock."""
         return time.time_ns() // 1_000_000
 
     def wall_at(self, virtual: float) -> int:
-        """Epoch milliseconds at which that virtual moment will come, if nobody touches the speed."""
+        """Epoch milliseconds at which that virtual moment will come, provided the speed does not change."""
         return self.wall() + round((virtual - self.virtual()) / self._speed * 1000)
 
     def wall_seconds(self, virtual_seconds: float) -> float:
-        """How long that much virtual time takes for a client."""
+        """Convert virtual seconds to the wall seconds they take at the current speed."""
         return virtual_seconds / self._speed
 
     def set_speed(self, speed: float) -> None:
@@ -66,19 +66,19 @@ class Clock:
         self._changed.set()
 
     def advance(self, seconds: float) -> None:
-        """Push virtual time forward at once; whatever falls due meanwhile happens now."""
+        """Advance virtual time at once. Timers that become due run now."""
         self._virtual += seconds
         self._changed.set()
 
     def call_after(self, seconds: float, action: Callable[[], None]) -> None:
-        """Have `action` called `seconds` virtual seconds from now. It must not block."""
+        """Call `action` in `seconds` virtual seconds. The action must not block."""
         timer = Timer(self.virtual() + seconds, next(self._numbers), action)
         heapq.heappush(self._timers, timer)
         if self._timers[0] is timer:
             self._changed.set()
 
     def start(self) -> None:
-        """Begin to run timers; a repetition does nothing."""
+        """Start running timers. Has no effect if already started."""
         if self._runner is None:
             self._runner = gevent.spawn(self._run)
 
@@ -101,7 +101,7 @@ class Clock:
             timer = heapq.heappop(self._timers)
             try:
                 timer.action()
-            except Exception:  # one broken timer must not stop everybody's heartbeats
+            except Exception:  # one broken timer must not stop the others, such as heartbeats
                 log.exception("timer_failed")
 
     def _seconds_to_next(self) -> float | None:
@@ -111,6 +111,6 @@ class Clock:
 
 
 def iso(wall_ms: int) -> str:
-    """`2026-11-22T10:00:00.000Z`, the way Genesys writes moments in REST answers."""
+    """Format epoch milliseconds as `2026-11-22T10:00:00.000Z`, as Genesys does in REST answers."""
     seconds, millis = divmod(wall_ms, 1000)
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds)) + f".{millis:03d}Z"

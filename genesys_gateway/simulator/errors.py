@@ -1,4 +1,4 @@
-"""Errors the simulated Genesys Cloud answers with, in Genesys's own shape."""
+"""Exceptions that become error answers: Genesys's API, its login, the control API; and a dropped connection."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 
 class ApiError(Exception):
-    """One refused call; the HTTP layer turns it into Genesys's error body (F60)."""
+    """An API call that is answered with an error; the HTTP layer turns it into Genesys's error body (F60)."""
 
     def __init__(self, status: int, code: str, message: str, *, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(message)
@@ -17,7 +17,7 @@ class ApiError(Exception):
 
 
 class LoginError(Exception):
-    """A refused grant. Genesys docs: the login host answers 400 for every mistake, a wrong secret too (F6)."""
+    """A grant that is denied. Genesys docs: the login host answers 400 to every error, even a wrong secret (F6)."""
 
     def __init__(self, error: str, description: str) -> None:
         super().__init__(description)
@@ -26,7 +26,7 @@ class LoginError(Exception):
 
 
 class ControlError(Exception):
-    """A call of the control API that makes no sense; answered 400 (or `status`) with a sentence."""
+    """An invalid call of the control API, answered with `status` and a sentence."""
 
     def __init__(self, message: str, *, status: int = 400) -> None:
         super().__init__(message)
@@ -35,7 +35,7 @@ class ControlError(Exception):
 
 
 class ConnectionDropped(ConnectionResetError):
-    """Raised by a fault to make the HTTP layer reset the connection instead of answering."""
+    """Makes the HTTP layer reset the connection instead of answering; raised by faults."""
 
 
 def not_found(what: str) -> ApiError:

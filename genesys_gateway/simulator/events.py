@@ -1,4 +1,4 @@
-"""The event that announces the end of after-call work, as it travels over a socket (F35 to F38)."""
+"""Builds the event that announces the end of after-call work, as sent over a socket (F35 to F38)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def acw_event(
     wall_ms: int,
     changes: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Envelope and body; what is not known is left out rather than null (F36). `changes` override the body."""
+    """Build envelope and body. Unknown fields are absent rather than null (F36). `changes` override the body."""
     addresses, wrapup = conversation.addresses, participant.wrapup
     body: dict[str, Any] = {
         "eventTime": wall_ms,

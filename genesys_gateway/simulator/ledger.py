@@ -1,6 +1,6 @@
-"""What really happened, whoever noticed: the truth that a client under test is held against.
+"""Records what really happened: the truth with which a client under test is compared.
 
-Law: append only; a fault may keep the truth from a client, never from the ledger.
+Invariant: append only. A fault may hide an event from a client, never from the ledger.
 """
 
 from __future__ import annotations
@@ -9,25 +9,26 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-#: enough for an hour of load; the oldest go first, so that a long run can't fill the memory
-_CALLS_KEPT = 100_000
+#: Maximum number of entries per list, enough for an hour of load. The oldest are discarded first, so that a long run
+#: can't fill the memory.
+_ENTRIES_KEPT = 100_000
 
 
 @dataclass(slots=True, kw_only=True)
 class FinishedAcw:
-    """One end of after-call work; its identity is conversation, participant and session (F38)."""
+    """One finished after-call work, identified by conversation, participant and session (F38)."""
 
     conversation: str
     participant: str
     session: str
     user: str
-    #: epoch ms of the first announcement
+    #: Epoch milliseconds of the first announcement.
     at: int
-    #: sockets it was written to, over all announcements; 0: nobody heard it live
+    #: Number of sockets it was written to, over all announcements; 0: no client received it live.
     heard: int = 0
-    #: how often it was announced; a reopened message announces earlier sessions again (F41)
+    #: Number of announcements; a reopened message conversation announces earlier sessions again (F41).
     announced: int = 0
-    #: False when whoever started the conversation told nobody to follow it
+    #: False if the test that started the conversation asked no client to follow it.
     expected: bool = True
 
     @property
@@ -50,17 +51,17 @@ class FinishedAcw:
 
 @dataclass(slots=True, kw_only=True)
 class Ledger:
-    """Everything worth knowing afterwards, in order."""
+    """Finished after-call work, calls, sockets, evictions and faults, each in order."""
 
     finished: dict[str, FinishedAcw] = field(default_factory=dict)
-    calls: deque[tuple[int, str, str, int]] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    calls: deque[tuple[int, str, str, int]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
     calls_total: int = 0
-    sockets: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    sockets: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
     evictions: list[dict[str, Any]] = field(default_factory=list)
-    faults: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_CALLS_KEPT))
+    faults: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
 
     def record_call(self, at: int, method: str, path: str, status: int) -> None:
-        """Status 0: never answered (hung or reset)."""
+        """Record one HTTP call. Status 0: never answered (hung or reset)."""
         self.calls_total += 1
         self.calls.append((at, method, path, status))
 
@@ -71,7 +72,7 @@ class Ledger:
         self.evictions.append({"at": at, "channel": channel, "connected": connected})
 
     def record_announcement(self, acw: FinishedAcw, heard: int) -> FinishedAcw:
-        """Note an announcement; the same identity a second time is the same after-call work."""
+        """Record an announcement; a second one with the same identity is of the same after-call work."""
         known = self.finished.setdefault(acw.key, acw)
         known.announced += 1
         known.heard += heard

@@ -1,4 +1,4 @@
-"""Everything about the simulated cloud that may be turned while it runs, with Genesys's own values as defaults."""
+"""Settings of the simulated cloud that can be changed while it runs. The defaults are Genesys's own values."""
 
 from __future__ import annotations
 
@@ -11,43 +11,48 @@ from genesys_gateway.simulator.errors import ControlError
 
 @dataclass(slots=True, kw_only=True)
 class Options:
-    """Durations are virtual seconds. The control API spells the names in camel case."""
+    """All settings. Durations are virtual seconds; the control API spells the names in camel case."""
 
-    #: life of an access token (F4: 300 to 172,800 s, set on the OAuth client)
+    #: Lifetime of an access token (F4: 300 to 172,800 s, set on the OAuth client).
     token_seconds: float = 86_399
-    #: life of a channel; subscribing starts it anew (F14)
+    #: Lifetime of a channel; subscribing starts it anew (F14).
     channel_seconds: float = 86_400
-    #: channels per user and application before one is removed (F12)
+    #: Maximum number of channels per user and application; one more removes another (F12).
     channel_limit: int = 20
-    #: topics on one channel (F19)
+    #: Maximum number of topics on one channel (F19).
     topic_limit: int = 1000
-    #: calls of one token in a minute (F58)
+    #: Maximum number of calls per token and minute (F58).
     calls_per_minute: int = 300
-    #: silence between two heartbeats (F27)
+    #: Interval between two heartbeats (F27).
     heartbeat_seconds: float = 30
-    #: from the closing notice to the close (F29)
+    #: Time from the closing notice to the close (F29).
     closing_seconds: float = 60
-    #: how far analytics are behind (F56)
+    #: How far analytics lag behind (F56).
     analytics_lag_seconds: float = 10
-    #: whether replies on a socket repeat the correlationId (F32: they may lack it)
+    #: Whether replies on a socket repeat the correlationId (F32: they may lack it).
     reply_correlation: bool = True
-    #: whether a topic subscribed on one channel is taken from the user's others (F30)
+    #: Whether subscribing a topic on one channel unsubscribes it on the user's other channels (F30).
     exclusive_topics: bool = False
-    #: whether a callback's single wrap-up is announced for its voice session too (F40)
+    #: Whether a callback's single wrap-up is announced for its voice session too (F40).
     callback_announces_voice: bool = True
-    #: the identity provider's certificate as PEM; empty: any Base64 text is an assertion (F7)
+    #: The identity provider's certificate as PEM; empty: any Base64 text is accepted as an assertion (F7).
     saml_certificate: str = ""
-    #: what assertions must name besides, when there is a certificate; empty: anything
+    #: The issuer that assertions must name if there is a certificate; empty: any.
     saml_issuer: str = ""
+    #: The audience that assertions must name if there is a certificate; empty: any.
     saml_audience: str = ""
-    #: what `connectUri` begins with when something stands before the simulator, e.g. `wss://streaming.example`
+    #: What `connectUri` begins with when a proxy stands in front of the simulator, e.g. `wss://streaming.example`.
     streaming_url: str = ""
 
     def as_json(self) -> dict[str, Any]:
         return {_camel(field.name): getattr(self, field.name) for field in fields(self)}
 
     def change(self, changes: Mapping[str, Any]) -> None:
-        """Change several options together. Raises ControlError, with nothing changed, for a bad name or type."""
+        """Change several options together.
+
+        Raises:
+            ControlError: A name is unknown or a value has the wrong type; nothing was changed.
+        """
         known = {_camel(field.name): field for field in fields(self)}
         for name, value in changes.items():
             if name not in known:

@@ -1,4 +1,4 @@
-"""Which topics can be subscribed, and what each needs (F20, F22)."""
+"""The topics that can be subscribed, and the permissions each needs (F20, F22)."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ _UUID = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicKind:
-    """One line of the list of available topics."""
+    """One entry of the list of available topics."""
 
     template: str
     description: str
     permissions: tuple[str, ...]
-    #: `Websocket`, `EventBridge`, `ProcessAutomation`; a topic without the first can't be put on a channel
+    #: `Websocket`, `EventBridge`, `ProcessAutomation`. A topic without `Websocket` can't be subscribed on a channel.
     transports: tuple[str, ...] = ("Websocket", "EventBridge")
 
     def pattern(self) -> re.Pattern[str]:
         return re.compile(re.escape(self.template).replace(r"\{id\}", _UUID))
 
     def as_json(self, expand: frozenset[str]) -> dict[str, Any]:
-        """Only what `expand` asks for beyond id and description, as Genesys does (F22)."""
+        """Id and description, and the fields that `expand` requests, as Genesys does (F22)."""
         answer: dict[str, Any] = {"id": self.template, "description": self.description}
         if "requiresPermissions" in expand:
             answer["requiresPermissions"] = list(self.permissions)
@@ -39,7 +39,7 @@ class TopicKind:
 
 
 def acw_topic(conversation_id: str) -> str:
-    """The topic on which the end of after-call work is announced (F35)."""
+    """The topic that announces the end of a conversation's after-call work (F35)."""
     return f"v2.detail.events.conversation.{conversation_id}.acw"
 
 
@@ -77,7 +77,7 @@ _PATTERNS = tuple((kind.pattern(), kind) for kind in CATALOGUE)
 
 
 def kind_of(topic: object) -> TopicKind | None:
-    """The kind of that topic; None when no such topic can exist (F20)."""
+    """The kind of a topic; None if no such topic can exist (F20)."""
     if not isinstance(topic, str):
         return None
     return next((kind for pattern, kind in _PATTERNS if pattern.fullmatch(topic)), None)

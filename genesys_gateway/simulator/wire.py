@@ -1,7 +1,7 @@
-"""The thin HTTP layer under every door of the simulator: request, answer, router.
+"""The thin HTTP layer below every interface of the simulator: request, answer, router.
 
-Plain WSGI on purpose: the simulator has to misbehave on the connection itself, and to be fast enough never to be
-the bottleneck of what is measured against it.
+Plain WSGI on purpose: the simulator has to misbehave on the connection itself, and it must never be the bottleneck
+of a measurement.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
 T = TypeVar("T")
 
-#: Answers of these statuses end with their headers: bytes after them would be taken for the next answer.
+#: Answers with these statuses end after their headers: a client would read further bytes as the next answer.
 _WITHOUT_BODY = (204, 304)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """One HTTP request, its body read."""
+    """One HTTP request with its body already read."""
 
     method: str
     path: str
@@ -48,21 +48,22 @@ class Request:
         return str(value)
 
     def json(self) -> Any:
-        """The body as JSON, None when there is none. Raises ValueError."""
+        """The body as JSON; None if it is empty. Raises ValueError if it is not JSON."""
         return orjson.loads(self.body) if self.body else None
 
     def form(self) -> dict[str, str]:
-        """The body as a form, first values only."""
+        """The body as a form; only the first value of each field."""
         fields = parse_qs(self.body.decode("utf-8", "replace"), keep_blank_values=True)
         return {name: values[0] for name, values in fields.items()}
 
     def one(self, name: str, default: str = "") -> str:
+        """The first value of a query parameter."""
         return self.query.get(name, [default])[0]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """One HTTP answer; `body` is JSON-encoded unless it is bytes."""
+    """One HTTP answer. `body` is JSON-encoded unless it is bytes."""
 
     status: int = 200
     body: Any = None
@@ -71,7 +72,7 @@ class Answer:
 
 
 def send(answer: Answer, start_response: StartResponse, *, head: bool = False) -> Iterable[bytes]:
-    """Write the status line and headers, and hand back the body."""
+    """Start the response with status line and headers, and return the body."""
     body = b"" if answer.status in _WITHOUT_BODY else _encoded(answer.body)
     headers = list(answer.headers.items())
     if answer.status not in _WITHOUT_BODY:
@@ -89,7 +90,7 @@ def _encoded(body: Any) -> bytes:
 
 
 class Router(Generic[T]):
-    """Finds the handler of a path; templates are `/fixed/{parameter}` and every segment counts."""
+    """Finds the handlers of a path. Templates look like `/fixed/{parameter}`; a parameter is one segment."""
 
     def __init__(self) -> None:
         self._routes: dict[int, list[tuple[tuple[str, ...], dict[str, T]]]] = {}
@@ -104,7 +105,7 @@ class Router(Generic[T]):
         candidates.append((segments, {method: handler}))
 
     def find(self, path: str) -> tuple[dict[str, T], dict[str, str]] | None:
-        """The handlers by method and the parameters of that path; None when the path is unknown."""
+        """The handlers by method and the parameters of a path; None if the path is unknown."""
         parts = path.strip("/").split("/")
         for segments, methods in self._routes.get(len(parts), ()):
             found: dict[str, str] = {}

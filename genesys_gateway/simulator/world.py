@@ -1,4 +1,4 @@
-"""One simulated world: the only wiring of the simulator, without any HTTP."""
+"""One simulated world: the only place where the simulator's parts are wired together, without any HTTP."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from genesys_gateway.simulator.options import Options
 from genesys_gateway.simulator.receiver import Receiver
 
 CLIENT_ID = "simulator-client"
-CLIENT_SECRET = "simulator-secret"  # noqa: S105 - known to everybody, on purpose
+CLIENT_SECRET = "simulator-secret"  # noqa: S105 - public on purpose
 
 
 class World:
-    """A Genesys Cloud and a CommunicationHistory-manager, made anew by `reset`."""
+    """A Genesys Cloud and a CommunicationHistory-manager; `reset` builds them anew."""
 
     clock: Clock
     options: Options
@@ -33,12 +33,12 @@ class World:
         self.clock.start()
 
     def reset(self) -> None:
-        """Forget everything: sockets are dropped, tokens and channels gone, settings and clock as at the start."""
+        """Return to the initial state: drop sockets, remove tokens and channels, restore options and clock speed."""
         for channel in list(self.channels.by_id.values()):
             if channel.sender is not None:
                 channel.sender.drop()
         self.clock.clear_timers()
-        self.receiver.set_behaviour({})  # lets go of calls that hang
+        self.receiver.set_behaviour({})  # releases calls that hang
         self.clock.set_speed(1.0)
         self._build()
 
