@@ -1,14 +1,14 @@
-"""Notification channels: who has which, what each is subscribed to, and which socket listens.
+"""Notification channels: their owners, subscriptions and sockets, and the delivery of events.
 
-Law: a topic's channels are found in one dictionary look-up, so that announcing an event costs the same however
-many channels there are; nothing is kept for a channel that nobody listens to (F28).
+Invariant: one dictionary look-up finds the channels of a topic, so that the cost of announcing an event does not depend
+on the number of channels. No event is kept for a channel without a socket (F28).
 """
 
 from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from genesys_gateway.simulator.clock import Clock, iso
@@ -23,13 +23,13 @@ from genesys_gateway.simulator.topics import kind_of
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Channel:
-    """One channel and everything Genesys knows of it."""
+    """One channel with its subscriptions and its socket."""
 
     id: str
     token: Token
-    #: virtual seconds
+    #: Virtual seconds.
     expires: float
-    #: rises with every use; the lowest is the least recently used
+    #: A counter value that rises with every use of any channel; the lowest is the least recently used channel.
     last_use: int
     topics: dict[str, None] = field(default_factory=dict)
     sender: Sender | None = None
@@ -37,7 +37,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicResult:
-    """What became of one topic in a subscription."""
+    """The result of subscribing one topic; `reason` is None on success."""
 
     topic: str
     reason: str | None = None
@@ -57,7 +57,10 @@ class Channels:
     _uses: int = 0
 
     def create(self, token: Token) -> Channel:
-        """A new channel; the user's 21st costs one of the others (F12)."""
+        """Create a channel. Beyond the limit (20), another channel of user and application is removed (F12).
+
+        Channels without a socket are removed first, then the least recently used.
+        """
         mine = [channel for channel in self.by_id.values() if channel.token.owner == token.owner]
         while len(mine) >= max(1, self.options.channel_limit):
             victim = min(mine, key=lambda channel: (channel.sender is not None, channel.last_use))
@@ -74,13 +77,18 @@ class Channels:
         return channel
 
     def get(self, channel_id: str, token: Token) -> Channel:
-        """The caller's channel. Another token's is as unknown as one that never was (F13, F20)."""
+        """The channel of an id. Another token's channel is as unknown as one that never existed (F13, F20).
+
+        Raises:
+            ApiError: 404 if the token has no such channel.
+        """
         channel = self.find(channel_id)
         if channel is None or channel.token is not token:
             raise not_found("channel")
         return channel
 
     def find(self, channel_id: str) -> Channel | None:
+        """The channel of an id, whatever its token; None if there is none or it has expired."""
         channel = self.by_id.get(channel_id)
         return channel if channel is not None and channel.expires > self.clock.virtual() else None
 
@@ -88,7 +96,11 @@ class Channels:
         return iso(self.clock.wall_at(channel.expires))
 
     def add(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
-        """POST: add to what is there (F16). Raises ApiError and changes nothing (F19 to F21)."""
+        """Add topics to the subscriptions, as POST does (F16).
+
+        Raises:
+            ApiError: Too many topics, or one is rejected without `ignore_errors` (F19 to F21); nothing was changed.
+        """
         results = self._check_topics(channel, topics, ignore_errors=ignore_errors)
         self._check_topic_limit(len(channel.topics.keys() | {r.topic for r in results if r.reason is None}))
         for result in results:
@@ -100,7 +112,7 @@ class Channels:
         return results
 
     def replace(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
-        """PUT: the list becomes exactly this (F16). Raises like `add`."""
+        """Replace all subscriptions, as PUT does (F16). Raises like `add`."""
         results = self._check_topics(channel, topics, ignore_errors=ignore_errors)
         wanted = {result.topic for result in results if result.reason is None}
         self._check_topic_limit(len(wanted))
@@ -121,7 +133,7 @@ class Channels:
                     del self._listeners[topic]
 
     def publish(self, topic: str, message: object) -> int:
-        """Write an event to whoever listens now, and say to how many. Nobody: it is lost (F28)."""
+        """Write an event to all subscribed sockets and return their number. With none, the event is lost (F28)."""
         listeners = self._listeners.get(topic)
         if not listeners:
             return 0
@@ -130,7 +142,7 @@ class Channels:
         return sum(self._deliver(sender, topic, data) for sender in senders)
 
     def attach(self, channel: Channel, sender: Sender) -> None:
-        """A socket was opened: the former one is disconnected (F25), the subscriptions stay (F26)."""
+        """Register an opened socket. The former one is disconnected (F25), the subscriptions stay (F26)."""
         former, channel.sender = channel.sender, sender
         channel.last_use = self._next_use()
         self.ledger.record_socket(self.clock.wall(), channel.id, "opened")
@@ -144,12 +156,12 @@ class Channels:
         self.ledger.record_socket(self.clock.wall(), channel.id, "closed")
 
     def evict(self, channel: Channel) -> None:
-        """Remove a channel because there are too many (F12)."""
+        """Remove a channel because the limit is exceeded (F12)."""
         self.ledger.record_eviction(self.clock.wall(), channel.id, connected=channel.sender is not None)
         self.end(channel, "evicted")
 
     def end(self, channel: Channel, why: str) -> None:
-        """The channel is no more; its socket, if any, is closed."""
+        """Remove a channel and its subscriptions, and close its socket."""
         self.by_id.pop(channel.id, None)
         self.remove(channel, channel.topics)
         if channel.sender is not None:
@@ -157,7 +169,7 @@ class Channels:
             channel.sender.close(1000, why)
 
     def end_with_token(self, token: Token, *, revoked: bool) -> None:
-        """A channel dies with the token that made it (F15); a revocation is announced (F30)."""
+        """Remove the channels of a token that has ended (F15). A revocation is announced first (F30)."""
         for channel in [c for c in self.by_id.values() if c.token is token]:
             if revoked and channel.sender is not None:
                 channel.sender.send(
@@ -166,7 +178,7 @@ class Channels:
             self.end(channel, "its token was revoked" if revoked else "its token expired")
 
     def unsubscribe_with_notice(self, channel: Channel, topic: str, reason: str) -> None:
-        """Unsubscribe a topic unasked and say so (F30)."""
+        """Unsubscribe a topic without a request of the client, and notify the client (F30)."""
         self.remove(channel, [topic])
         if channel.sender is not None:
             body = {"topicName": topic, "channelId": channel.id, "reason": reason}
@@ -192,8 +204,7 @@ class Channels:
         return 1
 
     def _push_later(self, seconds: float, sender: Sender, data: bytes) -> None:
-        deliver: Callable[[], None] = lambda: sender.push(data)  # noqa: E731
-        self.clock.call_after(seconds, deliver)
+        self.clock.call_after(seconds, lambda: sender.push(data))
 
     def _check_topics(self, channel: Channel, topics: Iterable[object], *, ignore_errors: bool) -> list[TopicResult]:
         results = [self._check_topic(channel, topic) for topic in topics]
@@ -231,7 +242,7 @@ class Channels:
         self._listeners.setdefault(topic, {})[channel] = None
 
     def _extend(self, channel: Channel) -> None:
-        # Genesys docs: subscribing again starts the channel's 24 hours anew (F14).
+        # Genesys docs: subscribing again restarts the channel's 24 hours (F14).
         channel.expires = self.clock.virtual() + self.options.channel_seconds
         channel.last_use = self._next_use()
 

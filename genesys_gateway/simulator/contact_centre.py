@@ -1,7 +1,7 @@
-"""The contact centre: calls start, are transferred, wrapped up and ended; each end of after-call work is announced.
+"""The contact centre: calls start, are transferred, wrapped up and ended; finished after-call work is announced.
 
-Law: an event is announced once per agent session, when its after-call work is done and not before (F39), and the
-ledger is told whether or not anybody listened.
+Invariant: an event is announced once per agent session, when its after-call work is finished and not before (F39).
+Every announcement is recorded in the ledger, even if no socket received it.
 """
 
 from __future__ import annotations
@@ -69,7 +69,10 @@ class ContactCentre:
         dialled: bool = False,
         expected: bool = True,
     ) -> tuple[Conversation, Participant]:
-        """A customer and an agent are on the line. `dialled`: a callback whose call was made (F40)."""
+        """Start a conversation between a customer and an agent. Raises ControlError if the id is in use.
+
+        `dialled` is for a callback whose call was made: the agent also gets a voice session (F40).
+        """
         conversation_id = conversation_id or str(uuid.uuid4())
         if conversation_id in self.conversations:
             raise ControlError(f"there is a conversation {conversation_id} already", status=409)
@@ -84,9 +87,7 @@ class ContactCentre:
             started=now,
             expected=expected,
         )
-        customer = Participant(id=str(uuid.uuid4()), purpose="customer", started=now)
-        customer.communications.append(_communication(media_type, now, has_acw=False))
-        conversation.participants.append(customer)
+        conversation.participants.append(_customer(media_type, now))
         self.conversations[conversation_id] = conversation
         return conversation, self.join(conversation, agent or FIRST_AGENT, has_acw=has_acw, dialled=dialled)
 
@@ -99,7 +100,7 @@ class ContactCentre:
         dialled: bool = False,
         consulted_by: str | None = None,
     ) -> Participant:
-        """An agent comes on the line, as a participant of their own."""
+        """Add an agent to the conversation as a new participant."""
         user_id, name = agent
         self.users.setdefault(user_id, name)
         now = self.now()
@@ -119,13 +120,18 @@ class ContactCentre:
         return participant
 
     def get(self, conversation_id: str) -> Conversation:
+        """The conversation of an id. Raises ControlError if there is none."""
         try:
             return self.conversations[conversation_id]
         except KeyError:
             raise ControlError(f"no conversation {conversation_id}", status=404) from None
 
     def unfinished_agent(self, conversation: Conversation, participant_id: str | None) -> Participant:
-        """That agent; without an id the first whose after-call work is not done."""
+        """The agent of an id, or without an id the first agent whose after-call work is not finished.
+
+        Raises:
+            ControlError: There is no such agent.
+        """
         if participant_id is None:
             chosen = next((p for p in conversation.agents if not p.done), None)
         else:
@@ -135,7 +141,7 @@ class ContactCentre:
         return chosen
 
     def leave(self, participant: Participant) -> None:
-        """The agent hangs up; their after-call work begins, where there is any."""
+        """The agent hangs up. After-call work begins if the queue has any."""
         now = self.now()
         participant.ended = participant.ended or now
         for communication in participant.communications:
@@ -144,21 +150,21 @@ class ContactCentre:
                 self._begin_acw(participant, communication, now)
 
     def transfer(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
-        """A second agent takes over; those before go into after-call work (F39)."""
+        """A second agent takes over. The agents before go into after-call work (F39)."""
         for participant in conversation.agents:
             if participant.active:
                 self.leave(participant)
         return self.join(conversation, agent)
 
     def consult(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
-        """A second agent is asked while the first stays on the line; both will have after-call work (F39)."""
-        asking = next((p for p in conversation.agents if p.active), None)
-        if asking is None:
+        """A second agent joins while the first stays on the line. Both will have after-call work (F39)."""
+        first = next((p for p in conversation.agents if p.active), None)
+        if first is None:
             raise ControlError("nobody is on the line to consult anyone", status=409)
-        return self.join(conversation, agent, consulted_by=asking.id)
+        return self.join(conversation, agent, consulted_by=first.id)
 
     def end(self, conversation: Conversation) -> None:
-        """The customer hangs up: the conversation is over, after-call work may go on for hours (F43, F52)."""
+        """The customer hangs up: the conversation ends. After-call work may take hours longer (F43, F52)."""
         now = self.now()
         conversation.ended = conversation.ended or now
         for participant in conversation.participants:
@@ -177,7 +183,14 @@ class ContactCentre:
     def wrap_up(
         self, conversation: Conversation, participant: Participant, code: str | None, notes: str | None, duration: int
     ) -> list[Announcement]:
-        """The agent is done; one announcement for each of their sessions, the first one first (F39, F40)."""
+        """The agent finishes after-call work.
+
+        Returns:
+            One announcement per session of the agent, the first session first (F39, F40).
+
+        Raises:
+            ControlError: The agent has no after-call work, or has finished or skipped it.
+        """
         if participant.final_wrapup is not None or participant.wrapup_skipped:
             raise ControlError("that agent is done already", status=409)
         if not participant.wrapup_required:
@@ -193,12 +206,12 @@ class ContactCentre:
         return announced
 
     def draft(self, participant: Participant, code: str | None, notes: str | None) -> None:
-        """The agent has written something down but is not done (F51)."""
+        """The agent saves a draft of the wrap-up without finishing (F51)."""
         self.leave(participant)
         participant.wrapup = Wrapup(code=code, notes=notes, duration_ms=0, ended=self.now(), provisional=True)
 
     def skip(self, participant: Participant) -> None:
-        """The agent skips after-call work: nothing is announced, ever."""
+        """The agent skips after-call work. It is never announced."""
         self.leave(participant)
         now = self.now()
         participant.wrapup_skipped, participant.acw_ended = True, now
@@ -206,7 +219,11 @@ class ContactCentre:
             communication.acw, communication.acw_ended = AcwState.SKIPPED, now
 
     def correct(self, participant: Participant, code: str | None, notes: str | None) -> None:
-        """Analytics may be corrected for days; the event and the conversation API stay as they were (F56)."""
+        """Correct a wrap-up in analytics, which Genesys does for days (F56). The conversation API keeps the original.
+
+        Raises:
+            ControlError: The agent has no finished wrap-up.
+        """
         if participant.final_wrapup is None:
             raise ControlError("there is no wrap-up to correct yet", status=409)
         duration = participant.final_wrapup.duration_ms
@@ -215,7 +232,11 @@ class ContactCentre:
     def announce(
         self, conversation: Conversation, participant: Participant, changes: Mapping[str, Any]
     ) -> list[Announcement]:
-        """Announce a finished agent's sessions once more, with other content if wanted."""
+        """Announce a finished agent's sessions again. `changes` override fields of the event.
+
+        Raises:
+            ControlError: The agent has not finished after-call work.
+        """
         if participant.final_wrapup is None:
             raise ControlError("there is nothing to announce", status=409)
         return [self._announce(conversation, participant, c, changes) for c in self._announced_sessions(participant)]
@@ -225,8 +246,8 @@ class ContactCentre:
         return participant.communications if both else participant.communications[:1]
 
     def _announce_earlier_sessions(self, conversation: Conversation, newest: Participant) -> None:
-        # Visible by users: when a reopened message conversation is wrapped up, its earlier sessions are announced
-        # again (F41).
+        # Reported by Genesys users: when a reopened message conversation is wrapped up, its earlier sessions are
+        # announced again (F41).
         if conversation.media_type != "MESSAGE":
             return
         for participant in conversation.agents:
@@ -260,6 +281,12 @@ class ContactCentre:
             return
         communication.acw, communication.acw_started = AcwState.PENDING, now
         participant.acw_started = participant.acw_started or now
+
+
+def _customer(media_type: str, now: Moment) -> Participant:
+    customer = Participant(id=str(uuid.uuid4()), purpose="customer", started=now)
+    customer.communications.append(_communication(media_type, now, has_acw=False))
+    return customer
 
 
 def _communication(media_type: str, now: Moment, *, has_acw: bool) -> Communication:

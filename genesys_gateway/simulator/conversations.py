@@ -1,6 +1,6 @@
-"""What a conversation is made of: participants, their communications, and after-call work.
+"""The data of a conversation: participants, their communications, and after-call work.
 
-Every moment is kept twice, because analytics learn of it later than the conversation API (F56).
+Every moment is kept in wall time and in virtual time, because analytics show it later than the conversation API (F56).
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from enum import Enum
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """When something happened."""
+    """A moment at which something happened, on both clocks."""
 
-    #: epoch ms, what clients are told
+    #: Epoch milliseconds, as sent to clients.
     wall: int
-    #: virtual seconds, what the analytics lag is counted from
+    #: Virtual seconds, from which the analytics lag is counted.
     virtual: float
 
 
@@ -31,29 +31,29 @@ class AcwState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrapup:
-    """A wrap-up; it belongs to the participant, and so to all its communications (F40)."""
+    """A wrap-up. It belongs to the participant, and so to all communications of the participant (F40)."""
 
     code: str | None
     notes: str | None
     duration_ms: int
     ended: Moment
-    #: a draft, not done (F51)
+    #: True for a draft: the after-call work is not finished (F51).
     provisional: bool = False
 
 
 @dataclass(slots=True, kw_only=True)
 class Communication:
-    """One medium of a participant; its id is the event's and analytics' session id (F38)."""
+    """One medium of a participant. Its id is the session id of events and analytics (F38)."""
 
     id: str
-    #: upper case, as in events; REST says it in lower case (F37)
+    #: Upper case, as in events; REST uses lower case (F37).
     media_type: str
     started: Moment
     ended: Moment | None = None
     acw: AcwState = AcwState.UNKNOWN
     acw_started: Moment | None = None
     acw_ended: Moment | None = None
-    #: queues may have no after-call work (F43)
+    #: False on a queue without after-call work (F43).
     has_acw: bool = True
 
 
@@ -70,12 +70,12 @@ class Participant:
     wrapup_required: bool = False
     wrapup_skipped: bool = False
     wrapup: Wrapup | None = None
-    #: a later correction of the wrap-up that only analytics show (F56)
+    #: A later correction of the wrap-up that only analytics show (F56).
     correction: Wrapup | None = None
     acw_started: Moment | None = None
     acw_ended: Moment | None = None
     communications: list[Communication] = field(default_factory=list)
-    #: set while a consult: the agent who asked
+    #: For the second agent of a consult: the participant id of the agent who started it.
     consulted_by: str | None = None
 
     @property
@@ -84,7 +84,7 @@ class Participant:
 
     @property
     def done(self) -> bool:
-        """Nothing is left to wrap up."""
+        """Whether nothing is left to wrap up."""
         return self.wrapup_skipped or not self.wrapup_required or self.final_wrapup is not None
 
     @property
@@ -94,7 +94,7 @@ class Participant:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addresses:
-    """Who spoke with whom, as the event carries it; what does not apply is None (F36, F44)."""
+    """The addresses of both sides as in the event; None for those that do not apply (F36, F44)."""
 
     ani: str | None = None
     dnis: str | None = None
@@ -106,7 +106,7 @@ class Addresses:
 
 @dataclass(slots=True, kw_only=True)
 class Conversation:
-    """A conversation; what BOFE calls an interaction."""
+    """A conversation, called an interaction by BOFE."""
 
     id: str
     media_type: str
@@ -117,7 +117,7 @@ class Conversation:
     started: Moment
     ended: Moment | None = None
     participants: list[Participant] = field(default_factory=list)
-    #: False: whoever started it says that no client was told of it
+    #: False if the test that started it asked no client to follow it.
     expected: bool = True
 
     @property

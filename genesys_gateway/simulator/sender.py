@@ -1,6 +1,6 @@
-"""The writing end of one socket: a queue, the greenlet that drains it, and every way to be a bad line.
+"""The writing side of one socket: a queue of frames, the greenlet that writes them, and the faults of a bad connection.
 
-Law: only this greenlet writes to the socket, so that frames never interleave and nobody who emits has to wait.
+Invariant: only this greenlet writes to the socket, so that frames never interleave and publishing never blocks.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from genesys_gateway.simulator.faults import Faults
 
 _TEXT, _CLOSE, _PONG = 0x81, 0x88, 0x8A
 
-#: a client that reads nothing is cut off here, like a slow consumer at any broker
+#: Maximum number of frames waiting to be written. Beyond it the client is disconnected, as brokers do with slow
+#: consumers.
 _MAX_QUEUED_FRAMES = 200_000
 _BATCH_BYTES = 65_536
 _FLUSH_SECONDS = 2.0
@@ -26,7 +27,7 @@ _FROZEN_POLL_SECONDS = 0.05
 
 
 def frame(payload: bytes, first_byte: int = _TEXT) -> bytes:
-    """A server's frame: whole, unmasked."""
+    """Encode a WebSocket frame of a server: unfragmented and unmasked."""
     size = len(payload)
     if size < 126:
         return bytes((first_byte, size)) + payload
@@ -59,12 +60,12 @@ class Sender:
         self._wake = Event()
         self._closing = False
         self._dropped = False
-        #: called to end the reader when the line is cut
+        #: Called when the connection is dropped, to end the reader.
         self.on_drop: Callable[[], None] = lambda: None
         self._greenlet = gevent.spawn(self._write)
 
     def push(self, data: bytes) -> None:
-        """Queue one frame; O(1), never blocks. Frames for an ended socket are dropped, as on a real line."""
+        """Queue one frame. O(1), never blocks. Frames for a closing socket are discarded."""
         if self._closing:
             return
         self._queue.append(data)
@@ -76,13 +77,13 @@ class Sender:
         self.push(json_frame(message))
 
     def close(self, code: int = 1000, reason: str = "") -> None:
-        """Say goodbye after everything queued, then end the connection."""
+        """Send a close frame after the queued frames, then close the connection."""
         self.push(close_frame(struct.pack("!H", code) + reason.encode()))
         self._closing = True
         self._wake.set()
 
     def drop(self) -> None:
-        """Reset the connection at once: no goodbye, whatever is queued is lost."""
+        """Reset the connection at once: no close frame is sent, and queued frames are lost."""
         self._closing = self._dropped = True
         self._queue.clear()
         reset_on_close(self._socket)
@@ -90,7 +91,7 @@ class Sender:
         self.on_drop()
 
     def finish(self) -> None:
-        """Called by the reader when it is done: flush for a moment, then give the socket back."""
+        """Write what is queued, for at most 2 s, then stop using the socket. The reader calls it when it ends."""
         self._closing = True
         self._wake.set()
         self._greenlet.join(_FLUSH_SECONDS)
@@ -103,7 +104,7 @@ class Sender:
                 self._wake.clear()
                 while self._queue and self._wait_while_frozen():
                     self._write_batch()
-            if not self._dropped:  # else a reset is wanted, not a polite end
+            if not self._dropped:  # a shutdown would turn the reset into an orderly end
                 self._socket.shutdown(socket.SHUT_RDWR)
         except OSError:
             self._closing = True
@@ -129,8 +130,8 @@ class Sender:
 
 
 def reset_on_close(sock: socket.socket) -> None:
-    """Make the coming close of this socket a reset."""
+    """Make the next close of this socket reset the connection."""
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     except OSError:
-        return  # closed already: nothing left to cut
+        return  # closed already

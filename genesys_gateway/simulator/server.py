@@ -8,7 +8,7 @@ from typing import Any
 import gevent
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
-from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]
+from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]  # it has no types
 
 from genesys_gateway.simulator.app import CHANNELS, REFUSAL, Simulator
 from genesys_gateway.simulator.errors import ConnectionDropped
@@ -19,7 +19,7 @@ _BACKLOG = 1024
 _POLL_SECONDS = 0.02
 
 
-class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # the library has no types
+class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # its base class has no types
     """One connection. Sockets are refused before the upgrade, so that a refusal is an HTTP answer."""
 
     def upgrade_websocket(self) -> Any:

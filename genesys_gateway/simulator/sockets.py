@@ -1,6 +1,7 @@
-"""One WebSocket from its first heartbeat to its close: pings, subscribing, unsubscribing, the closing notice.
+"""The reading side of one WebSocket: heartbeats, pings, subscribe and unsubscribe messages, the closing notice.
 
-Law: reading never waits, so that the ledger has the end of a line at once, even while whoever acts is frozen.
+Invariant: reading never waits for handling, so that the ledger shows the end of a connection at once, even while the
+fault `freeze` holds up the handling of messages.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from typing import Any
 import gevent
 import orjson
 from gevent.queue import Queue
-from geventwebsocket.exceptions import WebSocketError  # type: ignore[import-untyped]
-from geventwebsocket.websocket import WebSocket  # type: ignore[import-untyped]
+from geventwebsocket.websocket import WebSocket, WebSocketError  # type: ignore[import-untyped]  # it has no types
 
 from genesys_gateway.simulator.channels import Channel, Channels
 from genesys_gateway.simulator.errors import ApiError
@@ -20,12 +20,12 @@ from genesys_gateway.simulator.sender import Sender, close_frame, pong_frame
 
 METADATA = "channel.metadata"
 _FROZEN_POLL_SECONDS = 0.05
-#: how long what was read is still acted on after the line's end
+#: How long messages that were read are still handled after the connection has ended, in seconds.
 _DRAIN_SECONDS = 2.0
 
 
 def serve(channels: Channels, channel: Channel, websocket: WebSocket, sock: socket.socket) -> None:
-    """Speak with one client until either side has had enough. Runs in the connection's own greenlet."""
+    """Serve one client until either side ends the connection. Blocks; runs in the connection's own greenlet."""
     sender = Sender(sock, channel.id, channels.faults)
     reader = gevent.getcurrent()
     sender.on_drop = lambda: gevent.kill(reader, ConnectionResetError("cut"))
@@ -36,9 +36,9 @@ def serve(channels: Channels, channel: Channel, websocket: WebSocket, sock: sock
     try:
         _read_frames(websocket, frames)
     except (WebSocketError, OSError):
-        pass  # the line is gone: exactly what the other end sees too
+        pass  # the connection is gone: an ordinary end here
     finally:
-        websocket.closed = True  # else its destructor writes a second goodbye past the sender
+        websocket.closed = True  # otherwise its destructor would write a second close frame, bypassing the sender
         channels.detach(channel, sender)
         frames.put(None)
         handler.join(_DRAIN_SECONDS)
@@ -47,7 +47,7 @@ def serve(channels: Channels, channel: Channel, websocket: WebSocket, sock: sock
 
 
 def announce_closing(channels: Channels, channel: Channel, seconds: float) -> None:
-    """Say that the socket will be closed, and close it then (F29). Its channel and subscriptions stay."""
+    """Announce that the socket will be closed, and close it after `seconds` (F29). Channel and subscriptions stay."""
     sender = channel.sender
     if sender is None:
         return
@@ -58,7 +58,7 @@ def announce_closing(channels: Channels, channel: Channel, seconds: float) -> No
 
 
 def _read_frames(websocket: WebSocket, frames: Queue[tuple[Any, bytes] | None]) -> None:
-    """Frames in, until a close frame."""
+    """Queue incoming frames until a close frame arrives."""
     while True:
         header, payload = websocket.read_frame()
         frames.put((header, bytes(payload)))
@@ -69,7 +69,7 @@ def _read_frames(websocket: WebSocket, frames: Queue[tuple[Any, bytes] | None]) 
 def _handle_frames(
     channels: Channels, channel: Channel, sender: Sender, frames: Queue[tuple[Any, bytes] | None]
 ) -> None:
-    """Messages out of frames, each acted on in its turn."""
+    """Assemble messages from frames and handle them one after another."""
     message = bytearray()
     for header, payload in iter(frames.get, None):
         while channels.faults.find("freeze", channel=channel.id):
@@ -92,7 +92,7 @@ def _handle_message(channels: Channels, channel: Channel, sender: Sender, text: 
         message = None
     kind = message.get("message") if isinstance(message, dict) else None
     if kind == "ping":
-        # Genesys docs: {"message": "ping"} is answered by a pong on channel.metadata (F34).
+        # Genesys docs: {"message": "ping"} is answered with a pong on channel.metadata (F34).
         if not channels.faults.trigger("no_pong", channel=channel.id):
             sender.send({"topicName": METADATA, "eventBody": {"message": "pong"}})
     elif kind in ("subscribe", "unsubscribe"):
@@ -102,12 +102,12 @@ def _handle_message(channels: Channels, channel: Channel, sender: Sender, text: 
 
 
 def _change_subscriptions(channels: Channels, channel: Channel, sender: Sender, message: dict[str, Any]) -> None:
-    """Subscribe or unsubscribe over the socket (F31); its reply has no topicName (F32)."""
+    """Subscribe or unsubscribe over the socket (F31). The reply has no topicName (F32)."""
     if fault := channels.faults.trigger("refuse_reply", channel=channel.id):
         result = str(fault.params.get("result", "400"))
         reply = _reply(channels, message, result, "failure", "Refused.")
     elif channels.find(channel.id) is None:
-        # Genesys docs: "404" when the channel expired, was evicted, or its token is dead (F32).
+        # Genesys docs: "404" if the channel expired or was evicted, or if its token has ended (F32).
         reply = _reply(channels, message, "404", "failure", "Channel not found.")
     else:
         reply = _apply(channels, channel, message)
@@ -141,7 +141,7 @@ def _schedule_heartbeat(channels: Channels, channel: Channel, sender: Sender) ->
 
 
 def _send_heartbeat(channels: Channels, channel: Channel, sender: Sender) -> None:
-    """A heartbeat about every 30 s while the socket is the channel's (F27)."""
+    """Send a heartbeat, about every 30 s, as long as this socket is the channel's current one (F27)."""
     if channel.sender is not sender:
         return
     if not channels.faults.trigger("no_heartbeat", channel=channel.id):
