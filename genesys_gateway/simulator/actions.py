@@ -1,4 +1,4 @@
-"""What can be played in the contact centre by control: JSON in, JSON out."""
+"""The actions of agents and customers that the control API offers: JSON in, JSON out."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ _DEFAULT_DURATION_MS = 43_250
 
 
 def start(world: World, body: Body) -> dict[str, Any]:
-    """Start a conversation as told; what is not told is sensible."""
+    """Start a conversation with the given properties, and sensible defaults for the others.
+
+    Raises:
+        ControlError: Unknown medium or direction, or the conversation exists already.
+    """
     media = str(body.get("mediaType", "VOICE")).upper()
     direction = str(body.get("direction", "INBOUND")).upper()
     if media not in MEDIA or direction not in DIRECTIONS:
@@ -46,6 +50,7 @@ def start(world: World, body: Body) -> dict[str, Any]:
 
 
 def summary(conversation: Conversation) -> dict[str, Any]:
+    """The conversation in short, as the control API lists it."""
     return {
         "conversationId": conversation.id,
         "mediaType": conversation.media_type,
@@ -58,7 +63,7 @@ def summary(conversation: Conversation) -> dict[str, Any]:
 
 
 def wrap_up_all(world: World, body: Body) -> int:
-    """Have everybody wrapped up at a steady rate, in the background; how many there are."""
+    """Wrap up all unfinished agents at a steady rate in the background, and return their number."""
     waiting = [(c, agent) for c in world.contact_centre.conversations.values() for agent in c.agents if not agent.done]
     rate = float(body.get("perSecond", 100))
     code = body.get("code", DEFAULT_CODE[0])
@@ -68,6 +73,7 @@ def wrap_up_all(world: World, body: Body) -> int:
 
 
 def balance(world: World) -> dict[str, Any]:
+    """The balance of this world; see `balance_of`."""
     return balance_of(
         [acw.as_json() for acw in world.ledger.finished.values()],
         [entry["record"] for entry in world.receiver.records],
@@ -167,7 +173,7 @@ def _participant_ids(participant: Participant) -> dict[str, Any]:
 
 
 def _chosen_agent(conversation: Conversation, body: Body) -> Participant:
-    """The agent told by `participantId`, else the first who is done."""
+    """The agent that `participantId` names; without it, the first agent with a finished wrap-up."""
     wanted = body.get("participantId")
     for agent in conversation.agents:
         if agent.id == wanted or (wanted is None and agent.final_wrapup is not None):
@@ -181,7 +187,7 @@ def _agent(body: Body, default: tuple[str, str]) -> tuple[str, str]:
 
 
 def _addresses(media: str, direction: str, body: Body) -> Addresses:
-    """As told; a voice call or callback nobody told anything about gets two phone numbers."""
+    """The given addresses; a voice call or callback without any gets two phone numbers."""
     given = {"ani", "dnis", "addressFrom", "addressTo", "callbackNumbers"} & set(body)
     use_default_numbers = media in ("VOICE", "CALLBACK") and not given
     ani, dnis = (_CUSTOMER, _BANK) if direction != "OUTBOUND" else (_BANK, _CUSTOMER)

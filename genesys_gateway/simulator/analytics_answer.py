@@ -1,4 +1,4 @@
-"""What the analytics details say of a conversation (F53 to F56): late, in lower case, and corrected afterwards."""
+"""Builds the analytics details of a conversation (F53 to F56): late, in lower case, and corrected afterwards."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from genesys_gateway.simulator.clock import iso
 from genesys_gateway.simulator.conversation_answer import time_of, without_nulls
 from genesys_gateway.simulator.conversations import Communication, Conversation, Moment, Participant, Wrapup
 
-#: whether analytics have learnt of something that happened then
+#: Whether analytics already show what happened at a moment; False for None.
 Visible = Callable[[Moment | None], bool]
 
 
 def visible_after(now_virtual: float, lag_seconds: float) -> Visible:
-    """Analytics lag behind by seconds to minutes (F56)."""
+    """What analytics show now, given their lag: seconds to minutes at Genesys (F56)."""
     return lambda moment: moment is not None and moment.virtual + lag_seconds <= now_virtual
 
 
 def analytics_answer(conversation: Conversation, visible: Visible) -> dict[str, Any] | None:
-    """None while analytics don't know the conversation yet."""
+    """The details of a conversation; None while analytics don't show it yet."""
     if not visible(conversation.started):
         return None
     direction = "outbound" if conversation.direction == "OUTBOUND" else "inbound"
@@ -83,7 +83,7 @@ def _session(
 def _segments(
     conversation: Conversation, participant: Participant, communication: Communication, visible: Visible
 ) -> list[dict[str, Any]]:
-    """The talk, and the wrap-up once it began; the latter has an end only when it is done (F54)."""
+    """The talk segment and, once it has begun, the wrap-up segment, which has no end until it is finished (F54)."""
     common = {"queueId": conversation.queue_id, "subject": conversation.addresses.subject, "conference": False}
     ended = communication.ended if visible(communication.ended) else None
     talk = {"segmentType": "interact", "segmentStart": time_of(communication.started), "segmentEnd": time_of(ended)}
@@ -95,7 +95,7 @@ def _segments(
             "segmentType": "wrapup",
             "segmentStart": time_of(communication.acw_started),
             "segmentEnd": time_of(communication.acw_ended) if done else None,
-            # Genesys docs: analytics spell these otherwise than the event does (F55).
+            # Genesys docs: analytics spell these two names differently from the event (F55).
             "wrapUpCode": corrected.code if done and corrected else None,
             "wrapUpNote": corrected.notes if done and corrected else None,
         }

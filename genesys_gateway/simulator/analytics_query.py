@@ -1,4 +1,4 @@
-"""The analytics details query: an interval, filters, pages."""
+"""The analytics details query: interval, filters, order and pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,11 @@ _Predicate = Mapping[str, Any]
 
 
 def query_answer(request: Request, details: Iterable[dict[str, Any]]) -> dict[str, Any]:
-    """What of `details` the query asks for; only `totalHits` when nothing is. Raises ApiError 400."""
+    """The requested page of the details that match the query; only `totalHits` if the page is empty.
+
+    Raises:
+        ApiError: 400 for an invalid query.
+    """
     query = _query_of(request)
     begin, end = _interval(query)
     hits = [d for d in details if begin <= _time(d["conversationStart"]) < end and _matches(query, d)]
@@ -45,7 +49,7 @@ def _interval(query: Mapping[str, Any]) -> tuple[float, float]:
         if slash:
             return _time(begin), _time(end)
     except ValueError:
-        pass  # told below, like a missing one
+        pass  # answered below, like a missing interval
     raise ApiError(400, "invalid.date", "An interval is needed, as start/end in ISO-8601.")
 
 
@@ -54,7 +58,7 @@ def _time(text: str) -> float:
 
 
 def _matches(query: Mapping[str, Any], details: dict[str, Any]) -> bool:
-    """All filters must hold: those on the conversation, and those on any one of its segments."""
+    """Whether all conversation filters hold, and all segment filters hold for at least one segment."""
     if not _all_hold(query.get("conversationFilters"), lambda name: [details.get(name)]):
         return False
     return any(_all_hold(query.get("segmentFilters"), _values_in(levels)) for levels in _segments_with_owners(details))
@@ -65,7 +69,7 @@ def _values_in(levels: tuple[dict[str, Any], ...]) -> Callable[[str], list[Any]]
 
 
 def _segments_with_owners(details: dict[str, Any]) -> list[tuple[dict[str, Any], ...]]:
-    """Each segment with the session, participant and conversation it belongs to."""
+    """Each segment with its session, participant and conversation; without segments, the conversation alone."""
     return [
         (segment, session, participant, details)
         for participant in details["participants"]

@@ -1,7 +1,7 @@
-"""The balance: every end of after-call work that was to be recorded, against every record that was stored.
+"""The balance: compares all finished after-call work that had to be recorded with all records that were stored.
 
-A record is matched by the conversation, participant and session it names (F38), not by its id: how a client makes
-its ids is its own affair.
+A record is matched by the conversation, participant and session it names (F38), not by its id, because every client
+may form its ids in its own way.
 """
 
 from __future__ import annotations
@@ -14,7 +14,10 @@ _SHOWN = 20
 
 
 def balance_of(finished: Iterable[Mapping[str, Any]], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
-    """Expected, stored once, doubled, lost, and records that match nothing; `clean` when only the first two are."""
+    """Count expected, stored once, doubled and lost records, and strange ones, which match no after-call work.
+
+    `clean` is true if none is doubled, lost or strange.
+    """
     truth = {str(acw["recordKey"]): acw for acw in finished}
     expected = {key for key, acw in truth.items() if acw["expected"]}
     stored: Counter[str] = Counter()
@@ -24,7 +27,7 @@ def balance_of(finished: Iterable[Mapping[str, Any]], records: Iterable[Mapping[
         (stored if key in truth else others)[key or str(record.get("id"))] += 1
     doubled = [key for key, times in (stored + others).items() if times > 1]
     lost = [key for key in truth if key in expected and key not in stored]
-    # Records that come from an older door name no participant and no session; they have no equal in the truth.
+    # Records from the older trigger name no participant and no session, so they can't be compared.
     strange = [key for key in others if "/" in key]
     return {
         "expected": len(expected),

@@ -1,4 +1,4 @@
-"""What `GET /api/v2/conversations/{id}` says of a conversation (F50 to F52): at once, without lag."""
+"""Builds the answer of `GET /api/v2/conversations/{id}` (F50 to F52), which has no lag."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 from genesys_gateway.simulator.clock import iso
 from genesys_gateway.simulator.conversations import Communication, Conversation, Moment, Participant, Wrapup
 
-#: the list of a participant in which communications of a medium stand
+#: Medium -> the list of the participant that holds its communications.
 _LIST_OF_MEDIUM = {
     "VOICE": "calls",
     "CALLBACK": "callbacks",
@@ -19,12 +19,12 @@ _LIST_OF_MEDIUM = {
     "SCREENSHARE": "screenshares",
     "VIDEO": "videos",
 }
-#: media whose communications say in which direction they went
+#: The lists whose communications have a direction.
 _LISTS_WITH_DIRECTION = ("calls", "callbacks", "chats", "emails", "messages")
 
 
 def conversation_answer(conversation: Conversation) -> dict[str, Any]:
-    """The whole conversation; `endTime` only once it is over (F52)."""
+    """The whole conversation. It has an `endTime` only after it has ended (F52)."""
     return without_nulls(
         {
             "id": conversation.id,
@@ -40,11 +40,12 @@ def conversation_answer(conversation: Conversation) -> dict[str, Any]:
 
 
 def time_of(moment: Moment | None) -> str | None:
+    """The wall time of a moment in ISO 8601; None for None."""
     return iso(moment.wall) if moment is not None else None
 
 
 def without_nulls(answer: dict[str, Any]) -> dict[str, Any]:
-    """Genesys leaves out what it does not know."""
+    """Remove fields without a value: Genesys omits them."""
     return {name: value for name, value in answer.items() if value is not None}
 
 

@@ -1,6 +1,7 @@
-"""Harm done to channels and sockets at once, as opposed to faults, which lie in wait.
+"""Immediate harm to channels and sockets; faults, in contrast, stay on and wait for their subject.
 
-Each is a deed under `/_sim/channels` and, because nobody should have to know the difference, a fault by name too.
+Each disruption is an action under `/_sim/channels`. It also has a fault name, so that a test can start both kinds in
+the same way.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from genesys_gateway.simulator.world import World
 
 Body = Mapping[str, Any]
 
-#: frames nobody should choke on, by name
+#: Frames that a client must survive, by name.
 GARBAGE: Mapping[str, Callable[[Body], bytes]] = {
     "text": lambda body: str(body.get("text", "{not json")).encode(),
     "huge": lambda body: b'{"topicName":"x","eventBody":{"a":"' + b"a" * int(body.get("bytes", 2_000_000)) + b'"}}',
@@ -30,7 +31,7 @@ GARBAGE: Mapping[str, Callable[[Body], bytes]] = {
 }
 
 
-#: fault name -> deed and what it is told beforehand; done at once to the channels that `channel` matches
+#: Fault name -> action and its default parameters. The action is applied to the channels that match `channel`.
 IMMEDIATE: Mapping[str, tuple[str, Body]] = {
     "socket_drop": ("drop", {}),
     "socket_close": ("close", {"goodbye": True}),
@@ -48,7 +49,11 @@ IMMEDIATE_NAMES = (*IMMEDIATE, "revoked_token", "receiver")
 
 
 def disrupt_now(world: World, name: str, body: Body) -> dict[str, Any]:
-    """A fault that is over when it is answered; whom it met. Raises ControlError."""
+    """Apply an immediate fault, and return which channels or tokens it affected.
+
+    Raises:
+        ControlError: The parameters are invalid.
+    """
     if name == "revoked_token":
         tokens = list(world.login.tokens.values())
         for token in tokens:
@@ -67,7 +72,11 @@ def disrupt_now(world: World, name: str, body: Body) -> dict[str, Any]:
 
 
 def disrupt_channels(world: World, channel_id: str, action: str, body: Body) -> dict[str, Any]:
-    """Do it to one channel, or to every one when the id is `all`. Raises ControlError."""
+    """Apply an action to one channel, or to every channel if the id is `all`.
+
+    Raises:
+        ControlError: The action or the channel is unknown, or the parameters are invalid.
+    """
     disrupt = _ACTIONS.get(action)
     if disrupt is None:
         raise ControlError(f"no such deed; there are {', '.join(_ACTIONS)}", status=404)
@@ -81,7 +90,10 @@ def disrupt_channels(world: World, channel_id: str, action: str, body: Body) -> 
 
 
 def _close(world: World, channel: Channel, body: Body) -> None:
-    """With notice: the closing notice now, the close a minute later (F29). Without: dropped at once."""
+    """Close the socket: with notice, `afterSeconds` (60) after the notice (F29); otherwise at once.
+
+    `goodbye` sends a close frame; without it the connection is reset.
+    """
     if body.get("notice"):
         announce_closing(world.channels, channel, float(body.get("afterSeconds", world.options.closing_seconds)))
     elif body.get("goodbye") and channel.sender is not None:
@@ -105,12 +117,12 @@ def _expire(world: World, channel: Channel, _: Body) -> None:
 
 
 def _lose_topics(world: World, channel: Channel, body: Body) -> None:
-    """Forget subscriptions without a word, so that client and server no longer agree."""
+    """Remove subscriptions without notifying the client, so that client and server no longer agree."""
     world.channels.remove(channel, body.get("topics") or channel.topics)
 
 
 def _take_topic(world: World, channel: Channel, body: Body) -> None:
-    """Unsubscribe topics and say so, as happens when another channel takes them (F30)."""
+    """Unsubscribe topics and notify the client, as happens when another channel subscribes them (F30)."""
     for topic in list(body.get("topics") or channel.topics):
         world.channels.unsubscribe_with_notice(
             channel, str(topic), str(body.get("reason", "another_channel_subscribed"))
@@ -118,7 +130,7 @@ def _take_topic(world: World, channel: Channel, body: Body) -> None:
 
 
 def _send(_: World, channel: Channel, body: Body) -> None:
-    """Write a frame: `json` as it is, or `garbage` by name, `times` times."""
+    """Write a frame: `json` once as it is, or the frame named by `garbage` as often as `times` says."""
     if channel.sender is None:
         raise ControlError("no socket is open on that channel", status=409)
     if "json" in body:

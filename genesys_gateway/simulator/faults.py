@@ -1,6 +1,7 @@
-"""Faults by name: what is switched on, for how long, and for whom.
+"""Faults by name: which are switched on, for how long, and for which calls, channels and topics.
 
-Law: a fault is asked for at exactly one place in the code, by its name; nothing misbehaves that is not switched on.
+Invariant: nothing misbehaves without a fault that is switched on; each fault is looked up by its name where it takes
+effect.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ from typing import Any
 from genesys_gateway.simulator.clock import Clock
 from genesys_gateway.simulator.errors import ControlError
 
-#: parameters that choose whom a fault meets; shell patterns, `*` when absent
+#: Parameters that select the calls, channels and topics a fault applies to: shell patterns, `*` when absent.
 SELECTORS = ("method", "path", "channel", "topic")
 
-#: name -> what it does, as `GET /_sim/faults` tells it
+#: Name -> effect, as `GET /_sim/faults` describes it.
 CATALOGUE: Mapping[str, str] = {
     "answer": "HTTP calls (method, path) are answered with status [, body, retryAfter, headers] and not carried out",
     "hang": "HTTP calls (method, path) are not carried out and not answered while it lasts",
@@ -51,17 +52,19 @@ class Fault:
     id: int
     name: str
     params: Mapping[str, Any]
-    #: hits left; None: any number
+    #: Number of hits left; None: unlimited.
     left: int | None
-    #: virtual seconds; None: until it is switched off
+    #: When it ends, in virtual seconds; None: when it is switched off.
     until: float | None
     hits: int = 0
 
     def number(self, name: str, default: float) -> float:
+        """A numeric parameter; `default` if it is absent or not a number."""
         value = self.params.get(name, default)
         return float(value) if isinstance(value, (int, float)) else default
 
     def matches(self, subject: Mapping[str, str]) -> bool:
+        """Whether every selector among the parameters matches the subject."""
         return all(
             fnmatchcase(subject.get(selector, ""), str(self.params[selector]))
             for selector in SELECTORS
@@ -74,14 +77,18 @@ class Fault:
 
 @dataclass(slots=True, kw_only=True)
 class Faults:
-    """The switchboard."""
+    """All faults that are switched on."""
 
     clock: Clock
     _active: dict[str, list[Fault]] = field(default_factory=dict)
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def switch_on(self, name: str, params: Mapping[str, Any]) -> Fault:
-        """`count` limits the hits, `seconds` the virtual time. Raises ControlError for an unknown name."""
+        """Switch a fault on. `count` limits its hits, `seconds` its virtual time.
+
+        Raises:
+            ControlError: The name is unknown.
+        """
         if name not in CATALOGUE:
             raise ControlError(f"no such fault: {name}; there are {', '.join(CATALOGUE)}")
         seconds, count = params.get("seconds"), params.get("count")
@@ -96,6 +103,7 @@ class Faults:
         return fault
 
     def switch_off(self, number: int) -> bool:
+        """Switch off the fault with that id; False if it was not on."""
         for name, faults in self._active.items():
             left = [fault for fault in faults if fault.id != number]
             if len(left) != len(faults):
@@ -114,8 +122,8 @@ class Faults:
         return [fault for faults in self._active.values() for fault in faults]
 
     def find(self, name: str, **subject: str) -> Fault | None:
-        """The fault of that name that meets this subject, without counting a hit."""
-        if name not in self._active:  # the usual case has to cost nothing
+        """The first fault of that name that matches the subject; counts no hit. Removes expired faults."""
+        if name not in self._active:  # the usual case has to be cheap
             return None
         now = self.clock.virtual()
         living = [fault for fault in self._active[name] if fault.until is None or now < fault.until]
@@ -123,7 +131,7 @@ class Faults:
         return next((fault for fault in living if fault.matches(subject)), None)
 
     def trigger(self, name: str, **subject: str) -> Fault | None:
-        """Like `find`, but counts the hit, and switches the fault off after its last."""
+        """Like `find`, but count a hit, and switch the fault off after its last one."""
         fault = self.find(name, **subject)
         if fault is None:
             return None

@@ -1,6 +1,6 @@
-"""A CommunicationHistory-manager to write to: stores communication records, and fails in every way asked for.
+"""A simulated CommunicationHistory-manager: stores communication records, and fails in the ways a test requests.
 
-Law: what it has stored is in `records`, in order, and nothing else is; a fault never hides a record that was stored.
+Invariant: `records` holds exactly the stored records, in order; a fault never hides a record that was stored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from genesys_gateway.simulator.clock import Clock, iso
 from genesys_gateway.simulator.errors import ConnectionDropped, ControlError
 from genesys_gateway.simulator.wire import Answer, Request
 
-#: modes beside plain status codes, as the control API tells them
+#: Modes besides plain status codes, as the control API describes them.
 MODES: Mapping[str, str] = {
     "ok": "records are stored: 201, a repeated id 200 (repeatStatus)",
     "down": "connections are cut without an answer, nothing is stored",
@@ -30,29 +30,29 @@ _HANG_POLL_SECONDS = 0.05
 
 @dataclass(slots=True, kw_only=True)
 class Behaviour:
-    """How it answers; each POST of the control API starts from these defaults."""
+    """How the receiver answers. Each POST of the control API starts from these defaults."""
 
-    #: a key of MODES or a status code as text
+    #: A key of MODES, or a status code as text.
     mode: str = "ok"
-    #: POSTs after which the mode is `ok` again; None: no limit
+    #: Number of POSTs after which the mode returns to `ok`; None: never.
     count: int | None = None
-    #: record ids the mode is limited to; empty: all
+    #: The record ids that the mode applies to; empty: all.
     ids: frozenset[str] = frozenset()
     retry_after: str | None = None
     delay_seconds: float = 1.0
-    #: False: a repeated id is stored again, as a receiver without deduplication would
+    #: False: a record with a repeated id is stored again, as by a receiver without deduplication.
     deduplicate: bool = True
     repeat_status: int = 200
-    #: False: there is no GET of one record
+    #: False: GET of one record is answered with `lookup_status`.
     lookup: bool = True
     lookup_status: int = 405
-    #: bearer token it insists on
+    #: The bearer token that every call must carry; None: no token is needed.
     token: str | None = None
 
 
 @dataclass(slots=True, kw_only=True)
 class Receiver:
-    """The stored records and everything that was tried."""
+    """The stored records and all attempts to store one."""
 
     clock: Clock
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -61,7 +61,11 @@ class Receiver:
     _ids: dict[str, int] = field(default_factory=dict)
 
     def set_behaviour(self, wanted: Mapping[str, Any]) -> None:
-        """Take up another behaviour; what is not named is as it was at the start. Raises ControlError."""
+        """Replace the behaviour; settings that are not given return to their defaults.
+
+        Raises:
+            ControlError: The mode is unknown; nothing was changed.
+        """
         mode = str(wanted.get("mode", "ok"))
         if mode not in MODES and not (mode.isdigit() and 200 <= int(mode) <= 599):
             raise ControlError(f"no such mode: {mode}; there are {', '.join(MODES)} and status codes")
@@ -83,7 +87,7 @@ class Receiver:
         return self.behaviour.mode == "down"
 
     def post(self, request: Request) -> Answer:
-        """Take one record in, or fail as told. Raises ConnectionDropped."""
+        """Store one record, or fail as the mode says. Raises ConnectionDropped if the mode cuts the connection."""
         behaviour = self.behaviour
         if not self._authorised(request):
             return Answer(status=401, body={"message": "unauthorised"})
@@ -98,7 +102,7 @@ class Receiver:
         return self._answer(mode, stored or 0, behaviour)
 
     def get(self, record_id: str, request: Request) -> Answer:
-        """Whether a record is there; may hang or be cut like any call. Raises ConnectionDropped."""
+        """Answer with one stored record. The modes `down` and `hang` apply; they raise ConnectionDropped."""
         behaviour = self.behaviour
         if behaviour.mode == "down":
             raise ConnectionDropped
@@ -124,7 +128,7 @@ class Receiver:
         return mode
 
     def _store(self, record: dict[str, Any], request: Request) -> int:
-        """Store it unless it is known and we deduplicate; gives the status that says so."""
+        """Store a record, unless it is a repetition and deduplication is on; returns the status of the answer."""
         repeated = record["id"] in self._ids
         if repeated and self.behaviour.deduplicate:
             return self.behaviour.repeat_status
@@ -153,7 +157,7 @@ class Receiver:
         return Answer(status=stored, body={"stored": stored == 201}, headers=headers)
 
     def _hang(self, behaviour: Behaviour) -> None:
-        # Until told otherwise; a client that goes away meanwhile is only noticed then.
+        # Until the behaviour is replaced. A client that disconnects meanwhile is noticed only then.
         while self.behaviour is behaviour:
             gevent.sleep(_HANG_POLL_SECONDS)
         raise ConnectionDropped
