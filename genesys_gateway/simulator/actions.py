@@ -157,7 +157,7 @@ def _announcement_body(announced: list[Announcement]) -> dict[str, Any]:
     return {
         "recordKey": announced[0].acw.key,
         "event": announced[0].event,
-        "heard": announced[0].heard,
+        "heard": announced[0].sockets,
         "recordKeys": [one.acw.key for one in announced],
         "events": [one.event for one in announced],
     }

@@ -1,6 +1,7 @@
-"""The whole simulator as one WSGI application: which door a request goes to, and the faults on the way.
+"""The whole simulator as one WSGI application: routes requests to the APIs, and applies the HTTP faults.
 
-Law: every request is written into the ledger with the status it got, 0 when it got none.
+Invariant: every request of a client is recorded in the ledger with the status of its answer, 0 if it got none. Calls
+of the control API and the console are not recorded.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ _HANG_POLL_SECONDS = 0.05
 
 
 class Simulator:
-    """Callable by any WSGI server; sockets need `server.SocketHandler`."""
+    """The application, for any WSGI server; WebSockets need `server.SocketHandler`."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -50,7 +51,11 @@ class Simulator:
         return body if trickle is None else _trickled(body, trickle.number("bytesPerSecond", 100))
 
     def refusal(self, environ: Environ) -> Answer | None:
-        """Why a socket is not opened, None if it is; asked before the upgrade."""
+        """The answer that rejects opening a WebSocket, or None to accept it. Called before the upgrade.
+
+        Raises:
+            ConnectionDropped: A fault hangs or resets the connection.
+        """
         faults, path = self.world.faults, str(environ.get("PATH_INFO"))
         channel_id = path.removeprefix(CHANNELS)
         if fault := faults.trigger("refuse_upgrade", channel=channel_id):
@@ -67,7 +72,7 @@ class Simulator:
             serve(self.world.channels, channel, environ["wsgi.websocket"], environ["simulator.socket"])
 
     def _answer(self, environ: Environ, request: Request) -> tuple[Answer, Fault | None]:
-        """The answer and, if it shall trickle, the fault that says how slowly. Raises ConnectionDropped."""
+        """The answer, and the fault `slow_body` if it applies. Raises ConnectionDropped if a fault drops it."""
         if (refusal := environ.get(REFUSAL)) is not None:
             return refusal, None
         faults, subject = self.world.faults, {"method": request.method, "path": request.path}
@@ -104,11 +109,11 @@ class Simulator:
         return Answer(status=405, body={"message": "POST a record or GET one by its id"})
 
     def _hang_or_reset(self, fault: Fault) -> None:
-        # A hanging call is let go when its fault is gone, so that no greenlet waits for ever.
+        # A hanging call is dropped when its fault has ended, so that no greenlet waits for ever.
         world = self.world
         while fault.name == "hang" and any(other is fault for other in world.faults.active()):
             gevent.sleep(_HANG_POLL_SECONDS)
-            world.faults.find("hang")  # forgets what has run out
+            world.faults.find("hang")  # removes expired faults
         raise ConnectionDropped
 
 

@@ -1,6 +1,6 @@
-"""The console page at `/`: what goes on, and buttons to start, transfer, wrap up, end and break.
+"""The console page at `/`: shows the state, and lets a person start, transfer, wrap up and end calls, and break things.
 
-Law: every button is a plain form that works without a script; the script only spares the reload.
+Invariant: every button is a plain form that works without JavaScript; the script only avoids reloading the page.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; form-action 'self'",
     "Cache-Control": "no-store",
 }
-#: conversations and records on the page; the control API has them all
+#: Maximum number of conversations and of records on the page; the control API returns all.
 _SHOWN = 30
 _SPEEDS = (1, 60, 1440)
 
@@ -34,7 +34,7 @@ Form = Mapping[str, str]
 
 
 def answer(world: World, request: Request) -> Answer:
-    """The page, its live part, its assets, or what a button does."""
+    """Answer with the page, its live part or an asset, or carry out a button."""
     name = request.path.removeprefix("/console/")
     if request.method == "POST" and name == "do":
         return _press(world, request)
@@ -82,8 +82,8 @@ def _live(world: World) -> dict[str, Any]:
 
 
 def _press(world: World, request: Request) -> Answer:
-    """Carry out one button and go back to the page with a sentence about it."""
-    # A page of another site must not press buttons here.
+    """Carry out one button, and redirect to the page with a sentence about the result."""
+    # Pages of other sites must not press buttons here.
     if request.header("Sec-Fetch-Site") not in ("", "same-origin", "none"):
         return Answer(status=403, body={"error": "only from this page"})
     form = request.form()

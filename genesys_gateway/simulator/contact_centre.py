@@ -38,7 +38,7 @@ class Announcement:
 
     acw: FinishedAcw
     event: dict[str, Any]
-    heard: int
+    sockets: int
 
 
 @dataclass(slots=True, kw_only=True)
@@ -263,7 +263,7 @@ class ContactCentre:
         changes: Mapping[str, Any] | None = None,
     ) -> Announcement:
         event = acw_event(conversation, participant, communication, self.channels.clock.wall(), changes or {})
-        heard = self.channels.publish(acw_topic(conversation.id), event)
+        sockets = self.channels.publish(acw_topic(conversation.id), event)
         acw = FinishedAcw(
             conversation=conversation.id,
             participant=participant.id,
@@ -272,7 +272,7 @@ class ContactCentre:
             at=event["eventBody"].get("eventTime", 0),
             expected=conversation.expected,
         )
-        return Announcement(acw=self.ledger.record_announcement(acw, heard), event=event, heard=heard)
+        return Announcement(acw=self.ledger.record_announcement(acw, sockets), event=event, sockets=sockets)
 
     @staticmethod
     def _begin_acw(participant: Participant, communication: Communication, now: Moment) -> None:

@@ -1,6 +1,9 @@
-"""The control API under `/_sim`: start and end calls, turn the settings, break things, read what really happened.
+"""The control API under `/_sim`: start and end calls, change settings, break things, read what really happened.
 
-Law: it is for whoever tests, never for the client under test; it needs no credentials and is never faulty itself.
+The docstrings of its handlers are the descriptions that `GET /_sim` lists.
+
+Invariant: it is used by tests and people, never by the client under test. It needs no credentials, and no fault
+affects it.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from genesys_gateway.simulator.receiver import MODES
 from genesys_gateway.simulator.wire import Answer, Request, Router
 from genesys_gateway.simulator.world import World
 
-#: gets the world, the body as an object, the query, and the parameters of the path
+#: Called with the world, the body as an object, the request, and the parameters of the path.
 Handler = Callable[[World, Mapping[str, Any], Request, Mapping[str, str]], Answer]
 
 ROUTES: Router[Handler] = Router()
@@ -34,7 +37,7 @@ def _route(method: str, template: str) -> Callable[[Handler], Handler]:
 
 
 def call(world: World, request: Request) -> Answer:
-    """Carry out one control call. Raises ControlError with a sentence for whoever tests."""
+    """Carry out one control call. Raises ControlError, with a sentence for the tester, if the call is invalid."""
     found = ROUTES.find(request.path)
     if found is None:
         raise ControlError("no such control; GET /_sim lists them", status=404)

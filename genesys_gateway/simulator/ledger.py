@@ -25,7 +25,7 @@ class FinishedAcw:
     #: Epoch milliseconds of the first announcement.
     at: int
     #: Number of sockets it was written to, over all announcements; 0: no client received it live.
-    heard: int = 0
+    sockets: int = 0
     #: Number of announcements; a reopened message conversation announces earlier sessions again (F41).
     announced: int = 0
     #: False if the test that started the conversation asked no client to follow it.
@@ -43,7 +43,7 @@ class FinishedAcw:
             "sessionId": self.session,
             "userId": self.user,
             "at": self.at,
-            "heard": self.heard,
+            "heard": self.sockets,
             "announced": self.announced,
             "expected": self.expected,
         }
@@ -71,11 +71,11 @@ class Ledger:
     def record_eviction(self, at: int, channel: str, *, connected: bool) -> None:
         self.evictions.append({"at": at, "channel": channel, "connected": connected})
 
-    def record_announcement(self, acw: FinishedAcw, heard: int) -> FinishedAcw:
+    def record_announcement(self, acw: FinishedAcw, sockets: int) -> FinishedAcw:
         """Record an announcement; a second one with the same identity is of the same after-call work."""
         known = self.finished.setdefault(acw.key, acw)
         known.announced += 1
-        known.heard += heard
+        known.sockets += sockets
         return known
 
     def as_json(self) -> dict[str, Any]:

@@ -1,6 +1,7 @@
-"""The login side: who may have a token, and which tokens are alive.
+"""The login host: grants access tokens, and authenticates API calls by them.
 
-Law: every mistake of a caller is answered 400 with the same three keys, never with the API's error body (F6).
+Invariant: every error in a request for a token is answered 400 with the same three keys, never with the API's error
+body (F6).
 """
 
 from __future__ import annotations
@@ -35,46 +36,46 @@ class Client:
 
     id: str
     secret: str
-    #: the one grant it may use (F3); None lets it use both, which only the built-in client does
+    #: The only grant type it may use (F3); None: both, as for the built-in client.
     grant: str | None = None
     permissions: frozenset[str] = ALL_PERMISSIONS
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Token:
-    """An access token and the minute of calls counted on it."""
+    """An access token and the number of its calls in the current minute."""
 
     value: str
     client: Client
-    #: the user it speaks for: the subject of the assertion, none for client credentials
+    #: Id of the user named by the assertion; empty for client credentials.
     user: str
-    #: virtual seconds
+    #: Virtual seconds.
     expires: float
-    #: start of the minute that is being counted, virtual seconds (F58)
+    #: Start of the minute whose calls are counted, in virtual seconds (F58).
     window_start: float = 0.0
     calls_in_window: int = 0
 
     @property
     def owner(self) -> tuple[str, str]:
-        """User and application, which channels are counted for (F12)."""
+        """User and application: the limit of channels is counted per owner (F12)."""
         return self.user, self.client.id
 
 
 @dataclass(slots=True, kw_only=True)
 class AuthorizationServer:
-    """Grants tokens and knows the living ones."""
+    """Grants tokens, and holds the clients and the valid tokens."""
 
     clock: Clock
     options: Options
     org_name: str = "simulator-org"
-    #: told when a token is dead, and whether it was revoked (else it expired)
+    #: Called when a token has ended, with True if it was revoked, False if it expired.
     on_token_end: Callable[[Token, bool], None] = lambda _token, _revoked: None
     clients: dict[str, Client] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
     _used_assertions: set[str] = field(default_factory=set)
 
     def grant(self, authorization: str, form: Mapping[str, str]) -> Token:
-        """A new token. Raises LoginError for every mistake (F6)."""
+        """Grant a new token. Raises LoginError for any error in the request (F6)."""
         client = self._client(authorization)
         grant = form.get("grant_type", "")
         if grant not in (SAML_GRANT, CREDENTIALS_GRANT):
@@ -93,11 +94,11 @@ class AuthorizationServer:
         return token
 
     def seconds_left(self, token: Token) -> int:
-        """`expires_in`, in the client's time; Genesys says 86399 for a day (F4)."""
+        """`expires_in`, in wall seconds; Genesys answers 86399 for a day (F4)."""
         return max(0, round(self.clock.wall_seconds(token.expires - self.clock.virtual())))
 
     def authenticate(self, authorization: str) -> Token:
-        """The living token of an API call. Raises ApiError 401."""
+        """The valid token of an API call. Raises ApiError 401 if there is none."""
         scheme, _, value = authorization.partition(" ")
         if scheme.lower() != "bearer" or not value:
             raise ApiError(
@@ -109,6 +110,7 @@ class AuthorizationServer:
         return token
 
     def revoke(self, token: Token) -> None:
+        """End a token before it expires."""
         self._end(token, revoked=True)
 
     def _end(self, token: Token, *, revoked: bool) -> None:
@@ -128,7 +130,7 @@ class AuthorizationServer:
         return client
 
     def _asserted_user(self, form: Mapping[str, str]) -> str:
-        """Check the assertion (F2, F5, F7) and name its user."""
+        """Check the assertion (F2, F5, F7) and return the id of its user."""
         if form.get("orgName") != self.org_name:
             raise LoginError("invalid_request", "orgName is missing or names no organisation")
         assertion = form.get("assertion", "")
@@ -156,7 +158,7 @@ class AuthorizationServer:
 
 
 def _decoded(assertion: str) -> bytes:
-    # A '+' that was not sent as %2B arrives as a blank, which is no Base64 (F2).
+    # A '+' that was not sent as %2B arrives as a blank, which is not Base64 (F2).
     try:
         data = base64.b64decode(assertion, validate=True)
     except binascii.Error:
@@ -167,7 +169,7 @@ def _decoded(assertion: str) -> bytes:
 
 
 def _check_conditions(text: str, now: float) -> None:
-    """Refuse what Genesys would refuse in a readable SAML response (F7); anything else passes for an assertion."""
+    """Reject what Genesys would reject in a readable SAML response (F7). Any other text is accepted."""
     if "EncryptedAssertion" in text:
         raise LoginError("invalid_grant", "the assertion is encrypted")
     if re.search(r"<(?:\w+:)?Response\b", text) and "SignatureValue" not in text:

@@ -1,6 +1,6 @@
-"""The Genesys REST API as far as it is simulated: authentication, the call budget, and every path.
+"""The simulated part of the Genesys REST API: authentication, the rate limit, and every path.
 
-Law: a call is authenticated, counted, then answered; only answered calls change anything.
+Invariant: a call is authenticated, then counted, then carried out; a call that fails one of these changes nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from genesys_gateway.simulator.world import World
 Handler = Callable[[World, Token, Request, dict[str, str]], Answer]
 
 _MINUTE = 60.0
-#: ids of one bulk call (F53)
+#: Maximum number of ids in one bulk call (F53).
 _BULK_LIMIT = 50
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -31,6 +31,8 @@ ROUTES: Router[Handler] = Router()
 
 
 def route(method: str, template: str) -> Callable[[Handler], Handler]:
+    """Register the decorated function as the handler of a method and path."""
+
     def register(handler: Handler) -> Handler:
         ROUTES.add(method, template, handler)
         return handler
@@ -39,7 +41,7 @@ def route(method: str, template: str) -> Callable[[Handler], Handler]:
 
 
 def call(world: World, request: Request) -> Answer:
-    """Answer one API call; every mistake in Genesys's error body (F60), with the headers of F58 and F59."""
+    """Answer one API call, with the headers of F58 and F59; errors have Genesys's error body (F60)."""
     correlation = str(uuid.uuid4())
     headers = {"ININ-Correlation-Id": correlation}
     try:
@@ -52,6 +54,7 @@ def call(world: World, request: Request) -> Answer:
 
 
 def error_body(error: ApiError, correlation: str) -> dict[str, Any]:
+    """Genesys's error body (F60)."""
     return {
         "message": error.message,
         "code": error.code,
@@ -63,7 +66,7 @@ def error_body(error: ApiError, correlation: str) -> dict[str, Any]:
 
 
 def token_answer(world: World, request: Request) -> Answer:
-    """`POST /oauth/token` (F1); a mistake is a 400 with three keys (F6)."""
+    """Answer `POST /oauth/token` (F1); errors are a 400 with three keys (F6)."""
     try:
         token = world.login.grant(request.header("Authorization"), request.form())
     except LoginError as error:
@@ -74,7 +77,11 @@ def token_answer(world: World, request: Request) -> Answer:
 
 
 def _count_call(world: World, token: Token) -> dict[str, str]:
-    """Count a call against its token's minute (F58). Raises ApiError 429 with Retry-After."""
+    """Count a call in its token's minute and return the rate limit headers (F58).
+
+    Raises:
+        ApiError: 429 with Retry-After once the limit is reached.
+    """
     now, allowed = world.clock.virtual(), world.options.calls_per_minute
     if now - token.window_start >= _MINUTE:
         token.window_start, token.calls_in_window = now, 0
@@ -124,7 +131,7 @@ def _create_channel(world: World, token: Token, request: Request, _: dict[str, s
 
 @route("GET", "/api/v2/notifications/channels")
 def _list_channels(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
-    """The token's channels; with `oauthclient` the existence of other tokens' too, without their ids (F13)."""
+    """The token's channels; with `oauthclient` also those of the owner's other tokens, without their ids (F13)."""
     scope = request.one("includechannels", "token")
     if scope not in ("token", "oauthclient"):
         raise ApiError(
@@ -184,7 +191,7 @@ def _change_subscriptions(
 
 
 def _topics_of(request: Request) -> list[object]:
-    """The bare array of F16. Raises ApiError 400."""
+    """The topic ids of the bare array (F16). Raises ApiError 400 if the body is anything else."""
     try:
         wanted = request.json()
     except ValueError:
@@ -236,7 +243,7 @@ def _details_of_one(world: World, token: Token, _: Request, path: dict[str, str]
 
 @route("GET", "/api/v2/analytics/conversations/details")
 def _details_of_many(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
-    """In bulk; those unknown, or not known yet, are simply missing (F53, F56)."""
+    """Several conversations; those that are unknown, or not yet in analytics, are missing (F53, F56)."""
     _require_permission(token, ACW_PERMISSION)
     ids = [part for value in request.query.get("id", ()) for part in value.split(",") if part]
     if not ids or len(ids) > _BULK_LIMIT:
@@ -279,7 +286,7 @@ def _user(world: World, _: Token, __: Request, path: dict[str, str]) -> Answer:
 
 @route("GET", "/api/v2/routing/wrapupcodes/{code}")
 def _wrapup_code(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
-    """A wrap-up code's name; system codes such as ININ-WRAP-UP-TIMEOUT have none (F57)."""
+    """A wrap-up code's name. System codes such as ININ-WRAP-UP-TIMEOUT have none (F57)."""
     _require_permission(token, "routing:wrapupCode:view")
     name = world.contact_centre.wrapup_codes.get(path["code"].lower())
     if name is None or not _UUID.fullmatch(path["code"]):

@@ -1,6 +1,6 @@
-"""What Genesys would believe of a SAML response, once it is attributes whose signature to believe.
+"""Verifies SAML responses as Genesys would, when an identity provider's certificate is configured.
 
-Law: nothing is read from an element before its own signature was found good.
+Invariant: nothing in an element is used before its signature, or that of the response around it, has been verified.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from signxml.verifier import SignatureConfiguration, XMLVerifier
 
 from genesys_gateway.simulator.errors import LoginError
 
-#: Genesys docs: the clocks of identity provider and Genesys may differ by 10 s (F7).
+#: Genesys docs: the clocks of the identity provider and Genesys may differ by 10 s (F7).
 CLOCK_SKEW_SECONDS = 10
 
 _SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
@@ -26,24 +26,25 @@ _SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
 class Trust:
     """The identity provider as the organisation has configured it."""
 
-    #: PEM
+    #: PEM.
     certificate: str
-    #: of the identity provider and of the application; empty: any
+    #: Issuer of the identity provider; empty: any.
     issuer: str
+    #: Audience of the application; empty: any.
     audience: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """What an assertion says that can be believed."""
+    """The verified content of an assertion."""
 
-    #: of the assertion: it is good for one use
+    #: Id of the assertion, which may be used once.
     id: str
     email: str
 
 
 def verified_identity(xml: bytes, trust: Trust, org_name: str, now: float) -> Identity:
-    """Check everything (F7). Raises LoginError for the first thing that is wrong."""
+    """Check signature, issuer, times, audience and attributes (F7). Raises LoginError for the first error."""
     assertion = _signed_assertion(xml, trust.certificate)
     if trust.issuer and _text(assertion, "Issuer") != trust.issuer:
         raise _invalid_grant("the issuer is not the organisation's identity provider")
@@ -61,7 +62,7 @@ def verified_identity(xml: bytes, trust: Trust, org_name: str, now: float) -> Id
 
 
 def _signed_assertion(xml: bytes, certificate: str) -> etree._Element:
-    """The one assertion; it, or the response around it, is signed, and every signature there is is good."""
+    """Return the only assertion. It or the response around it must be signed, and each of these signatures valid."""
     try:
         root = etree.fromstring(xml, etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError:
@@ -85,7 +86,7 @@ def _signed_assertion(xml: bytes, certificate: str) -> etree._Element:
 
 
 def _verified(element: etree._Element, certificate: str) -> etree._Element:
-    """The element as its own signature covers it; whatever else stands around it counts for nothing."""
+    """Return the element as covered by its own signature; anything around it is ignored."""
     try:
         result = XMLVerifier().verify(
             etree.tostring(element, with_tail=False),

@@ -1,4 +1,4 @@
-"""The listeners: HTTP and WebSockets on one port, without Nagle's delay, and connections that can be reset."""
+"""The listeners: HTTP and WebSockets on one port, without Nagle's delay, on connections that can be reset."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ _POLL_SECONDS = 0.02
 
 
 class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # its base class has no types
-    """One connection. Sockets are refused before the upgrade, so that a refusal is an HTTP answer."""
+    """Handles one connection. WebSockets are rejected before the upgrade, so that a rejection is an HTTP answer."""
 
     def upgrade_websocket(self) -> Any:
+        """Upgrade the connection, unless the path or the application rejects it."""
         if not str(self.environ.get("PATH_INFO", "")).startswith(CHANNELS):
             return None
         refusal = self.server.application.refusal(self.environ)
@@ -33,20 +34,21 @@ class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # its base class h
         return super().upgrade_websocket()
 
     def run_application(self) -> None:
+        """Run the application; reset the connection if it raises ConnectionDropped."""
         try:
             super().run_application()
         except ConnectionDropped as error:
             reset_on_close(self.socket)
             self.close_connection = True
-            # An errno that the server takes for a client gone, so that it closes without an answer.
+            # The server takes this errno for a disconnected client, so it closes without an answer.
             raise ConnectionResetError(104, "told to") from error
 
     def log_request(self) -> None:
-        """Nothing: the ledger knows every call."""
+        """Do nothing: the ledger records every call."""
 
 
 class Listener:
-    """One port, opened and closed at will."""
+    """One port that can be opened and closed repeatedly."""
 
     def __init__(self, world: World, host: str, port: int) -> None:
         self.simulator = Simulator(world)
@@ -62,26 +64,30 @@ class Listener:
         return self._server is not None
 
     def start(self) -> None:
-        """Listen; port 0 is replaced by the one that was given. Raises OSError when the port is taken."""
+        """Listen; has no effect if already listening. Port 0 is replaced by the assigned port.
+
+        Raises:
+            OSError: The port is in use.
+        """
         if self._server is not None:
             return
         listening = socket.create_server((self._host, self._port), backlog=_BACKLOG)
-        # Accepted sockets inherit it. With Nagle's delay an answer takes 44 ms.
+        # Accepted sockets inherit this option. With Nagle's delay an answer takes 44 ms.
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._port = listening.getsockname()[1]
-        # A pool, so that stopping ends the connections that are open, and not only new ones.
+        # With a pool, stopping ends the open connections too; without, it only rejects new ones.
         self._server = WSGIServer(listening, self.simulator, handler_class=SocketHandler, log=None, spawn=Pool())
         self._server.start()
 
     def stop(self) -> None:
-        """Refuse connections and end those that are open."""
+        """Refuse new connections and end the open ones."""
         if self._server is not None:
             self._server.stop(timeout=0.1)
             self._server = None
 
 
 class Service:
-    """A world behind its listeners: the main port, and optionally one for the communication history alone."""
+    """A world with its listeners: the main port, and optionally one only for the communication history."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0, history_port: int | None = None) -> None:
         self.world = World()
@@ -100,7 +106,7 @@ class Service:
 
     @property
     def history_open(self) -> bool:
-        """Whether the history's port takes connections."""
+        """Whether the port of the communication history accepts connections."""
         return self._history is None or self._history.open
 
     def start(self) -> None:
@@ -110,7 +116,7 @@ class Service:
             self._watch = gevent.spawn(self._watch_history, self._history)
 
     def stop(self) -> None:
-        """Drop every socket and close the ports; a repetition does nothing."""
+        """Drop every socket and close the ports. Has no effect if already stopped."""
         if self._watch is not None:
             self._watch.kill()
         self.world.close()
@@ -119,7 +125,7 @@ class Service:
                 listener.stop()
 
     def _watch_history(self, listener: Listener) -> None:
-        # A port of its own can really be closed: then a client's connection is refused, not cut.
+        # A separate port can be closed, so that connections are refused rather than reset.
         while True:
             if self.world.receiver.down and listener.open:
                 listener.stop()

@@ -1,4 +1,4 @@
-"""`simulator verify`: asks a running simulator for its balance and says whether it is clean."""
+"""`simulator verify`: fetches the balance of a running simulator and reports whether it is clean."""
 
 from __future__ import annotations
 
@@ -14,13 +14,14 @@ _TIMEOUT_SECONDS = 30
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `verify` to a parser."""
     parser.add_argument("--url", default="http://127.0.0.1:9000", help="where the simulator listens")
     parser.add_argument("--wait", type=float, default=0.0, metavar="SECONDS", help="how long to wait for a clean one")
     parser.add_argument("--json", action="store_true", help="print the balance as JSON")
 
 
 def verify(options: argparse.Namespace) -> int:
-    """0 clean, 1 not, 2 when the simulator can't be asked."""
+    """Print the balance. Returns the exit code: 0 if it is clean, 1 if not, 2 if the simulator can't be reached."""
     deadline = time.monotonic() + options.wait
     try:
         balance = _fetch_balance(options.url)
@@ -35,7 +36,7 @@ def verify(options: argparse.Namespace) -> int:
 
 
 def _fetch_balance(url: str) -> dict[str, Any]:
-    # Only http: a simulator has no other scheme, and urllib would read files too.
+    # A simulator has no other scheme, and urllib would also read files.
     if not url.startswith("http://"):
         raise ValueError("the URL has to begin with http://")
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))

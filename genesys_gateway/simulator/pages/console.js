@@ -1,4 +1,4 @@
-// Spares the reload: buttons are sent in the background, the live part is fetched every second.
+// Avoids reloading the page: buttons are sent in the background, the live part is fetched every second.
 "use strict";
 
 const live = document.getElementById("live");
@@ -11,7 +11,7 @@ async function refresh() {
   const html = await reply.text();
   if (html === shown) return;
   shown = html;
-  // Whoever works with the keyboard must not lose their place when the table changes under them.
+  // Keyboard users must not lose their place when the table changes.
   const key = document.activeElement?.dataset?.key;
   const scrolled = [...live.querySelectorAll(".wide")].map((table) => table.scrollLeft);
   live.innerHTML = html;
