@@ -1,4 +1,4 @@
-"""The console page: forms that work without a script, and a keyboard and a real browser that are enough for it."""
+"""The console page: forms work without JavaScript, and in a real browser the keyboard is enough to use it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_in_a_browser_the_keyboard_is_enough_and_the_page_is_live(sim: Simulated
         assert "done for" in page.ask("document.getElementById('said').textContent")
         assert sim.sim("GET", "balance")["expected"] == 1
 
-        other = sim.call()  # not by this page: it has to notice by itself
+        other = sim.call()  # started elsewhere: the page has to notice it by itself
         page.wait_for(f"document.querySelector('#live').innerText.includes('{other['conversationId']}')")
         assert page.complaints == []
 

@@ -1,4 +1,4 @@
-"""The simulator does what Genesys does: one test per fact about login and channels."""
+"""The simulator behaves as Genesys does: tests by the number of the fact, for login and channels."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_f10_a_channel_is_made_with_200_and_its_id_is_no_uuid(sim: Simulated) ->
 
 
 def test_f11_the_connect_uri_works_as_given(sim: Simulated) -> None:
-    assert sim.socket(sim.channel()).ask({"message": "ping"})["eventBody"]["message"] == "pong"
+    assert sim.socket(sim.channel()).request({"message": "ping"})["eventBody"]["message"] == "pong"
 
 
 def test_f12_the_21st_channel_removes_an_unconnected_one_first(sim: Simulated) -> None:
@@ -120,7 +120,7 @@ def test_f12_if_all_are_connected_the_least_recently_used_goes(sim: Simulated) -
     sockets = [sim.socket(channel) for channel in channels]
     sim.subscriptions("POST", channels[0], *some_topics(1))
     sim.channel()
-    assert sockets[1].how_it_ends() == "evicted"
+    assert sockets[1].end_reason() == "evicted"
     evicted = sim.sim("GET", "ledger?part=evictions")["evictions"]
     assert [(e["channel"], e["connected"]) for e in evicted] == [(channels[1]["id"], True)]
 
@@ -172,7 +172,7 @@ def test_f15_a_channel_dies_with_the_token_that_made_it(sim: Simulated) -> None:
     channel = sim.channel()
     opened = sim.socket(channel)
     sim.sim("POST", "clock", {"advance": 86_400})
-    assert opened.how_it_ends() == "its token expired"
+    assert opened.end_reason() == "its token expired"
     with pytest.raises(websocket.WebSocketBadStatusException):
         sim.socket(channel)
 
@@ -209,7 +209,7 @@ def test_f18_one_topic_is_removed_by_put_or_over_the_socket(sim: Simulated) -> N
     channel, (a, b, c) = sim.channel(), some_topics(3)
     sim.subscriptions("POST", channel, a, b, c)
     sim.subscriptions("PUT", channel, a, b)
-    sim.socket(channel).ask({"message": "unsubscribe", "topics": [a]})
+    sim.socket(channel).request({"message": "unsubscribe", "topics": [a]})
     assert sim.topics(channel) == {b}
 
 

@@ -1,4 +1,4 @@
-"""The simulator does what Genesys does: one test per fact about REST, limits and errors."""
+"""The simulator behaves as Genesys does: tests by the number of the fact, for REST, limits and errors."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_f50_skipped_after_call_work_is_told_and_never_announced(sim: Simulated)
     sim.play(conversation, "skip")
     agent = sim.agents_of(conversation)[0]
     assert (agent["wrapupSkipped"], agent["calls"][0]["afterCallWork"]["state"]) == (True, "skipped")
-    assert opened.hears_nothing()
+    assert opened.receives_nothing()
     assert sim.sim("GET", "balance")["expected"] == 0
 
 

@@ -1,4 +1,4 @@
-"""The simulator does what Genesys does: one test per fact about sockets and events."""
+"""The simulator behaves as Genesys does: tests by the number of the fact, for sockets and events."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ pytest_plugins = ("simulator_fixture",)
 def test_f25_a_second_socket_disconnects_the_first(sim: Simulated) -> None:
     channel = sim.channel()
     first, second = sim.socket(channel), sim.socket(channel)
-    assert first.how_it_ends() == "another socket was opened"
-    assert second.ask({"message": "ping"})["eventBody"]["message"] == "pong"
+    assert first.end_reason() == "another socket was opened"
+    assert second.request({"message": "ping"})["eventBody"]["message"] == "pong"
 
 
 def test_f26_a_new_socket_finds_the_subscriptions(sim: Simulated) -> None:
@@ -53,14 +53,14 @@ def test_f29_the_closing_notice_comes_first_and_the_socket_works_until_the_close
     sim.play(conversation, "wrapup")
     assert opened.event()["conversationId"] == conversation["conversationId"]
     sim.sim("POST", "clock", {"advance": 60})
-    assert opened.how_it_ends() == "planned"
+    assert opened.end_reason() == "planned"
     assert sim.topics(channel) == {acw_topic(conversation)}, "the channel lives on"
 
 
 def test_f29_a_socket_can_close_without_notice(sim: Simulated) -> None:
     channel, opened = sim.listening()
     sim.sim("POST", f"channels/{channel['id']}/close", {"notice": False})
-    assert opened.how_it_ends() == "reset"
+    assert opened.end_reason() == "reset"
 
 
 def test_f30_a_topic_taken_by_another_channel_is_announced(sim: Simulated) -> None:
@@ -79,7 +79,7 @@ def test_f30_a_revoked_token_is_announced_and_ends_the_socket(sim: Simulated) ->
     sim.sim("POST", "tokens/revoke")
     message = opened.receive()
     assert message == {"topicName": "v2.system.token_revoked", "eventBody": {"reason": "user_tokens_revoked"}}
-    assert opened.how_it_ends() == "its token was revoked"
+    assert opened.end_reason() == "its token was revoked"
     assert sim.api("GET", "tokens/me").status_code == 401
 
 
@@ -87,7 +87,7 @@ def test_f31_topics_are_added_and_removed_over_the_socket(sim: Simulated) -> Non
     channel = sim.channel()
     topic = acw_topic(sim.call())
     opened = sim.socket(channel)
-    assert opened.ask({"message": "subscribe", "topics": [topic], "correlationId": "12"}) == {
+    assert opened.request({"message": "subscribe", "topics": [topic], "correlationId": "12"}) == {
         "correlationId": "12",
         "topics": [topic],
         "result": "200",
@@ -95,13 +95,13 @@ def test_f31_topics_are_added_and_removed_over_the_socket(sim: Simulated) -> Non
         "message": "Successfully subscribed to topic(s).",
     }
     assert sim.topics(channel) == {topic}
-    assert opened.ask({"message": "unsubscribe", "topics": [topic]})["status"] == "unsubscribed"
+    assert opened.request({"message": "unsubscribe", "topics": [topic]})["status"] == "unsubscribed"
     assert sim.topics(channel) == set()
 
 
 def test_f32_replies_have_no_topic_name_and_may_lack_the_correlation_id(sim: Simulated) -> None:
     sim.sim("PATCH", "settings", {"replyCorrelation": False})
-    reply = sim.socket(sim.channel()).ask({"message": "subscribe", "topics": ["v2.nonsense"], "correlationId": "1"})
+    reply = sim.socket(sim.channel()).request({"message": "subscribe", "topics": ["v2.nonsense"], "correlationId": "1"})
     assert "topicName" not in reply
     assert "correlationId" not in reply
     assert reply["result"] == "400"
@@ -110,7 +110,7 @@ def test_f32_replies_have_no_topic_name_and_may_lack_the_correlation_id(sim: Sim
 def test_f32_a_channel_that_is_no_more_answers_404(sim: Simulated) -> None:
     opened = sim.socket(sim.channel())
     sim.sim("POST", "faults", {"name": "refuse_reply", "result": 404, "count": 1})
-    reply = opened.ask({"message": "subscribe", "topics": [acw_topic(sim.call())], "correlationId": "1"})
+    reply = opened.request({"message": "subscribe", "topics": [acw_topic(sim.call())], "correlationId": "1"})
     assert (reply["result"], reply["correlationId"]) == ("404", "1")
 
 
@@ -122,7 +122,7 @@ def test_f33_the_same_event_arrives_on_every_channel_that_asked(sim: Simulated) 
 
 
 def test_f34_a_ping_is_answered_with_a_pong(sim: Simulated) -> None:
-    answer = sim.socket(sim.channel()).ask({"message": "ping"})
+    answer = sim.socket(sim.channel()).request({"message": "ping"})
     assert answer == {"topicName": "channel.metadata", "eventBody": {"message": "pong"}}
 
 

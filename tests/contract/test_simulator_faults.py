@@ -1,4 +1,4 @@
-"""Every fault of the simulator by its name: what it does, whom it meets, and that it ends."""
+"""Every fault of the simulator by its name: its effect, the calls and sockets it affects, and that it ends."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_an_answer_can_be_told_for_a_number_of_calls(sim: Simulated) -> None:
     replies = [sim.api("GET", "tokens/me") for _ in range(3)]
     assert [reply.status_code for reply in replies] == [503, 503, 200]
     assert replies[0].headers["Retry-After"] == "7"
-    assert sim.api("HEAD", "tokens/me").status_code == 200, "another method is not met"
+    assert sim.api("HEAD", "tokens/me").status_code == 200, "another method is not affected"
 
 
 def test_a_hanging_call_is_let_go_when_the_fault_ends(sim: Simulated) -> None:
@@ -103,7 +103,7 @@ def test_an_upgrade_can_be_refused(sim: Simulated, status: int) -> None:
     with pytest.raises(websocket.WebSocketBadStatusException) as refused:
         sim.socket(channel)
     assert refused.value.status_code == status
-    assert sim.socket(channel).ask({"message": "ping"})
+    assert sim.socket(channel).request({"message": "ping"})
 
 
 def test_a_hostile_connect_uri_is_handed_out(sim: Simulated) -> None:
@@ -116,7 +116,7 @@ def test_a_frozen_socket_neither_speaks_nor_closes_until_it_thaws(sim: Simulated
     _, opened = sim.listening()
     fault(sim, "freeze")
     opened.send({"message": "ping"})
-    assert opened.hears_nothing()
+    assert opened.receives_nothing()
     sim.sim("DELETE", "faults")
     assert opened.receive()["eventBody"]["message"] == "pong"
 
@@ -125,7 +125,7 @@ def test_the_end_of_a_line_is_in_the_ledger_at_once_even_if_its_socket_is_frozen
     channel, opened = sim.listening()
     fault(sim, "freeze")
     opened.send({"message": "ping"})
-    opened.hang_up()
+    opened.disconnect()
     events = []
     for _ in range(100):
         events = [one["event"] for one in sim.sim("GET", "ledger?part=sockets")["sockets"]]
@@ -134,7 +134,7 @@ def test_the_end_of_a_line_is_in_the_ledger_at_once_even_if_its_socket_is_frozen
         gevent.sleep(0.01)
     assert events == ["opened", "closed"]
     sim.sim("DELETE", "faults")
-    assert sim.socket(channel).ask({"message": "ping"})["eventBody"]["message"] == "pong"
+    assert sim.socket(channel).request({"message": "ping"})["eventBody"]["message"] == "pong"
 
 
 def test_what_was_said_before_the_line_ended_is_done(sim: Simulated) -> None:
@@ -148,7 +148,7 @@ def test_frames_can_come_byte_by_byte(sim: Simulated) -> None:
     _, opened = sim.listening()
     fault(sim, "slow_bytes", bytesPerSecond=300)
     began = time.monotonic()
-    assert opened.ask({"message": "ping"})["eventBody"]["message"] == "pong"
+    assert opened.request({"message": "ping"})["eventBody"]["message"] == "pong"
     assert time.monotonic() - began > 0.15
 
 
@@ -158,7 +158,7 @@ def test_heartbeats_and_pongs_can_be_withheld(sim: Simulated) -> None:
     fault(sim, "no_pong")
     opened = sim.socket(sim.channel())
     opened.send({"message": "ping"})
-    assert opened.hears_nothing()
+    assert opened.receives_nothing()
     sim.sim("DELETE", "faults")
     assert opened.receive()["topicName"] == "channel.metadata"
 
@@ -168,14 +168,14 @@ def test_a_subscribe_message_can_stay_unanswered_though_done(sim: Simulated) -> 
     opened = sim.socket(channel)
     fault(sim, "no_reply")
     opened.send({"message": "subscribe", "topics": [topic]})
-    assert opened.hears_nothing()
+    assert opened.receives_nothing()
     assert sim.topics(channel) == {topic}
 
 
 def test_a_subscribe_message_can_be_refused(sim: Simulated) -> None:
     channel = sim.channel()
     fault(sim, "refuse_reply", result="400")
-    reply = sim.socket(channel).ask({"message": "subscribe", "topics": [acw_topic(sim.call())]})
+    reply = sim.socket(channel).request({"message": "subscribe", "topics": [acw_topic(sim.call())]})
     assert reply["result"] == "400"
     assert sim.topics(channel) == set()
 
@@ -186,14 +186,14 @@ def test_garbage_can_be_written_to_a_socket(sim: Simulated, garbage: str) -> Non
     sim.sim("POST", f"channels/{channel['id']}/send", {"garbage": garbage})
     frame = opened.receive_raw()
     assert garbage not in ("huge", "deep") or len(frame) >= 100_000
-    assert opened.ask({"message": "ping"})["eventBody"]["message"] == "pong"
+    assert opened.request({"message": "ping"})["eventBody"]["message"] == "pong"
 
 
 def test_a_socket_can_be_dropped_or_its_channel_evicted_or_expired(sim: Simulated) -> None:
     for deed, end in (("drop", "reset"), ("evict", "evicted"), ("expire", "expired")):
         channel, opened = sim.listening()
         sim.sim("POST", f"channels/{channel['id']}/{deed}")
-        assert opened.how_it_ends() == end
+        assert opened.end_reason() == end
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_socket_can_be_dropped_or_its_channel_evicted_or_expired(sim: Simulate
 def test_harm_at_once_has_a_fault_name_too(sim: Simulated, name: str, end: str) -> None:
     channel, opened = sim.listening()
     sim.sim("POST", "faults", {"name": name, "channel": channel["id"]})
-    assert opened.how_it_ends() == end
+    assert opened.end_reason() == end
     assert [fault["name"] for fault in sim.sim("GET", "ledger?part=faults")["faults"]] == [name]
 
 
@@ -238,7 +238,7 @@ def test_events_can_be_lost_and_the_ledger_knows(sim: Simulated) -> None:
     _, opened = sim.listening(conversation)
     fault(sim, "lose_events", topic=acw_topic(conversation), count=1)
     assert sim.play(conversation, "wrapup")["heard"] == 0
-    assert opened.hears_nothing()
+    assert opened.receives_nothing()
     assert sim.sim("GET", "balance")["lost"] == 1
 
 
@@ -256,7 +256,7 @@ def test_events_can_be_delayed(sim: Simulated) -> None:
     _, opened = sim.listening(conversation)
     fault(sim, "delay_events", delaySeconds=1000)
     sim.play(conversation, "wrapup")
-    assert opened.hears_nothing()
+    assert opened.receives_nothing()
     sim.sim("POST", "clock", {"advance": 1000})
     assert opened.event()["conversationId"] == conversation["conversationId"]
 

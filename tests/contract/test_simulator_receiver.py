@@ -1,4 +1,4 @@
-"""The simulated communication history: what it stores, and every way in which it fails."""
+"""The simulated communication history: what it stores, and each of its ways to fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The simulator's tools: the ledger and its balance, `verify`, the clock, the control API's own manners."""
+"""The simulator's tools: the ledger and its balance, `verify`, the clock, and the control API's error answers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def store(sim: Simulated, key: str, identity: str) -> None:
 
 
 def run_verify(sim: Simulated, *more: str) -> int:
-    # In the thread pool, as the process that asks is another one in real life.
+    # In the thread pool, because in practice `verify` runs in another process.
     return int(gevent.get_hub().threadpool.spawn(main, ["verify", "--url", sim.url, *more]).get() or 0)
 
 
@@ -86,7 +86,7 @@ def test_a_channels_whole_day_can_pass_while_one_watches(sim: Simulated) -> None
     sim.sim("PATCH", "settings", {"tokenSeconds": 172_800, "heartbeatSeconds": 3600})
     sim.sim("POST", "clock", {"speed": 86_400})
     channel, opened = sim.listening()
-    assert opened.how_it_ends() == "expired"
+    assert opened.end_reason() == "expired"
     assert sim.api("HEAD", f"notifications/channels/{channel['id']}").status_code == 404
 
 
@@ -140,6 +140,6 @@ def test_reset_forgets_everything(sim: Simulated) -> None:
     sim.play(sim.call(), "wrapup")
     _, opened = sim.listening()
     sim.sim("POST", "reset")
-    assert opened.how_it_ends() == "reset"
+    assert opened.end_reason() == "reset"
     state = sim.sim("GET", "state")
     assert [state[name] for name in ("conversations", "finishedAcw", "channels", "sockets", "tokens")] == [0] * 5

@@ -1,4 +1,4 @@
-"""The fixture `sim`: a simulator in this process, as new for every test. Ask for it with `pytest_plugins`."""
+"""The fixture `sim`: a simulator in this process, reset for every test. Activate it with `pytest_plugins`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def simulator_service() -> Iterator[Service]:
 
 @pytest.fixture
 def sim(simulator_service: Service) -> Iterator[Simulated]:
-    """A simulator as new."""
+    """A simulator in its initial state."""
     simulated = Simulated(simulator_service)
     simulated.reset()
     yield simulated
