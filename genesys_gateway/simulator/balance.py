@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_SHOWN = 20
+_MAX_EXAMPLES = 20
 
 
 def balance_of(finished: Iterable[Mapping[str, Any]], records: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
@@ -37,7 +37,11 @@ def balance_of(finished: Iterable[Mapping[str, Any]], records: Iterable[Mapping[
         "strange": len(strange),
         "withoutSession": len(others) - len(strange),
         "clean": not (doubled or lost or strange),
-        "examples": {"doubled": doubled[:_SHOWN], "lost": lost[:_SHOWN], "strange": strange[:_SHOWN]},
+        "examples": {
+            "doubled": doubled[:_MAX_EXAMPLES],
+            "lost": lost[:_MAX_EXAMPLES],
+            "strange": strange[:_MAX_EXAMPLES],
+        },
     }
 
 

@@ -27,7 +27,7 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 #: Maximum number of conversations and of records on the page; the control API returns all.
-_SHOWN = 30
+_MAX_ROWS = 30
 _SPEEDS = (1, 60, 1440)
 
 Form = Mapping[str, str]
@@ -67,12 +67,12 @@ def _live(world: World) -> dict[str, Any]:
     conversations = list(world.contact_centre.conversations.values())
     channels = list(world.channels.by_id.values())
     return {
-        "conversations": conversations[: -_SHOWN - 1 : -1],
+        "conversations": conversations[: -_MAX_ROWS - 1 : -1],
         "conversation_count": len(conversations),
         "channels": channels,
         "sockets": sum(channel.sender is not None for channel in channels),
         "active_faults": world.faults.active(),
-        "records": world.receiver.records[: -_SHOWN - 1 : -1],
+        "records": world.receiver.records[: -_MAX_ROWS - 1 : -1],
         "record_count": len(world.receiver.records),
         "receiver_mode": world.receiver.behaviour.mode,
         "balance": actions.balance(world),

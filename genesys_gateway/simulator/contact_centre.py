@@ -157,7 +157,11 @@ class ContactCentre:
         return self.join(conversation, agent)
 
     def consult(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
-        """A second agent joins while the first stays on the line. Both will have after-call work (F39)."""
+        """A second agent joins while the first stays on the line. Both will have after-call work (F39).
+
+        Raises:
+            ControlError: No agent is on the line.
+        """
         first = next((p for p in conversation.agents if p.active), None)
         if first is None:
             raise ControlError("nobody is on the line to consult anyone", status=409)
@@ -171,7 +175,11 @@ class ContactCentre:
             self.leave(participant)
 
     def reopen(self, conversation: Conversation, agent: tuple[str, str]) -> Participant:
-        """The customer of a message conversation writes again (F41)."""
+        """The customer of an ended message conversation writes again, to a new agent (F41).
+
+        Raises:
+            ControlError: The conversation has not ended.
+        """
         if conversation.ended is None:
             raise ControlError("it is still open", status=409)
         conversation.ended = None
@@ -219,7 +227,7 @@ class ContactCentre:
             communication.acw, communication.acw_ended = AcwState.SKIPPED, now
 
     def correct(self, participant: Participant, code: str | None, notes: str | None) -> None:
-        """Correct a wrap-up in analytics, which Genesys does for days (F56). The conversation API keeps the original.
+        """Correct a wrap-up in analytics only, as may happen for days; event and conversation API keep the first (F56).
 
         Raises:
             ControlError: The agent has no finished wrap-up.
