@@ -15,11 +15,11 @@ from chaos import databases, page, picture, promises, script
 from chaos.load import Load
 from chaos.watch import Watch
 from chaos.world import World
-from proof import judge
-from proof.centre import wait_for
-from proof.children import ROOT, nap, tidy_up_when_ended
-from proof.report import Report, heading
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.processes import ROOT, nap, tidy_up_when_ended
+from tests.harness.report import Report, heading
+from tests.harness.simulator import wait_for
+from tests.harness.stage import Stage
 
 _FOLDER = ROOT / "build"
 #: How long everything may take to be in order once nothing is broken any more.

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import psycopg
 
-from proof.children import free_port
+from tests.harness.processes import free_port
 
 KINDS = ("sqlite", "postgresql")
 HOST, PORT = "127.0.0.1", 5432

@@ -13,7 +13,7 @@ from gevent.pool import Pool
 
 from chaos import databases
 from chaos.killed import Scene, play
-from proof.report import Report, heading
+from tests.harness.report import Report, heading
 
 #: Every place once at least, where it hurts: some are reached often, then the number says which time.
 SCENES = (

@@ -9,13 +9,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 
 from chaos import databases
-from proof import judge
-from proof.centre import Centre, Line, wait_for
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.report import Report
-from proof.stage import Stage
-from proof.web import NoAnswer
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer
+from tests.harness.processes import nap
+from tests.harness.report import Report
+from tests.harness.simulator import Centre, Line, wait_for
+from tests.harness.stage import Stage
 
 _CALLS = 3
 _STEP_SECONDS = 25.0

@@ -16,11 +16,11 @@ from random import Random
 from chaos import databases, promises
 from chaos.load import Load
 from chaos.world import World
-from proof import judge
-from proof.centre import wait_for
-from proof.children import nap, tidy_up_when_ended
-from proof.report import Report, heading
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.processes import nap, tidy_up_when_ended
+from tests.harness.report import Report, heading
+from tests.harness.simulator import wait_for
+from tests.harness.stage import Stage
 
 _PEACE_SECONDS = 600.0
 _READY_SECONDS = 60.0

@@ -14,8 +14,8 @@ import gevent
 from gevent.pool import Group
 
 from chaos.world import World
-from proof.centre import Line
-from proof.web import NoAnswer
+from tests.harness.http import NoAnswer
+from tests.harness.simulator import Line
 
 #: Calls that begin in a second, and agents that each of them meets, one a second: 100 events a second.
 _CALLS_PER_SECOND = 10

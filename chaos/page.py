@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from chaos.script import Planned
-from proof.report import Report
+from tests.harness.report import Report
 
 
 def write(report: Report, plan: Sequence[Planned], figures: Mapping[str, object], picture: str, again: str) -> str:

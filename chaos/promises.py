@@ -2,10 +2,10 @@
 
 from chaos.load import Load
 from chaos.world import World
-from proof import judge
-from proof.centre import wait_for
-from proof.report import Report
-from proof.web import NoAnswer
+from tests.harness import judge
+from tests.harness.http import NoAnswer
+from tests.harness.report import Report
+from tests.harness.simulator import wait_for
 
 _READY_SECONDS = 30.0
 #: The gauges are set every few seconds, and more rarely the more rows there are.

@@ -9,7 +9,7 @@ from gevent.pool import Group
 
 from chaos.catalogue import FAULTS, Fault
 from chaos.world import World
-from proof.report import Report
+from tests.harness.report import Report
 
 #: Mean seconds of health between two faults of one party, where it is not this one's.
 _HEALTHY = {"gateway": 14.0, "token": 25.0, "disk": 18.0, "database": 18.0}

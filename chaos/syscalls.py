@@ -16,12 +16,12 @@ from dataclasses import dataclass
 import gevent
 from gevent.pool import Pool
 
-from proof import judge
-from proof.centre import Centre, Line, wait_for
-from proof.gateway import Gateway
-from proof.report import Report, heading
-from proof.stage import Stage
-from proof.web import NoAnswer
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer
+from tests.harness.report import Report, heading
+from tests.harness.simulator import Centre, Line, wait_for
+from tests.harness.stage import Stage
 
 _CALLS = 12
 _HEAL_SECONDS = 40.0

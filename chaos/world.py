@@ -13,10 +13,10 @@ from random import Random
 import gevent
 
 from chaos import databases
-from proof.children import memory_mb
-from proof.stage import Stage
-from proof.web import NoAnswer
 from tests.contract.tcp_proxy import TcpProxy
+from tests.harness.http import NoAnswer
+from tests.harness.processes import memory_mb
+from tests.harness.stage import Stage
 
 _DISK_MEGABYTES = 192
 _RESTART_SECONDS = 0.3

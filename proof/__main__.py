@@ -15,9 +15,9 @@ from types import ModuleType
 import gevent
 
 from proof import stories
-from proof.children import tidy_up_when_ended
-from proof.report import Report, heading, table
-from proof.stage import Stage
+from tests.harness.processes import tidy_up_when_ended
+from tests.harness.report import Report, heading, table
+from tests.harness.stage import Stage
 
 _BOUND_SECONDS = 300.0
 

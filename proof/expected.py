@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from proof.judge import record_id
+from tests.harness.judge import record_id
 
 Json = dict[str, Any]
 

@@ -1,9 +1,9 @@
 """What happens after a conversation was closed is recorded too: registered again, or found by the last look."""
 
-from proof import judge
-from proof.centre import Centre, Line, wait_for
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.simulator import Centre, Line, wait_for
+from tests.harness.stage import Stage
 
 _EACH = 10
 _LAST_LOOK_SECONDS = 20

@@ -3,11 +3,11 @@
 from collections import Counter
 from typing import Any
 
-from proof import judge
-from proof.centre import Centre, until
-from proof.children import memory_mb, nap
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.processes import memory_mb, nap
+from tests.harness.simulator import Centre, until
+from tests.harness.stage import Stage
 
 SECONDS = 600
 #: So much faster than real: the back-off is shortened alike, and an hour takes a minute.

@@ -2,8 +2,8 @@
 
 import re
 
-from proof.children import python, run
-from proof.stage import Stage
+from tests.harness.processes import python, run
+from tests.harness.stage import Stage
 
 _ROWS = tuple(f"tests/flow/test_{name}.py" for name in ("bad_input", "smuggling", "slow_clients", "credentials"))
 

@@ -2,8 +2,8 @@
 
 import time
 
-from proof import judge
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.stage import Stage
 
 _COUNT, _CLIENTS = 500, 64
 

@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from proof import judge
-from proof.centre import Centre
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.processes import nap
+from tests.harness.simulator import Centre
+from tests.harness.stage import Stage
 
 SECONDS = 300
 _WRONG_CLOCK = Path(__file__).resolve().parents[1] / "wrong_clock"

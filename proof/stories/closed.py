@@ -1,8 +1,8 @@
 """A conversation that is over is closed and its topic taken off the channel at Genesys; empty channels are closed."""
 
-from proof import judge
-from proof.centre import wait_for
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.simulator import wait_for
+from tests.harness.stage import Stage
 
 SECONDS = 400
 _COUNT = 20

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 import gevent
 
-from proof.gateway import Gateway
-from proof.stage import Stage
-from proof.web import NoAnswer
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer
+from tests.harness.stage import Stage
 
 SECONDS = 400
 _CLIENTS = 8

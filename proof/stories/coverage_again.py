@@ -1,9 +1,9 @@
 """A full channel's socket is killed, frozen, refused with 404: full coverage within heartbeat + 5 s each time."""
 
-from proof import judge
-from proof.centre import Centre, Line, wait_for
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.simulator import Centre, Line, wait_for
+from tests.harness.stage import Stage
 
 SECONDS = 300
 _TOPICS = 1000

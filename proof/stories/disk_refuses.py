@@ -10,11 +10,11 @@ from uuid import uuid4
 
 import gevent
 
-from proof import judge
-from proof.centre import Centre, wait_for
-from proof.gateway import Gateway
-from proof.stage import Stage
-from proof.web import NoAnswer
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer
+from tests.harness.simulator import Centre, wait_for
+from tests.harness.stage import Stage
 
 SECONDS = 300
 _ANSWER_SECONDS = 6.0

@@ -2,10 +2,10 @@
 
 import time
 
-from proof import judge
-from proof.centre import Centre, until
-from proof.children import nap
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.processes import nap
+from tests.harness.simulator import Centre, until
+from tests.harness.stage import Stage
 
 SECONDS = 1200
 _COUNT = 500

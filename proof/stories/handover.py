@@ -8,11 +8,11 @@ from contextlib import contextmanager
 import gevent
 from gevent.event import Event
 
-from proof import judge
-from proof.centre import Centre, Line
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.processes import nap
+from tests.harness.simulator import Centre, Line
+from tests.harness.stage import Stage
 
 SECONDS = 800
 _TOPICS, _PER_SECOND = 1000, 50

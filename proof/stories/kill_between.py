@@ -4,10 +4,10 @@ import os
 import signal
 from random import Random
 
-from proof import judge
-from proof.centre import until
-from proof.children import nap
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.processes import nap
+from tests.harness.simulator import until
+from tests.harness.stage import Stage
 
 SECONDS = 400
 _EACH = 8

@@ -6,12 +6,12 @@ from random import Random
 
 import gevent
 
-from proof import judge
-from proof.centre import until
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
-from proof.web import NoAnswer
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer
+from tests.harness.processes import nap
+from tests.harness.simulator import until
+from tests.harness.stage import Stage
 
 SECONDS = 500
 _EACH = 60

@@ -1,9 +1,9 @@
 """19 full channels are told to close in the same second: all are handed over within the budget, nothing is lost."""
 
-from proof import judge
-from proof.children import nap
-from proof.stage import Stage
 from proof.stories.handover import talking
+from tests.harness import judge
+from tests.harness.processes import nap
+from tests.harness.stage import Stage
 
 SECONDS = 700
 

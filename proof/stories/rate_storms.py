@@ -1,8 +1,8 @@
 """429 storms: no call before Retry-After is over, and everything converges."""
 
-from proof import judge
-from proof.centre import Centre
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.simulator import Centre
+from tests.harness.stage import Stage
 
 _COUNT, _STORMS, _RETRY_AFTER = 200, 3, 6
 

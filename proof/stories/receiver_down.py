@@ -1,10 +1,10 @@
 """The receiver is away for a minute, in three ways: every record arrives after it is back."""
 
-from proof import judge
-from proof.centre import Centre
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.processes import nap
+from tests.harness.simulator import Centre
+from tests.harness.stage import Stage
 
 SECONDS = 400
 _EACH = 20

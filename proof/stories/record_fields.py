@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from proof import judge
-from proof.centre import Centre, until
 from proof.expected import differences, expected_record
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.simulator import Centre, until
+from tests.harness.stage import Stage
 
 _CODE = "7fb334b0-0e9e-11e4-9191-0800200c9a66"
 _CARDS = "5d1f6a4e-3a55-4b5e-9f0f-0f6c5d3f1a01"

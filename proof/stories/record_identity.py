@@ -1,9 +1,9 @@
 """An after-call work has the same record id after a restart, and in another process with an empty database."""
 
-from proof import judge
-from proof.centre import until, wait_for
-from proof.children import nap
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.processes import nap
+from tests.harness.simulator import until, wait_for
+from tests.harness.stage import Stage
 
 
 def play(stage: Stage) -> None:

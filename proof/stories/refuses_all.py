@@ -1,10 +1,10 @@
 """A receiver that refuses every record alike: the lane pauses after ten, nothing is dead; poison alone is dead."""
 
-from proof import judge
-from proof.centre import Centre, Line, wait_for
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.processes import nap
+from tests.harness.simulator import Centre, Line, wait_for
+from tests.harness.stage import Stage
 
 SECONDS = 300
 _COUNT = 200

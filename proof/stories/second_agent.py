@@ -1,8 +1,8 @@
 """After a transfer the second agent's after-call work is a record of its own; so are a consult's and a callback's."""
 
-from proof import judge
-from proof.children import nap
-from proof.stage import Stage
+from tests.harness import judge
+from tests.harness.processes import nap
+from tests.harness.stage import Stage
 
 _ROUNDS = 10
 

@@ -7,12 +7,12 @@ from uuid import uuid4
 
 import gevent
 
-from proof import judge
-from proof.centre import Centre, until, wait_for
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
-from proof.web import NoAnswer, Web
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer, Web
+from tests.harness.processes import nap
+from tests.harness.simulator import Centre, until, wait_for
+from tests.harness.stage import Stage
 
 _COUNT = 100
 _GAP_SECONDS = 10.0

@@ -8,12 +8,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from proof import judge
-from proof.centre import Centre, Line
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
 from proof.stories.handover import talking
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.processes import nap
+from tests.harness.simulator import Centre, Line
+from tests.harness.stage import Stage
 
 SECONDS = 700
 _DAYS = 7

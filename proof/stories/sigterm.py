@@ -5,11 +5,11 @@ from uuid import uuid4
 
 import gevent
 
-from proof import judge
-from proof.children import nap
-from proof.gateway import Gateway
-from proof.stage import Stage
-from proof.web import NoAnswer
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer
+from tests.harness.processes import nap
+from tests.harness.stage import Stage
 
 _COUNT = 120
 _END_SECONDS = 25

@@ -4,8 +4,8 @@ import re
 import signal
 from random import Random
 
-from proof.children import Child, python
-from proof.stage import Stage
+from tests.harness.processes import Child, python
+from tests.harness.stage import Stage
 
 SECONDS = 2400
 _CLAIM = re.compile(r"^  (PASS|FAIL)  (.+)$")

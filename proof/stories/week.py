@@ -1,11 +1,11 @@
 """A week at Genesys in seven minutes: tokens renewed, channels handed over daily, wrap-ups all the while."""
 
-from proof import judge
-from proof.centre import Centre
-from proof.children import memory_mb, nap
-from proof.gateway import Gateway
-from proof.stage import Stage
 from proof.stories.handover import talking
+from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.processes import memory_mb, nap
+from tests.harness.simulator import Centre
+from tests.harness.stage import Stage
 
 SECONDS = 900
 #: A day in a minute.

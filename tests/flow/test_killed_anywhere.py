@@ -4,7 +4,7 @@ import pytest
 
 from chaos import databases
 from chaos.killed import Scene, play
-from proof.report import Report
+from tests.harness.report import Report
 
 WORST = (
     Scene(point="before_answer:2"),

@@ -6,10 +6,10 @@ from typing import Any, cast
 
 import pytest
 
-from proof.centre import Centre
-from proof.gateway import Gateway
-from proof.judge import customer_of, mixed_up, most_connected, record_id, sent_again
-from proof.web import NoAnswer
+from tests.harness.gateway import Gateway
+from tests.harness.http import NoAnswer
+from tests.harness.judge import customer_of, mixed_up, most_connected, record_id, sent_again
+from tests.harness.simulator import Centre
 
 WORK = {
     "recordKey": "c-1/p-1/s-1",

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import gevent
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Child:

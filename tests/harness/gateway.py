@@ -16,10 +16,10 @@ import gevent
 import orjson
 from gevent.pool import Pool
 
-from proof.centre import Centre, Line, until, wait_for
-from proof.children import Child, free_port, python
-from proof.judge import customer_of
-from proof.web import NoAnswer, Reply, Web
+from tests.harness.http import NoAnswer, Reply, Web
+from tests.harness.judge import customer_of
+from tests.harness.processes import Child, free_port, python
+from tests.harness.simulator import Centre, Line, until, wait_for
 
 ADDRESS = "/customers/supportInteraction"
 _TOKENS = {role: f"{role}-{uuid4().hex}" for role in ("bofe", "ops", "backoffice")}

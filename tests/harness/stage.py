@@ -7,9 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from proof.centre import Centre
-from proof.gateway import Gateway
-from proof.report import Report
+from tests.harness.gateway import Gateway
+from tests.harness.report import Report
+from tests.harness.simulator import Centre
 
 
 class Stage:

@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
-from proof.centre import Centre
-from proof.report import Report
+from tests.harness.report import Report
+from tests.harness.simulator import Centre
 
 Json = Mapping[str, Any]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from gevent.pool import Pool
 
-from proof.children import Child, free_port, nap, python, run
-from proof.web import NoAnswer, Web
+from tests.harness.http import NoAnswer, Web
+from tests.harness.processes import Child, free_port, nap, python, run
 
 Json = dict[str, Any]
 
