@@ -3,7 +3,7 @@
 #   make demo             the whole way against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: until it is shown)
 #   make test             the tests, in lanes side by side (ARGS=… is handed to pytest, in one)
 #   make test-sdk         the official SDK and another client against the simulator, each in a venv of its own
-#   make proof            the promises, against real processes (ARGS=--list; ARGS="--fast burst")
+#   make acceptance       the promises, against real processes (ARGS=--list; ARGS="--fast burst"); make proof is the same
 #   make chaos            everything breaks, by a seeded script; then the balance (SEED= MINUTES= DATABASE=)
 #   make kill-points      the process is killed at every named place (ARGS="posted --database sqlite")
 #   make kills            SIGKILL 200 times under load, before two kinds of receivers (ARGS="--seed 1 --kills 20")
@@ -29,7 +29,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk proof chaos kill-points kills syscalls check audit run simulator bench openapi lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls check audit run simulator bench openapi lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -41,8 +41,8 @@ test: $(TOOLS)
 test-sdk: $(RUNTIME)
 	@$(BIN)/python -m tests.sdk.run
 
-proof: $(TOOLS)
-	@$(BIN)/python -m proof $(ARGS)
+acceptance proof: $(TOOLS)
+	@$(BIN)/python -m tests.acceptance $(ARGS)
 
 chaos: $(RUNTIME)
 	@$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \

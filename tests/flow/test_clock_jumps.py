@@ -16,7 +16,7 @@ def test_a_clock_that_jumps_a_day_buries_nothing(stage: Stage, tmp_path: Path) -
     offset = tmp_path / "offset"
     offset.write_text("0")
     play = stage(
-        PYTHONPATH=str(ROOT / "proof/wrong_clock"),
+        PYTHONPATH=str(ROOT / "tests/acceptance/wrong_clock"),
         WRONG_CLOCK_FILE=str(offset),
         GATEWAY_FOLLOW_DEADLINE_SECONDS="43200",
         GATEWAY_RETRY_LIMIT_HOURS="12",

@@ -23,7 +23,7 @@ class Stage:
     def __init__(self, report: Report, *, fast: bool) -> None:
         self.report = report
         self.fast = fast
-        self.folder = Path(tempfile.mkdtemp(prefix=f"proof-{report.name}-"))
+        self.folder = Path(tempfile.mkdtemp(prefix=f"acceptance-{report.name}-"))
         self._gateways: list[Gateway] = []
         self._centres: list[Centre] = []
         self._undo = contextlib.ExitStack()

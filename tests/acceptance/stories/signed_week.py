@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
 
-from proof.stories.handover import talking
+from tests.acceptance.stories.handover import talking
 from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.processes import nap

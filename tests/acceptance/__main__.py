@@ -1,4 +1,4 @@
-"""`python -m proof [STORY…]`: play the stories and say which claims held. Exit code 0 only when all did."""
+"""`python -m tests.acceptance [STORY…]`: play the stories and say which claims held. Exit code 0 only when all did."""
 # ruff: noqa: E402 - nothing may be imported before the patching
 
 from gevent import monkey
@@ -14,7 +14,7 @@ from types import ModuleType
 
 import gevent
 
-from proof import stories
+from tests.acceptance import stories
 from tests.harness.processes import tidy_up_when_ended
 from tests.harness.report import Report, heading, table
 from tests.harness.stage import Stage
@@ -24,7 +24,7 @@ _BOUND_SECONDS = 300.0
 
 def main() -> int:
     """0: every claim held; 1: not; 2: no such story."""
-    parser = argparse.ArgumentParser(prog="python -m proof", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.acceptance", description=__doc__)
     parser.add_argument("story", nargs="*", help="names, or their beginnings; all of them when none is given")
     parser.add_argument("--list", action="store_true", help="say which stories there are")
     parser.add_argument("--fast", action="store_true", help="smaller numbers where time matters")
@@ -47,7 +47,7 @@ def _names() -> list[str]:
 
 
 def _story(name: str) -> ModuleType:
-    return importlib.import_module(f"proof.stories.{name}")
+    return importlib.import_module(f"tests.acceptance.stories.{name}")
 
 
 def _first_line(story: ModuleType) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import uuid4
 
-from proof.expected import differences, expected_record
+from tests.acceptance.expected import differences, expected_record
 from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.simulator import Centre, until

@@ -1,6 +1,6 @@
 """19 full channels are told to close in the same second: all are handed over within the budget, nothing is lost."""
 
-from proof.stories.handover import talking
+from tests.acceptance.stories.handover import talking
 from tests.harness import judge
 from tests.harness.processes import nap
 from tests.harness.stage import Stage

@@ -1,4 +1,4 @@
-"""Does the proof judge from outside, and is each of its stories one?"""
+"""Do the acceptance stories judge from outside, and is each of its stories one?"""
 
 import ast
 from pathlib import Path
@@ -7,8 +7,9 @@ import pytest
 
 from tests.architecture.sources import PROJECT, imported_by, name_of, tree_of
 
-FILES = sorted((PROJECT / "proof").rglob("*.py"))
-STORIES = [path for path in (PROJECT / "proof" / "stories").glob("*.py") if path.name != "__init__.py"]
+HARNESS = ("tests/harness", "tests/acceptance")
+FILES = sorted(path for folder in HARNESS for path in (PROJECT / folder).rglob("*.py"))
+STORIES = [path for path in (PROJECT / "tests" / "acceptance" / "stories").glob("*.py") if path.name != "__init__.py"]
 LONGEST_FILE = 350
 
 

@@ -1,6 +1,6 @@
 """A week at Genesys in seven minutes: tokens renewed, channels handed over daily, wrap-ups all the while."""
 
-from proof.stories.handover import talking
+from tests.acceptance.stories.handover import talking
 from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.processes import memory_mb, nap
