@@ -11,11 +11,11 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from chaos import databases, page, picture, promises, script
+from chaos import page, picture, promises, script
 from chaos.load import Load
 from chaos.watch import Watch
 from chaos.world import World
-from tests.harness import judge
+from tests.harness import databases, judge
 from tests.harness.processes import ROOT, nap, tidy_up_when_ended
 from tests.harness.report import Report, heading
 from tests.harness.simulator import wait_for

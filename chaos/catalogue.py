@@ -13,8 +13,8 @@ from typing import Any
 
 import gevent
 
-from chaos import databases
 from chaos.world import World
+from tests.harness import databases
 
 Undo = Callable[[], object]
 

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from gevent.pool import Pool
 
-from chaos import databases
 from chaos.killed import Scene, play
+from tests.harness import databases
 from tests.harness.report import Report, heading
 
 #: Every place once at least, where it hurts: some are reached often, then the number says which time.

@@ -8,8 +8,7 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
-from chaos import databases
-from tests.harness import judge
+from tests.harness import databases, judge
 from tests.harness.gateway import Gateway
 from tests.harness.http import NoAnswer
 from tests.harness.processes import nap

@@ -13,10 +13,10 @@ from collections import Counter
 from collections.abc import Mapping
 from random import Random
 
-from chaos import databases, promises
+from chaos import promises
 from chaos.load import Load
 from chaos.world import World
-from tests.harness import judge
+from tests.harness import databases, judge
 from tests.harness.processes import nap, tidy_up_when_ended
 from tests.harness.report import Report, heading
 from tests.harness.simulator import wait_for

@@ -12,11 +12,11 @@ from random import Random
 
 import gevent
 
-from chaos import databases
-from tests.contract.tcp_proxy import TcpProxy
+from tests.harness import databases
 from tests.harness.http import NoAnswer
 from tests.harness.processes import memory_mb
 from tests.harness.stage import Stage
+from tests.harness.tcp_proxy import TcpProxy
 
 _DISK_MEGABYTES = 192
 _RESTART_SECONDS = 0.3

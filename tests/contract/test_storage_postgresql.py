@@ -12,9 +12,9 @@ from sqlalchemy.exc import IntegrityError, ProgrammingError
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.postgresql import UnsafeDatabase
-from tests.contract.tcp_proxy import TcpProxy
 from tests.contract.test_storage_engine import accept, accepted
 from tests.doubles import FakeClock, until
+from tests.harness.tcp_proxy import TcpProxy
 
 
 @pytest.fixture

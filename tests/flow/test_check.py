@@ -16,8 +16,8 @@ import pytest
 
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import migrate
-from tests.flow.fronts import Authority, ConnectProxy, tls_front
 from tests.flow.running import ROOT, GatewayProcess, Simulator, free_port
+from tests.harness.tls_front import Authority, ConnectProxy, tls_front
 from tests.saml import AUDIENCE, pair, signing
 
 SECRETS = ("simulator-secret", "canary-secret", "canary-history-token", "canary-bofe-token-0123456789")

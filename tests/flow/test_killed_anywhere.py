@@ -2,8 +2,8 @@
 
 import pytest
 
-from chaos import databases
 from chaos.killed import Scene, play
+from tests.harness import databases
 from tests.harness.report import Report
 
 WORST = (

@@ -23,8 +23,8 @@ from genesys_gateway.simulator.demo.screen import Screen
 from genesys_gateway.simulator.demo.stage import Stage
 from tests.doubles import until
 from tests.flow.calls import Call
-from tests.flow.fronts import Authority, ConnectProxy, tls_front
 from tests.flow.running import BOFE_TOKEN, ROOT, GatewayProcess, Simulator
+from tests.harness.tls_front import Authority, ConnectProxy, tls_front
 
 REGION = "genesys.test"
 HISTORY = "history.bank.test"
