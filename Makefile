@@ -45,17 +45,17 @@ acceptance proof: $(TOOLS)
 	@$(BIN)/python -m tests.acceptance $(ARGS)
 
 chaos: $(RUNTIME)
-	@$(BIN)/python -m chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(DATABASE),--database $(DATABASE)) $(ARGS)
 
 kill-points: $(RUNTIME)
-	@$(BIN)/python -m chaos.kill_points $(ARGS)
+	@$(BIN)/python -m tests.chaos.kill_points $(ARGS)
 
 kills: $(RUNTIME)
-	@$(BIN)/python -m chaos.kills $(ARGS)
+	@$(BIN)/python -m tests.chaos.kills $(ARGS)
 
 syscalls: $(RUNTIME)
-	@$(BIN)/python -m chaos.syscalls
+	@$(BIN)/python -m tests.chaos.syscalls
 
 check: $(TOOLS)
 	@$(BIN)/ruff check .

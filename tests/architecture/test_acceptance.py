@@ -7,7 +7,7 @@ import pytest
 
 from tests.architecture.sources import PROJECT, imported_by, name_of, tree_of
 
-HARNESS = ("tests/harness", "tests/acceptance")
+HARNESS = ("tests/harness", "tests/acceptance", "tests/chaos")
 FILES = sorted(path for folder in HARNESS for path in (PROJECT / folder).rglob("*.py"))
 STORIES = [path for path in (PROJECT / "tests" / "acceptance" / "stories").glob("*.py") if path.name != "__init__.py"]
 LONGEST_FILE = 350

@@ -2,9 +2,9 @@
 
 import ast
 
-from chaos.kill_points import SCENES
 from genesys_gateway.runtime.kill_points import PLACES
 from tests.architecture.sources import service_files, tree_of
+from tests.chaos.kill_points import SCENES
 
 
 def reached() -> list[str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from chaos.killed import Scene, play
+from tests.chaos.killed import Scene, play
 from tests.harness import databases
 from tests.harness.report import Report
 

@@ -1,4 +1,4 @@
-"""The judge of proof and chaos, judged: what it has to notice is put before it."""
+"""The judge of acceptance and chaos, judged: what it has to notice is put before it."""
 
 from pathlib import Path
 from types import SimpleNamespace

@@ -5,8 +5,8 @@ from typing import cast
 import gevent
 import pytest
 
-from chaos.load import Load
-from chaos.world import World
+from tests.chaos.load import Load
+from tests.chaos.world import World
 
 
 class BrokenCentre:

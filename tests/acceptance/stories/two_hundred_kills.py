@@ -15,7 +15,8 @@ def play(stage: Stage) -> None:
     """The same as ``make kills`` with a seed of today's; see there for a database other than SQLite."""
     seed, kills = Random().randrange(10_000), 20 if stage.fast else 200
     stage.report.did(f"seed {seed}, {kills} kills: make kills ARGS='--seed {seed} --kills {kills}'")
-    child = Child(python("-m", "chaos.kills", f"--seed={seed}", f"--kills={kills}"), {}, stage.folder / "kills.log")
+    command = python("-m", "tests.chaos.kills", f"--seed={seed}", f"--kills={kills}")
+    child = Child(command, {}, stage.folder / "kills.log")
     try:
         code = child.wait(SECONDS)
     finally:

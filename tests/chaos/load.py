@@ -13,7 +13,7 @@ from uuid import uuid4
 import gevent
 from gevent.pool import Group
 
-from chaos.world import World
+from tests.chaos.world import World
 from tests.harness.http import NoAnswer
 from tests.harness.simulator import Line
 

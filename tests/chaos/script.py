@@ -7,8 +7,8 @@ from random import Random
 import gevent
 from gevent.pool import Group
 
-from chaos.catalogue import FAULTS, Fault
-from chaos.world import World
+from tests.chaos.catalogue import FAULTS, Fault
+from tests.chaos.world import World
 from tests.harness.report import Report
 
 #: Mean seconds of health between two faults of one party, where it is not this one's.

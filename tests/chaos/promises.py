@@ -1,7 +1,7 @@
 """What was promised to BOFE is looked for; what the gateway says of itself has to agree with what was promised."""
 
-from chaos.load import Load
-from chaos.world import World
+from tests.chaos.load import Load
+from tests.chaos.world import World
 from tests.harness import judge
 from tests.harness.http import NoAnswer
 from tests.harness.report import Report

@@ -1,4 +1,4 @@
-"""`python -m chaos.syscalls`: the kernel itself fails SQLite, at the n-th write or fsync, by `strace -e inject`.
+"""`python -m tests.chaos.syscalls`: the kernel itself fails SQLite, at the n-th write or fsync, by `strace -e inject`.
 
 Law: only calls that name the database's own files are failed; the process is otherwise as in production.
 """
@@ -55,7 +55,7 @@ INJECTIONS = (
 
 def main() -> int:
     """0: whatever the kernel did, every promise was kept; 1: not; 2: no strace."""
-    argparse.ArgumentParser(prog="python -m chaos.syscalls", description=__doc__).parse_args()
+    argparse.ArgumentParser(prog="python -m tests.chaos.syscalls", description=__doc__).parse_args()
     heading("The kernel fails SQLite")
     report = Report("syscalls")
     if shutil.which("strace") is None:

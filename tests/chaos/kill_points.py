@@ -1,4 +1,4 @@
-"""`python -m chaos.kill_points [POINT…]`: the process is killed at every named place, on every kind of database."""
+"""`python -m tests.chaos.kill_points [POINT…]`: kill the process at every kill point, on each kind of database."""
 # ruff: noqa: E402 - nothing may be imported before the patching
 
 from gevent import monkey
@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from gevent.pool import Pool
 
-from chaos.killed import Scene, play
+from tests.chaos.killed import Scene, play
 from tests.harness import databases
 from tests.harness.report import Report, heading
 
@@ -63,7 +63,7 @@ SCENES = (
 
 def main() -> int:
     """0: every record arrived once, wherever the process was killed; 1: not."""
-    parser = argparse.ArgumentParser(prog="python -m chaos.kill_points", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.kill_points", description=__doc__)
     parser.add_argument("point", nargs="*", help="places, or their beginnings; all of them when none is given")
     parser.add_argument("--database", choices=databases.KINDS, action="append", help="one kind only")
     parser.add_argument("--at-once", type=int, default=2, help="scenes played at a time")

@@ -1,4 +1,4 @@
 """Chaos: the real service is broken on purpose, in every way we could think of, and its promises are counted.
 
-Law: only processes, TCP and signals, as in `proof`, whose tools are used. Nothing in here imports the gateway.
+Law: only processes, TCP and signals, with the tools of `tests.harness`. Nothing in here imports the gateway.
 """

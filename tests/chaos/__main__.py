@@ -1,4 +1,4 @@
-"""`python -m chaos`: load, faults drawn from a seed, peace, then the balance. Exit code 0 only when it is clean."""
+"""`python -m tests.chaos`: load, faults drawn from a seed, peace, then the balance. Exit code 0 if it is clean."""
 # ruff: noqa: E402 - nothing may be imported before the patching
 
 from gevent import monkey
@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
-from chaos import page, picture, promises, script
-from chaos.load import Load
-from chaos.watch import Watch
-from chaos.world import World
+from tests.chaos import page, picture, promises, script
+from tests.chaos.load import Load
+from tests.chaos.watch import Watch
+from tests.chaos.world import World
 from tests.harness import databases, judge
 from tests.harness.processes import ROOT, nap, tidy_up_when_ended
 from tests.harness.report import Report, heading
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
     parser.add_argument("--seed", type=int, help="what is drawn from; a new one when not given")
     parser.add_argument("--minutes", type=float, default=2.0, help="how long things break")
     parser.add_argument("--database", choices=databases.KINDS, help="else an even seed takes SQLite")

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from html import escape
 
-from chaos.script import Planned
-from chaos.watch import Sample
+from tests.chaos.script import Planned
+from tests.chaos.watch import Sample
 
 _WIDTH, _CURVE, _LANE, _LEFT, _TOP = 1100, 260, 26, 90, 40
 #: seconds -> where that is from left to right

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import gevent
 
-from chaos.world import World
+from tests.chaos.world import World
 
 _EVERY_SECONDS = 0.5
 

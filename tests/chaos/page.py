@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from chaos.script import Planned
+from tests.chaos.script import Planned
 from tests.harness.report import Report
 
 

@@ -1,5 +1,7 @@
-"""`python -m chaos.kills`: under load, SIGKILL after SIGKILL; then the balance. Half of them before a receiver that
-stores whatever it is sent and answers no question: there a record may be doubled only after an attempt in doubt.
+"""`python -m tests.chaos.kills`: SIGKILL again and again under load; then the balance.
+
+Half of the kills happen before a receiver that stores each POST and answers no lookup: there a record may be doubled,
+but only after an attempt in doubt.
 """
 # ruff: noqa: E402 - nothing may be imported before the patching
 
@@ -13,9 +15,9 @@ from collections import Counter
 from collections.abc import Mapping
 from random import Random
 
-from chaos import promises
-from chaos.load import Load
-from chaos.world import World
+from tests.chaos import promises
+from tests.chaos.load import Load
+from tests.chaos.world import World
 from tests.harness import databases, judge
 from tests.harness.processes import nap, tidy_up_when_ended
 from tests.harness.report import Report, heading
@@ -34,7 +36,7 @@ _RECEIVERS: Mapping[str, Mapping[str, object]] = {
 
 def main() -> int:
     """0: nothing lost, nothing doubled but what was in doubt; 1: not."""
-    parser = argparse.ArgumentParser(prog="python -m chaos.kills", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tests.chaos.kills", description=__doc__)
     parser.add_argument("--seed", type=int, help="what the moments are drawn from; a new one when not given")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--database", choices=databases.KINDS, default="sqlite")

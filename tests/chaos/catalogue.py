@@ -13,7 +13,7 @@ from typing import Any
 
 import gevent
 
-from chaos.world import World
+from tests.chaos.world import World
 from tests.harness import databases
 
 Undo = Callable[[], object]
