@@ -75,7 +75,7 @@ simulator: $(RUNTIME)
 	@exec $(BIN)/python -m genesys_gateway simulator $(ARGS)
 
 bench: $(TOOLS)
-	@for file in benchmarks/[a-z]*.py; do $(BIN)/python -m benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
+	@for file in tests/benchmarks/[a-z]*.py; do $(BIN)/python -m tests.benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
 
 openapi: $(RUNTIME)
 	@$(BIN)/python -m genesys_gateway.web.openapi > docs/openapi.json

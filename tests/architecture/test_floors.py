@@ -17,7 +17,7 @@ def test_the_contracts_of_import_linter_are_kept() -> None:
 
 
 def test_the_package_knows_nothing_of_what_stands_on_it() -> None:
-    above = {"app", "wsgi", "tests", "benchmarks"}
+    above = {"app", "wsgi", "tests"}
     climbing = [
         f"{name_of(path)} imports {name}"
         for path in package_files()

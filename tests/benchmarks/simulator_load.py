@@ -1,6 +1,6 @@
 """How much the simulator can carry: 20 sockets with 1,000 topics each, events at a given rate.
 
-`python benchmarks/simulator_load.py [rate]` prints the rate reached, the delay from event to socket, and the
+`python -m tests.benchmarks.simulator_load [rate]` prints the rate reached, the delay from event to socket, and the
 simulator's share of one core. It has to carry 3,000 events a second, or it is what is measured instead of a client.
 """
 

@@ -1,6 +1,6 @@
 """What a job costs when it waits alone, and when it shares its commit with others.
 
-Run it as ``python -m benchmarks.storage [DATABASE_URL]``; without a URL it uses a SQLite file in a temporary folder.
+Run it as ``python -m tests.benchmarks.storage [DATABASE_URL]``; without a URL: a SQLite file in a temporary folder.
 Figures of one run are to be compared with each other, never with those of another machine.
 """
 # ruff: noqa: E402 - nothing may be imported before the patching
