@@ -1,7 +1,7 @@
 # Everything a person types. Each target makes what it needs first; a second run finds it made.
 #
 #   make demo             the whole way against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: until it is shown)
-#   make test             the tests, in lanes side by side (ARGS=… is handed to pytest, in one)
+#   make test             the tests, in several processes (ARGS=…: arguments of pytest, in one process)
 #   make test-sdk         the official SDK and another client against the simulator, each in a venv of its own
 #   make acceptance       the promises, against real processes (ARGS=--list; ARGS="--fast burst"); make proof is the same
 #   make chaos            everything breaks, by a seeded script; then the balance (SEED= MINUTES= DATABASE=)
@@ -36,7 +36,7 @@ demo: $(RUNTIME)
 	@$(BIN)/python -m genesys_gateway demo $(ARGS)
 
 test: $(TOOLS)
-	@$(BIN)/python -m tests.lanes $(ARGS)
+	@$(BIN)/python -m tests.run_parallel $(ARGS)
 
 test-sdk: $(RUNTIME)
 	@$(BIN)/python -m tests.sdk.run

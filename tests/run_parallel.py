@@ -1,8 +1,8 @@
-"""All tests, in lanes side by side: ``python -m tests.lanes``; with arguments: pytest with those, in one.
+"""`python -m tests.run_parallel`: run all tests in several processes; with arguments, run pytest with those in one.
 
-The tests in tests/flow wait for real processes most of the time, so a machine with two cores runs some of them beside
-all the others: each lane takes the next batch when it is done with one. pytest-xdist is no help here: it talks to its
-workers by threads that were started before gevent replaces threads.
+The tests in tests/flow spend most of their time waiting for real processes, so two cores can run several batches of
+them beside all other tests. When a batch ends, the next one starts. pytest-xdist does not work here: it talks to its
+workers through threads that were started before gevent replaced threads.
 """
 
 import subprocess
@@ -14,22 +14,23 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
-#: Seconds after which whatever still runs is killed: a test that hangs must not keep a machine for hours.
+#: Seconds after which running batches are killed: a test that hangs must not occupy a machine for hours.
 _LIMIT_SECONDS = 1200.0
 _TIDY_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
-_LANES = 3
-#: Batches of the flow tests: enough to keep the lanes busy to the end, few enough to start pytest not too often.
+#: Number of pytest processes at a time.
+_PROCESSES = 3
+#: Number of batches of flow tests: enough to keep the processes busy until the end, with few starts of pytest.
 _FLOW_BATCHES = 9
 _PYTEST = (sys.executable, "-m", "pytest")
 
 
 class Batch:
-    """Some of the tests, in a process.
+    """Some of the tests, in a process of their own.
 
     Args:
-        arguments: Of pytest.
-        printed: Keeps what it prints until it has ended; None to print at once.
+        arguments: The arguments of pytest.
+        printed: File that keeps the output until the batch has ended; None to print at once.
     """
 
     def __init__(self, arguments: list[str], printed: IO[bytes] | None) -> None:
@@ -37,7 +38,7 @@ class Batch:
         self.process = subprocess.Popen([*_PYTEST, *arguments], stdout=printed, stderr=subprocess.STDOUT)
 
     def show(self) -> None:
-        """Print what was kept."""
+        """Print the kept output."""
         if self._printed is None:
             return
         self._printed.seek(0)
@@ -46,14 +47,17 @@ class Batch:
 
 
 def batches() -> list[list[str]]:
-    """pytest's arguments of each batch, the longest first; every file of the tests is in one of them."""
+    """Return pytest's arguments for each batch, the longest first. Each test file is in exactly one batch."""
     flow = sorted(Path("tests/flow").glob("test_*.py"), key=lambda file: file.stat().st_size, reverse=True)
     striped = [[str(file) for file in flow[start::_FLOW_BATCHES]] for start in range(_FLOW_BATCHES)]
     return [["tests", "--ignore=tests/flow"], *striped]
 
 
 def main() -> int:
-    """Run the batches, print what each printed when it has ended, the first at once, and tell the worst exit code."""
+    """Run the batches and return the worst exit code.
+
+    The first batch prints at once; the output of each other one is printed when it has ended.
+    """
     if sys.argv[1:]:
         return subprocess.call([*_PYTEST, *sys.argv[1:]])
     end = time.monotonic() + _LIMIT_SECONDS
@@ -62,7 +66,7 @@ def main() -> int:
     with ExitStack() as files:
         try:
             while waiting or running:
-                while waiting and len(running) < _LANES:
+                while waiting and len(running) < _PROCESSES:
                     running.append(Batch(waiting.popleft(), files.enter_context(tempfile.TemporaryFile())))
                 for batch in [one for one in running if one.process.poll() is not None]:
                     running.remove(batch)
@@ -71,7 +75,7 @@ def main() -> int:
                 if time.monotonic() > end:
                     return _give_up(running)
                 time.sleep(_LOOK_SECONDS)
-        finally:  # after Ctrl-C, of which each has heard, and ends what it started
+        finally:  # after Ctrl-C, which each batch has received as well: it ends the processes it started
             for batch in running:
                 with suppress(subprocess.TimeoutExpired):
                     batch.process.wait(_TIDY_SECONDS)
