@@ -11,15 +11,17 @@ from collections import Counter
 from pathlib import Path
 from random import Random
 
+from gevent import sleep
+
 from tests.chaos import page, picture, promises, script
 from tests.chaos.load import Load
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 from tests.harness import databases, judge
-from tests.harness.processes import ROOT, nap, tidy_up_when_ended
+from tests.harness.processes import ROOT, unwind_on_sigterm
 from tests.harness.report import Report, heading
-from tests.harness.simulator import wait_for
-from tests.harness.stage import Stage
+from tests.harness.stage import Scale, Stage
+from tests.harness.waiting import wait_for
 
 _FOLDER = ROOT / "build"
 #: How long everything may take to be in order once nothing is broken any more.
@@ -38,13 +40,13 @@ def main() -> int:
     database = options.database or databases.KINDS[seed % 2]
     report = Report(f"chaos-{seed}")
     heading(f"Chaos, seed {seed}, {options.minutes:g} minutes, {database}")
-    stage = Stage(report, fast=False)
+    stage = Stage(report, Scale.FULL)
     try:
         held = _run(report, stage, seed, options.minutes, database)
     finally:
-        stage.close(keep=not all(c.verdict.value != "FAIL" for c in report.claims) or not report.claims)
+        stage.close(keep=not report.held)
     if not held:
-        report.did(f"logs: {stage.folder}")
+        report.note(f"logs: {stage.folder}")
     return 0 if held else 1
 
 
@@ -69,8 +71,8 @@ def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str)
         load, watch = Load(world), Watch(world)
         load.start()
         script.play(plan, world, report)
-        nap(max(0.0, minutes * 60 - watch.seconds()))
-        report.did(f"peace; {len(plan)} faults were injected")
+        sleep(max(0.0, minutes * 60 - watch.seconds()))
+        report.note(f"peace; {len(plan)} faults were injected")
         peace = watch.seconds()
         report.claim("every registration is answered at last", load.stop(_PEACE_SECONDS), dict(load.answers))
         took = wait_for(lambda: _converged(world, load), _PEACE_SECONDS, every=0.5)
@@ -78,33 +80,33 @@ def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str)
         figures = _figures(world, load, watch, seed, peace)
         _judge(report, world, load, took)
     for name, value in figures.items():
-        report.did(f"{name}: {value}")
+        report.note(f"{name}: {value}")
     return _publish(report, plan, figures, watch, f"make chaos SEED={seed} MINUTES={minutes:g} DATABASE={database}")
 
 
 def _converged(world: World, load: Load) -> bool:
-    return world.centre.state()["records"] >= load.events and bool(world.centre.balance()["clean"])
+    return world.simulator.state()["records"] >= load.events and bool(world.simulator.balance()["clean"])
 
 
 def _judge(report: Report, world: World, load: Load, took: float | None) -> None:
     report.claim("everything is recorded after the last fault", took is not None, f"after {took or -1:.1f} s")
-    judge.nothing_lost_nothing_doubled(report, world.centre)
-    judge.each_tells_of_its_own(report, world.centre)
+    judge.nothing_lost_nothing_doubled(report, world.simulator)
+    judge.each_record_matches_its_work(report, world.simulator)
     promises.kept(report, world, load)
     dead = world.metric("records_dead")
     report.claim("no record was given up", dead == 0, f"{dead} dead")
-    peak = judge.most_connected(world.centre.ledger("sockets"))
+    peak = judge.most_connected(world.simulator.ledger("sockets"))
     report.claim("never more than 20 sockets", peak <= 20, f"{peak} at once")
 
 
 def _figures(world: World, load: Load, watch: Watch, seed: int, peace: float) -> dict[str, object]:
-    sources = Counter(judge.sources(world.centre.ledger("records")))
+    sources = Counter(judge.sources(world.simulator.ledger("records")))
     return {
         "seed": seed,
         "registrations answered": dict(load.answers),
         "after-call works": load.events,
         "records by source": dict(sources),
-        "attempts": len(world.centre.attempts()),
+        "attempts": len(world.simulator.attempts()),
         "attempts in doubt": round(world.doubted()),
         "starts after the first": world.restarts,
         "longest line": watch.most_backlog(),
@@ -119,10 +121,10 @@ def _publish(report: Report, plan: list[script.Planned], figures: dict[str, obje
     svg = Path("chaos-report.svg")
     (_FOLDER / svg).write_text(picture.draw(watch.samples, plan, again))
     (_FOLDER / "chaos-report.md").write_text(page.write(report, plan, figures, str(svg), again))
-    report.did("build/chaos-report.md")
+    report.note("build/chaos-report.md")
     return report.end()
 
 
 if __name__ == "__main__":
-    tidy_up_when_ended()
+    unwind_on_sigterm()
     sys.exit(main())

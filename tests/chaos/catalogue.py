@@ -42,7 +42,7 @@ def _nothing() -> None:
 
 def _at_once(name: str, **how: object) -> Callable[[World], Undo]:
     def begin(world: World) -> Undo:
-        world.centre.fault(name, **how)
+        world.simulator.fault(name, **how)
         return _nothing
 
     return begin
@@ -50,29 +50,29 @@ def _at_once(name: str, **how: object) -> Callable[[World], Undo]:
 
 def _while(name: str, **how: object) -> Callable[[World], Undo]:
     def begin(world: World) -> Undo:
-        number = world.centre.fault(name, **how)["id"]
+        number = world.simulator.fault(name, **how)["id"]
         return lambda: _switch_off(world, number)
 
     return begin
 
 
 def _switch_off(world: World, number: int) -> None:
-    on: list[dict[str, Any]] = world.centre.control("GET", "/faults")["on"]
+    on: list[dict[str, Any]] = world.simulator.control("GET", "/faults")["on"]
     if any(fault["id"] == number for fault in on):  # one with a count may have ended by itself
-        world.centre.control("DELETE", f"/faults/{number}")
+        world.simulator.control("DELETE", f"/faults/{number}")
 
 
 def _mood(mode: str, **how: object) -> Callable[[World], Undo]:
     def begin(world: World) -> Undo:
-        world.centre.receive(mode, **{**how, **world.receiver})
-        return lambda: world.centre.receive("ok", **world.receiver)
+        world.simulator.set_receiver(mode, **{**how, **world.receiver})
+        return lambda: world.simulator.set_receiver("ok", **world.receiver)
 
     return begin
 
 
-def _once(deed: Callable[[World], None]) -> Callable[[World], Undo]:
+def _once(action: Callable[[World], None]) -> Callable[[World], Undo]:
     def begin(world: World) -> Undo:
-        deed(world)
+        action(world)
         return _nothing
 
     return begin

@@ -8,13 +8,15 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 
+from gevent import sleep
+
 from tests.harness import databases, judge
 from tests.harness.gateway import Gateway
 from tests.harness.http import NoAnswer
-from tests.harness.processes import nap
 from tests.harness.report import Report
-from tests.harness.simulator import Centre, Line, wait_for
-from tests.harness.stage import Stage
+from tests.harness.simulator import AgentSession, Simulator
+from tests.harness.stage import Scale, Stage
+from tests.harness.waiting import wait_for
 
 _CALLS = 3
 _STEP_SECONDS = 25.0
@@ -55,7 +57,7 @@ class Scene:
 
 def play(scene: Scene, kind: str, report: Report) -> bool:
     """Play it on a database of that kind; claims that the records are exactly those that had to be."""
-    stage = Stage(report, fast=True)
+    stage = Stage(report, Scale.FAST)
     held = False
     try:
         with ExitStack() as stack:
@@ -63,26 +65,26 @@ def play(scene: Scene, kind: str, report: Report) -> bool:
             if kind == "postgresql":
                 settings["DATABASE_URL"] = databases.url(stack.enter_context(databases.postgresql()))
             stack.callback(lambda: stage.close(keep=not held))
-            centre = stage.centre({"analyticsLagSeconds": 0.2})
-            centre.receive(scene.history, deduplicate=False, count=_CALLS)
-            day = _Day(scene, centre, stage.gateway(centre, settings))
+            simulator = stage.simulator({"analyticsLagSeconds": 0.2})
+            simulator.set_receiver(scene.history, deduplicate=False, count=_CALLS)
+            day = _Day(scene, simulator, stage.gateway(simulator, settings))
             figure = day.run()
             held = report.claim(f"killed at {scene.point}, {kind}", held=day.held, figure=figure)
     except Exception as error:  # noqa: BLE001 - one scene must not keep the others from being played
         report.claim(f"killed at {scene.point}, {kind}", held=False, figure=f"{type(error).__name__}: {error}")
     if not held:
-        report.did(f"logs: {stage.folder}")
+        report.note(f"logs: {stage.folder}")
     return held
 
 
 class _Day:
-    def __init__(self, scene: Scene, centre: Centre, gateway: Gateway) -> None:
+    def __init__(self, scene: Scene, simulator: Simulator, gateway: Gateway) -> None:
         self.held = False
         self._scene = scene
-        self._centre = centre
+        self._simulator = simulator
         self._gateway = gateway
-        self._lines: list[Line] = []
-        self._unanswered: list[Line] = []
+        self._sessions: list[AgentSession] = []
+        self._unanswered: list[AgentSession] = []
         self._strikes = 0
 
     def run(self) -> str:
@@ -100,7 +102,7 @@ class _Day:
         return self._judge()
 
     def _steps(self) -> list[Callable[[], None]]:
-        steps = [self._until_ready] + ([] if self._scene.at_restart else [self._open]) + [self._until_listened]
+        steps = [self._until_ready] + ([] if self._scene.at_restart else [self._open]) + [self._until_covered]
         if self._scene.notice:
             steps.append(self._hand_over)
         steps += [self._finish, self._until_recorded, self._until_closed]
@@ -114,51 +116,51 @@ class _Day:
         self._until(self._gateway.ready)
 
     def _open(self) -> None:
-        if not self._lines:
-            self._lines = self._unanswered = self._centre.start_many(_CALLS)
-        for line in list(self._unanswered):
+        if not self._sessions:
+            self._sessions = self._unanswered = self._simulator.start_many(_CALLS)
+        for session in list(self._unanswered):
             try:
-                if self._gateway.register(line.conversation).status in (200, 201):
-                    self._unanswered = [one for one in self._unanswered if one is not line]
+                if self._gateway.register(session.conversation).status in (200, 201):
+                    self._unanswered = [one for one in self._unanswered if one is not session]
             except NoAnswer:
                 return
 
-    def _until_listened(self) -> None:
-        self._until(lambda: {line.conversation for line in self._lines} <= self._centre.listened())
-        nap(0.3)  # the places behind the subscription are reached without anybody outside seeing it
+    def _until_covered(self) -> None:
+        self._until(lambda: {session.conversation for session in self._sessions} <= self._simulator.covered())
+        sleep(0.3)  # the places behind the subscription are reached without anybody outside seeing it
 
     def _hand_over(self) -> None:
         if not self._strikes:
-            before = {channel["id"] for channel in self._centre.channels()}
-            self._centre.control("POST", "/channels/all/close", {"notice": True, "afterSeconds": 5})
-            self._until(lambda: not before & {c["id"] for c in self._centre.channels() if c["connected"]})
-        self._until_listened()
+            before = {channel["id"] for channel in self._simulator.channels()}
+            self._simulator.control("POST", "/channels/all/close", {"notice": True, "afterSeconds": 5})
+            self._until(lambda: not before & {c["id"] for c in self._simulator.channels() if c["connected"]})
+        self._until_covered()
 
     def _finish(self) -> None:
-        if not self._centre.ledger("finished"):
+        if not self._simulator.ledger("finished"):
             if self._scene.deaf:
                 self._until(self._all_asked_about)  # so that what is lost takes another question
-                self._centre.fault("lose_events")
-            self._centre.finish_all(self._lines)
-            self._centre.mend()
+                self._simulator.fault("lose_events")
+            self._simulator.finish_all(self._sessions)
+            self._simulator.clear_faults()
 
     def _all_asked_about(self) -> bool:
-        questions = {call["path"] for call in judge.questions(self._centre.ledger("calls"))}
-        return all(f"/api/v2/conversations/{line.conversation}" in questions for line in self._lines)
+        questions = {call["path"] for call in judge.questions(self._simulator.ledger("calls"))}
+        return all(f"/api/v2/conversations/{session.conversation}" in questions for session in self._sessions)
 
     def _terminate(self) -> None:
         if not self._strikes:
-            self._gateway.terminate()
+            self._gateway.stop()
         else:
             self._until(self._gateway.ready)
 
     def _until_recorded(self) -> None:
-        self._until(lambda: len({one["record"]["id"] for one in self._centre.ledger("records")}) >= _CALLS)
+        self._until(lambda: len({one["record"]["id"] for one in self._simulator.ledger("records")}) >= _CALLS)
 
     def _until_closed(self) -> None:
-        self._until(lambda: all(self._view(line) == ("closed", "logged") for line in self._lines))
-        self._until(lambda: not self._centre.listened())
-        nap(1.5)  # the last look comes a second after closing
+        self._until(lambda: all(self._view(session) == ("closed", "logged") for session in self._sessions))
+        self._until(lambda: not self._simulator.covered())
+        sleep(1.5)  # the last look comes a second after closing
 
     # What is told of them
 
@@ -170,13 +172,13 @@ class _Day:
                 return False
 
         if wait_for(came, _STEP_SECONDS) is None:
-            raise TimeoutError(f"{len(self._centre.ledger('records'))} records; see {self._gateway.child.log}")
+            raise TimeoutError(f"{len(self._simulator.ledger('records'))} records; see {self._gateway.process.log}")
 
     def _struck(self) -> bool:
         return self._kills() > self._strikes
 
     def _kills(self) -> int:
-        return self._gateway.child.log.read_bytes().count(b'"kill_point"')
+        return self._gateway.process.log.read_bytes().count(b'"kill_point"')
 
     def _rise(self) -> None:
         self._gateway.kill()  # the master starts another worker, which is killed at the same place, and may be already
@@ -185,12 +187,12 @@ class _Day:
         self._gateway.until_ready()
         self._open()
 
-    def _view(self, line: Line) -> tuple[str, str | None]:
-        view = self._gateway.view(line.conversation) or {}
+    def _view(self, session: AgentSession) -> tuple[str, str | None]:
+        view = self._gateway.view(session.conversation) or {}
         return view.get("state", "unknown"), view.get("outcome")
 
     def _judge(self) -> str:
-        finished, records = self._centre.ledger("finished"), self._centre.ledger("records")
+        finished, records = self._simulator.ledger("finished"), self._simulator.ledger("records")
         wanted = Counter(judge.record_id(acw["recordKey"]) for acw in finished)
         found = Counter(one["record"]["id"] for one in records)
         mixed = judge.mixed_up(finished, records)

@@ -15,14 +15,16 @@ from collections import Counter
 from collections.abc import Mapping
 from random import Random
 
+from gevent import sleep
+
 from tests.chaos import promises
 from tests.chaos.load import Load
 from tests.chaos.world import World
 from tests.harness import databases, judge
-from tests.harness.processes import nap, tidy_up_when_ended
+from tests.harness.processes import unwind_on_sigterm
 from tests.harness.report import Report, heading
-from tests.harness.simulator import wait_for
-from tests.harness.stage import Stage
+from tests.harness.stage import Scale, Stage
+from tests.harness.waiting import wait_for
 
 _PEACE_SECONDS = 600.0
 _READY_SECONDS = 60.0
@@ -45,58 +47,58 @@ def main() -> int:
     heading(f"{options.kills} kills under load, seed {seed}, {options.database}")
     report = Report("kills")
     for name, receiver in _RECEIVERS.items():
-        report.did(f"the receiver {name}")
+        report.note(f"the receiver {name}")
         _half(report, options.kills // 2, options.database, Random(seed), receiver)
     return 0 if report.end() else 1
 
 
 def _half(report: Report, kills: int, database: str, random: Random, receiver: Mapping[str, object]) -> None:
-    stage = Stage(report, fast=False)
+    stage = Stage(report, Scale.FULL)
     held = False
     try:
         world = World(stage, database, random, receiver)
         with world.running():
-            world.centre.receive("slow", delaySeconds=_SLOW_SECONDS, **receiver)
+            world.simulator.set_receiver("slow", delaySeconds=_SLOW_SECONDS, **receiver)
             load = Load(world)
             load.start()
             for _ in range(kills):
-                nap(random.uniform(0.05, 2.0))
+                sleep(random.uniform(0.05, 2.0))
                 world.kill_all()  # whoever watches over it starts it again
                 wait_for(world.gateway.ready, _READY_SECONDS)
             answered = load.stop(_PEACE_SECONDS)
             report.claim(f"{kills} kills: every registration is answered", answered, dict(load.answers))
             took = wait_for(lambda: _all_there(world, load), _PEACE_SECONDS, every=0.5)
-            nap(1)
+            sleep(1)
             held = _judge(report, world, load, took)
     finally:
         stage.close(keep=not held)
 
 
 def _stored(world: World) -> Counter[str]:
-    return Counter(entry["record"]["id"] for entry in world.centre.ledger("records"))
+    return Counter(entry["record"]["id"] for entry in world.simulator.ledger("records"))
 
 
 def _all_there(world: World, load: Load) -> bool:
-    return world.centre.state()["records"] >= load.events and len(_stored(world)) >= load.events
+    return world.simulator.state()["records"] >= load.events and len(_stored(world)) >= load.events
 
 
 def _judge(report: Report, world: World, load: Load, took: float | None) -> bool:
     stored = _stored(world)
-    wanted = {judge.record_id(acw["recordKey"]) for acw in world.centre.ledger("finished")}
+    wanted = {judge.record_id(acw["recordKey"]) for acw in world.simulator.ledger("finished")}
     lost, strange, doubled = wanted - stored.keys(), stored.keys() - wanted, stored.total() - len(stored)
     doubted = round(world.doubted())
     may_double = 0 if world.receiver["deduplicate"] else doubted
-    report.did(f"{len(wanted)} after-call works, last one recorded {took or -1:.1f} s after the last kill")
+    report.note(f"{len(wanted)} after-call works, last one recorded {took or -1:.1f} s after the last kill")
     claims = [
         report.claim("nothing is lost", not lost and took is not None, f"{len(wanted)} finished, {len(lost)} lost"),
         report.claim("nothing has another id", not strange, f"{len(strange)} strange"),
         report.claim("doubled only after doubt", doubled <= may_double, f"{doubled} doubled, {doubted} in doubt"),
-        judge.each_tells_of_its_own(report, world.centre),
+        judge.each_record_matches_its_work(report, world.simulator),
         promises.kept(report, world, load),
     ]
     return all(claims)
 
 
 if __name__ == "__main__":
-    tidy_up_when_ended()
+    unwind_on_sigterm()
     sys.exit(main())

@@ -15,7 +15,7 @@ from gevent.pool import Group
 
 from tests.chaos.world import World
 from tests.harness.http import NoAnswer
-from tests.harness.simulator import Line
+from tests.harness.simulator import AgentSession
 
 #: Calls that begin in a second, and agents that each of them meets, one a second: 100 events a second.
 _CALLS_PER_SECOND = 10
@@ -62,13 +62,13 @@ class Load:
             gevent.sleep(max(0.0, begun + number / _CALLS_PER_SECOND - time.monotonic()))
             if self._stopping:
                 return
-            line = self._world.centre.start(agent=next(self._staff))
+            session = self._world.simulator.start(agent=next(self._staff))
             self.calls += 1
-            self._spawn(self._register, line.conversation)
-            self._spawn(self._handle, line)
+            self._spawn(self._register, session.conversation)
+            self._spawn(self._handle, session)
 
-    def _spawn(self, deed: Callable[[Any], None], what: object) -> None:
-        self._calls.spawn(deed, what).link_exception(self.failures.append)
+    def _spawn(self, action: Callable[[Any], None], what: object) -> None:
+        self._calls.spawn(action, what).link_exception(self.failures.append)
 
     def _register(self, conversation: str) -> None:
         while True:
@@ -82,18 +82,18 @@ class Load:
                 return
             gevent.sleep(self._world.random.uniform(0.2, 1.0))
 
-    def _handle(self, line: Line) -> None:
-        centre, begun = self._world.centre, time.monotonic()
+    def _handle(self, session: AgentSession) -> None:
+        simulator, begun = self._world.simulator, time.monotonic()
         for number in range(1, _AGENTS):
             gevent.sleep(max(0.0, begun + number - time.monotonic()))
             if self._stopping:
                 break
-            successor = centre.transfer(line.conversation, agent=next(self._staff))
-            self._wrap_up(line)
-            line = successor
-        centre.play(line.conversation, "end")
-        self._wrap_up(line)
+            successor = simulator.transfer(session.conversation, agent=next(self._staff))
+            self._wrap_up(session)
+            session = successor
+        simulator.act(session.conversation, "end")
+        self._wrap_up(session)
 
-    def _wrap_up(self, line: Line) -> None:
-        self._world.centre.wrap_up(line)
+    def _wrap_up(self, session: AgentSession) -> None:
+        self._world.simulator.wrap_up(session)
         self.events += 1

@@ -5,7 +5,7 @@ from tests.chaos.world import World
 from tests.harness import judge
 from tests.harness.http import NoAnswer
 from tests.harness.report import Report
-from tests.harness.simulator import wait_for
+from tests.harness.waiting import wait_for
 
 _READY_SECONDS = 30.0
 #: The gauges are set every few seconds, and more rarely the more rows there are.
@@ -25,7 +25,7 @@ def kept(report: Report, world: World, load: Load) -> bool:
     counted, unaccounted = world.metric("conversations"), world.metric("conversations_unaccounted")
     figure = f"{counted} followed or closed, {unaccounted} unaccounted"
     claims.append(report.claim("accepted = followed + closed", (counted, unaccounted) == (promised, 0), figure))
-    again, doubted = judge.sent_again(world.centre.attempts()), round(world.doubted())
+    again, doubted = judge.sent_again(world.simulator.attempts()), round(world.doubted())
     figure = f"{again} sent again, {doubted} in doubt"
     claims.append(report.claim("what was stored is sent again only after doubt", again <= doubted, figure))
     return all(claims)

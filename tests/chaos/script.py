@@ -64,7 +64,7 @@ def play(plan: Iterable[Planned], world: World, report: Report) -> None:
 def _act(planned: Planned, world: World, report: Report) -> None:
     undo = planned.fault.begin(world)
     try:
-        report.did(f"{planned.fault.party}: {planned.fault.name}, for {planned.end - planned.begin:.1f} s")
+        report.note(f"{planned.fault.party}: {planned.fault.name}, for {planned.end - planned.begin:.1f} s")
         gevent.sleep(planned.end - planned.begin)
     finally:
         undo()

@@ -20,8 +20,9 @@ from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.http import NoAnswer
 from tests.harness.report import Report, heading
-from tests.harness.simulator import Centre, Line, wait_for
-from tests.harness.stage import Stage
+from tests.harness.simulator import AgentSession, Simulator
+from tests.harness.stage import Scale, Stage
+from tests.harness.waiting import wait_for
 
 _CALLS = 12
 _HEAL_SECONDS = 40.0
@@ -67,16 +68,16 @@ def main() -> int:
 
 
 def _play(report: Report, injection: Injection) -> None:
-    stage = Stage(report, fast=True)
+    stage = Stage(report, Scale.FAST)
     held = False
     try:
-        centre = stage.centre({"analyticsLagSeconds": 0.5})
+        simulator = stage.simulator({"analyticsLagSeconds": 0.5})
         settings = _SETTINGS | {"DATABASE_URL": f"sqlite:///{stage.folder}/gateway.db"}
-        failing = stage.gateway(centre, settings, name="failing", before=_strace(stage, injection))
-        sound = stage.gateway(centre, settings, name="sound")
+        failing = stage.gateway(simulator, settings, name="failing", before=_strace(stage, injection))
+        sound = stage.gateway(simulator, settings, name="sound")
         sound.start()
         sound.kill()  # the tables are there: what is counted are the calls of the service at work
-        held = _day(report, injection, centre, failing, sound)
+        held = _day(report, injection, simulator, failing, sound)
     finally:
         stage.close(keep=not held)
 
@@ -89,19 +90,19 @@ def _strace(stage: Stage, injection: Injection) -> tuple[str, ...]:
     return ("strace", "-f", "-qq", "-o", log, *chosen, "-e", f"trace={injection.calls}", "-e", inject)
 
 
-def _day(report: Report, injection: Injection, centre: Centre, failing: Gateway, sound: Gateway) -> bool:
-    lines = centre.start_many(_CALLS)
+def _day(report: Report, injection: Injection, simulator: Simulator, failing: Gateway, sound: Gateway) -> bool:
+    sessions = simulator.start_many(_CALLS)
     bofe = Bofe(failing)
     failing.launch()
-    asking = [gevent.spawn(bofe.register, line) for line in lines]
+    asking = [gevent.spawn(bofe.register, session) for session in sessions]
     if injection.deadly:
         gevent.joinall(asking, timeout=6)
     else:
         gevent.joinall(asking, timeout=_HEAL_SECONDS)
-        centre.wait_listened(lines, 5)
-    Pool(4).map(centre.finish, lines)
+        simulator.wait_covered(sessions, 5)
+    Pool(4).map(simulator.finish, sessions)
     if not injection.deadly:
-        healed = wait_for(lambda: bool(centre.balance()["clean"]) and len(centre.ledger("records")) == _CALLS, 40)
+        healed = wait_for(lambda: bool(simulator.balance()["clean"]) and len(simulator.ledger("records")) == _CALLS, 40)
         report.claim(f"{injection.what}: it heals by itself", healed is not None, f"{bofe.refused} refused meanwhile")
     wait_for(lambda: _struck(failing) > 0, _HEAL_SECONDS)
     struck = _struck(failing)  # the kill that comes now is ours
@@ -109,12 +110,12 @@ def _day(report: Report, injection: Injection, centre: Centre, failing: Gateway,
     bofe.gateway = sound
     sound.start()
     gevent.joinall(asking, timeout=_HEAL_SECONDS)
-    took = centre.until_clean(_CALLS, _HEAL_SECONDS)
+    took = simulator.wait_clean(_CALLS, _HEAL_SECONDS)
     missing = [one for one in bofe.promised if sound.view(one) is None]
     figure = f"{struck} calls struck, {len(bofe.promised)} promised, {len(missing)} missing"
     kept = report.claim(f"{injection.what}: every 2xx is on disk", bool(struck) and not missing, figure)
-    report.did(f"clean {took or -1:.1f} s after the last start")
-    return judge.nothing_lost_nothing_doubled(report, centre) and kept
+    report.note(f"clean {took or -1:.1f} s after the last start")
+    return judge.nothing_lost_nothing_doubled(report, simulator) and kept
 
 
 def _struck(failing: Gateway) -> int:
@@ -130,12 +131,12 @@ class Bofe:
         self.promised: list[str] = []
         self.refused = 0
 
-    def register(self, line: Line) -> None:
+    def register(self, session: AgentSession) -> None:
         """Register one, at last."""
         while True:
             try:
-                if self.gateway.register(line.conversation).status in (200, 201):
-                    self.promised.append(line.conversation)
+                if self.gateway.register(session.conversation).status in (200, 201):
+                    self.promised.append(session.conversation)
                     return
             except NoAnswer:
                 gevent.sleep(0.1)

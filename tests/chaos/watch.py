@@ -48,7 +48,7 @@ class Watch:
 
     def _count(self) -> None:
         while True:
-            state = self._world.centre.state()
+            state = self._world.simulator.state()
             backlog = max(0, state["finishedAcw"] - state["records"])
             self.samples.append(Sample(at=self.seconds(), backlog=backlog))
             gevent.sleep(_EVERY_SECONDS)

@@ -52,10 +52,10 @@ class World:
         self.random = random
         self.database = database
         self.receiver = receiver
-        self.centre = stage.centre(
+        self.simulator = stage.simulator(
             {"callsPerMinute": _CALLS_PER_MINUTE, "heartbeatSeconds": 3, "analyticsLagSeconds": 3}
         )
-        self.centre.receive("ok", **receiver)
+        self.simulator.set_receiver("ok", **receiver)
         #: where the database file lies alone, if we may mount
         self.disk: Path | None = None
         self.proxy: TcpProxy | None = None
@@ -68,7 +68,7 @@ class World:
         self.doubted_before = 0.0
         self._doubted = 0.0
         self._undo = ExitStack()
-        self.gateway = stage.gateway(self.centre, {**_SETTINGS, "DATABASE_URL": self._database_url(stage)})
+        self.gateway = stage.gateway(self.simulator, {**_SETTINGS, "DATABASE_URL": self._database_url(stage)})
         self._watchman: gevent.Greenlet[..., None] | None = None
 
     def _database_url(self, stage: Stage) -> str:
@@ -102,7 +102,7 @@ class World:
     def _watch_over(self) -> None:
         while True:
             gevent.sleep(_RESTART_SECONDS)
-            if self.gateway.child.code is not None:
+            if self.gateway.process.code is not None:
                 self._forget_process()
                 self.gateway.launch()
 
@@ -133,12 +133,12 @@ class World:
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: signal.Signals) -> None:
-        if self.gateway.child.code is None:
-            os.killpg(self.gateway.child.pid, number)
+        if self.gateway.process.code is None:
+            os.killpg(self.gateway.process.pid, number)
 
     def _workers(self) -> list[int]:
         try:
-            return self.gateway.child.children() if self.gateway.child.code is None else []
+            return self.gateway.process.children() if self.gateway.process.code is None else []
         except OSError:
             return []
 

@@ -84,8 +84,8 @@ class OwnServer:
         """Stop it at once, as a power cut would: what is committed is in its log only."""
         self._pg_ctl("stop", "-m", "immediate")
 
-    def _pg_ctl(self, deed: str, *arguments: str) -> None:
-        self._run("pg_ctl", deed, f"--pgdata={self._folder / 'data'}", *arguments)
+    def _pg_ctl(self, action: str, *arguments: str) -> None:
+        self._run("pg_ctl", action, f"--pgdata={self._folder / 'data'}", *arguments)
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._before, str(self._programs / program), *arguments]

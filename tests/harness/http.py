@@ -1,4 +1,4 @@
-"""HTTP/1.1 with JSON, over connections that are kept."""
+"""HTTP/1.1 with JSON, over connections that are kept open."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,12 +10,12 @@ _TIMEOUT_SECONDS = 60.0
 
 
 class NoAnswer(Exception):
-    """The connection was refused, cut, or silent for too long."""
+    """The connection was refused or cut, or no answer came in time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What was answered."""
+    """An HTTP response, read to its end."""
 
     status: int
     headers: urllib3.HTTPHeaderDict
@@ -23,20 +23,20 @@ class Reply:
 
     @property
     def json(self) -> Any:
-        """The body; None when it is no JSON."""
+        """The body, parsed; None when it is not JSON."""
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError:
             return None
 
 
-class Web:
-    """One server, asked by any number of greenlets.
+class JsonClient:
+    """A client of one server; any number of greenlets may use it at once.
 
     Args:
-        url: Its base.
-        token: Bearer token for every request.
-        connections: Kept open at most.
+        url: Prefix of every path.
+        token: Bearer token of every request.
+        connections: Maximum number of connections kept open.
     """
 
     def __init__(self, url: str, token: str | None = None, connections: int = 64) -> None:
@@ -46,11 +46,11 @@ class Web:
             self._headers["Authorization"] = f"Bearer {token}"
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
 
-    def ask(self, method: str, path: str, body: object = None, *, seconds: float = _TIMEOUT_SECONDS) -> Reply:
-        """Ask once; nothing is repeated.
+    def request(self, method: str, path: str, body: object = None, *, seconds: float = _TIMEOUT_SECONDS) -> Reply:
+        """Send one request, once.
 
         Raises:
-            NoAnswer: Whether it was carried out is unknown.
+            NoAnswer: It is unknown whether the server acted on the request.
         """
         data = None if body is None else orjson.dumps(body)
         try:
@@ -60,5 +60,5 @@ class Web:
         return Reply(status=reply.status, headers=reply.headers, body=reply.data)
 
     def close(self) -> None:
-        """Close the connections that are kept."""
+        """Close the connections that are kept open."""
         self._pool.clear()

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 from tests.harness.report import Report
-from tests.harness.simulator import Centre
+from tests.harness.simulator import Simulator
 
 Json = Mapping[str, Any]
 
@@ -30,10 +30,10 @@ def mixed_up(finished: Iterable[Json], records: Iterable[Json]) -> list[str]:
     """Ids of records that tell of another conversation, session, agent or customer than the work whose id they bear."""
     works = {record_id(acw["recordKey"]): acw for acw in finished}
     told = [(entry["record"]["id"], entry["record"]) for entry in records]
-    return [one for one, record in told if one in works and not _tells_of(record, works[one])]
+    return [one for one, record in told if one in works and not _matches(record, works[one])]
 
 
-def _tells_of(record: Json, acw: Json) -> bool:
+def _matches(record: Json, acw: Json) -> bool:
     conversation, body = acw["conversationId"], record["body"]
     told = (record["interactionId"], body["participantId"], body["sessionId"], body["agentId"], record["customerId"])
     return told == (
@@ -45,15 +45,15 @@ def _tells_of(record: Json, acw: Json) -> bool:
     )
 
 
-def each_tells_of_its_own(report: Report, centre: Centre) -> bool:
+def each_record_matches_its_work(report: Report, simulator: Simulator) -> bool:
     """Claim that no record tells of another after-call work, or of another customer than BOFE named."""
-    mixed = mixed_up(centre.ledger("finished"), centre.ledger("records"))
+    mixed = mixed_up(simulator.ledger("finished"), simulator.ledger("records"))
     return report.claim("each record tells of its own work and customer", not mixed, f"{len(mixed)} mixed up")
 
 
-def nothing_lost_nothing_doubled(report: Report, centre: Centre) -> bool:
+def nothing_lost_nothing_doubled(report: Report, simulator: Simulator) -> bool:
     """Claim that each finished after-call work has one record under its one id, and that `simulator verify` agrees."""
-    finished, records = centre.ledger("finished"), centre.ledger("records")
+    finished, records = simulator.ledger("finished"), simulator.ledger("records")
     wanted = {record_id(acw["recordKey"]) for acw in finished if acw["expected"]}
     stored = Counter(entry["record"]["id"] for entry in records)
     lost, doubled = wanted - stored.keys(), [one for one, times in stored.items() if times > 1]
@@ -62,7 +62,7 @@ def nothing_lost_nothing_doubled(report: Report, centre: Centre) -> bool:
     one = report.claim(
         "each after-call work has exactly one record, under its own id", not (lost or doubled or strange), figure
     )
-    code, text = centre.verify()
+    code, text = simulator.verify()
     two = report.claim("simulator verify is clean", code == 0, "" if code == 0 else text.strip().replace("\n", "; "))
     return one and two
 
@@ -73,11 +73,11 @@ def sent_again(attempts: Iterable[Json]) -> int:
     return stored.total() - len(stored)
 
 
-def one_socket_per_channel(report: Report, centre: Centre, *, most: int = 20) -> bool:
+def one_socket_per_channel(report: Report, simulator: Simulator, *, most: int = 20) -> bool:
     """Claim that no socket was kicked by another, no connected channel evicted, and never more open than the budget."""
-    sockets = centre.ledger("sockets")
+    sockets = simulator.ledger("sockets")
     kicked = sum(entry["event"] == "kicked" for entry in sockets)
-    evicted = sum(bool(entry["connected"]) for entry in centre.ledger("evictions"))
+    evicted = sum(bool(entry["connected"]) for entry in simulator.ledger("evictions"))
     peak = most_connected(sockets)
     figure = f"{kicked} kicked, {evicted} connected ones evicted, {peak} open at once"
     return report.claim(

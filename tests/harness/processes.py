@@ -1,6 +1,6 @@
-"""The processes of a story: started here, signalled by pid, ended at the latest with the story.
+"""Processes of a test: started here, signalled by their pid, and ended with the test at the latest.
 
-Law: a child gets a clean environment, its own session and its own files; nobody else's process is ever touched.
+Invariant: each process gets a clean environment, a session of its own and its own log; no other process is touched.
 """
 
 import os
@@ -9,19 +9,24 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
+from random import randrange
 
 import gevent
 
 ROOT = Path(__file__).resolve().parents[2]
 
+#: Every process that this run has started.
+STARTED: list["Process"] = []
 
-class Child:
+
+class Process:
     """One process and its descendants.
 
     Args:
         command: Program and arguments.
-        log: Where everything it writes is appended to.
+        log: File to which its standard output and standard error are appended.
     """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
@@ -38,61 +43,67 @@ class Child:
                 start_new_session=True,
             )
         self.pid = self._process.pid
+        STARTED.append(self)
 
     @property
     def code(self) -> int | None:
-        """Its exit code; None while it lives."""
+        """Its exit code; None while it runs."""
         return self._process.poll()
 
     def children(self) -> list[int]:
-        """Pids of its living children; gunicorn's are its workers."""
+        """Pids of its running children; those of gunicorn's master are its workers."""
         return [int(pid) for pid in Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()]
 
     def signal(self, number: signal.Signals) -> None:
-        """Send it a signal."""
+        """Send it a signal; nothing happens when it has ended."""
         self._process.send_signal(number)
 
     def wait(self, seconds: float) -> int:
-        """Its exit code, once it has ended. Raises subprocess.TimeoutExpired."""
+        """Wait for its end and return its exit code. Raises subprocess.TimeoutExpired."""
         return self._process.wait(seconds)
 
+    def stop(self, seconds: float = 30.0) -> int:
+        """Send SIGTERM and return the exit code. Raises subprocess.TimeoutExpired, and then kills it."""
+        self.signal(signal.SIGTERM)
+        try:
+            return self.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
     def kill(self) -> None:
-        """SIGKILL to it and its descendants at once, like a power cut: nobody can tidy up."""
+        """Send SIGKILL to it and its descendants at once, like a power cut: none of them can clean up."""
         if self.code is None:
-            os.killpg(self.pid, signal.SIGKILL)  # its session's group: it and what it started
+            os.killpg(self.pid, signal.SIGKILL)  # the process group of its session: it and its descendants
         self._process.wait()
 
 
-def tidy_up_when_ended() -> None:
-    """Let SIGTERM unwind the greenlet that calls this: whoever ends us ends the processes of the story too."""
+def unwind_on_sigterm() -> None:
+    """Raise SystemExit in the calling greenlet on SIGTERM, so that the processes it started are ended as well."""
     gevent.signal_handler(signal.SIGTERM, gevent.getcurrent().throw, SystemExit, 143)
 
 
 def memory_mb(pid: int) -> float:
-    """Resident memory of a process."""
+    """Resident memory of a process, in MB."""
     status = Path(f"/proc/{pid}/status").read_text()
     return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")) / 1024
 
 
 def free_port() -> int:
-    """A port nobody listens on right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A port that is free now, outside the range from which Linux takes ports of outgoing connections."""
+    while True:
+        with socket.socket() as probe, suppress(OSError):
+            port = randrange(10_000, 32_000)
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def python(*arguments: str) -> list[str]:
-    """A command of the interpreter we run in."""
+    """A command for the interpreter that runs this."""
     return [sys.executable, *arguments]
 
 
 def run(command: Sequence[str], seconds: float) -> tuple[int, str]:
-    """Run to the end; exit code and output."""
+    """Run a command to its end; return its exit code and its output. Raises subprocess.TimeoutExpired."""
     done = subprocess.run(list(command), cwd=ROOT, capture_output=True, text=True, timeout=seconds, check=False)
     return done.returncode, done.stdout + done.stderr
-
-
-def nap(seconds: float) -> None:
-    """Let time pass, and other greenlets run."""
-    gevent.sleep(seconds)

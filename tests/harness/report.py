@@ -1,4 +1,4 @@
-"""What a story says while it is played: what it did, what was measured, what is claimed and whether it held."""
+"""The report of one run: what was done, what was measured, which claims were made and whether they held."""
 
 import sys
 import time
@@ -7,7 +7,7 @@ from enum import Enum
 
 
 class Verdict(Enum):
-    """Of a claim."""
+    """Whether a claim held."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -20,7 +20,7 @@ _COLOURS = {Verdict.PASS: "\033[32m", Verdict.FAIL: "\033[31m", Verdict.SKIP: "\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """One sentence and what became of it."""
+    """A sentence that holds or not."""
 
     text: str
     verdict: Verdict
@@ -30,31 +30,41 @@ class Claim:
 
 @dataclass(slots=True)
 class Report:
-    """One story's page."""
+    """Notes and claims of one story or run; each is printed at once."""
 
     name: str
     claims: list[Claim] = field(default_factory=list)
     seconds: float = 0.0
     _begun: float = field(default_factory=time.monotonic)
 
-    def did(self, text: str) -> None:
-        """Tell what was done."""
+    @property
+    def held(self) -> bool:
+        """Whether there are claims and none has failed."""
+        return bool(self.claims) and not self.failed
+
+    @property
+    def failed(self) -> list[Claim]:
+        """The claims that did not hold."""
+        return [claim for claim in self.claims if claim.verdict is Verdict.FAIL]
+
+    def note(self, text: str) -> None:
+        """Print what was done or measured."""
         _write(f"  {time.monotonic() - self._begun:7.1f} s  {text}")
 
     def claim(self, text: str, held: bool, figure: object = "") -> bool:
-        """A promise, whether it was kept, and the figure that shows it."""
+        """Add a claim with the figure that shows it; returns whether it held."""
         return self._add(text, Verdict.PASS if held else Verdict.FAIL, str(figure)) is Verdict.PASS
 
     def skip(self, text: str, why: str) -> None:
-        """A promise that can't be shown here."""
+        """Add a claim that can't be shown here."""
         self._add(text, Verdict.SKIP, why)
 
     def end(self) -> bool:
-        """Close the page; whether everything held."""
+        """Stop the clock; returns whether everything held. A report without claims does not hold."""
         self.seconds = time.monotonic() - self._begun
         if not self.claims:
             self.claim("the story claims something", held=False)
-        return all(claim.verdict is not Verdict.FAIL for claim in self.claims)
+        return self.held
 
     def _add(self, text: str, verdict: Verdict, figure: str) -> Verdict:
         self.claims.append(Claim(text=text, verdict=verdict, figure=figure))
@@ -64,12 +74,12 @@ class Report:
 
 
 def heading(text: str) -> None:
-    """A new story begins."""
+    """Print the heading of a story or run."""
     _write(f"\n{text}")
 
 
 def table(reports: list[Report]) -> str:
-    """All claims of all stories."""
+    """All claims of all reports, as a table."""
     width = max((len(report.name) for report in reports), default=0)
     lines = ["", f"{'story':<{width}}  verdict  claim"]
     for report in reports:

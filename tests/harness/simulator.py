@@ -1,25 +1,28 @@
-"""The simulated contact centre and its ledger, through the control API alone."""
+"""The simulator as a process: a contact centre at Genesys and a CommunicationHistory, through its control API only."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gevent.pool import Pool
 
-from tests.harness.http import NoAnswer, Web
-from tests.harness.processes import Child, free_port, nap, python, run
+from tests.harness.http import JsonClient, NoAnswer
+from tests.harness.processes import Process, free_port, python, run
+from tests.harness.waiting import until, wait_for
 
 Json = dict[str, Any]
 
 _START_SECONDS = 20.0
-_HANDS = 32
+#: Control calls that finish conversations at the same time.
+_CONCURRENT_CALLS = 32
+#: Conversations that one control call starts at most.
+_STARTED_PER_CALL = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Line:
-    """An agent on the line."""
+class AgentSession:
+    """The ids of one agent's session (leg) in a conversation."""
 
     conversation: str
     participant: str
@@ -27,141 +30,164 @@ class Line:
     user: str
 
 
-class Centre:
-    """One simulator process: login, API, sockets and, on a port of its own if wanted, the communication history.
+class Simulator:
+    """One simulator process: login, API and sockets of Genesys, and CommunicationHistory.
 
     Args:
-        folder: For its log.
-        dials: Settings of the simulator.
-        own_history_port: Then connections to the history are refused while it is ``down``.
+        folder: Where its log is written.
+        options: Its options, by their names in the control API.
+        own_history_port: Give CommunicationHistory a port of its own, which refuses connections in mode ``down``.
+        arguments: More of its command line.
     """
 
-    def __init__(self, folder: Path, dials: Mapping[str, float], *, own_history_port: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        options: Mapping[str, object] | None = None,
+        *,
+        own_history_port: bool = False,
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = python("-m", "genesys_gateway.simulator", "--port", str(self.port))
+        command = python("-m", "genesys_gateway.simulator", "--port", str(self.port), *arguments)
         self.history_url = f"{self.url}/history"
         if own_history_port:
             history_port = free_port()
             command += ["--history-port", str(history_port)]
             self.history_url = f"http://127.0.0.1:{history_port}"
-        for name, value in dials.items():
+        for name, value in (options or {}).items():
             command += ["--set", f"{name}={value}"]
-        self.child = Child(command, {}, folder / "simulator.log")
-        self._web = Web(self.url)
-        until(self._lives, _START_SECONDS, "the simulator answers")
+        self.process = Process(command, {}, folder / "simulator.log")
+        self._client = JsonClient(self.url)
+        until(lambda: self.process.code is not None or self._answers(), _START_SECONDS, "the simulator answers")
+        if self.process.code is not None:
+            raise RuntimeError(f"the simulator ended with code {self.process.code}; see {self.process.log}")
 
-    def _lives(self) -> bool:
+    def _answers(self) -> bool:
         try:
-            return self._web.ask("GET", "/_sim/state").status == 200
+            return self._client.request("GET", "/_sim/state").status == 200
         except NoAnswer:
             return False
 
+    def stop(self) -> int:
+        """End it by SIGTERM and return its exit code."""
+        self._client.close()
+        return self.process.stop()
+
     def control(self, method: str, path: str, body: object = None) -> Any:
-        """One control call. Raises RuntimeError when it is refused."""
-        reply = self._web.ask(method, f"/_sim{path}", body)
+        """Make one control call. Raises RuntimeError for any answer but 2xx."""
+        reply = self._client.request(method, f"/_sim{path}", body)
         if reply.status >= 300:
             raise RuntimeError(f"{method} /_sim{path}: {reply.status} {reply.body[:300]!r}")
         return reply.json
 
-    # Plays
+    # What happens in the contact centre
 
-    def start(self, **conversation: object) -> Line:
-        """A customer and an agent begin to speak."""
-        return _line(self.control("POST", "/conversations", conversation))
+    def start(self, **conversation: object) -> AgentSession:
+        """Start a conversation of a customer and an agent."""
+        return _session(self.control("POST", "/conversations", conversation))
 
-    def start_many(self, count: int, **conversation: object) -> list[Line]:
-        """The same, many times."""
-        lines: list[Line] = []
-        while len(lines) < count:
-            some = min(1000, count - len(lines))
-            lines += map(
-                _line, self.control("POST", "/conversations", {**conversation, "count": some})["conversations"]
-            )
-        return lines
+    def start_many(self, count: int, **conversation: object) -> list[AgentSession]:
+        """Start that many conversations of the same kind."""
+        sessions: list[AgentSession] = []
+        while len(sessions) < count:
+            some = min(_STARTED_PER_CALL, count - len(sessions))
+            started = self.control("POST", "/conversations", {**conversation, "count": some})
+            sessions += map(_session, started["conversations"])
+        return sessions
 
-    def wrap_up(self, line: Line, **how: object) -> Json:
-        """That agent is done; recordKey, event and how many sockets heard it."""
-        answer: Json = self.play(line.conversation, "wrapup", participantId=line.participant, **how)
+    def act(self, conversation: str, action: str, **details: object) -> Any:
+        """Have something happen in a conversation: transfer, consult, end, wrapup, announce, reopen and so on."""
+        return self.control("POST", f"/conversations/{conversation}/{action}", details)
+
+    def wrap_up(self, session: AgentSession, **details: object) -> Json:
+        """End that agent's after-call work; returns recordKey, event, and how many sockets received it."""
+        answer: Json = self.act(session.conversation, "wrapup", participantId=session.participant, **details)
         return answer
 
-    def play(self, conversation: str, deed: str, **how: object) -> Any:
-        """transfer, end, announce and so on."""
-        return self.control("POST", f"/conversations/{conversation}/{deed}", how)
+    def transfer(self, conversation: str, **details: object) -> AgentSession:
+        """Transfer the conversation to another agent."""
+        return _session({"conversationId": conversation, **self.act(conversation, "transfer", **details)})
 
-    def transfer(self, conversation: str, **how: object) -> Line:
-        """A second agent takes over."""
-        return _line({"conversationId": conversation, **self.play(conversation, "transfer", **how)})
+    def finish(self, session: AgentSession) -> None:
+        """The customer hangs up and the agent ends the after-call work."""
+        self.act(session.conversation, "end")
+        self.wrap_up(session)
 
-    def finish(self, line: Line) -> None:
-        """The customer hangs up and the agent wraps up."""
-        self.play(line.conversation, "end")
-        self.wrap_up(line)
+    def finish_all(self, sessions: Iterable[AgentSession]) -> None:
+        """Finish them as fast as possible."""
+        Pool(_CONCURRENT_CALLS).map(self.finish, sessions)
 
-    def finish_all(self, lines: Iterable[Line]) -> None:
-        """All of them, as fast as it goes."""
-        Pool(_HANDS).map(self.finish, lines)
-
-    def fault(self, name: str, **how: object) -> Json:
+    def fault(self, name: str, **details: object) -> Json:
         """Switch a fault on."""
-        done: Json = self.control("POST", "/faults", {"name": name, **how})
+        done: Json = self.control("POST", "/faults", {"name": name, **details})
         return done
 
-    def mend(self) -> None:
+    def clear_faults(self) -> None:
         """Switch all faults off."""
         self.control("DELETE", "/faults")
 
-    def receive(self, mode: str, **how: object) -> None:
-        """How the communication history behaves from now on."""
-        self.control("POST", "/history/mode", {"mode": mode, **how})
+    def set_receiver(self, mode: str, **details: object) -> None:
+        """Set how CommunicationHistory behaves from now on; details that are not given are at their defaults again."""
+        self.control("POST", "/history/mode", {"mode": mode, **details})
 
-    # What it knows
+    # What it has recorded
 
     def ledger(self, part: str) -> list[Json]:
-        """finished, records, calls, sockets or evictions."""
+        """One part of its ledger: finished, records, calls, sockets or evictions."""
         found: list[Json] = self.control("GET", f"/ledger?part={part}")[part]
         return found
 
     def attempts(self) -> list[Json]:
-        """Every POST of a record: at, id, mode, stored."""
+        """Every POST of a record that reached it: at, id, mode, stored."""
         found: list[Json] = self.control("GET", "/history")["attempts"]
         return found
 
     def state(self) -> Json:
-        """The world in numbers."""
+        """Its counters."""
         found: Json = self.control("GET", "/state")
         return found
 
     def channels(self) -> list[Json]:
-        """id, connected, topics, expires."""
+        """Its channels: id, connected, topics, expires."""
         found: list[Json] = self.control("GET", "/channels")
         return found
 
-    def listened(self) -> set[str]:
-        """Conversations whose topic is on a channel with an open socket."""
-        return {
-            topic.split(".")[4] for channel in self.channels() if channel["connected"] for topic in channel["topics"]
-        }
+    def connected(self) -> set[str]:
+        """Ids of the channels with an open socket."""
+        return {channel["id"] for channel in self.channels() if channel["connected"]}
 
-    def until_listened(self, lines: Iterable[Line], seconds: float = 20.0) -> float:
-        """Wait until an open socket listens for each of them; the seconds it took. Raises TimeoutError."""
-        took = self.wait_listened(lines, seconds)
-        if took is None:
-            raise TimeoutError(f"not all subscribed within {seconds:.0f} s")
-        return took
+    def sockets_opened(self) -> int:
+        """Number of sockets that were ever opened."""
+        return sum(entry["event"] == "opened" for entry in self.ledger("sockets"))
 
-    def wait_listened(self, lines: Iterable[Line], seconds: float) -> float | None:
-        """The same; None when it takes too long."""
-        wanted = {line.conversation for line in lines}
-        return wait_for(lambda: wanted <= self.listened(), seconds)
+    def covered(self) -> set[str]:
+        """Conversations with a topic on a channel with an open socket."""
+        channels = [channel for channel in self.channels() if channel["connected"]]
+        return {topic.split(".")[4] for channel in channels for topic in channel["topics"]}
+
+    def until_covered(self, sessions: Iterable[AgentSession], seconds: float = 20.0) -> float:
+        """Wait until each of the conversations is covered; returns the seconds it took. Raises TimeoutError."""
+        wanted = {session.conversation for session in sessions}
+        return until(lambda: wanted <= self.covered(), seconds, "all conversations are covered")
+
+    def wait_covered(self, sessions: Iterable[AgentSession], seconds: float) -> float | None:
+        """Wait as :meth:`until_covered` does, but return None when it takes too long."""
+        wanted = {session.conversation for session in sessions}
+        return wait_for(lambda: wanted <= self.covered(), seconds)
 
     def balance(self) -> Json:
-        """Expected, stored once, doubled, lost."""
+        """Its balance of after-call works and records: expected, storedOnce, doubled, lost, clean."""
         found: Json = self.control("GET", "/balance")
         return found
 
-    def until_clean(self, finished: int, seconds: float) -> float | None:
-        """Wait until so many after-call works are done and each is recorded; the seconds it took, None if too long."""
+    def wait_clean(self, finished: int, seconds: float) -> float | None:
+        """Wait until that many after-call works are finished and each is recorded.
+
+        Returns:
+            The seconds it took; None when it took too long.
+        """
         return wait_for(lambda: self._clean(finished), seconds)
 
     def _clean(self, finished: int) -> bool:
@@ -171,30 +197,12 @@ class Centre:
         return bool(self.balance()["clean"])
 
     def verify(self) -> tuple[int, str]:
-        """`simulator verify`: its exit code and what it printed."""
+        """Run `simulator verify`; returns its exit code and its output."""
         return run(python("-m", "genesys_gateway.simulator", "verify", "--url", self.url), 60)
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, every: float = 0.02) -> float | None:
-    """Seconds until it came true; None when it did not in time."""
-    begun = time.monotonic()
-    while not condition():
-        if time.monotonic() - begun > seconds:
-            return None
-        nap(every)
-    return time.monotonic() - begun
-
-
-def until(condition: Callable[[], bool], seconds: float, what: str) -> float:
-    """Like :func:`wait_for`, for what the story itself needs. Raises TimeoutError."""
-    took = wait_for(condition, seconds)
-    if took is None:
-        raise TimeoutError(f"not within {seconds:.0f} s: {what}")
-    return took
-
-
-def _line(answer: Json) -> Line:
-    return Line(
+def _session(answer: Json) -> AgentSession:
+    return AgentSession(
         conversation=answer["conversationId"],
         participant=answer["participantId"],
         session=answer["sessionId"],

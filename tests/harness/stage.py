@@ -1,56 +1,79 @@
-"""Where one story is played: a folder, a contact centre, gateways; everything is gone afterwards."""
+"""The processes and the folder of one story; all of them are gone after :meth:`Stage.close`."""
 
 import contextlib
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Mapping
+from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 from tests.harness.gateway import Gateway
 from tests.harness.report import Report
-from tests.harness.simulator import Centre
+from tests.harness.simulator import Simulator
+
+T = TypeVar("T")
+
+
+class Scale(Enum):
+    """How much a story does."""
+
+    #: a few seconds' worth, for pytest
+    SMALL = "small"
+    #: less where time matters, for `--fast`
+    FAST = "fast"
+    #: as much as the published figures need
+    FULL = "full"
+
+    def of(self, full: T, fast: T, small: T | None = None) -> T:
+        """Choose the value of this scale; without a value for SMALL that of FAST."""
+        if self is Scale.FULL:
+            return full
+        return fast if self is Scale.FAST or small is None else small
 
 
 class Stage:
-    """Give it to a story, then close it.
+    """Simulators, gateways and files of one story.
 
     Args:
-        report: Where the story tells.
-        fast: Whether a story may take smaller numbers.
+        report: Where the story writes its claims.
+        folder: Where files are kept, and stay; without it a temporary folder.
     """
 
-    def __init__(self, report: Report, *, fast: bool) -> None:
+    def __init__(self, report: Report, scale: Scale, folder: Path | None = None) -> None:
         self.report = report
-        self.fast = fast
-        self.folder = Path(tempfile.mkdtemp(prefix=f"acceptance-{report.name}-"))
+        self.scale = scale
+        self._temporary = folder is None
+        self.folder = folder or Path(tempfile.mkdtemp(prefix=f"acceptance-{report.name}-"))
         self._gateways: list[Gateway] = []
-        self._centres: list[Centre] = []
+        self._simulators: list[Simulator] = []
         self._undo = contextlib.ExitStack()
 
-    def centre(self, dials: Mapping[str, float] | None = None, *, own_history_port: bool = False) -> Centre:
-        """A simulator; what it is not told is as at Genesys."""
-        made = Centre(self.folder, dials or {}, own_history_port=own_history_port)
-        self._centres.append(made)
+    def simulator(self, options: Mapping[str, object] | None = None, *, own_history_port: bool = False) -> Simulator:
+        """Start a simulator; options that are not given are as at Genesys."""
+        made = Simulator(self.folder, options, own_history_port=own_history_port)
+        self._simulators.append(made)
         return made
 
     def gateway(
         self,
-        centre: Centre,
+        simulator: Simulator,
         settings: Mapping[str, object] | None = None,
         *,
         name: str = "gateway",
         before: tuple[str, ...] = (),
     ) -> Gateway:
-        """A gateway before that contact centre, not started yet; settings it is not given are at their defaults."""
+        """Prepare a gateway for that simulator, without starting it; settings not given are at their defaults."""
         folder = self.folder / name
         folder.mkdir()
-        made = Gateway(folder, centre, {key: str(value) for key, value in (settings or {}).items()}, before)
+        given = {"COMMUNICATION_HISTORY_URL": simulator.history_url, **(settings or {})}
+        made = Gateway(folder, simulator.url, {key: str(value) for key, value in given.items()}, before)
         self._gateways.append(made)
         return made
 
     def small_disk(self, name: str, megabytes: int) -> Path | None:
-        """A file system of its own; None where we may not mount."""
+        """Make a file system of that size; None where this account may not mount."""
         where, image = self.folder / name, self.folder / f"{name}.img"
         where.mkdir()
         with image.open("wb") as file:
@@ -61,13 +84,13 @@ class Stage:
         return where
 
     def close(self, *, keep: bool) -> None:
-        """End every process; ``keep`` leaves the folder to be looked at."""
+        """End every process; ``keep`` leaves a temporary folder in place."""
         for gateway in self._gateways:
             gateway.close()
-        for centre in self._centres:
-            centre.child.kill()
+        for simulator in self._simulators:
+            simulator.process.kill()
         self._undo.close()
-        if not keep:
+        if self._temporary and not keep:
             shutil.rmtree(self.folder, ignore_errors=True)
 
 

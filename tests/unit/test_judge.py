@@ -9,7 +9,6 @@ import pytest
 from tests.harness.gateway import Gateway
 from tests.harness.http import NoAnswer
 from tests.harness.judge import customer_of, mixed_up, most_connected, record_id, sent_again
-from tests.harness.simulator import Centre
 
 WORK = {
     "recordKey": "c-1/p-1/s-1",
@@ -56,10 +55,9 @@ def test_what_was_stored_once_and_refused_once_was_not_sent_again() -> None:
 
 
 def test_a_number_that_is_not_told_is_no_zero(tmp_path: Path) -> None:
-    centre = SimpleNamespace(url="http://127.0.0.1:9000", history_url="http://127.0.0.1:9000/history")
-    gateway = Gateway(tmp_path, cast("Centre", centre), {})
+    gateway = Gateway(tmp_path, "http://127.0.0.1:9000", {})
     told = b'genesys_gateway_conversations{state="closed"} 2.0\ngenesys_gateway_conversations{state="pending"} 1.0\n'
-    gateway.bofe = cast("Any", SimpleNamespace(ask=lambda *_: SimpleNamespace(body=told)))
+    gateway.bofe = cast("Any", SimpleNamespace(request=lambda *_: SimpleNamespace(body=told)))
     assert gateway.metric("conversations") == 3
     with pytest.raises(NoAnswer):
         gateway.metric("conversations_unaccounted")

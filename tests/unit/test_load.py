@@ -9,18 +9,18 @@ from tests.chaos.load import Load
 from tests.chaos.world import World
 
 
-class BrokenCentre:
+class BrokenSimulator:
     """A world whose contact centre begins no call."""
 
     def __init__(self) -> None:
-        self.centre = self
+        self.simulator = self
 
     def start(self, **_: object) -> None:
         raise RuntimeError("no more calls")
 
 
 def test_a_load_that_died_has_faltered(capsys: pytest.CaptureFixture[str]) -> None:
-    load = Load(cast("World", BrokenCentre()))
+    load = Load(cast("World", BrokenSimulator()))
     load.start()
     for _ in range(5):
         gevent.sleep(0)  # until it has died and that was told

@@ -3,10 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from gevent import sleep
+
 from tests.harness import judge
 from tests.harness.gateway import Gateway
-from tests.harness.processes import nap
-from tests.harness.simulator import Centre
+from tests.harness.simulator import Simulator
 from tests.harness.stage import Stage
 
 SECONDS = 300
@@ -21,32 +22,34 @@ def play(stage: Stage) -> None:
     offset = stage.folder / "offset"
     offset.write_text("0")
     wrong_clock = {"PYTHONPATH": str(_WRONG_CLOCK), "WRONG_CLOCK_FILE": str(offset)}
-    centre = stage.centre()
-    gateway = stage.gateway(centre, {**_DATES, **wrong_clock}).start()
+    simulator = stage.simulator()
+    gateway = stage.gateway(simulator, {**_DATES, **wrong_clock}).start()
     for number, (jump, text) in enumerate((("86400", "a day forward"), ("82800", "an hour back")), 1):
-        _play_jump(stage, centre, gateway, offset, jump, text, number)
-    judge.nothing_lost_nothing_doubled(stage.report, centre)
-    judge.one_socket_per_channel(stage.report, centre, most=4)
+        _play_jump(stage, simulator, gateway, offset, jump, text, number)
+    judge.nothing_lost_nothing_doubled(stage.report, simulator)
+    judge.one_socket_per_channel(stage.report, simulator, most=4)
 
 
-def _play_jump(stage: Stage, centre: Centre, gateway: Gateway, offset: Path, jump: str, text: str, number: int) -> None:
-    delivered, waiting, open_, at_it = (centre.start_many(_COUNT) for _ in range(4))
+def _play_jump(
+    stage: Stage, simulator: Simulator, gateway: Gateway, offset: Path, jump: str, text: str, number: int
+) -> None:
+    delivered, waiting, open_, at_it = (simulator.start_many(_COUNT) for _ in range(4))
     everyone = [*delivered, *waiting, *open_, *at_it]
     gateway.register_all(everyone)
-    centre.until_listened(everyone)
+    simulator.until_covered(everyone)
     before = 4 * _COUNT * (number - 1)
-    centre.finish_all(delivered)
-    centre.until_clean(before + _COUNT, 20)
-    centre.receive("503")
-    centre.finish_all(waiting)
-    for line in at_it:  # the customer has hung up, the agent writes notes
-        centre.play(line.conversation, "end")
-    nap(5)
-    calls = len(centre.ledger("calls"))
+    simulator.finish_all(delivered)
+    simulator.wait_clean(before + _COUNT, 20)
+    simulator.set_receiver("503")
+    simulator.finish_all(waiting)
+    for session in at_it:  # the customer has hung up, the agent writes notes
+        simulator.act(session.conversation, "end")
+    sleep(5)
+    calls = len(simulator.ledger("calls"))
     offset.write_text(jump)
-    nap(40)
-    calls = len(judge.api_calls(centre.ledger("calls")[calls:]))
-    views = [gateway.view(line.conversation) for line in everyone]
+    sleep(40)
+    calls = len(judge.api_calls(simulator.ledger("calls")[calls:]))
+    views = [gateway.view(session.conversation) for session in everyone]
     right = datetime.now(UTC) + timedelta(seconds=int(jump))
     steps = [datetime.fromisoformat(step["at"]) for view in views for step in view["timeline"]]
     told = [step for step in steps if abs(step - right) < timedelta(seconds=60)]
@@ -59,11 +62,11 @@ def _play_jump(stage: Stage, centre: Centre, gateway: Gateway, offset: Path, jum
         f"{text}: none is unresolved or erased", not unresolved and not erased, f"{unresolved}, {erased}"
     )
     stage.report.claim(f"{text}: Genesys is not overrun", calls <= 200, f"{calls} calls in 40 s")
-    took = centre.wait_listened(open_, 20)
+    took = simulator.wait_covered(open_, 20)
     stage.report.claim(f"{text}: open conversations are covered", took is not None, f"after {took or -1:.1f} s more")
-    centre.receive("ok")
-    centre.finish_all(open_)
-    for line in at_it:
-        centre.wrap_up(line)
-    took = centre.until_clean(before + 4 * _COUNT, 60)
+    simulator.set_receiver("ok")
+    simulator.finish_all(open_)
+    for session in at_it:
+        simulator.wrap_up(session)
+    took = simulator.wait_clean(before + 4 * _COUNT, 60)
     stage.report.claim(f"{text}: everything is delivered afterwards", took is not None, f"after {took or -1:.1f} s")

@@ -15,8 +15,8 @@ _CLIENTS = 8
 
 def play(stage: Stage) -> None:
     """First one registration a round; then many clients, killed in the middle."""
-    rounds = 5 if stage.fast else 20
-    gateway = stage.gateway(stage.centre()).start()
+    rounds = stage.scale.of(full=20, fast=5)
+    gateway = stage.gateway(stage.simulator()).start()
     promised: dict[str, str] = {}
     for _ in range(rounds):
         conversation, customer = str(uuid4()), str(uuid4())
@@ -34,7 +34,7 @@ def play(stage: Stage) -> None:
         gateway.launch()
         gateway.until_ready()
     missing = _missing(gateway, many)
-    stage.report.did(f"{_CLIENTS} clients, {rounds // 2} kills: {len(many)} answered 201, {unanswered} not answered")
+    stage.report.note(f"{_CLIENTS} clients, {rounds // 2} kills: {len(many)} answered 201, {unanswered} not answered")
     stage.report.claim("killed under load: every 201 is there", bool(many) and not missing, f"{len(missing)} missing")
 
 

@@ -2,8 +2,9 @@
 
 from tests.harness import judge
 from tests.harness.gateway import Gateway
-from tests.harness.simulator import Centre, Line, wait_for
+from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Stage
+from tests.harness.waiting import wait_for
 
 SECONDS = 300
 _TOPICS = 1000
@@ -11,45 +12,47 @@ _TOPICS = 1000
 
 def play(stage: Stage) -> None:
     """The heartbeat is at its default of 40 s, or short."""
-    heartbeat = 6 if stage.fast else 40
-    centre = stage.centre({"heartbeatSeconds": 4} if stage.fast else None)
-    gateway = stage.gateway(centre, {"GATEWAY_HEARTBEAT_SECONDS": heartbeat}).start()
-    lines = centre.start_many(_TOPICS)
-    gateway.register_all(lines)
-    centre.until_listened(lines)
-    _killed(stage, centre, lines, heartbeat)
-    _gone(stage, centre, lines, heartbeat)
-    _frozen(stage, centre, gateway, lines, heartbeat)
-    centre.finish_all(lines)
-    centre.until_clean(_TOPICS, 60)
-    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    heartbeat = stage.scale.of(full=40, fast=6)
+    simulator = stage.simulator(stage.scale.of(full=None, fast={"heartbeatSeconds": 4}))
+    gateway = stage.gateway(simulator, {"GATEWAY_HEARTBEAT_SECONDS": heartbeat}).start()
+    sessions = simulator.start_many(_TOPICS)
+    gateway.register_all(sessions)
+    simulator.until_covered(sessions)
+    _killed(stage, simulator, sessions, heartbeat)
+    _gone(stage, simulator, sessions, heartbeat)
+    _frozen(stage, simulator, gateway, sessions, heartbeat)
+    simulator.finish_all(sessions)
+    simulator.wait_clean(_TOPICS, 60)
+    judge.nothing_lost_nothing_doubled(stage.report, simulator)
 
 
-def _killed(stage: Stage, centre: Centre, lines: list[Line], heartbeat: int) -> None:
-    opened = _opened(centre)
-    centre.control("POST", "/channels/all/drop")
-    took = wait_for(lambda: _opened(centre) > opened and _all_covered(centre, lines), heartbeat + 30)
+def _killed(stage: Stage, simulator: Simulator, sessions: list[AgentSession], heartbeat: int) -> None:
+    opened = _opened(simulator)
+    simulator.control("POST", "/channels/all/drop")
+    took = wait_for(lambda: _opened(simulator) > opened and _all_covered(simulator, sessions), heartbeat + 30)
     _claim(stage, "killed", took, heartbeat)
 
 
-def _gone(stage: Stage, centre: Centre, lines: list[Line], heartbeat: int) -> None:
+def _gone(stage: Stage, simulator: Simulator, sessions: list[AgentSession], heartbeat: int) -> None:
     """The channel itself is no more: its address answers 404, another channel is needed."""
-    before = _connected(centre)
-    centre.fault("refuse_upgrade", status=404, count=1)
-    centre.control("POST", "/channels/all/drop")
-    took = wait_for(lambda: not before & _connected(centre) and _all_covered(centre, lines), heartbeat + 30)
+    before = _connected(simulator)
+    simulator.fault("refuse_upgrade", status=404, count=1)
+    simulator.control("POST", "/channels/all/drop")
+    took = wait_for(lambda: not before & _connected(simulator) and _all_covered(simulator, sessions), heartbeat + 30)
     _claim(stage, "refused with 404", took, heartbeat)
-    stage.report.claim("refused with 404: on one new channel", len(_connected(centre)) == 1, len(_connected(centre)))
+    stage.report.claim(
+        "refused with 404: on one new channel", len(_connected(simulator)) == 1, len(_connected(simulator))
+    )
 
 
-def _frozen(stage: Stage, centre: Centre, gateway: Gateway, lines: list[Line], heartbeat: int) -> None:
-    opened = _opened(centre)
-    (channel,) = [one["id"] for one in centre.channels() if one["connected"]]
-    centre.fault("freeze", channel=channel, seconds=heartbeat + 20)  # one that ends by itself need not be noticed
-    noticed = wait_for(lambda: _opened(centre) > opened, heartbeat + 30)
+def _frozen(stage: Stage, simulator: Simulator, gateway: Gateway, sessions: list[AgentSession], heartbeat: int) -> None:
+    opened = _opened(simulator)
+    (channel,) = [one["id"] for one in simulator.channels() if one["connected"]]
+    simulator.fault("freeze", channel=channel, seconds=heartbeat + 20)  # one that ends by itself need not be noticed
+    noticed = wait_for(lambda: _opened(simulator) > opened, heartbeat + 30)
     held = noticed is not None and noticed <= heartbeat + 5
     stage.report.claim("frozen: a new socket within heartbeat + 5 s", held, f"{noticed or -1:.1f} s")
-    shown = gateway.until_state(lines[-1].conversation, "subscribed", 10)
+    shown = gateway.wait_state(sessions[-1].conversation, "subscribed", 10)
     stage.report.claim("frozen: covered again", shown is not None, f"{shown or -1:.1f} s after that")
 
 
@@ -58,13 +61,13 @@ def _claim(stage: Stage, what: str, took: float | None, heartbeat: int) -> None:
     stage.report.claim(f"{what}: full coverage within heartbeat + 5 s ({heartbeat + 5} s)", held, f"{took or -1:.1f} s")
 
 
-def _all_covered(centre: Centre, lines: list[Line]) -> bool:
-    return {line.conversation for line in lines} <= centre.listened()
+def _all_covered(simulator: Simulator, sessions: list[AgentSession]) -> bool:
+    return {session.conversation for session in sessions} <= simulator.covered()
 
 
-def _connected(centre: Centre) -> set[str]:
-    return {channel["id"] for channel in centre.channels() if channel["connected"]}
+def _connected(simulator: Simulator) -> set[str]:
+    return {channel["id"] for channel in simulator.channels() if channel["connected"]}
 
 
-def _opened(centre: Centre) -> int:
-    return sum(entry["event"] == "opened" for entry in centre.ledger("sockets"))
+def _opened(simulator: Simulator) -> int:
+    return sum(entry["event"] == "opened" for entry in simulator.ledger("sockets"))

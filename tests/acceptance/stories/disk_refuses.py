@@ -13,8 +13,9 @@ import gevent
 from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.http import NoAnswer
-from tests.harness.simulator import Centre, wait_for
+from tests.harness.simulator import Simulator
 from tests.harness.stage import Stage
+from tests.harness.waiting import wait_for
 
 SECONDS = 300
 _ANSWER_SECONDS = 6.0
@@ -56,31 +57,31 @@ def play(stage: Stage) -> None:
     where = disk or stage.folder
     if disk is None:
         stage.report.skip("disk full and read-only", "mounting needs root")
-    centre = stage.centre()
-    gateway = stage.gateway(centre, {"DATABASE_URL": f"sqlite:///{where}/gateway.db"}).start()
+    simulator = stage.simulator()
+    gateway = stage.gateway(simulator, {"DATABASE_URL": f"sqlite:///{where}/gateway.db"}).start()
     troubles = {"locked by another process": _locked(where / "gateway.db")}
     if disk is not None:
         troubles |= {"full": _full(where), "read-only": _read_only(where)}
-    promised = [one for what, begin in troubles.items() for one in _while(stage, gateway, centre, what, begin)]
+    promised = [one for what, begin in troubles.items() for one in _while(stage, gateway, simulator, what, begin)]
     gateway.restart_after_kill()
     missing = [one for one in promised if gateway.view(one) is None]
     stage.report.claim("every 2xx of all this is there after kill -9", not missing, f"{len(promised)} promised")
-    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    judge.nothing_lost_nothing_doubled(stage.report, simulator)
 
 
 #: makes the trouble and returns what ends it
 Trouble = Callable[[], Callable[[], object]]
 
 
-def _while(stage: Stage, gateway: Gateway, centre: Centre, what: str, trouble: Trouble) -> list[str]:
-    line = centre.start()
-    gateway.register(line.conversation)
-    centre.until_listened([line])
+def _while(stage: Stage, gateway: Gateway, simulator: Simulator, what: str, trouble: Trouble) -> list[str]:
+    session = simulator.start()
+    gateway.register(session.conversation)
+    simulator.until_covered([session])
     end = trouble()
     answers = Answers()
     asking = [gevent.spawn(_ask_on, answers, gateway, 4.0) for _ in range(4)]
     wait_for(lambda: answers.refused > 0, 5)
-    centre.finish(line)  # its event comes while the disk refuses
+    simulator.finish(session)  # its event comes while the disk refuses
     gevent.joinall(asking)
     end()
     back = wait_for(gateway.ready, _RECOVER_SECONDS)
@@ -93,7 +94,7 @@ def _while(stage: Stage, gateway: Gateway, centre: Centre, what: str, trouble: T
     stage.report.claim(f"disk {what}: not ready while it refuses", answers.unready > 0)
     stage.report.claim(f"disk {what}: ready again by itself", back is not None, f"after {back or -1:.2f} s")
     after = gateway.register(str(uuid4())).status
-    stored = wait_for(lambda: bool(centre.balance()["clean"]) and centre.balance()["storedOnce"] > 0, 30)
+    stored = wait_for(lambda: bool(simulator.balance()["clean"]) and simulator.balance()["storedOnce"] > 0, 30)
     held = after == 201 and stored is not None
     stage.report.claim(f"disk {what}: the event that came meanwhile is delivered", held, f"after {stored or -1:.1f} s")
     return answers.promised

@@ -5,13 +5,13 @@ import signal
 from random import Random
 
 import gevent
+from gevent import sleep
 
 from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.http import NoAnswer
-from tests.harness.processes import nap
-from tests.harness.simulator import until
 from tests.harness.stage import Stage
+from tests.harness.waiting import until
 
 SECONDS = 500
 _EACH = 60
@@ -19,27 +19,27 @@ _EACH = 60
 
 def play(stage: Stage) -> None:
     """Three channels' worth of conversations, some wrapped up around each blow."""
-    centre = stage.centre()
-    gateway = stage.gateway(centre, {"GATEWAY_CHANNEL_TOPICS": 300}).start()
-    blows = ["kill"] * 4 + ["kill worker"] * 2 + ["reload"] * 2 if stage.fast else _full()
-    lines = centre.start_many(_EACH * len(blows))
-    gateway.register_all(lines)
-    centre.until_listened(lines)
+    simulator = stage.simulator()
+    gateway = stage.gateway(simulator, {"GATEWAY_CHANNEL_TOPICS": 300}).start()
+    blows = stage.scale.of(full=_full(), fast=["kill"] * 4 + ["kill worker"] * 2 + ["reload"] * 2)
+    sessions = simulator.start_many(_EACH * len(blows))
+    gateway.register_all(sessions)
+    simulator.until_covered(sessions)
     for number, blow in enumerate(blows):
-        some = lines[number * _EACH : (number + 1) * _EACH]
-        storm = gevent.spawn(centre.finish_all, some)
-        nap(Random(number).uniform(0, 0.3))
+        some = sessions[number * _EACH : (number + 1) * _EACH]
+        storm = gevent.spawn(simulator.finish_all, some)
+        sleep(Random(number).uniform(0, 0.3))
         _strike(gateway, blow)
         storm.get()
-    took = centre.until_clean(len(lines), 120)
-    stage.report.did(f"{len(blows)} blows: {', '.join(blows)}")
+    took = simulator.wait_clean(len(sessions), 120)
+    stage.report.note(f"{len(blows)} blows: {', '.join(blows)}")
     stage.report.claim("all recorded in the end", took is not None, f"{took or -1:.1f} s after the last")
-    evicted = centre.ledger("evictions")
-    stage.report.did(
-        f"{len(judge.creations(centre.ledger('calls')))} channels made, {len(evicted)} unconnected ones evicted"
+    evicted = simulator.ledger("evictions")
+    stage.report.note(
+        f"{len(judge.creations(simulator.ledger('calls')))} channels made, {len(evicted)} unconnected ones evicted"
     )
-    judge.nothing_lost_nothing_doubled(stage.report, centre)
-    judge.one_socket_per_channel(stage.report, centre)
+    judge.nothing_lost_nothing_doubled(stage.report, simulator)
+    judge.one_socket_per_channel(stage.report, simulator)
 
 
 def _full() -> list[str]:
@@ -62,6 +62,6 @@ def _strike(gateway: Gateway, blow: str) -> None:
 
 def _replaced(gateway: Gateway, before: int) -> bool:
     try:
-        return before not in gateway.child.children() and gateway.ready()
+        return before not in gateway.process.children() and gateway.ready()
     except NoAnswer:
         return False

@@ -8,8 +8,9 @@ from uuid import uuid4
 from tests.acceptance.expected import differences, expected_record
 from tests.harness import judge
 from tests.harness.gateway import Gateway
-from tests.harness.simulator import Centre, until
+from tests.harness.simulator import Simulator
 from tests.harness.stage import Stage
+from tests.harness.waiting import until
 
 _CODE = "7fb334b0-0e9e-11e4-9191-0800200c9a66"
 _CARDS = "5d1f6a4e-3a55-4b5e-9f0f-0f6c5d3f1a01"
@@ -135,28 +136,28 @@ CASES = [
 
 def play(stage: Stage) -> None:
     """Play every case, one after the other."""
-    centre = stage.centre()
-    centre.control("POST", "/wrapup-codes", {"id": _CARDS, "name": "Lost card"})
-    centre.fault("answer", path="/api/v2/users/c0ffee00*", status=404)
-    gateway = stage.gateway(centre, {"GATEWAY_DOMAIN_BY_QUEUE": json.dumps({_OTHER_QUEUE: "CARDS"})}).start()
-    wrong = [line for case in CASES for line in _play_case(centre, gateway, case)]
-    stage.report.did(f"played {len(CASES)} conversations of all media")
+    simulator = stage.simulator()
+    simulator.control("POST", "/wrapup-codes", {"id": _CARDS, "name": "Lost card"})
+    simulator.fault("answer", path="/api/v2/users/c0ffee00*", status=404)
+    gateway = stage.gateway(simulator, {"GATEWAY_DOMAIN_BY_QUEUE": json.dumps({_OTHER_QUEUE: "CARDS"})}).start()
+    wrong = [session for case in CASES for session in _play_case(simulator, gateway, case)]
+    stage.report.note(f"played {len(CASES)} conversations of all media")
     stage.report.claim("every record equals the contract field by field", not wrong, "; ".join(wrong[:5]))
-    records = centre.ledger("records")
+    records = simulator.ledger("records")
     keys = all(entry["idempotencyKey"] == entry["record"]["id"] for entry in records)
     stage.report.claim("the Idempotency-Key is the record's id", keys, f"{len(records)} records")
-    delays = judge.delays_ms(centre.ledger("finished"), records)
+    delays = judge.delays_ms(simulator.ledger("finished"), records)
     figure = f"median {judge.share(delays, 0.5)} ms, slowest {delays[-1]} ms"
     stage.report.claim("record at the receiver < 1 s after wrap-up", delays[-1] < 1000, figure)
-    judge.nothing_lost_nothing_doubled(stage.report, centre)
-    judge.one_socket_per_channel(stage.report, centre, most=1)
+    judge.nothing_lost_nothing_doubled(stage.report, simulator)
+    judge.one_socket_per_channel(stage.report, simulator, most=1)
 
 
-def _play_case(centre: Centre, gateway: Gateway, case: Case) -> list[str]:
-    line, customer = centre.start(**case.start), str(uuid4())
-    gateway.register(line.conversation, customer)
-    centre.until_listened([line])
-    done = centre.wrap_up(line, **case.wrapup)
+def _play_case(simulator: Simulator, gateway: Gateway, case: Case) -> list[str]:
+    session, customer = simulator.start(**case.start), str(uuid4())
+    gateway.register(session.conversation, customer)
+    simulator.until_covered([session])
+    done = simulator.wrap_up(session, **case.wrapup)
     wanted = expected_record(
         done["recordKey"],
         done["event"]["eventBody"],
@@ -168,10 +169,10 @@ def _play_case(centre: Centre, gateway: Gateway, case: Case) -> list[str]:
         title=case.title,
         domain=case.domain,
     )
-    until(lambda: bool(_stored(centre, line.conversation)), 10, "the record is stored")
-    return [f"{case.start}: {one}" for one in differences(wanted, _stored(centre, line.conversation))]
+    until(lambda: bool(_stored(simulator, session.conversation)), 10, "the record is stored")
+    return [f"{case.start}: {one}" for one in differences(wanted, _stored(simulator, session.conversation))]
 
 
-def _stored(centre: Centre, conversation: str) -> dict[str, Any]:
-    found = [e["record"] for e in centre.ledger("records") if e["record"]["interactionId"] == conversation]
+def _stored(simulator: Simulator, conversation: str) -> dict[str, Any]:
+    found = [e["record"] for e in simulator.ledger("records") if e["record"]["interactionId"] == conversation]
     return found[0] if found else {}

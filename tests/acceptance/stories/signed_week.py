@@ -7,12 +7,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from gevent import sleep
 
 from tests.acceptance.stories.handover import talking
 from tests.harness import judge
 from tests.harness.gateway import Gateway
-from tests.harness.processes import nap
-from tests.harness.simulator import Centre, Line
+from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Stage
 
 SECONDS = 700
@@ -24,49 +24,49 @@ _AUDIENCE = "https://gateway.bank.example/genesys"
 
 def play(stage: Stage) -> None:
     """Some conversations last all week; each day brings others, which end."""
-    speed = 6048 if stage.fast else 1008
+    speed = stage.scale.of(full=1008, fast=6048)
     day = _DAY_SECONDS / speed
     certificate = _make_key(stage.folder)
-    centre = stage.centre()
+    simulator = stage.simulator()
     believed = {"samlCertificate": certificate, "samlAudience": _AUDIENCE, "samlIssuer": f"{_AUDIENCE}/issuer"}
-    centre.control("PATCH", "/settings", believed)
-    centre.control("POST", "/clock", {"speed": speed})
-    gateway = stage.gateway(centre, _settings(stage.folder, speed)).start()
-    lines = centre.start_many(_LONG)
-    gateway.register_all(lines)
-    centre.until_listened(lines)
-    with talking(centre, lines, per_second=10):
-        others = [_day(centre, gateway, day) for _ in range(_DAYS)]
-    stage.report.did(
+    simulator.control("PATCH", "/settings", believed)
+    simulator.control("POST", "/clock", {"speed": speed})
+    gateway = stage.gateway(simulator, _settings(stage.folder, speed)).start()
+    sessions = simulator.start_many(_LONG)
+    gateway.register_all(sessions)
+    simulator.until_covered(sessions)
+    with talking(simulator, sessions, per_second=10):
+        others = [_day(simulator, gateway, day) for _ in range(_DAYS)]
+    stage.report.note(
         f"{_DAYS} days of {day:.0f} s each, {len(others) * _SHORT} conversations beside the {_LONG} long ones"
     )
-    _judge(stage, centre)
+    _judge(stage, simulator)
 
 
-def _day(centre: Centre, gateway: Gateway, seconds: float) -> list[Line]:
-    lines = centre.start_many(_SHORT)
-    gateway.register_all(lines)
-    nap(seconds / 2)
-    centre.finish_all(lines)
-    nap(seconds / 2)
-    return lines
+def _day(simulator: Simulator, gateway: Gateway, seconds: float) -> list[AgentSession]:
+    sessions = simulator.start_many(_SHORT)
+    gateway.register_all(sessions)
+    sleep(seconds / 2)
+    simulator.finish_all(sessions)
+    sleep(seconds / 2)
+    return sessions
 
 
-def _judge(stage: Stage, centre: Centre) -> None:
-    report, finished = stage.report, centre.state()["finishedAcw"]
-    took = centre.until_clean(finished, 60)
-    granted = [call["status"] for call in centre.ledger("calls") if call["path"] == "/oauth/token"]
-    refused = [call for call in judge.api_calls(centre.ledger("calls")) if call["status"] == 401]
-    recovered = judge.sources(centre.ledger("records"))["backfill"]
-    report.did(
+def _judge(stage: Stage, simulator: Simulator) -> None:
+    report, finished = stage.report, simulator.state()["finishedAcw"]
+    took = simulator.wait_clean(finished, 60)
+    granted = [call["status"] for call in simulator.ledger("calls") if call["path"] == "/oauth/token"]
+    refused = [call for call in judge.api_calls(simulator.ledger("calls")) if call["status"] == 401]
+    recovered = judge.sources(simulator.ledger("records"))["backfill"]
+    report.note(
         f"{finished} after-call works, {len(granted)} tokens, {recovered} by REST, clean after {took or -1:.1f} s"
     )
     report.claim(
         "each day had its token, and each was granted", len(granted) >= _DAYS and set(granted) == {200}, granted
     )
     report.claim("no call was made with a token that had ended", not refused, len(refused))
-    judge.nothing_lost_nothing_doubled(report, centre)
-    judge.one_socket_per_channel(report, centre)
+    judge.nothing_lost_nothing_doubled(report, simulator)
+    judge.one_socket_per_channel(report, simulator)
 
 
 def _settings(folder: Path, speed: float) -> dict[str, object]:

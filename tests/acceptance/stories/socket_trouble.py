@@ -1,12 +1,13 @@
 """A socket closed at once, after notice, or frozen: covered again in time, and nothing is lost."""
 
 import gevent
+from gevent import sleep
 
 from tests.harness import judge
 from tests.harness.gateway import Gateway
-from tests.harness.processes import nap
-from tests.harness.simulator import Centre, Line, wait_for
+from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Stage
+from tests.harness.waiting import wait_for
 
 SECONDS = 300
 _COUNT = 50
@@ -15,47 +16,47 @@ _HEARTBEAT_SECONDS = 4
 
 def play(stage: Stage) -> None:
     """The same conversations' worth of wrap-ups around each trouble; heartbeats are made short."""
-    centre = stage.centre({"heartbeatSeconds": 3})
-    gateway = stage.gateway(centre, {"GATEWAY_HEARTBEAT_SECONDS": _HEARTBEAT_SECONDS}).start()
-    _closed(stage, centre, _lines(centre, gateway))
-    _notice(stage, centre, _lines(centre, gateway))
-    _frozen(stage, centre, _lines(centre, gateway))
-    sources = judge.sources(centre.ledger("records"))
-    stage.report.did(f"records: {sources['live']} live, {sources['backfill']} recovered by asking")
-    judge.nothing_lost_nothing_doubled(stage.report, centre)
+    simulator = stage.simulator({"heartbeatSeconds": 3})
+    gateway = stage.gateway(simulator, {"GATEWAY_HEARTBEAT_SECONDS": _HEARTBEAT_SECONDS}).start()
+    _closed(stage, simulator, _sessions(simulator, gateway))
+    _notice(stage, simulator, _sessions(simulator, gateway))
+    _frozen(stage, simulator, _sessions(simulator, gateway))
+    sources = judge.sources(simulator.ledger("records"))
+    stage.report.note(f"records: {sources['live']} live, {sources['backfill']} recovered by asking")
+    judge.nothing_lost_nothing_doubled(stage.report, simulator)
 
 
-def _lines(centre: Centre, gateway: Gateway) -> list[Line]:
-    lines = centre.start_many(_COUNT)
-    gateway.register_all(lines)
-    centre.until_listened(lines)
-    return lines
+def _sessions(simulator: Simulator, gateway: Gateway) -> list[AgentSession]:
+    sessions = simulator.start_many(_COUNT)
+    gateway.register_all(sessions)
+    simulator.until_covered(sessions)
+    return sessions
 
 
-def _closed(stage: Stage, centre: Centre, lines: list[Line]) -> None:
-    for deed in ("drop", "close"):
-        half = lines[: _COUNT // 2] if deed == "drop" else lines[_COUNT // 2 :]
-        before = len(centre.ledger("finished"))
-        centre.control("POST", f"/channels/all/{deed}", {"goodbye": True} if deed == "close" else {})
-        centre.finish_all(half)
-        covered = centre.wait_listened(half, 20)
-        took = centre.until_clean(before + len(half), 60)
+def _closed(stage: Stage, simulator: Simulator, sessions: list[AgentSession]) -> None:
+    for action in ("drop", "close"):
+        half = sessions[: _COUNT // 2] if action == "drop" else sessions[_COUNT // 2 :]
+        before = len(simulator.ledger("finished"))
+        simulator.control("POST", f"/channels/all/{action}", {"goodbye": True} if action == "close" else {})
+        simulator.finish_all(half)
+        covered = simulator.wait_covered(half, 20)
+        took = simulator.wait_clean(before + len(half), 60)
         figure = f"covered after {covered or -1:.1f} s, all recorded after {took or -1:.1f} s more"
-        stage.report.claim(f"socket ended by {deed}, wrap-ups meanwhile: all recorded", took is not None, figure)
+        stage.report.claim(f"socket ended by {action}, wrap-ups meanwhile: all recorded", took is not None, figure)
 
 
-def _notice(stage: Stage, centre: Centre, lines: list[Line]) -> None:
-    before, sources = len(centre.ledger("finished")), judge.sources(centre.ledger("records"))
-    centre.control("POST", "/channels/all/close", {"notice": True, "afterSeconds": 20})
+def _notice(stage: Stage, simulator: Simulator, sessions: list[AgentSession]) -> None:
+    before, sources = len(simulator.ledger("finished")), judge.sources(simulator.ledger("records"))
+    simulator.control("POST", "/channels/all/close", {"notice": True, "afterSeconds": 20})
 
     def wrap_up_slowly() -> None:
-        for line in lines:
-            centre.finish(line)
-            nap(0.5)
+        for session in sessions:
+            simulator.finish(session)
+            sleep(0.5)
 
     gevent.spawn(wrap_up_slowly).join()
-    took = centre.until_clean(before + len(lines), 60)
-    after = judge.sources(centre.ledger("records"))
+    took = simulator.wait_clean(before + len(sessions), 60)
+    after = judge.sources(simulator.ledger("records"))
     recovered = after["backfill"] - sources["backfill"]
     held = took is not None and not recovered
     stage.report.claim(
@@ -63,19 +64,19 @@ def _notice(stage: Stage, centre: Centre, lines: list[Line]) -> None:
     )
 
 
-def _frozen(stage: Stage, centre: Centre, lines: list[Line]) -> None:
-    before = len(centre.ledger("finished"))
-    frozen = next(channel["id"] for channel in centre.channels() if channel["connected"] and channel["topics"])
-    opened = _opened(centre)
-    centre.fault("freeze", channel=frozen, seconds=_HEARTBEAT_SECONDS + 2)
-    centre.finish_all(lines)
-    noticed = wait_for(lambda: _opened(centre) > opened, 30)
-    took = centre.until_clean(before + len(lines), 60)
+def _frozen(stage: Stage, simulator: Simulator, sessions: list[AgentSession]) -> None:
+    before = len(simulator.ledger("finished"))
+    frozen = next(channel["id"] for channel in simulator.channels() if channel["connected"] and channel["topics"])
+    opened = _opened(simulator)
+    simulator.fault("freeze", channel=frozen, seconds=_HEARTBEAT_SECONDS + 2)
+    simulator.finish_all(sessions)
+    noticed = wait_for(lambda: _opened(simulator) > opened, 30)
+    took = simulator.wait_clean(before + len(sessions), 60)
     bound = _HEARTBEAT_SECONDS + 5
     held = took is not None and noticed is not None and noticed <= bound
     figure = f"another socket after {noticed or -1:.1f} s, all recorded after {took or -1:.1f} s more"
     stage.report.claim(f"socket frozen: noticed within heartbeat + 5 s ({bound} s), all recorded", held, figure)
 
 
-def _opened(centre: Centre) -> int:
-    return sum(entry["event"] == "opened" for entry in centre.ledger("sockets"))
+def _opened(simulator: Simulator) -> int:
+    return sum(entry["event"] == "opened" for entry in simulator.ledger("sockets"))

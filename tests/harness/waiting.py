@@ -1,0 +1,30 @@
+"""Waiting for something to become true, in real time."""
+
+import time
+from collections.abc import Callable
+
+import gevent
+
+_EVERY_SECONDS = 0.02
+
+
+def wait_for(condition: Callable[[], object], seconds: float, every: float = _EVERY_SECONDS) -> float | None:
+    """Return the seconds until the condition held; None if it did not within ``seconds``."""
+    begun = time.monotonic()
+    while not condition():
+        if time.monotonic() - begun > seconds:
+            return None
+        gevent.sleep(every)
+    return time.monotonic() - begun
+
+
+def until(condition: Callable[[], object], seconds: float = 15.0, what: str = "the condition holds") -> float:
+    """Wait for something that has to happen, and return the seconds it took.
+
+    Raises:
+        TimeoutError: It did not happen within ``seconds``.
+    """
+    took = wait_for(condition, seconds)
+    if took is None:
+        raise TimeoutError(f"not within {seconds:.0f} s: {what}")
+    return took
