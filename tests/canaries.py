@@ -6,7 +6,7 @@ A value that begins with ``canary`` needs no line here: none may ever be printed
 from collections.abc import Iterable
 
 from tests import door
-from tests.flow import running
+from tests.harness import gateway
 
 #: Whatever prints them betrays them.
 SECRETS = (
@@ -14,9 +14,9 @@ SECRETS = (
     door.BOFE_TOKEN,
     door.OPS_TOKEN,
     door.BACKOFFICE_TOKEN,
-    running.BOFE_TOKEN,
-    running.OPS_TOKEN,
-    running.BACKOFFICE_TOKEN,
+    gateway.BOFE_TOKEN,
+    gateway.OPS_TOKEN,
+    gateway.BACKOFFICE_TOKEN,
     "-----BEGIN PRIVATE KEY-----",
     "PHNhbWxwOlJlc3BvbnNl",  # how every assertion of our own begins, in Base64
 )

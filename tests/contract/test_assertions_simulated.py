@@ -12,7 +12,7 @@ from genesys_gateway.genesys.assertions.signed import SignedAssertions
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
 from tests.doubles import FakeClock
-from tests.flow.running import Simulator
+from tests.harness.simulator import Simulator
 from tests.saml import AUDIENCE, ISSUER, pair, signing
 from tests.simulated import Simulated
 
@@ -178,10 +178,10 @@ def test_what_is_no_assertion_is_not_believed(sim: Simulated, xml: bytes) -> Non
 def test_the_certificate_can_be_given_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "idp.pem").write_bytes(pair()[1])
     with ExitStack() as stack:
-        told = ("--saml-certificate", str(tmp_path / "idp.pem"), "--set", f"samlAudience={AUDIENCE}")
-        running = Simulator(tmp_path, *told)
+        given = ("--saml-certificate", str(tmp_path / "idp.pem"))
+        running = Simulator(tmp_path, {"samlAudience": AUDIENCE}, arguments=given)
         stack.callback(running.stop)
-        settings = running.control("GET", "settings")
+        settings = running.control("GET", "/settings")
 
     assert settings["samlCertificate"] == pair()[1].decode()
     assert settings["samlAudience"] == AUDIENCE

@@ -7,24 +7,26 @@ from pathlib import Path
 import pytest
 
 from tests.canaries import PRIVATE, found_in
+from tests.flow.gateways import start_gateway
 from tests.flow.playing import Playing
-from tests.flow.running import STARTED, WRITTEN, GatewayProcess, Simulator
+from tests.harness.gateway import Gateway
+from tests.harness.processes import STARTED
+from tests.harness.simulator import Simulator
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _nobody_is_left() -> Iterator[None]:
-    """A test that fails while it sets its stage has nobody to end what it started."""
+def _no_process_is_left() -> Iterator[None]:
+    """After the last flow test: end processes of tests that failed before they could end them."""
     yield
-    for running in STARTED:
-        if running.process.poll() is None:
-            running.kill()
+    for process in STARTED:
+        process.kill()
 
 
 @pytest.fixture(scope="session", autouse=True)
 def _nothing_private_was_written() -> Iterator[None]:
-    """After the last flow test: no gateway of the whole run has written a secret or anything personal."""
+    """After the last flow test: no gateway of this run has logged a secret or anything personal."""
     yield
-    for file in WRITTEN["gateway"]:
+    for file in {process.log for process in STARTED if process.log.name == "gateway.log"}:
         if file.exists():
             assert found_in(file.read_text(), PRIVATE) == [], file
 
@@ -38,10 +40,10 @@ def simulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 
 @pytest.fixture(scope="session")
-def gateway(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[GatewayProcess]:
+def gateway(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> Iterator[Gateway]:
     """A gateway for tests that leave it as it was."""
     folder: Path = tmp_path_factory.mktemp("gateway")
-    running = GatewayProcess(folder, simulator.url).until_ready()
+    running = start_gateway(folder, simulator.url)
     yield running
     assert running.stop() == 0
 

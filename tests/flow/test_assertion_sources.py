@@ -14,10 +14,12 @@ from gevent.server import StreamServer
 from genesys_gateway.genesys.assertions.signed import SignedAssertions
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
-from tests.doubles import until
 from tests.flow.calls import Call
-from tests.flow.running import GatewayProcess, Simulator
+from tests.flow.gateways import launch_gateway
 from tests.genesys_doubles import answer, request_of
+from tests.harness.gateway import Gateway
+from tests.harness.simulator import Simulator
+from tests.harness.waiting import until
 from tests.saml import AUDIENCE, ISSUER, pair, signing
 
 #: Of a token; it is renewed when a tenth of it is left.
@@ -71,31 +73,32 @@ class Scene:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
-        self.simulator = Simulator(folder, "--set", f"tokenSeconds={LIFE_SECONDS}")
+        self.simulator = Simulator(folder, {"tokenSeconds": LIFE_SECONDS})
         stack.callback(self.simulator.stop)
         believed = {"samlCertificate": pair()[1].decode(), "samlAudience": AUDIENCE, "samlIssuer": ISSUER}
-        self.simulator.control("PATCH", "settings", believed)
+        self.simulator.control("PATCH", "/settings", believed)
 
     def provider(self) -> IdentityProvider:
         made = IdentityProvider(self.folder)
         self._stack.callback(made.close)
         return made
 
-    def gateway(self, **environ: str) -> GatewayProcess:
-        running = GatewayProcess(self.folder, self.simulator.url, **SAML | environ, GATEWAY_LEASE_SECONDS="10")
+    def gateway(self, **environ: str) -> Gateway:
+        running = launch_gateway(self.folder, self.simulator.url, **SAML | environ, GATEWAY_LEASE_SECONDS="10")
         self._stack.callback(running.stop)
-        return running.until_ready()
+        running.until_ready()
+        return running
 
     def tokens(self) -> list[int]:
         """How the login host answered each request."""
-        calls = self.simulator.control("GET", "ledger?part=calls")["calls"]
+        calls = self.simulator.control("GET", "/ledger?part=calls")["calls"]
         return [call["status"] for call in calls if call["path"] == "/oauth/token"]
 
-    def lasts(self, gateway: GatewayProcess) -> None:
+    def lasts(self, gateway: Gateway) -> None:
         """Three tokens later the gateway still listens and delivers, and was refused none."""
         call = Call(self.simulator, gateway).register().until("subscribed", 20)
         until(lambda: len(self.tokens()) >= 3, 4 * LIFE_SECONDS)
-        call.until("subscribed", 20).play("wrapup").until_delivered(20)
+        call.until("subscribed", 20).act("wrapup").until_delivered(20)
         assert set(self.tokens()) == {200}
         assert gateway.metric("assertion_stale") == 0
 
@@ -142,7 +145,7 @@ def test_assertions_from_a_file_last_as_long_as_somebody_keeps_it_fresh_and_then
 
 
 def test_an_assertion_spent_before_a_kill_is_not_sent_again_and_a_fresh_one_is_taken_up(scene: Scene) -> None:
-    scene.simulator.control("PATCH", "settings", {"tokenSeconds": 3600})
+    scene.simulator.control("PATCH", "/settings", {"tokenSeconds": 3600})
     provider, file = scene.provider(), scene.folder / "assertion"
     provider.write(file)
     first = scene.gateway(GENESYS_SAML_ASSERTION_FILE=str(file))
@@ -159,7 +162,7 @@ def test_an_assertion_spent_before_a_kill_is_not_sent_again_and_a_fresh_one_is_t
     assert call.view()["state"] == "pending"
     assert scene.tokens() == [200]
     provider.write(file)
-    call.until("subscribed", 20).play("wrapup").until_delivered(20)
+    call.until("subscribed", 20).act("wrapup").until_delivered(20)
     assert scene.tokens() == [200, 200]
 
 

@@ -11,7 +11,8 @@ from uuid import uuid4
 
 import pytest
 
-from tests.flow.running import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, GatewayProcess, assert_quick
+from tests.flow.gateways import assert_quick
+from tests.harness.gateway import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, Gateway
 
 ADDRESS = "/customers/supportInteraction"
 CUSTOMER = "11111111-2222-3333-4444-555555555555"
@@ -319,14 +320,14 @@ def pieces(connection: socket.socket) -> Iterator[bytes]:
         yield piece
 
 
-def kept(gateway: GatewayProcess) -> tuple[float, ...]:
+def kept(gateway: Gateway) -> tuple[float, ...]:
     """How many registrations were accepted, and how many results."""
     names = ("conversations_accepted_total", 'events_received_total{source="supportResult"}')
     return tuple(gateway.metric(name) for name in names)
 
 
 @pytest.mark.parametrize("bad", ROWS, ids=lambda bad: bad.name)
-def test_a_bad_request_is_refused_with_a_problem_and_changes_nothing(bad: Bad, gateway: GatewayProcess) -> None:
+def test_a_bad_request_is_refused_with_a_problem_and_changes_nothing(bad: Bad, gateway: Gateway) -> None:
     before = kept(gateway)
 
     response, body, came = ask(gateway.port, bad.sent, cut=bad.cut)
@@ -347,14 +348,14 @@ def test_the_table_is_long_and_has_each_row_once() -> None:
     assert len({bad.name for bad in ROWS}) == len(ROWS)
 
 
-def test_after_all_that_a_good_request_is_served(gateway: GatewayProcess) -> None:
+def test_after_all_that_a_good_request_is_served(gateway: Gateway) -> None:
     response, body, _ = ask(gateway.port, request(body=pair(interaction=INTERACTION.replace("a", "f"))), cut=False)
 
     assert response.status == 201
     assert json.loads(body)["state"] == "pending"
 
 
-def test_after_all_that_a_good_result_is_taken_and_unknown_fields_are_ignored(gateway: GatewayProcess) -> None:
+def test_after_all_that_a_good_result_is_taken_and_unknown_fields_are_ignored(gateway: Gateway) -> None:
     before = kept(gateway)
 
     response, body, _ = ask(gateway.port, told(conversationId=str(uuid4()), note={"unknown": "field"}), cut=False)
@@ -364,11 +365,11 @@ def test_after_all_that_a_good_result_is_taken_and_unknown_fields_are_ignored(ga
     assert kept(gateway) == (before[0], before[1] + 1)
 
 
-def test_after_all_that_the_gateway_is_as_quick_as_ever(gateway: GatewayProcess) -> None:
+def test_after_all_that_the_gateway_is_as_quick_as_ever(gateway: Gateway) -> None:
     assert_quick(gateway)
 
 
-def test_the_log_of_all_that_is_json_and_holds_nothing_that_was_sent(gateway: GatewayProcess) -> None:
+def test_the_log_of_all_that_is_json_and_holds_nothing_that_was_sent(gateway: Gateway) -> None:
     lines = gateway.log()
 
     text = json.dumps(lines)

@@ -1,10 +1,8 @@
 """A person's commands take effect in a gateway that runs, and age erases in it; all of it in real processes."""
 
-import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,10 @@ from uuid import uuid4
 
 import pytest
 
-from tests.doubles import until
-from tests.flow.running import BOFE_TOKEN, ROOT, GatewayProcess, Simulator
+from tests.flow.gateways import start_gateway
+from tests.harness.processes import ROOT
+from tests.harness.simulator import Simulator
+from tests.harness.waiting import until
 
 ANI, NOTES = "+639171234567", "He is getting divorced"
 LEASE_SECONDS = 10.0
@@ -28,28 +28,28 @@ class Story:
         self.folder = folder
         self.simulator = simulator
         self.customer = str(uuid4())
-        self.gateway = GatewayProcess(folder, simulator.url, **environ).until_ready()
+        self.gateway = start_gateway(folder, simulator.url, **environ)
 
     def call(self) -> str:
         """A conversation that is registered and covered, with an agent on the line."""
         started = {"mediaType": "VOICE", "direction": "INBOUND", "ani": ANI}
-        conversation = str(self.simulator.control("POST", "conversations", started)["conversationId"])
+        conversation = str(self.simulator.control("POST", "/conversations", started)["conversationId"])
         assert self.register(conversation)[0] == 201
         until(lambda: self.view(conversation)["state"] == "subscribed", 10)
         return conversation
 
     def register(self, conversation: str) -> tuple[int, Any]:
-        body = json.dumps({"customerId": self.customer, "interactionId": conversation}).encode()
-        return self._http("/customers/supportInteraction", body)
+        reply = self.gateway.register(conversation, self.customer)
+        return reply.status, reply.json
 
     def view(self, conversation: str) -> Any:
-        return self._http(f"/customers/supportInteraction/{conversation}")[1]
+        return self.gateway.view(conversation)
 
     def wrap_up(self, conversation: str) -> None:
-        self.simulator.control("POST", f"conversations/{conversation}/wrapup", {"notes": NOTES})
+        self.simulator.control("POST", f"/conversations/{conversation}/wrapup", {"notes": NOTES})
 
     def end(self, conversation: str) -> None:
-        self.simulator.control("POST", f"conversations/{conversation}/end", {})
+        self.simulator.control("POST", f"/conversations/{conversation}/end", {})
 
     def until_record_is(self, state: str, conversation: str, seconds: float = 10.0) -> str:
         until(lambda: [one["state"] for one in self.view(conversation)["records"]] == [state], seconds)
@@ -65,22 +65,16 @@ class Story:
 
     def delivered(self) -> list[str]:
         """Ids of the records of this story that CommunicationHistory has, in the order they came."""
-        records = self.simulator.control("GET", "history")["records"]
+        records = self.simulator.control("GET", "/history")["records"]
         return [one["record"]["id"] for one in records if one["record"]["customerId"] == self.customer]
-
-    def _http(self, path: str, body: bytes | None = None) -> tuple[int, Any]:
-        headers = {"Authorization": f"Bearer {BOFE_TOKEN}", "Content-Type": "application/json"}
-        request = urllib.request.Request(f"{self.gateway.url}{path}", body, headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, json.load(answer)
 
 
 @pytest.fixture
 def refusing(simulator: Simulator) -> Iterator[Simulator]:
     """A CommunicationHistory that wants no record, until it is told otherwise."""
-    simulator.control("POST", "history/mode", {"mode": "422"})
+    simulator.control("POST", "/history/mode", {"mode": "422"})
     yield simulator
-    simulator.control("POST", "history/mode", {"mode": "ok"})
+    simulator.control("POST", "/history/mode", {"mode": "ok"})
 
 
 def test_a_requeued_record_is_sent_and_an_erased_customer_is_gone_without_a_restart(
@@ -99,7 +93,7 @@ def test_a_requeued_record_is_sent_and_an_erased_customer_is_gone_without_a_rest
         assert NOTES in story.type("dead-letters", "show", record, "--reveal")
         assert record in story.type("erase", "--customer", story.customer, code=1), "it names what is undelivered"
 
-        refusing.control("POST", "history/mode", {"mode": "ok"})
+        refusing.control("POST", "/history/mode", {"mode": "ok"})
         assert "1 record requeued" in story.type("dead-letters", "requeue", record)
         story.until_record_is("delivered", conversation, LOOK_SECONDS)
         assert story.delivered() == [record]
@@ -142,7 +136,7 @@ def test_what_is_delivered_and_closed_is_erased_by_age_and_may_be_registered_ane
     finally:
         assert story.gateway.stop() == 0
     assert [line for line in story.gateway.log() if line["event"] == "erased" and line["conversations"] == 1]
-    assert story.customer not in story.gateway.err.read_text() + story.gateway.out.read_text()
+    assert story.customer not in story.gateway.process.log.read_text()
 
 
 def assert_nothing_personal(story: Story) -> None:

@@ -16,7 +16,9 @@ import pytest
 
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import migrate
-from tests.flow.running import ROOT, GatewayProcess, Simulator, free_port
+from tests.flow.gateways import launch_gateway
+from tests.harness.processes import ROOT, free_port
+from tests.harness.simulator import Simulator
 from tests.harness.tls_front import Authority, ConnectProxy, tls_front
 from tests.saml import AUDIENCE, pair, signing
 
@@ -78,11 +80,11 @@ class Case:
     def client(self, **changes: Any) -> None:
         """An OAuth client of the simulator that is not as it should be."""
         told = {"id": "another-client", "secret": "canary-secret", "grant": "client-credentials"}
-        self.simulator.control("POST", "clients", told | changes)
+        self.simulator.control("POST", "/clients", told | changes)
         self.environ |= {"GENESYS_CLIENT_ID": "another-client", "GENESYS_CLIENT_SECRET": "canary-secret"}
 
     def fault(self, **how: Any) -> None:
-        self.simulator.control("POST", "faults", how)
+        self.simulator.control("POST", "/faults", how)
 
     def assertion(self, xml: str) -> None:
         """The grant saml2-bearer, with that in the file."""
@@ -97,7 +99,7 @@ class Case:
     def signed(self, **changes: str) -> None:
         """The grant saml2-bearer with assertions of our own, and a Genesys that looks at them."""
         believed = {"samlCertificate": pair()[1].decode(), "samlAudience": AUDIENCE}
-        self.simulator.control("PATCH", "settings", believed)
+        self.simulator.control("PATCH", "/settings", believed)
         self.environ |= signing(self.folder) | changes
 
 
@@ -110,8 +112,8 @@ def _genesys(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Simulator]:
 
 @pytest.fixture
 def case(genesys: Simulator, tmp_path: Path) -> Iterator[Case]:
-    genesys.control("POST", "reset")
-    genesys.control("POST", "history/mode", {"token": "canary-history-token"})
+    genesys.control("POST", "/reset")
+    genesys.control("POST", "/history/mode", {"token": "canary-history-token"})
     with ExitStack() as stack:
         yield Case(simulator=genesys, folder=tmp_path, stack=stack)
 
@@ -122,11 +124,11 @@ def test_where_all_is_well_there_are_only_ticks_and_nothing_has_changed(case: Ca
     assert done.returncode == 0
     assert done.stdout.splitlines()[-1] == "No cross."
     assert "✗" not in done.stdout
-    assert case.simulator.control("GET", "channels") == []
-    assert case.simulator.control("GET", "history")["records"] == []
-    methods = {call["method"] for call in case.simulator.control("GET", "ledger?part=calls")["calls"]}
+    assert case.simulator.control("GET", "/channels") == []
+    assert case.simulator.control("GET", "/history")["records"] == []
+    methods = {call["method"] for call in case.simulator.control("GET", "/ledger?part=calls")["calls"]}
     assert methods == {"GET", "POST"}
-    posted = [c["path"] for c in case.simulator.control("GET", "ledger?part=calls")["calls"] if c["method"] == "POST"]
+    posted = [c["path"] for c in case.simulator.control("GET", "/ledger?part=calls")["calls"] if c["method"] == "POST"]
     assert posted == ["/oauth/token"]
 
 
@@ -134,7 +136,7 @@ def test_a_probe_is_written_only_when_asked_for_and_is_kept_once(case: Case) -> 
     found = case.findings("--write-probe")
 
     assert found["history keeps our id"]["state"] == "good"
-    (stored,) = case.simulator.control("GET", "history")["records"]
+    (stored,) = case.simulator.control("GET", "/history")["records"]
     assert stored["record"]["customerId"] is None
     assert "Probe" in stored["record"]["title"]
 
@@ -345,7 +347,7 @@ def test_there_are_at_least_twelve_and_each_is_one_of_its_own() -> None:
 def test_a_receiver_that_does_not_take_or_keep_a_probe_is_found(
     case: Case, mode: dict[str, Any], area: str, words: tuple[str, ...]
 ) -> None:
-    case.simulator.control("POST", "history/mode", {"token": "canary-history-token"} | mode)
+    case.simulator.control("POST", "/history/mode", {"token": "canary-history-token"} | mode)
 
     crosses = case.crosses("--write-probe")
 
@@ -360,12 +362,12 @@ def test_a_receiver_that_stores_under_another_id_is_found(case: Case) -> None:
 
 
 def test_a_receiver_that_can_not_be_asked_is_no_mistake_but_said(case: Case) -> None:
-    case.simulator.control("POST", "history/mode", {"token": "canary-history-token", "lookup": False})
+    case.simulator.control("POST", "/history/mode", {"token": "canary-history-token", "lookup": False})
 
     found = case.findings("--write-probe")
 
     assert found["history keeps our id"]["state"] == "skipped"
-    assert len(case.simulator.control("GET", "history")["records"]) == 1
+    assert len(case.simulator.control("GET", "/history")["records"]) == 1
 
 
 def test_several_mistakes_are_found_in_one_go(case: Case) -> None:
@@ -427,7 +429,7 @@ def test_the_assertion_is_left_to_a_gateway_that_may_run_on_a_database_with_a_cr
 
 def test_the_assertion_in_the_file_is_left_to_a_gateway_that_runs(case: Case, tmp_path: Path) -> None:
     case.assertion("<for-the-gateway/>")
-    running = GatewayProcess(tmp_path, case.simulator.url, **case.environ)
+    running = launch_gateway(tmp_path, case.simulator.url, **case.environ)
     case.stack.callback(running.stop)
     running.until_ready()
     tokens = tokens_asked_for(case)
@@ -444,5 +446,5 @@ def test_the_assertion_in_the_file_is_left_to_a_gateway_that_runs(case: Case, tm
 
 def tokens_asked_for(case: Case) -> int:
     """How often the login host was asked."""
-    calls = case.simulator.control("GET", "ledger?part=calls")["calls"]
+    calls = case.simulator.control("GET", "/ledger?part=calls")["calls"]
     return sum(call["path"] == "/oauth/token" for call in calls)

@@ -13,8 +13,10 @@ import requests
 from gevent.socket import socket
 from joserfc.jwk import RSAKey
 
-from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator, assert_quick
+from tests.flow.gateways import assert_quick, start_gateway
 from tests.genesys_doubles import answer, listening, request_of
+from tests.harness.gateway import BOFE_TOKEN, Gateway
+from tests.harness.simulator import Simulator
 from tests.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
 
 ADDRESS = "customers/supportInteraction"
@@ -22,12 +24,12 @@ PAIR = {"customerId": "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4", "interactionId": "
 BOFE, OPS = "bofe-token-of-this-test", "ops-token-of-this-test-1"
 
 
-def register(gateway: GatewayProcess, token: str) -> int:
+def register(gateway: Gateway, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
     return requests.post(f"{gateway.url}/{ADDRESS}", json=PAIR, headers=headers, timeout=10).status_code
 
 
-def show(gateway: GatewayProcess, token: str) -> int:
+def show(gateway: Gateway, token: str) -> int:
     headers = {"Authorization": f"Bearer {token}"}
     url = f"{gateway.url}/{ADDRESS}/{PAIR['interactionId']}"
     return requests.get(url, headers=headers, timeout=10).status_code
@@ -43,7 +45,7 @@ def replace(file: Path, text: str) -> None:
 def test_tokens_are_rotated_without_a_restart(tmp_path: Path, simulator: Simulator) -> None:
     file = tmp_path / "tokens"
     file.write_text(f"bofe:{BOFE}-old\nops:{OPS}\n")
-    gateway = GatewayProcess(tmp_path, simulator.url, GATEWAY_TOKENS="", GATEWAY_TOKENS_FILE=str(file)).until_ready()
+    gateway = start_gateway(tmp_path, simulator.url, GATEWAY_TOKENS="", GATEWAY_TOKENS_FILE=str(file))
     process = gateway.process.pid
     assert register(gateway, f"{BOFE}-old") == 201
     assert register(gateway, f"{BOFE}-new") == 401
@@ -90,13 +92,11 @@ def issuer() -> Iterator[Issuer]:
 
 
 @pytest.fixture(scope="module")
-def trusting(
-    tmp_path_factory: pytest.TempPathFactory, simulator: Simulator, issuer: Issuer
-) -> Iterator[GatewayProcess]:
+def trusting(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator, issuer: Issuer) -> Iterator[Gateway]:
     """A gateway that trusts the issuer, and no token of its own but one."""
     oidc = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "JWKS_URL": f"{issuer.url}/keys"}
     environ = {f"GATEWAY_OIDC_{name}": value for name, value in oidc.items()}
-    gateway = GatewayProcess(tmp_path_factory.mktemp("oidc"), simulator.url, **environ).until_ready()
+    gateway = start_gateway(tmp_path_factory.mktemp("oidc"), simulator.url, **environ)
     yield gateway
     assert gateway.stop() == 0
     assert "bofe-server" not in json.dumps(gateway.log()), "who calls is personal"
@@ -106,7 +106,7 @@ def now() -> int:
     return round(time.time() * 1000)
 
 
-def test_a_token_of_the_issuer_opens_what_its_roles_open(trusting: GatewayProcess, issuer: Issuer) -> None:
+def test_a_token_of_the_issuer_opens_what_its_roles_open(trusting: Gateway, issuer: Issuer) -> None:
     for key in (RSA, EC):
         assert register(trusting, sign(claims(now()), key)) in (200, 201)
         assert register(trusting, sign(claims(now(), roles=["ops"]), key)) == 403
@@ -132,7 +132,7 @@ def test_a_token_of_the_issuer_opens_what_its_roles_open(trusting: GatewayProces
     ],
     ids=["signature", "audience", "issuer", "expired", "not-yet", "unknown-key", "none", "none-kid", "hs256", "path"],
 )
-def test_any_other_token_is_401(trusting: GatewayProcess, issuer: Issuer, token: Any) -> None:
+def test_any_other_token_is_401(trusting: Gateway, issuer: Issuer, token: Any) -> None:
     asked = issuer.asked
 
     assert register(trusting, token()) == 401
@@ -140,14 +140,14 @@ def test_any_other_token_is_401(trusting: GatewayProcess, issuer: Issuer, token:
     assert issuer.asked <= asked + 1
 
 
-def test_after_all_those_the_gateway_is_as_quick_as_ever(trusting: GatewayProcess) -> None:
+def test_after_all_those_the_gateway_is_as_quick_as_ever(trusting: Gateway) -> None:
     assert_quick(trusting)
 
 
 def test_an_issuer_that_can_not_be_asked_makes_503_not_401(tmp_path: Path, simulator: Simulator) -> None:
     environ = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "JWKS_URL": "http://127.0.0.1:9/keys"}
     oidc = {f"GATEWAY_OIDC_{name}": value for name, value in environ.items()}
-    gateway = GatewayProcess(tmp_path, simulator.url, GATEWAY_TOKENS="", **oidc).until_ready()
+    gateway = start_gateway(tmp_path, simulator.url, GATEWAY_TOKENS="", **oidc)
 
     assert register(gateway, sign(claims(now()))) == 503
     assert register(gateway, "no-token-of-any-issuer") == 401

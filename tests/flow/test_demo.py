@@ -13,8 +13,8 @@ import pytest
 from genesys_gateway.simulator.demo.children import Child
 from genesys_gateway.simulator.demo.errors import DemoFailed
 from genesys_gateway.simulator.demo.parties import Http
-from tests.doubles import until
-from tests.flow.running import ROOT, free_port
+from tests.harness.processes import ROOT, free_port
+from tests.harness.waiting import until
 
 #: Ends neither on SIGTERM nor by itself.
 STUBBORN = (

@@ -6,13 +6,15 @@ from typing import Any
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 
-from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator
+from tests.flow.gateways import start_gateway
+from tests.harness.gateway import BOFE_TOKEN
+from tests.harness.simulator import Simulator
 
 _ALL = f"bofe:{BOFE_TOKEN},ops:{BOFE_TOKEN},backoffice:{BOFE_TOKEN}"
 
 
 def test_every_request_is_answered_as_described(tmp_path: Path, simulator: Simulator) -> None:
-    gateway = GatewayProcess(tmp_path, simulator.url, GATEWAY_TOKENS=_ALL).until_ready()
+    gateway = start_gateway(tmp_path, simulator.url, GATEWAY_TOKENS=_ALL)
 
     @settings(max_examples=100, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(found=schemathesis.openapi.from_url(f"{gateway.url}/openapi.json").as_strategy())

@@ -1,10 +1,10 @@
 """Does a person with a browser see the description, and does the page ask nobody else for it?"""
 
 from tests.chromium import browser
-from tests.flow.running import GatewayProcess
+from tests.harness.gateway import Gateway
 
 
-def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(gateway: GatewayProcess) -> None:
+def test_the_page_shows_every_operation_and_loads_nothing_from_elsewhere(gateway: Gateway) -> None:
     with browser() as page:
         page.go(f"{gateway.url}/docs")
         page.wait_for("document.querySelectorAll('.opblock').length >= 8")

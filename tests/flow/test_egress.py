@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from gevent.server import StreamServer
 
-from tests.doubles import until
 from tests.flow.calls import Call
-from tests.flow.running import ROOT, GatewayProcess, Simulator
+from tests.flow.gateways import launch_gateway
+from tests.harness.processes import ROOT
+from tests.harness.simulator import Simulator
+from tests.harness.waiting import until
 
 
 class Trap:
@@ -46,7 +48,7 @@ class Watched:
         quick = {"GATEWAY_RETRY_BASE_SECONDS": "0.1", "GATEWAY_RETRY_MAX_SECONDS": "0.3"}
         # What usually leads clients elsewhere.
         lures = {"HTTP_PROXY": self.lure, "HTTPS_PROXY": self.lure, "ALL_PROXY": self.lure}
-        self.gateway = GatewayProcess(folder, self.simulator.url, **watching, **quick, **lures)
+        self.gateway = launch_gateway(folder, self.simulator.url, **watching, **quick, **lures)
         stack.callback(self.gateway.stop)
         self.gateway.until_ready()
 
@@ -78,14 +80,14 @@ def test_neither_redirects_nor_addresses_in_answers_nor_the_environment_lead_it_
     simulator = watched.simulator
     elsewhere = {"status": 307, "headers": {"Location": f"{watched.lure}/"}, "count": 3}
     for path in ("/oauth/token", "/api/v2/notifications/channels", "/history/communicationRecords"):
-        simulator.control("POST", "faults", {"name": "answer", "path": path} | elsewhere)
+        simulator.control("POST", "/faults", {"name": "answer", "path": path} | elsewhere)
     for uri in (f"ws://127.0.0.1:{watched.trap.port}/channels/x", "wss://evil.example/channels/x", "ws://u@127.0.0.1/"):
-        simulator.control("POST", "faults", {"name": "connect_uri", "uri": uri, "count": 1})
+        simulator.control("POST", "/faults", {"name": "connect_uri", "uri": uri, "count": 1})
 
     call = Call(simulator, watched.gateway).register().until("subscribed", 40)
-    call.play("wrapup", notes=f"see {watched.lure}").until_delivered(40)
+    call.act("wrapup", notes=f"see {watched.lure}").until_delivered(40)
 
-    until(lambda: not simulator.control("GET", "state")["faults"], 20)
+    until(lambda: not simulator.control("GET", "/state")["faults"], 20)
     assert watched.trap.visits == 0
     assert watched.seen() <= {("127.0.0.1", simulator.port), ("127.0.0.1", "name")}
 

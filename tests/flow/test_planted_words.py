@@ -13,9 +13,12 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.doubles import until
 from tests.flow.calls import Call
-from tests.flow.running import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, ROOT, GatewayProcess, Simulator
+from tests.flow.gateways import launch_gateway
+from tests.harness.gateway import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN
+from tests.harness.processes import ROOT
+from tests.harness.simulator import Simulator
+from tests.harness.waiting import until
 
 #: Ends a line, and begins another one that looks like ours.
 BREAKS = 'broken\r\n{"level": "critical", "event": "forged"}\n\x00\x1b[2J\u2028'
@@ -28,9 +31,9 @@ class Scene:
         self.simulator = Simulator(folder)
         stack.callback(self.simulator.stop)
         client = {"id": "bank", "secret": "canary-client-secret", "grant": "client-credentials"}
-        self.simulator.control("POST", "clients", client)
+        self.simulator.control("POST", "/clients", client)
         self.receive("ok")
-        self.gateway = GatewayProcess(
+        self.gateway = launch_gateway(
             folder,
             self.simulator.url,
             GENESYS_CLIENT_ID="bank",
@@ -45,10 +48,10 @@ class Scene:
         self.gateway.until_ready()
 
     def receive(self, mode: str, **how: Any) -> None:
-        self.simulator.control("POST", "history/mode", {"mode": mode, "token": "canary-history-token"} | how)
+        self.simulator.control("POST", "/history/mode", {"mode": mode, "token": "canary-history-token"} | how)
 
     def fault(self, **how: Any) -> None:
-        self.simulator.control("POST", "faults", how)
+        self.simulator.control("POST", "/faults", how)
 
     def call(self, number: int) -> Call:
         """A conversation of a person with a name, a number and a story."""
@@ -129,11 +132,11 @@ def genesys(scene: Scene, number: int) -> None:
         None,
     ):
         frame = {"topicName": topic, "eventBody": body, "metadata": {"CorrelationId": "canary-correlation"}}
-        scene.simulator.control("POST", "channels/all/send", {"json": frame})
-    scene.simulator.control("POST", "channels/all/send", {"json": {"topicName": f"canary.{number}", "eventBody": {}}})
-    scene.simulator.control("POST", "channels/all/send", {"json": {"topicName": "v2.system.canary", "eventBody": {}}})
+        scene.simulator.control("POST", "/channels/all/send", {"json": frame})
+    scene.simulator.control("POST", "/channels/all/send", {"json": {"topicName": f"canary.{number}", "eventBody": {}}})
+    scene.simulator.control("POST", "/channels/all/send", {"json": {"topicName": "v2.system.canary", "eventBody": {}}})
     scene.receive("500", count=1)
-    call.play("wrapup", notes=f"canary-notes {BREAKS}").play("end")
+    call.act("wrapup", notes=f"canary-notes {BREAKS}").act("end")
     # Some of the frames above tell enough to become records of their own.
     until(lambda: {one["state"] for one in call.view()["records"]} == {"delivered"}, 30)
 

@@ -13,7 +13,9 @@ from gevent import socket
 
 from genesys_gateway.web.json_body import PATIENCE_SECONDS
 from tests.flow.calls import Call
-from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator, assert_quick
+from tests.flow.gateways import assert_quick
+from tests.harness.gateway import BOFE_TOKEN, Gateway
+from tests.harness.simulator import Simulator
 
 ADDRESS = "/customers/supportInteraction"
 HEAD = f"POST {ADDRESS} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
@@ -139,7 +141,7 @@ def stack() -> Iterator[ExitStack]:
         yield opened
 
 
-def connected(gateway: GatewayProcess, stack: ExitStack) -> socket.socket:
+def connected(gateway: Gateway, stack: ExitStack) -> socket.socket:
     return stack.enter_context(socket.create_connection(("127.0.0.1", gateway.port), timeout=30))
 
 
@@ -167,7 +169,7 @@ def heard(connection: socket.socket, late: str = "") -> Heard:
     return statuses, at or 0.0, time.monotonic() - begun
 
 
-def suffered(gateway: GatewayProcess, slow: Slow) -> Heard:
+def suffered(gateway: Gateway, slow: Slow) -> Heard:
     """What a client that is slow in this way gets to hear."""
     with ExitStack() as stack:
         connection = connected(gateway, stack)
@@ -178,7 +180,7 @@ def suffered(gateway: GatewayProcess, slow: Slow) -> Heard:
 
 
 @pytest.fixture(scope="module")
-def all_heard(gateway: GatewayProcess) -> dict[str, Heard]:
+def all_heard(gateway: Gateway) -> dict[str, Heard]:
     """All of them at the same time, as each takes seconds."""
     clients = {slow.name: gevent.spawn(suffered, gateway, slow) for slow in ROWS}
     gevent.joinall(list(clients.values()), raise_error=True)
@@ -197,7 +199,7 @@ def test_a_slow_client_is_let_go_in_time(slow: Slow, all_heard: dict[str, Heard]
 
 
 def test_a_crowd_of_slow_clients_slows_nobody_else_down(
-    gateway: GatewayProcess, simulator: Simulator, stack: ExitStack
+    gateway: Gateway, simulator: Simulator, stack: ExitStack
 ) -> None:
     crowd = [connected(gateway, stack) for _ in range(200)]
     for number, connection in enumerate(crowd):
@@ -220,7 +222,7 @@ def test_a_crowd_of_slow_clients_slows_nobody_else_down(
     ids=["length", "chunks"],
 )
 def test_clients_that_send_without_end_slow_nobody_else_down(
-    gateway: GatewayProcess, stack: ExitStack, told: str, endless: str
+    gateway: Gateway, stack: ExitStack, told: str, endless: str
 ) -> None:
     def blast(head: str) -> float:
         begun, connection = time.monotonic(), connected(gateway, stack)
@@ -241,9 +243,7 @@ def test_clients_that_send_without_end_slow_nobody_else_down(
     assert max(one.get() for one in crowd) < PATIENCE_SECONDS + HEAD_SECONDS + SLACK
 
 
-def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(
-    gateway: GatewayProcess, stack: ExitStack
-) -> None:
+def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(gateway: Gateway, stack: ExitStack) -> None:
     for _ in range(600):
         connected(gateway, stack)
 
@@ -257,6 +257,6 @@ def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(
     assert time.monotonic() - begun < 2 * HEAD_SECONDS + SLACK
 
 
-def test_after_all_that_nothing_is_left_open_and_nothing_was_logged_as_an_error(gateway: GatewayProcess) -> None:
+def test_after_all_that_nothing_is_left_open_and_nothing_was_logged_as_an_error(gateway: Gateway) -> None:
     assert not [line for line in gateway.log() if line["level"] in ("error", "critical")]
     assert gateway.metric("hub_lag_seconds") < 1

@@ -13,8 +13,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.flow.running import GatewayProcess, assert_quick
+from tests.flow.gateways import assert_quick
 from tests.flow.test_bad_input import ADDRESS, GOOD, INTERNALS, Bad, chunked, request
+from tests.harness.gateway import Gateway
 
 #: What an attacker hopes to have served behind the back of the proxy.
 HIDDEN = b"GET /livez HTTP/1.1\r\nHost: gateway\r\n\r\n"
@@ -212,7 +213,7 @@ FORWARDERS = [
 ROWS = [*ENCODINGS, *LENGTHS, *CHUNKS, *LINES, *NUMBERS, *FORWARDERS]
 
 
-def everything_said(gateway: GatewayProcess, sent: bytes) -> bytes:
+def everything_said(gateway: Gateway, sent: bytes) -> bytes:
     """All that came until the other side closed.
 
     Our side closes first, so that nobody waits for more: what was sent is read before that is noticed.
@@ -239,7 +240,7 @@ def as_an_attacker(odd: Odd) -> bytes:
 
 
 @pytest.mark.parametrize("odd", ROWS, ids=lambda odd: odd.name)
-def test_it_is_answered_once_at_most_and_nothing_hidden_is_served(odd: Odd, gateway: GatewayProcess) -> None:
+def test_it_is_answered_once_at_most_and_nothing_hidden_is_served(odd: Odd, gateway: Gateway) -> None:
     before = gateway.metric("conversations_accepted_total")
 
     came = everything_said(gateway, as_an_attacker(odd))
@@ -253,7 +254,7 @@ def test_it_is_answered_once_at_most_and_nothing_hidden_is_served(odd: Odd, gate
     assert gateway.metric("conversations_accepted_total") == before
 
 
-def test_two_whole_requests_in_one_go_are_answered_one_after_the_other(gateway: GatewayProcess) -> None:
+def test_two_whole_requests_in_one_go_are_answered_one_after_the_other(gateway: Gateway) -> None:
     one = json.dumps({"customerId": str(uuid4()), "interactionId": str(uuid4())}).encode()
     first = request(body=one).replace(b"Connection: close\r\n", b"")
 
@@ -273,7 +274,7 @@ def test_two_whole_requests_in_one_go_are_answered_one_after_the_other(gateway: 
         "REMOTE_USER: bofe",
     ],
 )
-def test_a_header_that_only_a_proxy_should_set_changes_nothing(head: str, gateway: GatewayProcess) -> None:
+def test_a_header_that_only_a_proxy_should_set_changes_nothing(head: str, gateway: Gateway) -> None:
     came = everything_said(gateway, request("/livez", b"", method="GET", token=None, kind=None, head=(head,)))
 
     assert statuses(came) == [200]
@@ -283,7 +284,7 @@ def test_the_table_has_each_row_once() -> None:
     assert len({bad.name for bad in ROWS}) == len(ROWS) >= 75
 
 
-def test_after_all_that_the_gateway_is_as_quick_as_ever(gateway: GatewayProcess) -> None:
+def test_after_all_that_the_gateway_is_as_quick_as_ever(gateway: Gateway) -> None:
     took = []
     for _ in range(40):
         one = json.dumps({"customerId": str(uuid4()), "interactionId": str(uuid4())}).encode()

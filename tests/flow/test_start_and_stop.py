@@ -12,16 +12,18 @@ from uuid import uuid4
 import gevent
 import pytest
 
-from tests.doubles import until
-from tests.flow.running import BOFE_TOKEN, GatewayProcess, Simulator
+from tests.flow.gateways import launch_gateway, start_gateway
+from tests.harness.gateway import BOFE_TOKEN, Gateway
+from tests.harness.simulator import Simulator
+from tests.harness.waiting import until
 
 ADDRESS = "/customers/supportInteraction"
 
 
 @pytest.fixture
-def own_gateway(tmp_path: Path, simulator: Simulator) -> Iterator[GatewayProcess]:
+def own_gateway(tmp_path: Path, simulator: Simulator) -> Iterator[Gateway]:
     """A gateway that a test may end."""
-    running = GatewayProcess(tmp_path, simulator.url).until_ready()
+    running = start_gateway(tmp_path, simulator.url)
     yield running
     running.stop()
 
@@ -29,7 +31,7 @@ def own_gateway(tmp_path: Path, simulator: Simulator) -> Iterator[GatewayProcess
 class Client:
     """One connection that is kept open."""
 
-    def __init__(self, gateway: GatewayProcess) -> None:
+    def __init__(self, gateway: Gateway) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
 
     def close(self) -> None:
@@ -49,7 +51,7 @@ class Client:
         return response.status
 
 
-Connect = Callable[[GatewayProcess], Client]
+Connect = Callable[[Gateway], Client]
 
 
 @pytest.fixture
@@ -59,9 +61,9 @@ def connect() -> Iterator[Connect]:
         yield lambda gateway: connections.enter_context(closing(Client(gateway)))
 
 
-def started(folder: Path, **environ: str) -> tuple[int, GatewayProcess]:
+def started(folder: Path, **environ: str) -> tuple[int, Gateway]:
     """The exit code of a process that is expected to refuse."""
-    refused = GatewayProcess(folder, "http://127.0.0.1:9", **environ)
+    refused = launch_gateway(folder, "http://127.0.0.1:9", **environ)
     return refused.process.wait(20), refused
 
 
@@ -81,7 +83,7 @@ def test_people_are_told_in_lines(tmp_path: Path) -> None:
     code, refused = started(tmp_path, GATEWAY_LOG_FORMAT="text", GATEWAY_LEASE_SECONDS="1")
 
     assert code == 2
-    assert refused.err.read_text().splitlines()[-2:] == [
+    assert refused.process.log.read_text().splitlines()[-2:] == [
         "Genesys-gateway can't start: 1 setting is wrong.",
         "  GATEWAY_LEASE_SECONDS must be at least twice GATEWAY_HTTP_TIMEOUT_SECONDS",
     ]
@@ -97,7 +99,7 @@ def test_a_database_that_can_not_be_opened_ends_with_exit_code_2(tmp_path: Path)
 
 
 def test_a_setting_nobody_knows_is_warned_about(tmp_path: Path, simulator: Simulator) -> None:
-    running = GatewayProcess(tmp_path, simulator.url, GATEWAY_CHANEL_TOPICS="3").until_ready()
+    running = start_gateway(tmp_path, simulator.url, GATEWAY_CHANEL_TOPICS="3")
     running.stop()
 
     warned = [line["warning"] for line in running.log() if line["event"] == "setting_to_look_at"]
@@ -105,12 +107,12 @@ def test_a_setting_nobody_knows_is_warned_about(tmp_path: Path, simulator: Simul
 
 
 def test_on_sigterm_open_connections_are_served_but_not_ready_and_the_exit_code_is_0(
-    own_gateway: GatewayProcess, connect: Connect
+    own_gateway: Gateway, connect: Connect
 ) -> None:
     probe, bofe = connect(own_gateway), connect(own_gateway)
     assert (probe.get("/readyz"), bofe.register()) == (200, 201)
 
-    own_gateway.process.send_signal(signal.SIGTERM)
+    own_gateway.process.signal(signal.SIGTERM)
     until(lambda: "draining" in [line["event"] for line in own_gateway.log()])
 
     assert (probe.get("/readyz"), bofe.register()) == (503, 201)
@@ -118,7 +120,7 @@ def test_on_sigterm_open_connections_are_served_but_not_ready_and_the_exit_code_
     assert own_gateway.log()[-1]["event"] == "Shutting down: Master"
 
 
-def test_a_body_that_never_ends_does_not_keep_the_gateway_from_ending(own_gateway: GatewayProcess) -> None:
+def test_a_body_that_never_ends_does_not_keep_the_gateway_from_ending(own_gateway: Gateway) -> None:
     head = f"POST {ADDRESS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {BOFE_TOKEN}\r\nContent-Length: 9\r\n\r\n"
     with socket.create_connection(("127.0.0.1", own_gateway.port)) as stuck:
         stuck.sendall(head.encode() + b"{")
@@ -128,12 +130,10 @@ def test_a_body_that_never_ends_does_not_keep_the_gateway_from_ending(own_gatewa
     assert "stopped" in [line["event"] for line in own_gateway.log()]
 
 
-def test_a_reload_never_takes_what_it_does_not_keep_and_serves_again(
-    own_gateway: GatewayProcess, connect: Connect
-) -> None:
+def test_a_reload_never_takes_what_it_does_not_keep_and_serves_again(own_gateway: Gateway, connect: Connect) -> None:
     assert connect(own_gateway).register() == 201
 
-    own_gateway.process.send_signal(signal.SIGHUP)
+    own_gateway.process.signal(signal.SIGHUP)
     until(lambda: [line["event"] for line in own_gateway.log()].count("running") == 2, seconds=15)
 
     own_gateway.until_ready()
@@ -142,13 +142,13 @@ def test_a_reload_never_takes_what_it_does_not_keep_and_serves_again(
 
 
 def test_after_a_kill_what_was_taken_is_still_there(
-    own_gateway: GatewayProcess, connect: Connect, tmp_path: Path, simulator: Simulator
+    own_gateway: Gateway, connect: Connect, tmp_path: Path, simulator: Simulator
 ) -> None:
     bofe = connect(own_gateway)
     assert [bofe.register() for _ in range(5)] == [201] * 5
     own_gateway.kill()
 
-    again = GatewayProcess(tmp_path, simulator.url).until_ready()
+    again = start_gateway(tmp_path, simulator.url)
 
     (running,) = [line for line in again.log() if line["event"] == "running"][1:]
     assert running["followed"] == 5

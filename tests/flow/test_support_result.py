@@ -8,8 +8,9 @@ import pytest
 import requests
 
 from genesys_gateway.runtime.clock import isoformat
-from tests.doubles import until
-from tests.flow.running import BACKOFFICE_TOKEN, BOFE_TOKEN, GatewayProcess, Simulator
+from tests.harness.gateway import BACKOFFICE_TOKEN, BOFE_TOKEN, Gateway
+from tests.harness.simulator import Simulator
+from tests.harness.waiting import until
 
 CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
 
@@ -21,7 +22,7 @@ class Play:
         registered: Whether BOFE knows it; then it begins when Genesys brings its events.
     """
 
-    def __init__(self, simulator: Simulator, gateway: GatewayProcess, *, registered: bool) -> None:
+    def __init__(self, simulator: Simulator, gateway: Gateway, *, registered: bool) -> None:
         self._simulator, self._gateway = simulator, gateway
         self._legs = self._sim("conversations", {"direction": "INBOUND", "ani": "tel:+639171234567"})
         self.conversation = self._legs["conversationId"]
@@ -69,11 +70,11 @@ class Play:
 
 
 @pytest.fixture
-def play(simulator: Simulator, gateway: GatewayProcess) -> Play:
+def play(simulator: Simulator, gateway: Gateway) -> Play:
     return Play(simulator, gateway, registered=True)
 
 
-def test_a_result_before_the_event_is_the_one_record(play: Play, gateway: GatewayProcess) -> None:
+def test_a_result_before_the_event_is_the_one_record(play: Play, gateway: Gateway) -> None:
     duplicates = gateway.metric("events_duplicate_total")
 
     first = play.trigger()
@@ -111,7 +112,7 @@ def test_a_result_after_the_event_is_answered_with_the_events_record(play: Play)
 
 
 def test_a_result_of_a_conversation_that_nobody_registered_is_sent_and_registers_nothing(
-    simulator: Simulator, gateway: GatewayProcess
+    simulator: Simulator, gateway: Gateway
 ) -> None:
     play = Play(simulator, gateway, registered=False)
     accepted = gateway.metric("conversations_accepted_total")

@@ -16,15 +16,19 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from genesys_gateway.simulator.demo import verdict
+from genesys_gateway.simulator.demo.main import verdict
 from genesys_gateway.simulator.demo.parties import ContactCentre, Gateway, Http
 from genesys_gateway.simulator.demo.play import Play
 from genesys_gateway.simulator.demo.screen import Screen
 from genesys_gateway.simulator.demo.stage import Stage
-from tests.doubles import until
 from tests.flow.calls import Call
-from tests.flow.running import BOFE_TOKEN, ROOT, GatewayProcess, Simulator
+from tests.flow.gateways import launch_gateway
+from tests.harness.gateway import BOFE_TOKEN
+from tests.harness.gateway import Gateway as GatewayProcess
+from tests.harness.processes import ROOT
+from tests.harness.simulator import Simulator
 from tests.harness.tls_front import Authority, ConnectProxy, tls_front
+from tests.harness.waiting import until
 
 REGION = "genesys.test"
 HISTORY = "history.bank.test"
@@ -36,7 +40,7 @@ class Bank:
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
-        self.simulator = Simulator(folder, "--set", f"streamingUrl=wss://streaming.{REGION}")
+        self.simulator = Simulator(folder, {"streamingUrl": f"wss://streaming.{REGION}"})
         stack.callback(self.simulator.stop)
         self.authority = Authority(folder)
         port = self.front(self.authority, *GENESYS, HISTORY, "127.0.0.1")
@@ -66,9 +70,10 @@ class Bank:
         return told | changes
 
     def gateway(self, **changes: str) -> GatewayProcess:
-        running = GatewayProcess(self.folder, self.simulator.url, **self.environ(**changes))
+        running = launch_gateway(self.folder, self.simulator.url, **self.environ(**changes))
         self._stack.callback(running.stop)
-        return running.until_ready()
+        running.until_ready()
+        return running
 
     def check(self) -> "subprocess.CompletedProcess[str]":
         """The command, with a client of its own and the rest of the same environment."""
@@ -92,7 +97,7 @@ def said(gateway: GatewayProcess, event: str, words: str) -> bool:
 
 
 def balance(simulator: Simulator) -> Any:
-    return simulator.control("GET", "balance")
+    return simulator.control("GET", "/balance")
 
 
 def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
@@ -101,7 +106,7 @@ def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
 
     calls = [Call(bank.simulator, gateway, mediaType=kind).register() for kind in kinds]
     for call in calls:
-        call.until("subscribed").play("end").play("wrapup", notes="through the tunnel").until_delivered()
+        call.until("subscribed").act("end").act("wrapup", notes="through the tunnel").until_delivered()
 
     assert [record["body"]["eventSource"] for call in calls for record in call.records()] == ["live"] * len(kinds)
     assert balance(bank.simulator)["clean"]
@@ -137,7 +142,7 @@ def test_a_host_without_the_proxy_is_reached_directly(bank: Bank) -> None:
     direct = f"https://127.0.0.1:{bank.port}/history"
     gateway = bank.gateway(COMMUNICATION_HISTORY_URL=direct, GATEWAY_NO_PROXY="127.0.0.0/8")
 
-    Call(bank.simulator, gateway).register().until("subscribed").play("wrapup").until_delivered()
+    Call(bank.simulator, gateway).register().until("subscribed").act("wrapup").until_delivered()
 
     assert {host for host, _ in bank.proxy.asked} == set(GENESYS)
 
@@ -145,7 +150,7 @@ def test_a_host_without_the_proxy_is_reached_directly(bank: Bank) -> None:
 def test_without_that_exception_it_would_go_through_the_proxy(bank: Bank) -> None:
     gateway = bank.gateway(COMMUNICATION_HISTORY_URL=f"https://127.0.0.1:{bank.port}/history")
 
-    Call(bank.simulator, gateway).register().until("subscribed").play("wrapup")
+    Call(bank.simulator, gateway).register().until("subscribed").act("wrapup")
 
     until(lambda: ("127.0.0.1", bank.port) in bank.proxy.asked, 15)
     until(lambda: said(gateway, "attempt_failed", "proxy: OSError: answered 403"), 15)
@@ -158,7 +163,7 @@ def test_an_authority_nobody_named_is_not_trusted_anywhere(bank: Bank) -> None:
 
     until(lambda: said(gateway, "token_missing", "SSLCertVerificationError"), 15)
     assert call.view()["state"] == "pending"
-    assert bank.simulator.control("GET", "ledger?part=calls")["calls"] == []
+    assert bank.simulator.control("GET", "/ledger?part=calls")["calls"] == []
 
 
 def test_a_websocket_is_trusted_no_more_easily_than_a_call_and_what_it_can_not_bring_comes_over_rest(
@@ -170,10 +175,10 @@ def test_a_websocket_is_trusted_no_more_easily_than_a_call_and_what_it_can_not_b
 
     call = Call(bank.simulator, gateway).register()
     until(lambda: said(gateway, "socket_lost", "SSLCertVerificationError"), 15)
-    call.play("wrapup").play("end").until_delivered(40)
+    call.act("wrapup").act("end").until_delivered(40)
 
     assert call.records()[0]["body"]["eventSource"] == "backfill"
-    assert bank.simulator.control("GET", "state")["sockets"] == 0
+    assert bank.simulator.control("GET", "/state")["sockets"] == 0
 
 
 def test_a_proxy_that_wants_another_password_is_named(bank: Bank) -> None:
