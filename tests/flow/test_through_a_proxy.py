@@ -16,7 +16,7 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from genesys_gateway.simulator.demo.main import verdict
+from genesys_gateway.simulator.demo import verdict
 from genesys_gateway.simulator.demo.parties import ContactCentre, Gateway, Http
 from genesys_gateway.simulator.demo.play import Play
 from genesys_gateway.simulator.demo.screen import Screen
