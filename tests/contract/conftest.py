@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.tables import metadata
-from tests.doubles import FakeClock
+from tests.doubles.runtime import FakeClock
 
 _SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 

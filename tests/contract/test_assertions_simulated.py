@@ -11,10 +11,10 @@ from lxml import etree
 from genesys_gateway.genesys.assertions.signed import SignedAssertions
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
-from tests.doubles import FakeClock
+from tests.doubles.identity_provider import AUDIENCE, ISSUER, pair, signing
+from tests.doubles.runtime import FakeClock
+from tests.doubles.simulator import Simulated
 from tests.harness.simulator import Simulator
-from tests.saml import AUDIENCE, ISSUER, pair, signing
-from tests.simulated import Simulated
 
 pytest_plugins = ["simulator_fixture"]
 

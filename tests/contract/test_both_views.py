@@ -13,7 +13,7 @@ from genesys_gateway.genesys import notifications
 from genesys_gateway.genesys.analytics import Details, details_from_answer
 from genesys_gateway.genesys.live_view import from_answer
 from genesys_gateway.reconciliation.evidence import Verdict, completes, finished_acw, judge
-from tests.simulated import Simulated
+from tests.doubles.simulator import Simulated
 
 pytest_plugins = ("simulator_fixture",)
 

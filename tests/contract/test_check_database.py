@@ -17,7 +17,7 @@ from genesys_gateway.storage import Storage
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.statements import instances
-from tests.genesys_doubles import settings
+from tests.doubles.genesys import settings
 
 
 def inspected(url: str) -> tuple[dict[str, Finding], bool | None]:

@@ -16,7 +16,7 @@ from genesys_gateway.storage.statements.conversations import ConversationView, P
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.storage.tables import conversation, entry
-from tests.doubles import FakeClock
+from tests.doubles.runtime import FakeClock
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 OTHER = "633ba5f4-38cd-48fc-bb4c-d77057990b9f"

@@ -16,9 +16,9 @@ from genesys_gateway.storage import Storage, database_now
 from genesys_gateway.storage.statements import outbox
 from genesys_gateway.storage.statements.outbox import ReadyEntry
 from genesys_gateway.storage.tables import conversation, entry
-from tests.delivery_doubles import CONVERSATION, FakeNames, FakeReceiver, record_id
-from tests.doubles import runtime, until
-from tests.genesys_doubles import settings
+from tests.doubles.delivery import CONVERSATION, FakeNames, FakeReceiver, record_id
+from tests.doubles.genesys import settings
+from tests.doubles.runtime import runtime, until
 
 LEASE_MS = 20_000
 FIRST = "11111111-2222-4333-8444-555555555555"

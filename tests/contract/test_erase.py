@@ -15,10 +15,10 @@ from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import customer, dead_letters, outbox
 from genesys_gateway.storage.statements.customer import ERASED, Erased, Undelivered
 from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
-from tests import stored
 from tests.contract.test_migrations import set_version
-from tests.doubles import FakeClock
-from tests.stored import CUSTOMER, NOW, OTHER_CUSTOMER, PERSONAL
+from tests.doubles import stored_rows as stored
+from tests.doubles.runtime import FakeClock
+from tests.doubles.stored_rows import CUSTOMER, NOW, OTHER_CUSTOMER, PERSONAL
 
 LEASE = 20_000
 UUID = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"

@@ -25,9 +25,9 @@ from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
-from tests.channel_doubles import PacedClock
-from tests.doubles import FakeClock, until
-from tests.genesys_doubles import API, LOGIN, settings
+from tests.doubles.channels import PacedClock
+from tests.doubles.genesys import API, LOGIN, settings
+from tests.doubles.runtime import FakeClock, until
 
 CHANNEL = "streaming-0-abc123"
 CHANNELS = f"{API}/api/v2/notifications/channels"

@@ -18,9 +18,9 @@ from genesys_gateway.runtime.errors import NoReply, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
-from tests.doubles import until
-from tests.genesys_doubles import settings
-from tests.simulated import Simulated, acw_topic
+from tests.doubles.genesys import settings
+from tests.doubles.runtime import until
+from tests.doubles.simulator import Simulated, acw_topic
 
 pytest_plugins = ("simulator_fixture",)
 

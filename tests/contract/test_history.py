@@ -16,7 +16,7 @@ from genesys_gateway.delivery.outcome import Outcome, Result
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.settings.secret import Secret
-from tests.genesys_doubles import answer, listening, request_of, settings
+from tests.doubles.genesys import answer, listening, request_of, settings
 
 RECORD = "00000000-0000-4000-8000-000000000001"
 

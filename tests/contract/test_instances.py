@@ -13,7 +13,7 @@ from genesys_gateway.storage import Storage
 from genesys_gateway.storage.portable import database_now
 from genesys_gateway.storage.statements import conversations, instances
 from genesys_gateway.storage.tables import channel, conversation, instance
-from tests.doubles import FakeClock
+from tests.doubles.runtime import FakeClock
 
 CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
 ME = "00000000-0000-4000-8000-000000000001"

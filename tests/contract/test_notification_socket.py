@@ -26,7 +26,7 @@ from genesys_gateway.genesys.websocket import (
     open_socket,
 )
 from genesys_gateway.runtime.errors import PermanentFailure
-from tests.genesys_doubles import answer, listening, request_of, settings
+from tests.doubles.genesys import answer, listening, request_of, settings
 
 Serve = Callable[[socket], object]
 TEXT, CONTINUATION, BINARY, CLOSE, PING, PONG = 0x1, 0x0, 0x2, 0x8, 0x9, 0xA

@@ -29,7 +29,7 @@ from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, NO_
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 from genesys_gateway.storage.tables import entry
-from tests.doubles import FakeClock
+from tests.doubles.runtime import FakeClock
 
 T = TypeVar("T")
 

@@ -14,10 +14,10 @@ from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake
 from genesys_gateway.storage.statements.conversations import Pairing
 from genesys_gateway.storage.statements.intake import IntakeResult
-from tests import stored
-from tests.doubles import FakeClock, runtime, until
-from tests.genesys_doubles import settings
-from tests.stored import DAY, EVENT, NOW, OTHER_CUSTOMER, PERSONAL
+from tests.doubles import stored_rows as stored
+from tests.doubles.genesys import settings
+from tests.doubles.runtime import FakeClock, runtime, until
+from tests.doubles.stored_rows import DAY, EVENT, NOW, OTHER_CUSTOMER, PERSONAL
 
 NOTHING = Erased(records=0, conversations=0, frames=0)
 SECOND = 1000

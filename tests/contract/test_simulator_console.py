@@ -6,8 +6,8 @@ from urllib.parse import unquote_plus
 
 import requests
 
-from tests.chromium import browser
-from tests.simulated import Simulated
+from tests.doubles.simulator import Simulated
+from tests.harness.chromium import browser
 
 pytest_plugins = ("simulator_fixture",)
 

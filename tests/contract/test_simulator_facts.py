@@ -9,7 +9,7 @@ import pytest
 import requests
 import websocket
 
-from tests.simulated import SAML, Simulated, acw_topic
+from tests.doubles.simulator import SAML, Simulated, acw_topic
 
 pytest_plugins = ("simulator_fixture",)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
-from tests.simulated import Simulated
+from tests.doubles.simulator import Simulated
 
 pytest_plugins = ("simulator_fixture",)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.simulated import Simulated, acw_topic
+from tests.doubles.simulator import Simulated, acw_topic
 
 pytest_plugins = ("simulator_fixture",)
 

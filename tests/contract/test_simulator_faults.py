@@ -11,7 +11,7 @@ import requests
 import websocket
 
 from genesys_gateway.simulator.faults import CATALOGUE
-from tests.simulated import Simulated, acw_topic
+from tests.doubles.simulator import Simulated, acw_topic
 
 pytest_plugins = ("simulator_fixture",)
 

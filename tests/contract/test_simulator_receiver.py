@@ -8,7 +8,7 @@ import gevent
 import pytest
 import requests
 
-from tests.simulated import Simulated
+from tests.doubles.simulator import Simulated
 
 pytest_plugins = ("simulator_fixture",)
 

@@ -9,7 +9,7 @@ import gevent
 import pytest
 
 from genesys_gateway.simulator import main
-from tests.simulated import Simulated
+from tests.doubles.simulator import Simulated
 
 pytest_plugins = ("simulator_fixture",)
 

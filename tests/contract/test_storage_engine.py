@@ -13,7 +13,7 @@ from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage, database_now, insert_for
 from genesys_gateway.storage.tables import registration
 from tests.contract.processes import python
-from tests.doubles import FakeClock
+from tests.doubles.runtime import FakeClock
 
 ACCEPT_IN_A_PROCESS_OF_ITS_OWN = """
 from gevent import monkey; monkey.patch_all()

@@ -13,7 +13,7 @@ from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.postgresql import UnsafeDatabase
 from tests.contract.test_storage_engine import accept, accepted
-from tests.doubles import FakeClock, until
+from tests.doubles.runtime import FakeClock, until
 from tests.harness.tcp_proxy import TcpProxy
 
 

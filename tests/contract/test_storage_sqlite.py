@@ -20,7 +20,7 @@ from genesys_gateway.storage.sqlite import Outcome, SqliteDatabase
 from genesys_gateway.storage.tables import quarantine
 from tests.contract.processes import python
 from tests.contract.test_storage_engine import accept, accepted
-from tests.doubles import FakeClock, until
+from tests.doubles.runtime import FakeClock, until
 
 HOLD_THE_LOCK = """
 import sqlite3, sys

@@ -14,9 +14,9 @@ from genesys_gateway.storage.statements import intake
 from genesys_gateway.storage.statements.conversations import register
 from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, IntakeResult, SupportResultReceipt
 from genesys_gateway.storage.tables import conversation, entry
-from tests import stored
 from tests.contract.processes import python
-from tests.stored import NOW
+from tests.doubles import stored_rows as stored
+from tests.doubles.stored_rows import NOW
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 AGENT = "8c1bb1b4-2a2c-4c1c-9f0d-3a1d8a7d0001"

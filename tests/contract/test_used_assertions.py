@@ -5,7 +5,7 @@ import pytest
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import used_assertions
 from genesys_gateway.storage.statements.used_assertions import StoredUsedAssertions
-from tests.doubles import FakeClock
+from tests.doubles.runtime import FakeClock
 
 A, B, C, D = (letter * 64 for letter in "abcd")
 

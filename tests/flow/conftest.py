@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.canaries import PRIVATE, found_in
+from tests.doubles.canaries import PRIVATE, found_in
 from tests.flow.gateways import start_gateway
 from tests.flow.playing import Playing
 from tests.harness.gateway import Gateway

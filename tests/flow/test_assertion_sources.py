@@ -14,13 +14,13 @@ from gevent.server import StreamServer
 from genesys_gateway.genesys.assertions.signed import SignedAssertions
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
+from tests.doubles.genesys import answer, request_of
+from tests.doubles.identity_provider import AUDIENCE, ISSUER, pair, signing
 from tests.flow.calls import Call
 from tests.flow.gateways import launch_gateway
-from tests.genesys_doubles import answer, request_of
 from tests.harness.gateway import Gateway
 from tests.harness.simulator import Simulator
 from tests.harness.waiting import until
-from tests.saml import AUDIENCE, ISSUER, pair, signing
 
 #: Of a token; it is renewed when a tenth of it is left.
 LIFE_SECONDS = 4

@@ -16,11 +16,11 @@ import pytest
 
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import migrate
+from tests.doubles.identity_provider import AUDIENCE, pair, signing
 from tests.flow.gateways import launch_gateway
 from tests.harness.processes import ROOT, free_port
 from tests.harness.simulator import Simulator
 from tests.harness.tls_front import Authority, ConnectProxy, tls_front
-from tests.saml import AUDIENCE, pair, signing
 
 SECRETS = ("simulator-secret", "canary-secret", "canary-history-token", "canary-bofe-token-0123456789")
 

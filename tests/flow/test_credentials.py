@@ -13,11 +13,11 @@ import requests
 from gevent.socket import socket
 from joserfc.jwk import RSAKey
 
+from tests.doubles.genesys import answer, listening, request_of
+from tests.doubles.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
 from tests.flow.gateways import assert_quick, start_gateway
-from tests.genesys_doubles import answer, listening, request_of
 from tests.harness.gateway import BOFE_TOKEN, Gateway
 from tests.harness.simulator import Simulator
-from tests.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
 
 ADDRESS = "customers/supportInteraction"
 PAIR = {"customerId": "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4", "interactionId": "633ba5f4-38cd-48fc-bb4c-d77057990b9e"}

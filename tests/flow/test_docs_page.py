@@ -1,6 +1,6 @@
 """Does a person with a browser see the description, and does the page ask nobody else for it?"""
 
-from tests.chromium import browser
+from tests.harness.chromium import browser
 from tests.harness.gateway import Gateway
 
 

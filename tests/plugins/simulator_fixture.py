@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from genesys_gateway.simulator.server import Service
-from tests.simulated import Simulated
+from tests.doubles.simulator import Simulated
 
 
 @pytest.fixture(scope="session")

@@ -4,7 +4,7 @@ from collections.abc import Generator
 
 import pytest
 
-from tests.canaries import SECRETS, found_in
+from tests.doubles.canaries import SECRETS, found_in
 
 
 @pytest.hookimpl(wrapper=True)

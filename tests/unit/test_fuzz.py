@@ -30,8 +30,9 @@ from genesys_gateway.runtime.http_client import HttpClient, Reply, retry_after
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.web.jwks import Jwks
-from tests import genesys_answers, genesys_doubles, hostile, issuer
-from tests.doubles import FakeClock
+from tests.doubles import genesys as genesys_doubles
+from tests.doubles import genesys_answers, hostile, issuer
+from tests.doubles.runtime import FakeClock
 
 CONVERSATION = genesys_answers.CONVERSATION
 TOPIC = acw_topic(CONVERSATION)

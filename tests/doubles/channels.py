@@ -1,0 +1,301 @@
+"""A Genesys Cloud of a few lines for tests of channels: topic lists, sockets without a network, faults on demand."""
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import gevent
+import orjson
+from gevent.queue import Queue
+
+from genesys_gateway.channels.channel import ChannelContext
+from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
+from genesys_gateway.genesys.notifications import conversation_of
+from genesys_gateway.genesys.tokens import Token
+from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
+from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, TransientFailure
+from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.settings import Settings
+from tests.doubles.genesys import settings as plain_settings
+from tests.doubles.runtime import FakeClock, runtime
+
+#: Timers so short that loops which wait in real time turn at once, in the proportions of the real ones.
+QUICK: dict[str, Any] = {
+    "api_rate_per_minute": 100_000,
+    "reply_seconds": 0.02,
+    "heartbeat_seconds": 0.04,
+    "retry_base_seconds": 0.001,
+    "retry_max_seconds": 0.004,
+    "channel_idle_seconds": 0.02,
+    "channel_overlap_seconds": 0.02,
+    "audit_seconds": 3600.0,
+}
+
+
+def quick(**changes: Any) -> Settings:
+    """Settings with timers for tests."""
+    return plain_settings(**{**QUICK, **changes})
+
+
+def conversation(number: int) -> str:
+    """The id of a conversation, by its number."""
+    return f"00000000-0000-4000-8000-{number:012d}"
+
+
+def ids(count: int, start: int = 0) -> list[str]:
+    """Ids of conversations."""
+    return [conversation(number) for number in range(start, start + count)]
+
+
+@dataclass
+class FakeChannel:
+    """A channel as the server sees it."""
+
+    id: str
+    topics: dict[str, None] = field(default_factory=dict)
+    socket: "FakeSocket | None" = None
+    #: how often a socket was connected to it
+    connects: int = 0
+    known: bool = True
+
+    @property
+    def conversations(self) -> set[str]:
+        return {one for one in map(conversation_of, self.topics) if one}
+
+
+class FakeSocket:
+    """The client's end of a socket; tests push frames into it and read what was sent."""
+
+    def __init__(self, genesys: "FakeGenesys", channel: FakeChannel) -> None:
+        self._genesys = genesys
+        self.channel = channel
+        self._frames: Queue[bytes | None] = Queue()
+        self.sent: list[dict[str, Any]] = []
+        self.lost = False
+        self.closed = False
+
+    def push(self, message: object) -> None:
+        """The server sends."""
+        self._frames.put(message if isinstance(message, bytes) else orjson.dumps(message))
+
+    def break_off(self) -> None:
+        """The server, or the way to it, is gone."""
+        self.lost = True
+        self._frames.put(None)
+
+    def receive(self) -> bytes:
+        frame = None if self.lost and self._frames.empty() else self._frames.get()
+        if frame is None:
+            raise SocketLost("it broke")
+        return frame
+
+    def send(self, text: str) -> None:
+        if self.lost or self.closed:
+            raise SocketLost("it broke")
+        message = orjson.loads(text)
+        self.sent.append(message)
+        self._genesys.heard(self, message)
+
+    def abort(self) -> None:
+        self.break_off()
+
+    def close(self) -> None:
+        self.closed = True
+        if self.channel.socket is self:
+            self.channel.socket = None
+
+
+class FakeGenesys:
+    """The server: channels, their lists, and a queue of faults for each operation.
+
+    A fault is an error to raise; with ``after=True`` the change is applied first and only its reply is lost.
+    """
+
+    def __init__(self, clock: FakeClock, *, limit: int = 1000, correlated: bool = True) -> None:
+        self._clock = clock
+        self.limit = limit
+        self.correlated = correlated
+        #: whether unsubscriptions over a socket are answered
+        self.answers = True
+        #: whether pings are
+        self.pongs = False
+        self.channels: dict[str, FakeChannel] = {}
+        self.calls: list[tuple[str, float, int]] = []
+        self.rejected: set[str] = set()
+        #: fails every call that names it, unless the call says otherwise per topic
+        self.poison: set[str] = set()
+        self._faults: dict[str, deque[tuple[GatewayError, bool]]] = {}
+        self._under_way: set[str] = set()
+        self.refuse_sockets: deque[GatewayError] = deque()
+        self.token = self.new_token()
+        self.life_seconds = 86_400.0
+        #: the most sockets that were open at one time
+        self.most_connected = 0
+        #: real seconds that each call takes
+        self.latency = 0.0
+
+    def new_token(self, seconds: float = 86_400.0) -> Token:
+        now = self._clock.now()
+        return Token(value="t", issued_at=now, expires_at=now + round(seconds * 1000))
+
+    def fail(self, operation: str, error: GatewayError, *, times: int = 1, after: bool = False) -> None:
+        """Let the next calls of an operation fail."""
+        self._faults.setdefault(operation, deque()).extend([(error, after)] * times)
+
+    def named(self, operation: str) -> int:
+        """How often an operation was called."""
+        return sum(1 for name, _, _ in self.calls if name == operation)
+
+    @property
+    def connected(self) -> int:
+        return sum(1 for channel in self.channels.values() if channel.socket is not None)
+
+    # the API, as the gateway calls it
+
+    def create_channel(self) -> ChannelGrant:
+        with self._call("create", None):
+            number = len(self.channels)
+            channel = FakeChannel(f"streaming-0-{number:04d}")
+            self.channels[channel.id] = channel
+            return self.grant(channel)
+
+    def grant(self, channel: FakeChannel) -> ChannelGrant:
+        ends = self._clock.now() + round(self.life_seconds * 1000)
+        return ChannelGrant(id=channel.id, connect_uri=f"wss://x/{channel.id}", expires_at=ends, token=self.token)
+
+    def topics(self, channel_id: str, token: Token) -> frozenset[str]:
+        with self._call("list", channel_id):
+            return frozenset(self._channel(channel_id).topics)
+
+    def add_topics(self, channel_id: str, token: Token, topics: Sequence[str]) -> tuple[TopicResult, ...]:
+        with self._call("add", channel_id, len(topics)):
+            channel = self._channel(channel_id)
+            self._check(topics)
+            permitted = [topic for topic in topics if topic not in self.rejected]
+            if len(channel.topics.keys() | set(permitted)) > self.limit:
+                raise TooManyTopics("too many")
+            channel.topics.update(dict.fromkeys(permitted))
+            return self._results(topics)
+
+    def replace_topics(self, channel_id: str, token: Token, topics: Sequence[str]) -> tuple[TopicResult, ...]:
+        with self._call("replace", channel_id, len(topics)):
+            channel = self._channel(channel_id)
+            self._check(topics)
+            permitted = [topic for topic in topics if topic not in self.rejected]
+            if len(permitted) > self.limit:
+                raise TooManyTopics("too many")
+            channel.topics = dict.fromkeys(permitted)
+            return self._results(topics)
+
+    def clear_topics(self, channel_id: str, token: Token) -> None:
+        with self._call("clear", channel_id):
+            self._channel(channel_id).topics = {}
+
+    # the streaming side
+
+    def open_socket(self, uri: str, _: Settings) -> NotificationSocket:
+        if self.refuse_sockets:
+            raise self.refuse_sockets.popleft()
+        channel = self._channel(uri.rpartition("/")[2])
+        assert channel.socket is None, "a second socket on a channel"
+        channel.socket = FakeSocket(self, channel)
+        channel.connects += 1
+        self.most_connected = max(self.most_connected, self.connected)
+        return cast(NotificationSocket, channel.socket)
+
+    def heard(self, socket: FakeSocket, message: dict[str, Any]) -> None:
+        if message == {"message": "ping"}:
+            if self.pongs:
+                socket.push({"topicName": "channel.metadata", "eventBody": {"message": "pong"}})
+            return
+        assert message["message"] == "unsubscribe"
+        if not self.answers:
+            return
+        self.unsubscribe(socket, message)
+
+    def unsubscribe(self, socket: FakeSocket, message: dict[str, Any]) -> None:
+        """Do what an unsubscription asks for, and answer it."""
+        topics = message["topics"]
+        self.calls.append(("unsubscribe", self._clock.monotonic(), len(topics)))
+        for topic in topics:
+            socket.channel.topics.pop(topic, None)
+        reply = {"topics": topics, "result": "200", "status": "unsubscribed"}
+        socket.push(reply | ({"correlationId": message["correlationId"]} if self.correlated else {}))
+
+    def bring(self, conversation_id: str, message: object) -> int:
+        """Send a message to every socket whose channel has the conversation's topic; to how many."""
+        sockets = [c.socket for c in self.channels.values() if c.socket and conversation_id in c.conversations]
+        for socket in sockets:
+            socket.push(message)
+        return len(sockets)
+
+    def _channel(self, channel_id: str) -> FakeChannel:
+        channel = self.channels.get(channel_id)
+        if channel is None or not channel.known:
+            raise NotFound("no such channel")
+        return channel
+
+    def _check(self, topics: Sequence[str]) -> None:
+        if self.poison & set(topics):
+            raise PermanentFailure("notification.invalid.topic")
+
+    def _results(self, topics: Sequence[str]) -> tuple[TopicResult, ...]:
+        return tuple(
+            TopicResult(topic=t, permitted=t not in self.rejected, reason="no right" if t in self.rejected else None)
+            for t in topics
+        )
+
+    @contextmanager
+    def _call(self, operation: str, channel_id: str | None, size: int = 0) -> Iterator[None]:
+        self.calls.append((operation, self._clock.monotonic(), size))
+        if channel_id is not None:
+            assert channel_id not in self._under_way, "two changes of one list at a time"
+            self._under_way.add(channel_id)
+        try:
+            gevent.sleep(self.latency)
+            fault = self._faults.get(operation)
+            error, after = fault.popleft() if fault else (None, False)
+            if error is not None and not after:
+                raise error
+            yield
+            if error is not None:
+                raise error
+        finally:
+            self._under_way.discard(channel_id or "")
+
+
+def context(
+    genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: list[str], metrics: Metrics | None = None
+) -> ChannelContext:
+    """What a channel works with, all of it ours."""
+
+    return ChannelContext(
+        genesys=cast(Genesys, genesys),
+        settings=settings,
+        runtime=runtime(clock, crashes, metrics=metrics),
+        open_socket=genesys.open_socket,
+    )
+
+
+def eventually(
+    condition: Callable[[], object], clock: FakeClock, *, step: float = 0.001, seconds: float = 15.0
+) -> None:
+    """Let greenlets run and time pass, in small steps, until the condition holds."""
+    with gevent.Timeout(seconds, AssertionError("it did not happen in time")):
+        while not condition():
+            clock.advance(step)
+            gevent.sleep(0.0005)
+
+
+class PacedClock(FakeClock):
+    """A clock whose sleepers wait until the test lets the time pass: for tests of how several rooms share it."""
+
+    def sleep(self, seconds: float) -> None:
+        until = self._monotonic + seconds
+        while self._monotonic < until:
+            gevent.sleep(0)
+
+
+THROTTLED = TransientFailure("429", retry_after=0.5)

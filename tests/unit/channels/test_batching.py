@@ -1,0 +1,70 @@
+"""How long a call waits for others: hardly at all, a second, or three after a crowd."""
+
+import pytest
+
+from genesys_gateway.channels.batching import CROWD, Batcher
+from tests.doubles.runtime import FakeClock
+
+
+class BurstClock(FakeClock):
+    """While somebody sleeps, one after the other is asked for until the burst is over."""
+
+    def __init__(self, burst_seconds: float, every_seconds: float) -> None:
+        super().__init__()
+        self.batcher = Batcher(300, self)
+        self.asked = 1
+        self._every = every_seconds
+        self._times = [self.monotonic() + every_seconds * n for n in range(1, round(burst_seconds / every_seconds) + 1)]
+        self.batcher.asked()
+
+    def sleep(self, seconds: float) -> None:
+        until = self.monotonic() + seconds
+        while self._times and self._times[0] <= until:
+            self.advance(self._times.pop(0) - self.monotonic())
+            self.batcher.asked()
+            self.asked += 1
+        self.advance(max(0.0, until - self.monotonic()))
+
+    @property
+    def is_over(self) -> bool:
+        return not self._times
+
+
+def calls(burst_seconds: float, every_seconds: float) -> list[float]:
+    """When calls are made, in seconds since the first was asked for, until all were called."""
+    clock = BurstClock(burst_seconds, every_seconds)
+    begun, made, called = clock.monotonic(), list[float](), 0
+    while not clock.is_over or called < clock.asked:
+        clock.batcher.wait(lambda: False)
+        count, called = clock.asked - called, clock.asked
+        if count:
+            clock.batcher.called(count)
+            made.append(clock.monotonic() - begun)
+        else:
+            clock.sleep(every_seconds)
+    return made
+
+
+def test_a_lone_one_hardly_waits() -> None:
+    assert calls(0.0, 1.0) == pytest.approx([0.05])
+
+
+def test_a_short_burst_is_one_call() -> None:
+    assert calls(0.8, 0.01) == pytest.approx([0.85], abs=0.02)
+
+
+def test_a_trickle_is_called_twice_a_second() -> None:
+    assert calls(2.0, 0.2) == pytest.approx([0.05, 0.55, 1.05, 1.55, 2.05], abs=0.21)
+
+
+def test_after_a_crowd_more_come_together_although_it_falters() -> None:
+    assert calls(14.0, 0.01) == pytest.approx([1.0, 4.0, 7.0, 10.0, 13.0, 14.5], abs=0.02)
+    clock = BurstClock(0.0, 1.0)
+    clock.batcher.called(CROWD)
+    clock.advance(1.0)
+    begun = clock.monotonic()
+    for _ in range(5):
+        clock.batcher.asked()
+        clock.advance(0.4)
+    clock.batcher.wait(lambda: False)
+    assert clock.monotonic() - begun == pytest.approx(2.1)

@@ -1,0 +1,45 @@
+"""Wall time that follows a jump ahead only when it has lasted."""
+
+from genesys_gateway.runtime.clock import SteadyTime
+from tests.doubles.runtime import FakeClock
+
+HOUR = 3600.0
+
+
+def test_steady_time_is_wall_time_while_nothing_jumps() -> None:
+    clock = FakeClock()
+    steady = SteadyTime(clock, HOUR)
+    for seconds in (0.0, 10.0, 5 * HOUR, 100 * HOUR):
+        clock.advance(seconds)
+        assert steady.now() == clock.now()
+
+
+def test_a_jump_ahead_is_followed_when_it_has_lasted() -> None:
+    clock = FakeClock()
+    steady, begin = SteadyTime(clock, HOUR), clock.now()
+    clock.advance(10 * HOUR)
+    assert steady.now() == begin + 10 * HOUR * 1000
+    clock.jump(24 * HOUR)
+    clock.advance(0.5 * HOUR)
+    assert steady.now() == begin + 10.5 * HOUR * 1000
+    clock.advance(0.6 * HOUR)
+    assert steady.now() == clock.now()
+
+
+def test_a_jump_ahead_that_is_taken_back_was_none() -> None:
+    clock = FakeClock()
+    steady = SteadyTime(clock, HOUR)
+    clock.jump(24 * HOUR)
+    steady.now()
+    clock.jump(-24 * HOUR)
+    assert steady.now() == clock.now()
+    clock.jump(24 * HOUR)
+    assert steady.now() == clock.now() - 24 * HOUR * 1000
+
+
+def test_a_jump_back_and_a_small_correction_are_followed_at_once() -> None:
+    clock = FakeClock()
+    steady = SteadyTime(clock, HOUR)
+    for seconds in (-HOUR, 30.0, 30.0, 30.0, -24 * HOUR):
+        clock.jump(seconds)
+        assert steady.now() == clock.now()

@@ -1,0 +1,358 @@
+"""What does the door answer, and in which order does it check?"""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
+from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
+from genesys_gateway.storage.statements.conversations import RecordView
+from genesys_gateway.storage.statements.timeline import TimelineItem
+from tests.doubles.web import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway, view
+
+ADDRESS = "/customers/supportInteraction"
+CUSTOMER = "11111111-2222-3333-4444-555555555555"
+INTERACTION = "0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44"
+BODY = {"customerId": CUSTOMER, "interactionId": INTERACTION}
+
+
+@pytest.fixture
+def gateway() -> FakeGateway:
+    return FakeGateway()
+
+
+@pytest.fixture
+def client(gateway: FakeGateway) -> FlaskClient:
+    return create_app(gateway).test_client()
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def register(client: FlaskClient, body: object = BODY, token: str = BOFE_TOKEN, **more: Any) -> TestResponse:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    sent: dict[str, Any] = {"data": data, "headers": bearer(token), "content_type": "application/json"} | more
+    return client.post(ADDRESS, **sent)
+
+
+def problem(response: TestResponse) -> dict[str, Any]:
+    assert response.content_type == "application/problem+json"
+    told: dict[str, Any] = json.loads(response.data)
+    assert set(told) - {"errors"} == {"type", "title", "status", "detail"}
+    assert told["status"] == response.status_code
+    return told
+
+
+def test_the_first_registration_is_201_and_a_repetition_200(client: FlaskClient) -> None:
+    first, second = register(client), register(client)
+
+    assert (first.status_code, second.status_code) == (201, 200)
+    assert first.content_type == "application/json"
+    assert first.json == {
+        "interactionId": INTERACTION,
+        "customerId": CUSTOMER,
+        "createdAt": "2026-11-22T10:00:00.000Z",
+        "state": "pending",
+        "outcome": None,
+        "records": [],
+        "timeline": [],
+    }
+
+
+def test_ids_are_taken_in_either_case_and_answered_in_lower_case(client: FlaskClient) -> None:
+    upper = register(client, {name: value.upper() for name, value in BODY.items()})
+    shown = client.get(f"{ADDRESS}/{INTERACTION.upper()}", headers=bearer(BOFE_TOKEN))
+
+    assert upper.json == shown.json
+    assert upper.json is not None
+    assert (upper.json["interactionId"], upper.json["customerId"]) == (INTERACTION, CUSTOMER)
+
+
+def test_unknown_fields_are_ignored(client: FlaskClient) -> None:
+    assert register(client, BODY | {"note": "\u0000", "more": {"deep": [1]}}).status_code == 201
+
+
+def test_a_registered_interaction_is_shown_with_its_records_and_timeline(
+    client: FlaskClient, gateway: FakeGateway
+) -> None:
+    gateway.fake.views[INTERACTION] = view(
+        INTERACTION,
+        None,
+        state="closed",
+        outcome="logged",
+        records=(RecordView(id="r", state="delivered", source="live", amended=True),),
+        timeline=(
+            TimelineItem(at=1_795_341_600_001, event="registered", detail=None),
+            TimelineItem(at=1_795_341_660_000, event="attempt_failed", detail="503"),
+        ),
+    )
+
+    shown = client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(OPS_TOKEN)).json
+
+    assert shown == {
+        "interactionId": INTERACTION,
+        "customerId": None,
+        "createdAt": "2026-11-22T10:00:00.000Z",
+        "state": "closed",
+        "outcome": "logged",
+        "records": [{"id": "r", "state": "delivered", "source": "live", "amended": True}],
+        "timeline": [
+            {"at": "2026-11-22T10:00:00.001Z", "event": "registered", "detail": None},
+            {"at": "2026-11-22T10:01:00.000Z", "event": "attempt_failed", "detail": "503"},
+        ],
+    }
+
+
+def test_an_interaction_that_was_never_registered_is_404(client: FlaskClient) -> None:
+    response = client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(BOFE_TOKEN))
+
+    assert response.status_code == 404
+    assert "never registered" in problem(response)["detail"]
+
+
+def test_a_missing_field_is_named_in_a_422(client: FlaskClient) -> None:
+    response = register(client, {"customerId": "x"})
+
+    assert response.status_code == 422
+    assert problem(response)["errors"] == {
+        "customerId": ["Must be a UUID: 8-4-4-4-12 hexadecimal digits."],
+        "interactionId": ["Missing data for required field."],
+    }
+
+
+def test_the_body_of_16_kib_is_taken_and_one_byte_more_is_not(client: FlaskClient) -> None:
+    exact = json.dumps(BODY).encode().ljust(16 * 1024)
+
+    # Servers tell either the length or that the stream ends by itself.
+    ways: list[dict[str, Any]] = [{}, {"environ_overrides": {"wsgi.input_terminated": True}}]
+    for more in ways:
+        assert register(client, exact, **more).status_code in (200, 201)
+        assert register(client, exact + b" ", **more).status_code == 413
+
+
+def test_two_customers_for_one_interaction_too_late_is_409(client: FlaskClient, gateway: FakeGateway) -> None:
+    gateway.fail_with(PairedAlready("innermost"))
+
+    response = register(client)
+
+    assert response.status_code == 409
+    assert "innermost" not in response.text
+    problem(response)
+
+
+def test_without_a_commit_it_is_503_and_says_when_to_come_again(client: FlaskClient, gateway: FakeGateway) -> None:
+    gateway.fail_with(StorageUnavailable("innermost: disk full", 2.2))
+
+    for response in (register(client), client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(BOFE_TOKEN))):
+        assert response.status_code == 503
+        assert response.headers["Retry-After"] == "3"
+        assert "innermost" not in response.text
+        problem(response)
+
+
+def test_an_unexpected_error_is_500_without_internals(client: FlaskClient, gateway: FakeGateway) -> None:
+    gateway.fail_with(RuntimeError("innermost: SELECT * FROM conversation"))
+
+    response = register(client)
+
+    assert response.status_code == 500
+    assert "innermost" not in response.text
+    assert problem(response)["title"] == "Internal Server Error"
+
+
+def test_the_checks_stand_in_the_promised_order() -> None:
+    gateway = FakeGateway(GATEWAY_CLIENT_RATE_PER_MINUTE="2")
+    client = create_app(gateway).test_client()
+    gateway.fail_with(StorageUnavailable("down"))
+    # A request with everything wrong; then one fault less each time.
+    wrong: dict[str, Any] = {"data": b"{" * 20_000, "content_type": "text/plain", "headers": bearer("unknown")}
+
+    assert client.put("/nowhere", **wrong).status_code == 404
+    assert client.put(ADDRESS, **wrong).status_code == 405
+    assert client.post(ADDRESS, **wrong).status_code == 401
+    assert client.post(ADDRESS, **wrong | {"headers": bearer(OPS_TOKEN)}).status_code == 403
+    wrong["headers"] = bearer(BOFE_TOKEN)
+    assert client.post(ADDRESS, **wrong).status_code == 413
+    assert client.post(ADDRESS, **wrong | {"data": b"{"}).status_code == 415
+    # That were two calls of this credential: the third is one too many, before its size is looked at.
+    assert client.post(ADDRESS, **wrong).status_code == 429
+
+
+def test_after_the_size_come_content_type_json_schema_and_commit(client: FlaskClient, gateway: FakeGateway) -> None:
+    gateway.fail_with(StorageUnavailable("down"))
+
+    assert register(client, b"[" * 20_000, content_type="text/plain").status_code == 413
+    assert register(client, b"[", content_type="text/plain").status_code == 415
+    assert register(client, b"[").status_code == 400
+    assert register(client, []).status_code == 422
+    assert register(client).status_code == 503
+    assert gateway.fake.calls == 1
+
+
+def test_a_rate_over_the_limit_is_429_with_retry_after() -> None:
+    client = create_app(FakeGateway(GATEWAY_CLIENT_RATE_PER_MINUTE="1")).test_client()
+
+    assert register(client).status_code == 201
+    response = register(client)
+
+    assert response.status_code == 429
+    assert 1 <= int(response.headers["Retry-After"]) <= 60
+    problem(response)
+
+
+@pytest.mark.parametrize("token", ["", "unknown-token", BOFE_TOKEN + "x"])
+def test_a_401_says_how_to_authenticate(client: FlaskClient, token: str) -> None:
+    response = register(client, token=token)
+
+    assert response.status_code == 401
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    problem(response)
+
+
+def test_roles_open_what_they_are_for(client: FlaskClient) -> None:
+    assert [register(client, token=token).status_code for token in (OPS_TOKEN, BACKOFFICE_TOKEN)] == [403, 403]
+    shown = [
+        client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(token)).status_code
+        for token in (BOFE_TOKEN, OPS_TOKEN, BACKOFFICE_TOKEN)
+    ]
+    assert shown == [404, 404, 403]
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "allow"),
+    [
+        ("GET", ADDRESS, "POST"),
+        ("HEAD", ADDRESS, "POST"),
+        ("OPTIONS", ADDRESS, "POST"),
+        ("DELETE", f"{ADDRESS}/{INTERACTION}", "GET, HEAD"),
+        ("OPTIONS", f"{ADDRESS}/{INTERACTION}", "GET, HEAD"),
+        ("POST", "/livez", "GET, HEAD"),
+        ("OPTIONS", "/metrics", "GET, HEAD"),
+        ("BREW", "/readyz", "GET, HEAD"),
+    ],
+)
+def test_another_method_is_405_and_told_which_are_allowed(
+    client: FlaskClient, method: str, address: str, allow: str
+) -> None:
+    response = client.open(address, method=method)
+
+    assert response.status_code == 405
+    assert response.headers["Allow"] == allow
+    assert "Access-Control-Allow-Origin" not in response.headers
+
+
+@pytest.mark.parametrize("address", ["/livez", "/readyz", "/metrics"])
+def test_head_is_get_without_a_body(client: FlaskClient, address: str) -> None:
+    response = client.head(address)
+
+    assert (response.status_code, response.data) == (200, b"")
+
+
+@pytest.mark.parametrize(
+    "address", ["/", "/customers", f"{ADDRESS}/", "/%2Flivez", f"{ADDRESS}/{INTERACTION}/", "/static/x", "/livez/"]
+)
+def test_an_address_that_is_almost_right_is_404_and_no_redirect(client: FlaskClient, address: str) -> None:
+    response = client.get(address, headers=bearer(BOFE_TOKEN))
+
+    assert response.status_code == 404
+    problem(response)
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "status"),
+    [("GET", "/livez", 200), ("POST", ADDRESS, 401), ("GET", ADDRESS, 405), ("GET", "/nowhere", 404)],
+)
+def test_an_offer_to_go_on_as_a_websocket_changes_nothing(
+    client: FlaskClient, method: str, address: str, status: int
+) -> None:
+    offer = {"Connection": "keep-alive, Upgrade", "Upgrade": "websocket"}
+
+    assert client.open(address, method=method, headers=offer).status_code == status
+
+
+def test_while_the_gateway_starts_only_livez_answers_200(client: FlaskClient, gateway: FakeGateway) -> None:
+    gateway.serving = False
+
+    assert client.get("/livez").status_code == 200
+    shown = client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(OPS_TOKEN))
+    for response in (client.get("/readyz"), client.get("/metrics"), register(client), shown):
+        assert response.status_code == 503
+        assert int(response.headers["Retry-After"]) >= 1
+        problem(response)
+
+
+def test_while_the_gateway_starts_it_says_first_what_is_wrong_with_a_request(
+    client: FlaskClient, gateway: FakeGateway
+) -> None:
+    gateway.serving = False
+
+    assert register(client, token="nobody's-token").status_code == 401
+    assert register(client, token=BACKOFFICE_TOKEN).status_code == 403
+    assert register(client, b"{").status_code == 400
+    assert register(client, {}).status_code == 422
+    assert client.get(f"{ADDRESS}/no-uuid", headers=bearer(BOFE_TOKEN)).status_code == 422
+
+
+def test_a_gateway_that_drains_is_not_ready_and_still_registers(client: FlaskClient, gateway: FakeGateway) -> None:
+    gateway.is_ready = False
+
+    assert client.get("/readyz").status_code == 503
+    assert register(client).status_code == 201
+
+
+def test_the_metrics_have_the_names_alarms_use(client: FlaskClient) -> None:
+    shown = client.get("/metrics")
+
+    assert shown.content_type.startswith("text/plain; version=0.0.4")
+    names = {line.split(" ")[2] for line in shown.text.splitlines() if line.startswith("# TYPE genesys_gateway_")}
+    assert names == {
+        f"genesys_gateway_{name}"
+        for name in (
+            "conversations_accepted_total",
+            "conversations",
+            "conversations_unaccounted",
+            "conversations_uncovered",
+            "conversations_unresolved_total",
+            "erased_total",
+            "events_received_total",
+            "events_duplicate_total",
+            "events_amended_total",
+            "events_rejected_total",
+            "reconcile_recovered_events_total",
+            "event_freshness_seconds",
+            "deliveries_total",
+            "deliveries_ambiguous_total",
+            "delivery_backlog",
+            "delivery_oldest_pending_seconds",
+            "records_dead",
+            "channels_open",
+            "channel_budget",
+            "channel_created_total",
+            "channel_handovers_total",
+            "subscription_drift_total",
+            "genesys_requests_total",
+            "token_expiry_timestamp_seconds",
+            "assertion_stale",
+            "hub_lag_seconds",
+        )
+    }
+    assert "process_resident_memory_bytes" in shown.text
+
+
+def test_every_metric_has_a_value_before_anything_has_happened(client: FlaskClient) -> None:
+    lines = client.get("/metrics").text.splitlines()
+
+    named = {line.split(" ")[2] for line in lines if line.startswith("# TYPE genesys_gateway_")}
+    assert not {name for name in named if not any(re.match(rf"{name}(_count)?[{{ ]", line) for line in lines)}
+    for series in (
+        'events_rejected_total{reason="never_registered"}',
+        'channel_created_total{reason="handover"}',
+        'channel_handovers_total{reason="notice"}',
+        'genesys_requests_total{operation="conversation",outcome="forbidden"}',
+    ):
+        assert f"genesys_gateway_{series} 0.0" in lines
