@@ -9,24 +9,13 @@ from enum import Enum
 from random import Random
 from uuid import uuid4
 
-from genesys_gateway.channels.channel import ChannelContext
-from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
-from genesys_gateway.delivery.dispatcher import Delivery
-from genesys_gateway.delivery.history_client import History
-from genesys_gateway.genesys.client import Genesys
-from genesys_gateway.genesys.name_cache import NameCache
-from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
-from genesys_gateway.genesys.tokens import Tokens
-from genesys_gateway.genesys.websocket import open_socket
-from genesys_gateway.intake.event_spool import EventSpool
-from genesys_gateway.intake.registration import Registration
-from genesys_gateway.intake.support_result import SupportResults
-from genesys_gateway.maintenance.gauges import Gauges
-from genesys_gateway.maintenance.lease import Lease
-from genesys_gateway.maintenance.resync import Resync
-from genesys_gateway.maintenance.retention import Retention
-from genesys_gateway.reconciliation.inquiry import Inquiry
-from genesys_gateway.reconciliation.reconciler import Reconciliation
+from genesys_gateway.channels import ChannelContext, ChannelRegistry, RegistryListener
+from genesys_gateway.delivery import Delivery, History
+from genesys_gateway.genesys import Genesys, NameCache, RateLimiter, Tokens, open_socket
+from genesys_gateway.genesys.rate_limiter import PLACES
+from genesys_gateway.intake import EventSpool, Registration, SupportResults
+from genesys_gateway.maintenance import Gauges, Lease, Resync, Retention
+from genesys_gateway.reconciliation import Inquiry, Reconciliation
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup

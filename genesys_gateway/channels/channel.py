@@ -13,8 +13,7 @@ from genesys_gateway.channels import state
 from genesys_gateway.channels.state import Signal, State
 from genesys_gateway.channels.topic_writer import TopicWriter, WriterListener
 from genesys_gateway.domain import after_call_work
-from genesys_gateway.genesys import notifications
-from genesys_gateway.genesys.client import ChannelGrant, Genesys
+from genesys_gateway.genesys import ChannelGrant, Genesys, notifications
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
 from genesys_gateway.runtime.errors import PermanentFailure

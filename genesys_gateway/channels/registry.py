@@ -12,7 +12,7 @@ from gevent.event import Event
 from genesys_gateway.channels.channel import Channel, ChannelContext, ChannelListener
 from genesys_gateway.channels.handover import Handover
 from genesys_gateway.domain import after_call_work
-from genesys_gateway.genesys.client import ChannelGrant
+from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup

@@ -13,7 +13,8 @@ from gevent.event import Event
 from genesys_gateway.channels.batching import Batcher
 from genesys_gateway.channels.topic_refusals import MOST_IN_A_ROW, Refusals
 from genesys_gateway.channels.unsubscription import Unsubscription
-from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TokenDead, TooManyTopics
+from genesys_gateway.genesys import ChannelGrant, Genesys
+from genesys_gateway.genesys.client import NotFound, TokenDead, TooManyTopics
 from genesys_gateway.genesys.notifications import Reply, acw_topic, conversation_of
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock

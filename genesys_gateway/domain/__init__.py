@@ -1,1 +1,11 @@
-"""What the whole service speaks of: an after-call work, an entry of the outbox, a communication record. Pure."""
+"""The vocabulary of the whole service.
+
+Invariant: pure; and the identity of a record never changes.
+
+The files, in reading order:
+
+    after_call_work      one agent's after-call work on one conversation, and the id of its record
+    outbox               an entry of the outbox, and the decisions about it
+    record               an after-call work becomes a communication record
+    record_schema        the record's JSON, checked before it is sent
+"""

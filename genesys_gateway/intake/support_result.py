@@ -10,8 +10,8 @@ from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import intake
+from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
 from genesys_gateway.storage.statements.intake import IntakeResult, SupportResultReceipt
-from genesys_gateway.storage.statements.twins import SUPPORT_RESULT
 
 __all__ = ["IntakeResult", "SupportResultReceipt", "SupportResults"]
 

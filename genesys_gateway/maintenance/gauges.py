@@ -5,7 +5,7 @@ Law: reading them changes nothing, and a disk that refuses leaves the last ones 
 
 from collections.abc import Callable
 
-from genesys_gateway.channels.registry import ChannelRegistry
+from genesys_gateway.channels import ChannelRegistry
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger

@@ -6,7 +6,7 @@ written now is never lost: a lease, and with it the channels of its owner, ends 
 
 from collections.abc import Callable
 
-from genesys_gateway.genesys.client import ChannelGrant
+from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup

@@ -6,7 +6,7 @@ found no room in the spool: all that is mended here, so nothing stays uncovered 
 
 from collections.abc import Callable
 
-from genesys_gateway.channels.registry import ChannelRegistry
+from genesys_gateway.channels import ChannelRegistry
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.genesys import Genesys
 from genesys_gateway.genesys.analytics import Details
-from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
+from genesys_gateway.genesys.client import Forbidden, NotFound
 from genesys_gateway.genesys.live_view import Conversation
 from genesys_gateway.genesys.tokens import TokenRefused
 from genesys_gateway.reconciliation.evidence import all_wrapped_up, completes, finished_acw, judge

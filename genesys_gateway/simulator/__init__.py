@@ -29,8 +29,10 @@ The files, in reading order:
     control, actions     the control API under `/_sim`, and the actions of agents and customers
     console, pages       the console page at `/`
     app, server          the WSGI application, and the ports it listens on
+    __main__             ``python -m genesys_gateway.simulator``
     launch, cli, verify  the command line: `serve`, and `verify`
     errors               exceptions that become error answers
+    demo                 the whole path on one machine, to be watched
 """
 
 from __future__ import annotations

@@ -2,6 +2,6 @@
 
 import sys
 
-from genesys_gateway.simulator import main
+from genesys_gateway.simulator.launch import main
 
 sys.exit(main(sys.argv[1:]))

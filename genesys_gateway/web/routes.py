@@ -14,8 +14,8 @@ from flask import Blueprint, Response, current_app, request
 from marshmallow import Schema, ValidationError
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.intake.registration import Registration
-from genesys_gateway.intake.support_result import IntakeResult, SupportResults
+from genesys_gateway.intake import Registration, SupportResults
+from genesys_gateway.intake.support_result import IntakeResult
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE
 from genesys_gateway.runtime.metrics import Metrics

@@ -1,30 +1,66 @@
-"""The map in the package's docstring is true."""
+"""Every folder opens with a list of its files, and the lists are true."""
 
+import ast
 import re
+from pathlib import Path
+
+import pytest
 
 import genesys_gateway
-from tests.architecture.sources import PACKAGE
+from tests.architecture.sources import PACKAGE, name_of, tree_of
 
-MAP = genesys_gateway.__doc__ or ""
+#: A folder's face: its ``__init__.py``. Those of the migrations belong to Alembic.
+FACES = [path for path in sorted(PACKAGE.rglob("__init__.py")) if "migrations" not in path.parts]
+#: The parties and stores that the data passes and that are no folders of the package.
+OUTSIDE = {"BOFE", "Genesys", "CommunicationHistory"}
+MOST_NAMES = 16
+MOST_EXPORTS = 6
 
-#: Those that the data meets and that are no rooms of ours.
-OUTSIDE = {"BOFE", "Genesys", "CommunicationHistory", "disk"}
 
-
-def rooms() -> list[str]:
-    """What the package consists of, one level deep."""
-    modules = [path.stem for path in PACKAGE.glob("*.py") if path.stem != "__init__"]
-    folders = [path.parent.name for path in PACKAGE.glob("*/__init__.py")]
+def contents(folder: Path) -> list[str]:
+    """The modules and folders in it, one level deep."""
+    modules = [path.stem for path in folder.glob("*.py") if path.name != "__init__.py"]
+    folders = [path.name for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"]
     return sorted(modules + folders)
 
 
-def test_every_room_stands_in_the_map_once_and_nothing_else_does() -> None:
-    named = re.findall(r"^    (\w+)  +\S", MAP, re.MULTILINE)
-    assert sorted(named) == rooms()
+@pytest.mark.parametrize("face", FACES, ids=name_of)
+def test_a_face_lists_each_of_its_files_once_and_nothing_else(face: Path) -> None:
+    lines = re.findall(r"^    (\w+(?:, \w+)*)  +\S", ast.get_docstring(tree_of(face)) or "", re.MULTILINE)
+    named = [name for line in lines for name in line.split(", ")]
+    assert sorted(named) == contents(face.parent)
 
 
-def test_the_way_of_the_data_leads_through_rooms_that_exist() -> None:
-    ways = re.findall(r"^    (\w+(?: → \w+)+)  ", MAP, re.MULTILINE)
-    stations = {station for way in ways for station in way.split(" → ")}
-    assert len(ways) == 5
-    assert stations - OUTSIDE <= set(rooms())
+@pytest.mark.parametrize("face", FACES, ids=name_of)
+def test_a_face_holds_no_code_and_exports_a_handful_of_names(face: Path) -> None:
+    _, *rest = tree_of(face).body
+    exports = [node for node in rest if isinstance(node, ast.Assign)]
+    assert all(isinstance(node, ast.Import | ast.ImportFrom | ast.Assign) for node in rest)
+    assert [ast.unparse(node.targets[0]) for node in exports] in ([], ["__all__"])
+    assert all(len(ast.literal_eval(node.value)) <= MOST_EXPORTS for node in exports)
+
+
+@pytest.mark.parametrize("face", FACES, ids=name_of)
+def test_a_folder_does_not_import_its_own_face(face: Path) -> None:
+    own = ".".join(face.parent.relative_to(PACKAGE.parent).parts)
+    importing = [
+        f"{name_of(path)} imports {alias.name}"
+        for path in face.parent.rglob("*.py")
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.ImportFrom) and node.module == own
+        for alias in node.names
+        if path != face and alias.name not in contents(face.parent)
+    ]
+    assert importing == []
+
+
+def test_the_package_has_few_names_at_its_top() -> None:
+    names = [path.name for path in PACKAGE.iterdir() if path.name != "__pycache__"]
+    assert len(names) <= MOST_NAMES
+
+
+def test_the_path_of_the_data_leads_through_folders_that_exist() -> None:
+    paths = re.findall(r"^    (\w+(?: → \w+)+)  ", genesys_gateway.__doc__ or "", re.MULTILINE)
+    stations = {station for path in paths for station in path.split(" → ")}
+    assert len(paths) == 5
+    assert stations - OUTSIDE <= set(contents(PACKAGE))

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from uuid import uuid4
 
 from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
+from genesys_gateway.genesys import Tokens
 from genesys_gateway.genesys.call import BadAnswer, load, read_object
 from genesys_gateway.genesys.login import TokenRefused
 from genesys_gateway.genesys.schemas.channels import CHANNELS, ERROR_BODY
 from genesys_gateway.genesys.schemas.login import TOKEN_INFO, TOPIC_KINDS
-from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply

@@ -26,7 +26,7 @@ from sqlalchemy import (
 
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage.portable import put_new
-from genesys_gateway.storage.statements import timeline, twins
+from genesys_gateway.storage.statements import counterparts, timeline
 from genesys_gateway.storage.tables import conversation, entry, registration
 
 _table = conversation.c
@@ -119,7 +119,7 @@ def register(
         connection.execute(_REGISTRATION, {"conversation_id": conversation_id, "accepted_at": now})
         timeline.note(connection, conversation_id, now, "registered")
         return Pairing.NEW, _shown(connection, fresh)
-    twins.lock(connection, conversation_id)
+    counterparts.lock(connection, conversation_id)
     known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).one()
     changes: dict[str, Any] = {"deadline_at": deadline_at}
     if known.customer_id != customer_id:
@@ -240,7 +240,7 @@ def close(
     Returns:
         How it ended; None when it is not closed by this, and nothing changed.
     """
-    twins.lock(connection, conversation_id)  # an event that is being stored counts
+    counterparts.lock(connection, conversation_id)  # an event that is being stored counts
     has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
     outcome = LOGGED if connection.execute(has_record).first() else without_record
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)

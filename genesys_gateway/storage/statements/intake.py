@@ -2,7 +2,7 @@
 
 Law: the first content under an id stands, except that a live event replaces a backfilled one that nobody tried to
 deliver yet. What Genesys and supportResult both report is one entry, see
-:mod:`genesys_gateway.storage.statements.twins`.
+:mod:`genesys_gateway.storage.statements.counterparts`.
 """
 
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, ins
 
 from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
 from genesys_gateway.storage.portable import put_new
-from genesys_gateway.storage.statements import timeline, twins
+from genesys_gateway.storage.statements import counterparts, timeline
 from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, make_due
-from genesys_gateway.storage.statements.twins import SUPPORT_RESULT
+from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
 from genesys_gateway.storage.tables import conversation, entry, quarantine
 
 LIVE, BACKFILL = "live", "backfill"
@@ -35,7 +35,7 @@ _AWAIT_END = (
         asked=0,
     )
 )
-_STANDING = select(conversation.c.state, twins.HAS_RESULT.label("has_result")).where(
+_STANDING = select(conversation.c.state, counterparts.HAS_RESULT.label("has_result")).where(
     conversation.c.id == bindparam("conversation")
 )
 _TOLD_BY_GENESYS = select(entry.c.id).where(
@@ -79,11 +79,11 @@ def put(
         due_at: When to ask whether the conversation is over (epoch milliseconds).
         deadline_at: The conversation's new deadline (epoch milliseconds); None leaves the one that it has.
     """
-    twins.lock(connection, event.conversation_id)
+    counterparts.lock(connection, event.conversation_id)
     standing = connection.execute(_STANDING, {"conversation": event.conversation_id}).first()
     if standing is None:
         return IntakeResult.UNREGISTERED
-    if standing.has_result and (first := twins.of_event(connection, event)) is not None:
+    if standing.has_result and (first := counterparts.of_event(connection, event)) is not None:
         return _after_result(connection, first, event, source, now)
     if not put_new(connection, entry, _row(event, source, now)):
         return _again(connection, event, source, now)
@@ -106,15 +106,15 @@ def put_result(
         due_at: When to ask whether the conversation is over, if it is followed (epoch milliseconds).
         deadline_at: The conversation's new deadline, if it is followed (epoch milliseconds).
     """
-    twins.lock(connection, result.conversation_id)
+    counterparts.lock(connection, result.conversation_id)
     first = connection.execute(_ENTRY, {"id": result.record_id}).first()
     if first is not None and first.source == SUPPORT_RESULT:
         return SupportResultReceipt(
             taken=_other_content(connection, first, result.to_json(), now), record_id=first.id, state=first.state
         )
-    first = first or twins.of_result(connection, result)
+    first = first or counterparts.of_result(connection, result)
     if first is not None:
-        twins.pair(connection, first, result.record_id)
+        counterparts.pair(connection, first, result.record_id)
         return SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
     row = _row(result, SUPPORT_RESULT, now)
     connection.execute(insert(entry), row)
@@ -181,7 +181,7 @@ def _after_result(
     connection: Connection, first: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int
 ) -> IntakeResult:
     """Genesys tells of what a supportResult told before: it stands, and what Genesys says is kept beside it."""
-    twins.pair(connection, first, event.record_id)
+    counterparts.pair(connection, first, event.record_id)
     if source == BACKFILL:
         return IntakeResult.DUPLICATE
     content = event.to_json()

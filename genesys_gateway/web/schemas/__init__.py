@@ -1,1 +1,7 @@
-"""The JSON of those who call us, in marshmallow."""
+"""The JSON of callers, as marshmallow schemas.
+
+The files, in reading order:
+
+    requests             what callers send
+    replies              what they get
+"""

@@ -11,7 +11,7 @@ MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 40
 
 #: Where greenlets and threads are begun: the crew, SQLite's own thread, and the simulator, which shares no code.
-MAY_SPAWN = ("greenlets.py", "storage/sqlite.py", "storage/group_commit.py", "simulator/")
+MAY_SPAWN = ("runtime/greenlets.py", "storage/sqlite.py", "storage/group_commit.py", "simulator/")
 SPAWNING = {"spawn", "spawn_later", "spawn_raw", "start_new_thread", "Thread", "ThreadPool", "Greenlet"}
 
 

@@ -8,7 +8,7 @@ from genesys_gateway.settings import Settings, variable
 from tests.architecture.sources import PACKAGE, imported_by, name_of, service_files, tree_of
 
 #: They play the other sides: what they open stays on this machine.
-PLAYERS = (PACKAGE / "simulator", PACKAGE / "demo")
+PLAYERS = (PACKAGE / "simulator",)
 #: What can open a connection, or comes from a library that does.
 OPENERS = (
     "aiohttp",
@@ -27,9 +27,9 @@ OPENERS = (
 )
 #: HTTP, WebSockets, and the probe of the proxy that a person asks for.
 MAY_OPEN = {
-    "genesys_gateway/outbound.py",
-    "genesys_gateway/notification_socket.py",
-    "genesys_gateway/check/hosts.py",
+    "genesys_gateway/runtime/http_client.py",
+    "genesys_gateway/genesys/websocket.py",
+    "genesys_gateway/commands/check/hosts.py",
 }
 #: Words that weaken TLS wherever they stand.
 WEAKENING = {

@@ -1,7 +1,7 @@
-"""Statements that find an after-call work which came through the other door before: Genesys's, or supportResult's.
+"""Statements that find the entry of an after-call work that was reported before, by an event or by a supportResult.
 
-Law: what comes through both doors is one entry, and its two ids are twins. They are paired one to one, in whichever
-order they came; the id that was stored first is the record's, for ever, and remembers the other one.
+Invariant: an event and a supportResult about the same after-call work are one entry. They are paired one to one, in
+either order; the id stored first stays the record's, and the entry remembers the other one.
 """
 
 from typing import Any
