@@ -1,14 +1,12 @@
 """What flow tests share: one simulator and one gateway for those that break nothing."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.doubles.canaries import PRIVATE, found_in
 from tests.flow.gateways import start_gateway
-from tests.flow.playing import Playing
 from tests.harness.gateway import Gateway
 from tests.harness.processes import STARTED
 from tests.harness.simulator import Simulator
@@ -46,10 +44,3 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> I
     running = start_gateway(folder, simulator.url)
     yield running
     assert running.stop() == 0
-
-
-@pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Callable[..., Playing]]:
-    """Makes a contact centre and a gateway that only this test uses; takes what :class:`Playing` takes."""
-    with ExitStack() as playing:
-        yield lambda *arguments, **environ: playing.enter_context(closing(Playing(tmp_path, *arguments, **environ)))

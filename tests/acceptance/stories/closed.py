@@ -1,28 +1,27 @@
-"""A conversation that is over is closed and its topic taken off the channel at Genesys; empty channels are closed."""
+"""A conversation that is over is closed and its topic removed from the channel; an empty channel is closed."""
 
 from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.simulator import AgentSession
 from tests.harness.stage import Stage
 from tests.harness.waiting import wait_for
 
 SECONDS = 400
-_COUNT = 20
 
 
 def play(stage: Stage) -> None:
-    """Logged ones, ones without after-call work, and ones that go on."""
-    simulator = stage.simulator()
-    quiet, routine, idle = stage.scale.of(full=(60, 120, 30), fast=(2, 4, 3))
+    """Conversations with after-call work, conversations without, and conversations that go on."""
+    report, simulator = stage.report, stage.simulator(stage.scale.of({}, {}, {"analyticsLagSeconds": 1}))
+    count = stage.scale.of(full=20, fast=20, small=3)
+    quiet, routine, idle = stage.scale.of(full=(60, 120, 30), fast=(2, 4, 3), small=(1, 2, 1))
     periods = {
         "GATEWAY_QUIET_SECONDS": quiet,
         "GATEWAY_RECONCILE_SECONDS": routine,
         "GATEWAY_CHANNEL_IDLE_SECONDS": idle,
     }
     gateway = stage.gateway(simulator, periods).start()
-    logged, silent, open_ = (
-        simulator.start_many(_COUNT),
-        simulator.start_many(_COUNT, acw=False),
-        simulator.start_many(_COUNT),
-    )
+    logged, silent = simulator.start_many(count), simulator.start_many(count, acw=False)
+    open_ = simulator.start_many(count)
     gateway.register_all([*logged, *silent, *open_])
     simulator.until_covered([*logged, *silent, *open_])
     simulator.finish_all(logged)
@@ -30,22 +29,26 @@ def play(stage: Stage) -> None:
         simulator.act(session.conversation, "end")
     for session in open_:
         simulator.wrap_up(session)
-    left = {session.conversation for session in open_}
-    took = wait_for(lambda: not {one.conversation for one in logged} & simulator.covered(), quiet + 30, 0.2)
+    over, left = ({session.conversation for session in sessions} for sessions in (logged, open_))
+    took = wait_for(lambda: not over & simulator.covered(), quiet + 30, 0.2)
     figure = f"{took or -1:.1f} s after the wrap-ups (quiet for {quiet} s first)"
-    stage.report.claim("over and recorded: unsubscribed at Genesys", took is not None, figure)
+    report.claim("over and recorded: unsubscribed at Genesys", took is not None, figure)
     took = wait_for(lambda: simulator.covered() == left, routine + 30, 0.2)
-    stage.report.claim("over without after-call work: unsubscribed too", took is not None, f"{took or -1:.1f} s later")
-    ends = {(view["state"], view["outcome"]) for view in (gateway.view(one.conversation) for one in logged)}
-    stage.report.claim("BOFE is shown closed, logged", ends == {("closed", "logged")}, ends)
-    ends = {(view["state"], view["outcome"]) for view in (gateway.view(one.conversation) for one in silent)}
-    stage.report.claim("or closed, no_acw", ends == {("closed", "no_acw")}, ends)
-    states = {gateway.view(one.conversation)["state"] for one in open_}
-    stage.report.claim("the ones that go on stay subscribed", states == {"subscribed"}, states)
+    report.claim("over without after-call work: unsubscribed too", took is not None, f"{took or -1:.1f} s later")
+    ends = _ends(gateway, logged)
+    report.claim("BOFE is shown closed, logged", ends == {("closed", "logged")}, ends)
+    ends = _ends(gateway, silent)
+    report.claim("or closed, no_acw", ends == {("closed", "no_acw")}, ends)
+    ends = _ends(gateway, open_)
+    report.claim("conversations that go on stay subscribed, without an outcome", ends == {("subscribed", None)}, ends)
     for session in open_:
         simulator.act(session.conversation, "end")
-    took = wait_for(lambda: not any(c["connected"] for c in simulator.channels()), 3 * routine + quiet + idle + 30, 0.2)
-    stage.report.claim("when all are over, the empty channel is closed", took is not None, f"{took or -1:.1f} s later")
+    took = wait_for(lambda: not simulator.connected(), 3 * routine + quiet + idle + 30, 0.2)
+    report.claim("when all are over, the empty channel is closed", took is not None, f"{took or -1:.1f} s later")
     changes = judge.changes_of_subscriptions(simulator.ledger("calls"))
-    stage.report.note(f"{len(changes)} subscription calls in all: removals go over the socket")
-    judge.nothing_lost_nothing_doubled(stage.report, simulator)
+    report.note(f"{len(changes)} subscription calls in all: topics are removed over the socket")
+    judge.nothing_lost_nothing_doubled(report, simulator)
+
+
+def _ends(gateway: Gateway, sessions: list[AgentSession]) -> set[tuple[str, str | None]]:
+    return {(view["state"], view["outcome"]) for view in gateway.views(sessions)}

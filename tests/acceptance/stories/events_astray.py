@@ -1,5 +1,6 @@
 """A second agent's event is lost, late, doubled, or comes while the conversation is being closed: one record each."""
 
+from collections.abc import Mapping
 from random import Random
 
 import gevent
@@ -12,20 +13,15 @@ from tests.harness.stage import Stage
 from tests.harness.waiting import wait_for
 
 SECONDS = 400
-_EACH = 20
-_FAULTS = {
-    "lose_events": {},
-    "delay_events": {"delaySeconds": 25},
-    "duplicate_events": {"times": 3, "delaySeconds": 2},
-    "reorder_events": {"delaySeconds": 5},
-}
 
 
 def play(stage: Stage) -> None:
-    """Transfers first, then closes that race with events."""
-    simulator = stage.simulator()
-    # Defaults need half an hour for the same; the periods are shortened, not the order of things.
-    gateway = stage.gateway(simulator, {"GATEWAY_QUIET_SECONDS": 3, "GATEWAY_RECONCILE_SECONDS": 5}).start()
+    """Transfers first, then conversations whose close races with an event."""
+    simulator = stage.simulator(stage.scale.of({}, {}, {"analyticsLagSeconds": 1}))
+    # With the defaults the same takes half an hour; the periods are shorter, the order of events is the same.
+    quiet, routine = stage.scale.of(full=(3, 5), fast=(3, 5), small=(1, 2))
+    settings = {"GATEWAY_QUIET_SECONDS": quiet, "GATEWAY_RECONCILE_SECONDS": routine}
+    gateway = stage.gateway(simulator, settings).start()
     finished = _transfers(stage, simulator, gateway)
     simulator.clear_faults()
     _races(stage, simulator, gateway, finished)
@@ -33,36 +29,46 @@ def play(stage: Stage) -> None:
 
 
 def _transfers(stage: Stage, simulator: Simulator, gateway: Gateway) -> int:
-    for name, how in _FAULTS.items():
-        for session in _followed(simulator, gateway, _EACH):
-            second = simulator.transfer(session.conversation)
-            simulator.wrap_up(session)
-            simulator.fault(name, topic=f"*{session.conversation}*", **how)
-            simulator.act(session.conversation, "end")
-            simulator.wrap_up(second)
-    finished = 2 * _EACH * len(_FAULTS)
+    late = stage.scale.of(full=25, fast=25, small=3)
+    faults: Mapping[str, Mapping[str, float]] = {
+        "lose_events": {},
+        "delay_events": {"delaySeconds": late},
+        "duplicate_events": {"times": 3, "delaySeconds": stage.scale.of(2, 2, 0.5)},
+        "reorder_events": {"delaySeconds": stage.scale.of(5, 5, 1)},
+    }
+    sessions = _followed(simulator, gateway, len(faults) * stage.scale.of(full=20, fast=20, small=6))
+    for number, session in enumerate(sessions):
+        second = simulator.transfer(session.conversation)
+        simulator.wrap_up(session)
+        name = [*faults][number % len(faults)]
+        simulator.fault(name, topic=f"*{session.conversation}*", **faults[name])
+        simulator.act(session.conversation, "end")
+        simulator.wrap_up(second)
+    finished = 2 * len(sessions)
     took = simulator.wait_clean(finished, 90)
-    text = "second agent's event lost, 25 s late, tripled or out of order: one record each"
     recovered = judge.sources(simulator.ledger("records"))["backfill"]
     figure = f"{finished} records after {took or -1:.1f} s, {recovered} by asking"
+    text = f"second agent's event lost, {late} s late, tripled or out of order: one record each"
     stage.report.claim(text, took is not None, figure)
-    sleep(30)  # the late ones come after all was recovered
+    closed = wait_for(lambda: _all_logged(gateway, sessions), 90, 0.5)
+    stage.report.claim("they are closed, logged, with two records", closed is not None, f"{closed or -1:.1f} s later")
+    sleep(late + 1)  # the late events come after everything was recovered
     return finished
 
 
 def _races(stage: Stage, simulator: Simulator, gateway: Gateway, finished: int) -> None:
-    """The answer to "is it over" takes long, and the second agent is done while it is under way, or just before."""
+    """The answer to "is it over" is slow; the second agent finishes while it is under way, or just before."""
     random = Random(5)
-    simulator.fault("slow", path="/api/v2/conversations/*", delaySeconds=0.5)
-    sessions = _followed(simulator, gateway, 3 * _EACH)
-    gevent.joinall(
-        [gevent.spawn(_race, simulator, session, random.uniform(2, 6)) for session in sessions], raise_error=True
-    )
+    simulator.fault("slow", path="/api/v2/conversations/*", delaySeconds=stage.scale.of(0.5, 0.5, 0.3))
+    earliest, latest = stage.scale.of(full=(2.0, 6.0), fast=(2.0, 6.0), small=(0.8, 2.0))
+    sessions = _followed(simulator, gateway, stage.scale.of(full=60, fast=60, small=24))
+    races = [gevent.spawn(_race, simulator, session, random.uniform(earliest, latest)) for session in sessions]
+    gevent.joinall(races, raise_error=True)
     took = simulator.wait_clean(finished + 2 * len(sessions), 60)
     figure = f"{2 * len(sessions)} records after {took or -1:.1f} s"
     stage.report.claim("closes that race with an event: none lost, none doubled", took is not None, figure)
     simulator.clear_faults()
-    closed = wait_for(lambda: all(_closed_as_logged(gateway, session) for session in sessions), 90, 1)
+    closed = wait_for(lambda: _all_logged(gateway, sessions), 90, 0.5)
     stage.report.claim("all of them are closed, logged", closed is not None, f"{closed or -1:.1f} s later")
 
 
@@ -81,6 +87,6 @@ def _followed(simulator: Simulator, gateway: Gateway, count: int) -> list[AgentS
     return sessions
 
 
-def _closed_as_logged(gateway: Gateway, session: AgentSession) -> bool:
-    view = gateway.view(session.conversation)
-    return (view["state"], view["outcome"], len(view["records"])) == ("closed", "logged", 2)
+def _all_logged(gateway: Gateway, sessions: list[AgentSession]) -> bool:
+    views = gateway.views(sessions)
+    return {(view["state"], view["outcome"], len(view["records"])) for view in views} == {("closed", "logged", 2)}

@@ -4,43 +4,43 @@ from tests.harness import judge
 from tests.harness.simulator import Simulator
 from tests.harness.stage import Stage
 
-_COUNT, _STORMS, _RETRY_AFTER = 200, 3, 6
+#: Calls that were under way when a 429 came are granted this, and so is the accuracy of the end.
+_GRANTED_MS = 100
 
 
 def play(stage: Stage) -> None:
-    """Storms at the start, amid registrations, and amid wrap-ups."""
+    """Storms at the start and between registrations and coverage."""
+    count, storms = stage.scale.of(full=200, fast=200, small=20), stage.scale.of(full=3, fast=3, small=2)
+    retry_after, refusals = stage.scale.of(full=6, fast=6, small=2), stage.scale.of(full=3, fast=3, small=1)
     simulator = stage.simulator()
-    finished = 0
-    _storm(simulator)
+    simulator.fault("rate_storm", retryAfter=retry_after, count=refusals)
     gateway = stage.gateway(simulator).start()
-    for number in range(_STORMS):
-        sessions = simulator.start_many(_COUNT)
-        gateway.register_all(sessions)
+    finished = 0
+    for number in range(storms):
+        sessions = simulator.start_many(count)
         if number:
-            _storm(simulator)
+            simulator.fault("rate_storm", retryAfter=retry_after, count=refusals)
+        gateway.register_all(sessions)
         took = simulator.wait_covered(sessions, 60)
         stage.report.claim(f"storm {number + 1}: all covered afterwards", took is not None, f"{took or -1:.1f} s")
         simulator.finish_all(sessions)
-        finished += _COUNT
+        finished += count
         took = simulator.wait_clean(finished, 60)
         stage.report.claim(f"storm {number + 1}: all recorded", took is not None, f"{took or -1:.1f} s")
-    early, storms = _early(simulator)
-    stage.report.claim("no call before Retry-After is over", not early, f"{len(early)} early in {storms} refusals")
+    early, refused = _early(simulator, retry_after)
+    stage.report.claim("each storm refused calls", refused >= storms, refused)
+    stage.report.claim("no call before Retry-After is over", not early, f"{len(early)} early in {refused} refusals")
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
 
 
-def _storm(simulator: Simulator) -> None:
-    simulator.fault("rate_storm", retryAfter=_RETRY_AFTER, count=3)
-
-
-def _early(simulator: Simulator) -> tuple[list[float], int]:
-    """Calls of the API that came within the time a 429 had asked for; 100 ms is granted to those under way."""
+def _early(simulator: Simulator, retry_after: int) -> tuple[list[float], int]:
+    """Calls of the API that came within the time a 429 had asked for, in seconds after it; number of 429."""
     calls = judge.api_calls(simulator.ledger("calls"))
     refusals = [call["at"] for call in calls if call["status"] == 429]
     early = [
         (call["at"] - refused) / 1000
         for refused in refusals
         for call in calls
-        if refused + 100 < call["at"] < refused + _RETRY_AFTER * 1000 - 100
+        if refused + _GRANTED_MS < call["at"] < refused + retry_after * 1000 - _GRANTED_MS
     ]
     return early, len(refusals)

@@ -1,71 +1,88 @@
-"""A receiver that refuses every record alike: the lane pauses after ten, nothing is dead; poison alone is dead."""
+"""A receiver that refuses every record alike: delivery pauses after ten, nothing is dead; poison alone is dead."""
 
 from gevent import sleep
 
 from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.simulator import AgentSession, Simulator
-from tests.harness.stage import Stage
-from tests.harness.waiting import wait_for
+from tests.harness.stage import Scale, Stage
+from tests.harness.waiting import until, wait_for
 
 SECONDS = 300
-_COUNT = 200
-_PROBE_SECONDS = 5
 _SENDERS = 8
+#: Refusals alike after which the circuit breaker opens; one is enough where the answer concerns the deployment.
+_ALIKE = {422: 10, 401: 1, 404: 1}
 
 
 def play(stage: Stage) -> None:
     """422, 401 and 404 for all; then 422 for three."""
+    count, probe = stage.scale.of(full=200, fast=200, small=60), stage.scale.of(full=5, fast=5, small=2)
     simulator, finished = stage.simulator(), 0
-    gateway = stage.gateway(simulator, {"GATEWAY_RETRY_MAX_SECONDS": _PROBE_SECONDS}).start()
-    for status in (422, 401, 404):
-        finished += _COUNT
-        _play_refusal(stage, simulator, gateway, status, finished)
-    _play_poison(stage, simulator, gateway, finished)
+    gateway = stage.gateway(simulator, {"GATEWAY_RETRY_MAX_SECONDS": probe}).start()
+    for status in stage.scale.of(full=(422, 401, 404), fast=(422, 401, 404), small=(422,)):
+        sessions = _followed(simulator, gateway, count)
+        finished += count
+        _play_refusal(stage, simulator, gateway, sessions, status, finished, probe)
+    _play_poison(stage, simulator, gateway, _followed(simulator, gateway, count), finished)
 
 
-def _followed(simulator: Simulator, gateway: Gateway) -> list[AgentSession]:
-    sessions = simulator.start_many(_COUNT)
+def _followed(simulator: Simulator, gateway: Gateway, count: int) -> list[AgentSession]:
+    sessions = simulator.start_many(count)
     gateway.register_all(sessions)
     simulator.until_covered(sessions)
     return sessions
 
 
-def _play_refusal(stage: Stage, simulator: Simulator, gateway: Gateway, status: int, finished: int) -> None:
-    sessions, away = _followed(simulator, gateway), 12.0
+def _play_refusal(
+    stage: Stage,
+    simulator: Simulator,
+    gateway: Gateway,
+    sessions: list[AgentSession],
+    status: int,
+    finished: int,
+    probe: int,
+) -> None:
+    away = stage.scale.of(full=12.0, fast=12.0, small=1.0)
     simulator.set_receiver(str(status))
     before = len(simulator.attempts())
     simulator.finish_all(sessions)
+    if stage.scale is Scale.SMALL:
+        until(lambda: len(simulator.attempts()) >= before + _ALIKE[status], 15, "so many were refused")
     sleep(away)
     tried = len(simulator.attempts()) - before
-    # Ten alike pause it (one is enough where the answer speaks of the deployment); as many as there are senders may be
-    # under way then.
-    bound = (10 if status == 422 else 1) + _SENDERS + int(away / _PROBE_SECONDS) + 1
+    # When the breaker opens, one attempt of each sender may be under way.
+    bound = _ALIKE[status] + _SENDERS + int(away / probe) + 1
     dead = _shown(gateway, sessions, "dead")
-    stage.report.claim(
-        f"{status} for all: the lane pauses", tried <= bound, f"{tried} attempts in {away:.0f} s, bound {bound}"
-    )
+    figure = f"{tried} attempts in {away:.0f} s, bound {bound}"
+    stage.report.claim(f"{status} for all: delivery pauses", tried <= bound, figure)
     simulator.set_receiver("ok")
     took = simulator.wait_clean(finished, 60)
     stage.report.claim(f"{status} for all: nothing is dead", not dead, f"{len(dead)} dead")
-    held = took is not None and took <= _PROBE_SECONDS + 5
-    stage.report.claim(f"{status} for all: mended, all are delivered", held, f"{took or -1:.1f} s after")
+    held = took is not None and took <= probe + stage.scale.of(full=5, fast=5, small=15)
+    stage.report.claim(f"{status} for all: once repaired, all are delivered", held, f"{took or -1:.1f} s after")
 
 
-def _play_poison(stage: Stage, simulator: Simulator, gateway: Gateway, finished: int) -> None:
-    sessions = _followed(simulator, gateway)
+def _play_poison(
+    stage: Stage, simulator: Simulator, gateway: Gateway, sessions: list[AgentSession], finished: int
+) -> None:
+    """They wait for a receiver that answers 503; then it refuses three of them."""
     poison = {judge.record_id(f"{one.conversation}/{one.participant}/{one.session}") for one in sessions[:3]}
-    simulator.set_receiver("422", ids=sorted(poison))
+    before = len(simulator.attempts())
+    simulator.set_receiver("503")
     simulator.finish_all(sessions)
-    took = wait_for(lambda: len(simulator.ledger("records")) == finished + _COUNT - len(poison), 30)
+    until(lambda: len(simulator.attempts()) > before, 15, "a record was tried")
+    simulator.set_receiver("422", ids=sorted(poison))
+    others = len(sessions) - len(poison)
+    took = wait_for(lambda: len(simulator.ledger("records")) == finished + others, 30)
     wait_for(lambda: len(_shown(gateway, sessions[:3], "dead")) == len(poison), 10)
     dead = _shown(gateway, sessions, "dead")
     figure = f"others after {took or -1:.1f} s, {len(dead)} dead"
-    stage.report.claim(
-        "three refused among others: they are dead and hold up nobody", took is not None and dead == poison, figure
-    )
+    text = "three refused among others: they are dead and hold up no other"
+    stage.report.claim(text, took is not None and dead == poison, figure)
+    shown = wait_for(lambda: len(_shown(gateway, sessions[3:], "delivered")) == others, 15)
+    stage.report.claim("three refused among others: the others are shown as delivered", shown is not None)
 
 
 def _shown(gateway: Gateway, sessions: list[AgentSession], state: str) -> set[str]:
-    views = [gateway.view(session.conversation) for session in sessions]
+    views = gateway.views(sessions)
     return {record["id"] for view in views for record in view["records"] if record["state"] == state}

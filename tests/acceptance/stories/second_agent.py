@@ -1,49 +1,65 @@
 """After a transfer the second agent's after-call work is a record of its own; so are a consult's and a callback's."""
 
-from gevent import sleep
+from functools import partial
 
 from tests.harness import judge
+from tests.harness.gateway import Gateway
+from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Stage
+from tests.harness.waiting import wait_for
 
-_ROUNDS = 10
+_CALLBACK = {"mediaType": "CALLBACK", "callbackNumbers": ["+639171234567"], "dialled": True}
 
 
 def play(stage: Stage) -> None:
-    """Wrap-ups of two agents, in either order, minutes of talk left out."""
-    simulator = stage.simulator()
+    """Two agents end their after-call work, in either order."""
+    rounds = stage.scale.of(full=10, fast=10, small=2)
+    report, simulator = stage.report, stage.simulator()
     gateway = stage.gateway(simulator).start()
-    finished = 0
-    for number in range(_ROUNDS):
-        first = simulator.start()
-        gateway.register(first.conversation)
-        simulator.until_covered([first])
-        second = simulator.transfer(first.conversation)
-        for session in (first, second) if number % 2 else (second, first):
-            simulator.wrap_up(session)
-        simulator.act(first.conversation, "end")
-        finished += 2
-    for _ in range(_ROUNDS):
-        first = simulator.start()
-        gateway.register(first.conversation)
-        simulator.until_covered([first])
-        simulator.act(first.conversation, "consult")
-        simulator.act(first.conversation, "end")
-        simulator.act(first.conversation, "wrapup")
-        simulator.act(first.conversation, "wrapup")
-        finished += 2
-    for _ in range(_ROUNDS):
-        session = simulator.start(mediaType="CALLBACK", callbackNumbers=["+639171234567"], dialled=True)
-        gateway.register(session.conversation)
-        simulator.until_covered([session])
-        simulator.finish(session)
-        finished += 2
+    kinds = {
+        "transfer": [_transfer(simulator, gateway, first_agent_first=bool(n % 2)) for n in range(rounds)],
+        "consult": [_consult(simulator, gateway) for _ in range(rounds)],
+        "callback": [_callback(simulator, gateway) for _ in range(rounds)],
+    }
+    finished = 2 * sum(map(len, kinds.values()))
     took = simulator.wait_clean(finished, 20)
-    stage.report.claim(
-        "two records for each of them", took is not None, f"{len(simulator.ledger('records'))} of {finished}"
-    )
-    sleep(1)
-    shown = gateway.view(first.conversation)
-    agents = {entry["record"]["body"]["agentName"] for entry in simulator.ledger("records")}
-    stage.report.note(f"agents: {', '.join(sorted(agents))}")
-    stage.report.claim("BOFE is shown both", len(shown["records"]) == 2, f"{len(shown['records'])} records")
-    judge.nothing_lost_nothing_doubled(stage.report, simulator)
+    records = simulator.ledger("records")
+    report.claim("two records for each of them", took is not None, f"{len(records)} of {finished}")
+    for kind, sessions in kinds.items():
+        shown = wait_for(partial(_show_two, gateway, sessions), 15)
+        report.claim(f"{kind}: BOFE is shown two records for each", shown is not None, f"{len(sessions)} conversations")
+    report.note(f"agents: {', '.join(sorted({entry['record']['body']['agentName'] for entry in records}))}")
+    judge.nothing_lost_nothing_doubled(report, simulator)
+
+
+def _transfer(simulator: Simulator, gateway: Gateway, *, first_agent_first: bool) -> AgentSession:
+    first = _covered(simulator, gateway)
+    second = simulator.transfer(first.conversation)
+    for session in (first, second) if first_agent_first else (second, first):
+        simulator.wrap_up(session)
+    simulator.act(first.conversation, "end")
+    return first
+
+
+def _consult(simulator: Simulator, gateway: Gateway) -> AgentSession:
+    first = _covered(simulator, gateway)
+    for action in ("consult", "end", "wrapup", "wrapup"):
+        simulator.act(first.conversation, action)
+    return first
+
+
+def _callback(simulator: Simulator, gateway: Gateway) -> AgentSession:
+    session = _covered(simulator, gateway, **_CALLBACK)
+    simulator.finish(session)
+    return session
+
+
+def _covered(simulator: Simulator, gateway: Gateway, **conversation: object) -> AgentSession:
+    session = simulator.start(**conversation)
+    gateway.register(session.conversation)
+    simulator.until_covered([session])
+    return session
+
+
+def _show_two(gateway: Gateway, sessions: list[AgentSession]) -> bool:
+    return all(len(view["records"]) == 2 for view in gateway.views(sessions))

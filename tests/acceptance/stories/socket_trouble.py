@@ -1,6 +1,5 @@
-"""A socket closed at once, after notice, or frozen: covered again in time, and nothing is lost."""
+"""A socket ended, refused, evicted, closed after notice, or frozen: covered again in time, and nothing is lost."""
 
-import gevent
 from gevent import sleep
 
 from tests.harness import judge
@@ -9,74 +8,123 @@ from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Stage
 from tests.harness.waiting import wait_for
 
-SECONDS = 300
-_COUNT = 50
-_HEARTBEAT_SECONDS = 4
+SECONDS = 400
+_AWAY_SECONDS = 2
 
 
 def play(stage: Stage) -> None:
-    """The same conversations' worth of wrap-ups around each trouble; heartbeats are made short."""
-    simulator = stage.simulator({"heartbeatSeconds": 3})
-    gateway = stage.gateway(simulator, {"GATEWAY_HEARTBEAT_SECONDS": _HEARTBEAT_SECONDS}).start()
-    _closed(stage, simulator, _sessions(simulator, gateway))
-    _notice(stage, simulator, _sessions(simulator, gateway))
-    _frozen(stage, simulator, _sessions(simulator, gateway))
+    """Conversations are finished during each trouble; heartbeats are frequent."""
+    heartbeat = stage.scale.of(full=4, fast=4, small=2)
+    simulator = stage.simulator({"heartbeatSeconds": heartbeat - 1, "analyticsLagSeconds": stage.scale.of(10, 10, 1)})
+    settings = {"GATEWAY_HEARTBEAT_SECONDS": heartbeat}
+    # At the small scale analytics are believed to be complete sooner, and both channels are kept for a shorter time.
+    soon = {"GATEWAY_ANALYTICS_SETTLE_SECONDS": 20, "GATEWAY_CHANNEL_OVERLAP_SECONDS": 1}
+    gateway = stage.gateway(simulator, settings | stage.scale.of({}, {}, soon)).start()
+    trouble = _Trouble(stage, simulator, gateway)
+    trouble.ended()
+    trouble.refused()
+    trouble.notice()
+    trouble.frozen(heartbeat)
+    judge.one_socket_per_channel(stage.report, simulator)
+    trouble.evicted()  # the last: evicting a connected channel is what the claim before denies
     sources = judge.sources(simulator.ledger("records"))
     stage.report.note(f"records: {sources['live']} live, {sources['backfill']} recovered by asking")
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
 
 
-def _sessions(simulator: Simulator, gateway: Gateway) -> list[AgentSession]:
-    sessions = simulator.start_many(_COUNT)
-    gateway.register_all(sessions)
-    simulator.until_covered(sessions)
-    return sessions
+class _Trouble:
+    def __init__(self, stage: Stage, simulator: Simulator, gateway: Gateway) -> None:
+        self._report = stage.report
+        self._scale = stage.scale
+        self._simulator = simulator
+        self._gateway = gateway
 
+    def ended(self) -> None:
+        """The socket is dropped, or closed with a close frame."""
+        for action in ("drop", "close"):
+            sessions = self._followed(self._scale.of(full=25, fast=25, small=10))
+            self._simulator.control("POST", f"/channels/all/{action}", {"goodbye": True} if action == "close" else {})
+            finished = self._finished()
+            self._simulator.finish_all(sessions)
+            covered = self._simulator.wait_covered(sessions, self._scale.of(full=20, fast=20, small=5))
+            took = self._simulator.wait_clean(finished + len(sessions), 60)
+            figure = f"covered after {covered or -1:.1f} s, all recorded after {took or -1:.1f} s more"
+            self._report.claim(f"socket ended by {action}, wrap-ups meanwhile: all recorded", took is not None, figure)
 
-def _closed(stage: Stage, simulator: Simulator, sessions: list[AgentSession]) -> None:
-    for action in ("drop", "close"):
-        half = sessions[: _COUNT // 2] if action == "drop" else sessions[_COUNT // 2 :]
-        before = len(simulator.ledger("finished"))
-        simulator.control("POST", f"/channels/all/{action}", {"goodbye": True} if action == "close" else {})
-        simulator.finish_all(half)
-        covered = simulator.wait_covered(half, 20)
-        took = simulator.wait_clean(before + len(half), 60)
-        figure = f"covered after {covered or -1:.1f} s, all recorded after {took or -1:.1f} s more"
-        stage.report.claim(f"socket ended by {action}, wrap-ups meanwhile: all recorded", took is not None, figure)
+    def refused(self) -> None:
+        """The socket is dropped, and no other is accepted for two seconds."""
+        sessions, before = self._followed(100), self._recovered()
+        self._simulator.fault("refuse_upgrade", status=503, seconds=_AWAY_SECONDS)
+        self._simulator.control("POST", "/channels/all/drop")
+        took = self._finish(sessions)
+        recovered = self._recovered() - before
+        limit = self._scale.of(full=60, fast=60, small=20)
+        held = took is not None and took <= limit and recovered == len(sessions)
+        text = f"sockets refused for {_AWAY_SECONDS} s, 100 wrap-ups meanwhile: all recovered within {limit} s"
+        self._report.claim(text, held, f"{recovered} recovered, all recorded after {took or -1:.1f} s")
 
-
-def _notice(stage: Stage, simulator: Simulator, sessions: list[AgentSession]) -> None:
-    before, sources = len(simulator.ledger("finished")), judge.sources(simulator.ledger("records"))
-    simulator.control("POST", "/channels/all/close", {"notice": True, "afterSeconds": 20})
-
-    def wrap_up_slowly() -> None:
+    def notice(self) -> None:
+        """Genesys announces that it will close the socket; conversations are finished until after the close."""
+        sessions, before = self._followed(self._scale.of(full=50, fast=50, small=100)), self._recovered()
+        old = self._simulator.connected()
+        after, pause = self._scale.of(full=(20, 0.5), fast=(20, 0.5), small=(30, 0.03))
+        evictions = len(self._simulator.ledger("evictions"))
+        self._simulator.control("POST", "/channels/all/close", {"notice": True, "afterSeconds": after})
+        finished = self._finished()
         for session in sessions:
-            simulator.finish(session)
-            sleep(0.5)
+            self._simulator.finish(session)
+            sleep(pause)
+        took = self._simulator.wait_clean(finished + len(sessions), 60)
+        recovered = self._recovered() - before
+        held = took is not None and not recovered
+        text = "closing notice, wrap-ups all through it: all come live"
+        self._report.claim(text, held, f"{recovered} recovered by asking")
+        gone = wait_for(lambda: not old & self._simulator.connected(), 60)
+        figure = f"{gone or -1:.1f} s after the last record"
+        self._report.claim("closing notice: the old socket is closed", gone is not None, figure)
+        evicted = len(self._simulator.ledger("evictions")) - evictions
+        self._report.claim("closing notice: no channel is evicted", evicted == 0, evicted)
 
-    gevent.spawn(wrap_up_slowly).join()
-    took = simulator.wait_clean(before + len(sessions), 60)
-    after = judge.sources(simulator.ledger("records"))
-    recovered = after["backfill"] - sources["backfill"]
-    held = took is not None and not recovered
-    stage.report.claim(
-        "closing notice, wrap-ups all through it: all come live", held, f"{recovered} recovered by asking"
-    )
+    def frozen(self, heartbeat: int) -> None:
+        """The socket stays open, but nothing comes through it."""
+        sessions = self._followed(self._scale.of(full=50, fast=50, small=20))
+        frozen = next(c["id"] for c in self._simulator.channels() if c["connected"] and c["topics"])
+        opened, finished = self._simulator.sockets_opened(), self._finished()
+        self._simulator.fault("freeze", channel=frozen, seconds=heartbeat + 2)
+        self._simulator.finish_all(sessions)
+        noticed = wait_for(lambda: self._simulator.sockets_opened() > opened, 30)
+        took = self._simulator.wait_clean(finished + len(sessions), 60)
+        bound = heartbeat + 5
+        held = took is not None and noticed is not None and noticed <= bound
+        figure = f"another socket after {noticed or -1:.1f} s, all recorded after {took or -1:.1f} s more"
+        text = f"socket frozen: noticed within heartbeat + 5 s ({bound} s), all recorded"
+        self._report.claim(text, held, figure)
 
+    def evicted(self) -> None:
+        """Genesys removes the channel itself."""
+        sessions, old = self._followed(50), {channel["id"] for channel in self._simulator.channels()}
+        self._simulator.control("POST", "/channels/all/evict")
+        covered = self._simulator.wait_covered(sessions, 20)
+        left = old & {channel["id"] for channel in self._simulator.channels()}
+        held = covered is not None and not left
+        text = "channel evicted: all are covered on another channel"
+        self._report.claim(text, held, f"after {covered or -1:.1f} s")
+        took = self._finish(sessions)
+        self._report.claim("channel evicted: wrap-ups afterwards are recorded", took is not None)
 
-def _frozen(stage: Stage, simulator: Simulator, sessions: list[AgentSession]) -> None:
-    before = len(simulator.ledger("finished"))
-    frozen = next(channel["id"] for channel in simulator.channels() if channel["connected"] and channel["topics"])
-    opened = _opened(simulator)
-    simulator.fault("freeze", channel=frozen, seconds=_HEARTBEAT_SECONDS + 2)
-    simulator.finish_all(sessions)
-    noticed = wait_for(lambda: _opened(simulator) > opened, 30)
-    took = simulator.wait_clean(before + len(sessions), 60)
-    bound = _HEARTBEAT_SECONDS + 5
-    held = took is not None and noticed is not None and noticed <= bound
-    figure = f"another socket after {noticed or -1:.1f} s, all recorded after {took or -1:.1f} s more"
-    stage.report.claim(f"socket frozen: noticed within heartbeat + 5 s ({bound} s), all recorded", held, figure)
+    def _followed(self, count: int) -> list[AgentSession]:
+        sessions = self._simulator.start_many(count)
+        self._gateway.register_all(sessions)
+        self._simulator.until_covered(sessions)
+        return sessions
 
+    def _finish(self, sessions: list[AgentSession]) -> float | None:
+        finished = self._finished()
+        self._simulator.finish_all(sessions)
+        return self._simulator.wait_clean(finished + len(sessions), 60)
 
-def _opened(simulator: Simulator) -> int:
-    return sum(entry["event"] == "opened" for entry in simulator.ledger("sockets"))
+    def _finished(self) -> int:
+        return len(self._simulator.ledger("finished"))
+
+    def _recovered(self) -> int:
+        return judge.sources(self._simulator.ledger("records"))["backfill"]

@@ -1,0 +1,34 @@
+"""Acceptance stories at their small scale; `make acceptance` plays all of them at full scale, for the figures."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.run import play
+from tests.harness.report import Report
+from tests.harness.stage import Scale, Stage
+
+STORIES = (
+    "burst",
+    "clock_jumps",
+    "closed",
+    "disk_refuses",
+    "events_astray",
+    "kills_and_reloads",
+    "rate_storms",
+    "receiver_down",
+    "refuses_all",
+    "second_agent",
+    "socket_trouble",
+)
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_every_claim_of_the_story_holds(name: str, tmp_path: Path) -> None:
+    report = Report(name)
+    stage = Stage(report, Scale.SMALL, tmp_path)
+    try:
+        held = play(name, stage)
+    finally:
+        stage.close(keep=True)
+    assert held, report.failed
