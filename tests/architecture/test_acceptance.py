@@ -1,4 +1,4 @@
-"""Do the acceptance stories judge from outside, and is each of its stories one?"""
+"""Harness, acceptance stories and chaos judge the gateway from outside; their files and functions are short."""
 
 import ast
 from pathlib import Path
@@ -7,17 +7,32 @@ import pytest
 
 from tests.architecture.sources import PROJECT, imported_by, name_of, tree_of
 
-HARNESS = ("tests/harness", "tests/acceptance", "tests/chaos")
-FILES = sorted(path for folder in HARNESS for path in (PROJECT / folder).rglob("*.py"))
-STORIES = [path for path in (PROJECT / "tests" / "acceptance" / "stories").glob("*.py") if path.name != "__init__.py"]
-LONGEST_FILE = 350
+#: What judges the gateway from outside.
+OUTSIDE = ("harness", "acceptance", "chaos")
+#: May measure parts of the gateway from inside.
+BENCHMARKS = "benchmarks"
+#: They share code with the gateway, or import it.
+INSIDE = ("genesys_gateway", "app", "wsgi", "tests.doubles", "tests.simulated", "tests.stored")
+STORIES = [path for path in (PROJECT / "tests/acceptance/stories").glob("*.py") if path.name != "__init__.py"]
+LONGEST_FILE = 400
+LONGEST_FUNCTION = 40
 
 
-def test_it_shares_no_code_with_what_it_judges() -> None:
-    imports = {(name_of(path), module) for path in FILES for module in imported_by(path)}
+def files(*folders: str) -> list[Path]:
+    return sorted(path for folder in folders for path in (PROJECT / "tests" / folder).rglob("*.py"))
 
-    assert len(FILES) > 20
-    assert not [one for one in imports if one[1].split(".")[0] in ("genesys_gateway", "app", "wsgi")]
+
+def test_what_judges_from_outside_shares_no_code_with_the_gateway() -> None:
+    imports = {(name_of(path), module) for path in files(*OUTSIDE) for module in imported_by(path)}
+
+    assert len(files(*OUTSIDE)) > 50
+    assert not [one for one in imports if any(f"{one[1]}.".startswith(f"{name}.") for name in INSIDE)]
+
+
+def test_the_harness_does_not_import_what_is_built_on_it() -> None:
+    imports = {(name_of(path), module) for path in files("harness") for module in imported_by(path)}
+
+    assert not [one for one in imports if one[1].startswith("tests.") and not one[1].startswith("tests.harness")]
 
 
 @pytest.mark.parametrize("path", STORIES, ids=lambda path: path.stem)
@@ -31,4 +46,15 @@ def test_a_story_says_in_one_line_what_it_shows_and_can_be_played(path: Path) ->
 
 
 def test_no_file_is_too_long_to_read() -> None:
-    assert not [name_of(path) for path in FILES if len(path.read_text().splitlines()) > LONGEST_FILE]
+    found = files(*OUTSIDE, BENCHMARKS)
+    assert not [name_of(path) for path in found if len(path.read_text().splitlines()) > LONGEST_FILE]
+
+
+def test_no_function_is_too_long_to_read() -> None:
+    found = [
+        f"{name_of(path)}: {node.name}"
+        for path in files(*OUTSIDE, BENCHMARKS)
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.FunctionDef) and (node.end_lineno or 0) - node.body[0].lineno >= LONGEST_FUNCTION
+    ]
+    assert found == []

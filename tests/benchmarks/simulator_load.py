@@ -1,70 +1,64 @@
-"""How much the simulator can carry: 20 sockets with 1,000 topics each, events at a given rate.
+"""How many events a second the simulator delivers: 20 sockets with 1,000 topics each, events at a given rate.
 
 `python -m tests.benchmarks.simulator_load [rate]` prints the rate reached, the delay from event to socket, and the
-simulator's share of one core. It has to carry 3,000 events a second, or it is what is measured instead of a client.
+simulator's share of one core. Below 3,000 events a second it would limit the clients that are measured with it.
 """
-
-from __future__ import annotations
+# ruff: noqa: E402 - nothing may be imported before the patching
 
 from gevent import monkey
 
 monkey.patch_all()
 
-import os  # noqa: E402
-import re  # noqa: E402
-import subprocess  # noqa: E402
-import sys  # noqa: E402
-import time  # noqa: E402
-from typing import Any  # noqa: E402
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
 
-import gevent  # noqa: E402
-import orjson  # noqa: E402
-import requests  # noqa: E402
-import websocket  # noqa: E402
+import gevent
+import orjson
+import requests
+import websocket
+
+from tests.harness.http import JsonClient
+from tests.harness.simulator import Simulator
 
 SOCKETS, TOPICS = 20, 1000
+#: Events a second, unless the command line says otherwise.
+RATE = 3000.0
 
 
 class Load:
-    """One simulator process, its channels, and what arrived."""
+    """The channels of one simulator, and the delay of each event that arrived."""
 
-    def __init__(self, url: str, process: int) -> None:
-        self.url, self.process = url, process
-        self.http = requests.Session()
-        self.http.trust_env = False
+    def __init__(self, simulator: Simulator) -> None:
+        self.simulator = simulator
+        self.api = JsonClient(simulator.url, _token(simulator.url))
         self.delays: list[float] = []
 
-    def prepare(self) -> list[websocket.WebSocket]:
-        grant = {"grant_type": "client_credentials"}
-        auth = ("simulator-client", "simulator-secret")
-        token = self.http.post(f"{self.url}/oauth/token", auth=auth, data=grant).json()["access_token"]
-        self.http.headers["Authorization"] = f"Bearer {token}"
-        return [self._channel() for _ in range(SOCKETS)]
-
-    def _channel(self) -> websocket.WebSocket:
-        channel = self.http.post(f"{self.url}/api/v2/notifications/channels").json()
-        started = self.http.post(f"{self.url}/_sim/conversations", json={"count": TOPICS}).json()["conversations"]
-        topics = [{"id": f"v2.detail.events.conversation.{one['conversationId']}.acw"} for one in started]
-        reply = self.http.post(f"{self.url}/api/v2/notifications/channels/{channel['id']}/subscriptions", json=topics)
-        reply.raise_for_status()
+    def channel(self) -> websocket.WebSocket:
+        """Make a channel, subscribe it to conversations of its own, and open its socket."""
+        channel = self.api.request("POST", "/api/v2/notifications/channels").json
+        sessions = self.simulator.start_many(TOPICS)
+        topics = [{"id": f"v2.detail.events.conversation.{one.conversation}.acw"} for one in sessions]
+        reply = self.api.request("POST", f"/api/v2/notifications/channels/{channel['id']}/subscriptions", topics)
+        assert reply.status == 200, reply.body
         return websocket.create_connection(channel["connectUri"], skip_utf8_validation=True, enable_multithread=False)
 
     def read(self, socket: Any) -> None:
+        """Read one event of each topic."""
         for _ in range(TOPICS):
             frame = socket.recv_data_frame()[1]
             self.delays.append(time.time() * 1000 - orjson.loads(frame.data)["eventBody"]["eventTime"])
 
-    def cpu_seconds(self) -> float:
-        with open(f"/proc/{self.process}/stat", encoding="ascii") as stat:
-            fields = stat.read().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
     def run(self, rate: float) -> None:
-        readers = [gevent.spawn(self.read, socket) for socket in self.prepare()]
-        cpu, began = self.cpu_seconds(), time.monotonic()
-        self.http.post(f"{self.url}/_sim/wrapup-all", json={"perSecond": rate})
+        """Have every agent wrap up at that rate, and print the figures."""
+        readers = [gevent.spawn(self.read, socket) for socket in [self.channel() for _ in range(SOCKETS)]]
+        cpu, began = _cpu_seconds(self.simulator.process.pid), time.monotonic()
+        self.simulator.control("POST", "/wrapup-all", {"perSecond": rate})
         gevent.joinall(readers, raise_error=True)
-        took, used = time.monotonic() - began, self.cpu_seconds() - cpu
+        took, used = time.monotonic() - began, _cpu_seconds(self.simulator.process.pid) - cpu
         delays = sorted(self.delays)
         print(
             f"{len(delays)} events over {SOCKETS} sockets in {took:.2f} s: {len(delays) / took:.0f}/s of {rate:.0f}/s; "
@@ -73,16 +67,26 @@ class Load:
         )
 
 
+def _token(url: str) -> str:
+    auth, grant = ("simulator-client", "simulator-secret"), {"grant_type": "client_credentials"}
+    with requests.Session() as session:
+        session.trust_env = False
+        return str(session.post(f"{url}/oauth/token", auth=auth, data=grant, timeout=10).json()["access_token"])
+
+
+def _cpu_seconds(process: int) -> float:
+    fields = Path(f"/proc/{process}/stat").read_text(encoding="ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
-    command = [sys.executable, "-m", "genesys_gateway.simulator", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        found = re.search(r"http://\S+", process.stdout.readline())
-        assert found is not None
+    """Start a simulator, run the load once, and end the simulator."""
+    with tempfile.TemporaryDirectory() as folder:
+        simulator = Simulator(Path(folder))
         try:
-            Load(found[0], process.pid).run(float(sys.argv[1]) if len(sys.argv) > 1 else 3000)
+            Load(simulator).run(float(sys.argv[1]) if len(sys.argv) > 1 else RATE)
         finally:
-            process.terminate()
+            simulator.process.kill()
 
 
 if __name__ == "__main__":

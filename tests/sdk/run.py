@@ -1,23 +1,24 @@
-"""Let clients that others wrote talk to the simulator, each in a venv of its own: `python -m tests.sdk.run`.
+"""`python -m tests.sdk.run`: run clients of Genesys that others wrote against the simulator, each in its own venv.
 
-They are big and none of ours, so they are never a dependency: they are installed below `build/sdk`, once.
+They are large and not needed for anything else, so they are no dependency: they are installed once, below `build/sdk`.
 """
 
 from __future__ import annotations
 
-import json
-import re
 import subprocess
 import sys
-import urllib.request
 import venv
 from pathlib import Path
 
-_HERE = Path(__file__).parent
-_ROOT = _HERE.parent.parent
-_VENVS = _ROOT / "build" / "sdk"
+from tests.harness.processes import ROOT
+from tests.harness.simulator import Simulator
 
-#: script -> what its venv needs
+_HERE = Path(__file__).parent
+_VENVS = ROOT / "build" / "sdk"
+#: Seconds after which a client is killed.
+_LIMIT_SECONDS = 120
+
+#: The requirements of each script's venv.
 _CLIENTS = {
     "official.py": ("PureCloudPlatformClientV2==269.0.0", "websocket-client==1.9.2"),
     # Newer releases of websockets lack what this client imports.
@@ -26,31 +27,26 @@ _CLIENTS = {
 
 
 def main() -> int:
-    """0 when every client got what it wanted."""
+    """Return 0 if every client got what it expects."""
     pythons = {script: _python(script, needs) for script, needs in _CLIENTS.items()}
-    command = [sys.executable, "-m", "genesys_gateway.simulator", "--port", "0", "--set", "analyticsLagSeconds=0"]
-    with subprocess.Popen(command, cwd=_ROOT, stdout=subprocess.PIPE, text=True) as simulator:
-        try:
-            assert simulator.stdout is not None
-            found = re.search(r"http://\S+", simulator.stdout.readline())
-            assert found is not None, "the simulator did not start"
-            return max(_run(python, script, found[0]) for script, python in pythons.items())
-        finally:
-            simulator.terminate()
+    simulator = Simulator(_VENVS)
+    try:
+        return max(_run(python, script, simulator) for script, python in pythons.items())
+    finally:
+        simulator.stop()
 
 
-def _run(python: Path, script: str, url: str) -> int:
-    urllib.request.urlopen(urllib.request.Request(f"{url}/_sim/reset", method="POST")).close()
-    pace = json.dumps({"analyticsLagSeconds": 0, "heartbeatSeconds": 0.5}).encode()
-    urllib.request.urlopen(urllib.request.Request(f"{url}/_sim/settings", pace, method="PATCH")).close()
-    code = subprocess.run([python, _HERE / script, url], timeout=120).returncode
+def _run(python: Path, script: str, simulator: Simulator) -> int:
+    simulator.control("POST", "/reset")
+    simulator.control("PATCH", "/settings", {"analyticsLagSeconds": 0, "heartbeatSeconds": 0.5})
+    code = subprocess.run([python, _HERE / script, simulator.url], timeout=_LIMIT_SECONDS).returncode
     sys.stdout.write(f"{script}: {'well' if code == 0 else f'failed ({code})'}\n")
     sys.stdout.flush()
     return abs(code)
 
 
 def _python(script: str, needs: tuple[str, ...]) -> Path:
-    """The interpreter of a venv that has them; made when it is not there or they changed."""
+    """The interpreter of a venv with these requirements; the venv is made if it is missing or they have changed."""
     home = _VENVS / Path(script).stem
     note = home / "installed.txt"
     python = home / "bin" / "python"
