@@ -1,4 +1,4 @@
-"""The communication record as the contract describes it, computed from an event without a look at the gateway."""
+"""The communication record as the contract describes it, computed from an event without code of the gateway."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -24,15 +24,15 @@ def expected_record(
     domain: str = DOMAIN,
     source: str = "live",
 ) -> Json:
-    """What has to arrive.
+    """Compute the record that has to arrive.
 
     Args:
         key: conversation/participant/session.
         event: The body of the notification.
-        customer: Whom BOFE named.
-        agent: Name of the agent, if Genesys knows one.
-        wrapup: Name of the wrap-up code, if Genesys knows one.
-        channel: Told by the story, by hand, like ``handle`` and ``title``.
+        customer: The customer that BOFE named.
+        agent: Name of the agent; None if Genesys has none.
+        wrapup: Name of the wrap-up code; None if Genesys has none.
+        channel: Written by hand in the story, like ``handle`` and ``title``.
     """
     conversation, participant, session = key.split("/")
     code = event.get("wrapupCode")
@@ -66,7 +66,7 @@ def expected_record(
 
 
 def differences(wanted: Mapping[str, Any], got: Mapping[str, Any], where: str = "") -> list[str]:
-    """Fields that are not equal, missing or too many."""
+    """Describe each field that differs, is missing, or should not be there."""
     found = []
     for name in sorted(wanted.keys() | got.keys()):
         left, right = wanted.get(name, "(no field)"), got.get(name, "(no field)")

@@ -1,7 +1,7 @@
-"""What a job costs when it waits alone, and when it shares its commit with others.
+"""The time of a database job that has a commit to itself, and of one that shares its commit with others.
 
 Run it as ``python -m tests.benchmarks.storage [DATABASE_URL]``; without a URL: a SQLite file in a temporary folder.
-Figures of one run are to be compared with each other, never with those of another machine.
+Compare the figures of one run with each other, never with those of another machine.
 """
 # ruff: noqa: E402 - nothing may be imported before the patching
 
@@ -28,21 +28,21 @@ JOBS = 2000
 GREENLETS = (1, 4, 16, 64, 256)
 ROUNDS = 5
 
-#: Built once: building a statement costs as much as running it.
+#: Built once: building a statement takes as long as running it.
 INSERT = registration.insert()
 
 
 def accept(connection: Connection) -> None:
-    """One row, as an event or a registration writes it."""
+    """Insert one row, as an event or a registration does."""
     connection.execute(INSERT, {"conversation_id": str(uuid.uuid4()), "accepted_at": 0})
 
 
 def nothing(connection: Connection) -> None:
-    """What remains is the way to the thread and back, and an empty transaction."""
+    """No row: only the way to the thread and back, and an empty transaction."""
 
 
 def microseconds(storage: Storage, job: Callable[[Connection], None], greenlets: int) -> float:
-    """Of one job, on average, when so many greenlets hand in one after the other."""
+    """The mean time of one job when that many greenlets each run one after the other."""
 
     def worker() -> None:
         for _ in range(JOBS // greenlets):
@@ -54,7 +54,7 @@ def microseconds(storage: Storage, job: Callable[[Connection], None], greenlets:
 
 
 def measure(database_url: str) -> None:
-    """Print the table."""
+    """Measure and print the table."""
     migrate(database_url)
     storage = Storage(database_url, SystemClock())
     storage.open()

@@ -1,4 +1,4 @@
-"""Chaos: the real service is broken on purpose, in every way we could think of, and its promises are counted.
+"""Chaos: the real service is broken on purpose, in many ways, and then its promises are checked.
 
-Law: only processes, TCP and signals, with the tools of `tests.harness`. Nothing in here imports the gateway.
+Invariant: only processes, TCP and signals, with the tools of `tests.harness`. Nothing in here imports the gateway.
 """

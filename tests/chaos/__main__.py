@@ -24,9 +24,9 @@ from tests.harness.stage import Scale, Stage
 from tests.harness.waiting import wait_for
 
 _FOLDER = ROOT / "build"
-#: How long everything may take to be in order once nothing is broken any more.
+#: Seconds in which everything has to converge after the last fault.
 _PEACE_SECONDS = 600.0
-#: What stays whole where it is not ours alone, and why.
+#: Per kind of database: faults that are impossible without a disk or server of our own, and why there is none.
 _UNBROKEN = {
     "sqlite": ("disk full and read-only", "mounting needs root"),
     "postgresql": ("server stopped and crashed", "PostgreSQL's initdb is not installed"),
@@ -34,7 +34,7 @@ _UNBROKEN = {
 
 
 def main() -> int:
-    """0: nothing lost, nothing doubled, all accounted for; 1: not."""
+    """Return 0 if nothing is lost or doubled and all conversations are accounted for, else 1."""
     options = _options()
     seed = options.seed if options.seed is not None else Random().randrange(10_000)
     database = options.database or databases.KINDS[seed % 2]
@@ -52,9 +52,9 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--seed", type=int, help="what is drawn from; a new one when not given")
-    parser.add_argument("--minutes", type=float, default=2.0, help="how long things break")
-    parser.add_argument("--database", choices=databases.KINDS, help="else an even seed takes SQLite")
+    parser.add_argument("--seed", type=int, help="seed of the faults; a random one when not given")
+    parser.add_argument("--minutes", type=float, default=2.0, help="how long faults are injected")
+    parser.add_argument("--database", choices=databases.KINDS, help="when not given, an even seed takes SQLite")
     options = parser.parse_args()
     if options.database == "postgresql" and not databases.reachable():
         parser.error("no PostgreSQL at 127.0.0.1:5432 with a database named test")
@@ -109,7 +109,7 @@ def _figures(world: World, load: Load, watch: Watch, seed: int, peace: float) ->
         "attempts": len(world.simulator.attempts()),
         "attempts in doubt": round(world.doubted()),
         "starts after the first": world.restarts,
-        "longest line": watch.most_backlog(),
+        "largest backlog": watch.most_backlog(),
         "seconds until converged": round(watch.seconds() - peace, 1),
         "worst hub lag, seconds (frozen time counts)": round(watch.worst_lag, 2),
         "most memory, MB": round(watch.most_memory),

@@ -1,6 +1,6 @@
-"""Everything that is done to the service: each fault by its name, whom it strikes, and how it ends.
+"""The faults: each with its name, the party it hits, and how it ends.
 
-Law: a fault that has ended has left nothing behind that the service is not promised to mend by itself.
+Invariant: a fault that has ended leaves nothing behind that the service does not promise to repair by itself.
 """
 
 import errno
@@ -24,20 +24,20 @@ class Fault:
     """One way to break something."""
 
     name: str
-    #: whom it strikes; one fault at a time strikes each
+    #: the party it hits; each party has one fault at a time
     party: str
-    #: breaks it, and returns what ends that
+    #: begins the fault, and returns what ends it
     begin: Callable[[World], Undo]
-    #: how long it lasts at least and at most
+    #: its shortest and longest duration
     seconds: tuple[float, float] = (1.0, 8.0)
-    #: the only kind of database it can strike
+    #: the only kind of database it is possible with
     database: str | None = None
-    #: whether it needs a disk or a database server that nobody else uses
+    #: whether it needs a disk or a database server of our own
     alone: bool = False
 
 
 def _nothing() -> None:
-    """The service mends it."""
+    """Do nothing: the service repairs it by itself."""
 
 
 def _at_once(name: str, **how: object) -> Callable[[World], Undo]:
@@ -58,11 +58,11 @@ def _while(name: str, **how: object) -> Callable[[World], Undo]:
 
 def _switch_off(world: World, number: int) -> None:
     on: list[dict[str, Any]] = world.simulator.control("GET", "/faults")["on"]
-    if any(fault["id"] == number for fault in on):  # one with a count may have ended by itself
+    if any(fault["id"] == number for fault in on):  # a fault with a count may have ended by itself
         world.simulator.control("DELETE", f"/faults/{number}")
 
 
-def _mood(mode: str, **how: object) -> Callable[[World], Undo]:
+def _mode(mode: str, **how: object) -> Callable[[World], Undo]:
     def begin(world: World) -> Undo:
         world.simulator.set_receiver(mode, **{**how, **world.receiver})
         return lambda: world.simulator.set_receiver("ok", **world.receiver)
@@ -101,7 +101,7 @@ def _full(world: World) -> Undo:
 
 def _read_only(world: World) -> Undo:
     assert world.disk is not None
-    # Mode bits stop neither root nor a file that is open; this attribute stops both.
+    # Mode bits restrict neither root nor an open file; this attribute restricts both.
     files = [str(path) for path in _database_files(world.disk)]
     subprocess.run(["chattr", "+i", *files], check=True)
     return lambda: subprocess.run(["chattr", "-i", *files], check=True)
@@ -154,14 +154,14 @@ FAULTS = (
     Fault(name="power cut", party="gateway", begin=_once(World.kill_all), seconds=(0.1, 0.5)),
     Fault(name="worker killed", party="gateway", begin=_once(World.kill_worker), seconds=(0.1, 0.5)),
     Fault(name="frozen", party="gateway", begin=_frozen, seconds=(1, 12)),
-    Fault(name="answers 500", party="receiver", begin=_mood("500")),
-    Fault(name="answers 429", party="receiver", begin=_mood("429", retryAfter=1)),
-    Fault(name="answers 401", party="receiver", begin=_mood("401")),
-    Fault(name="is down", party="receiver", begin=_mood("down")),
-    Fault(name="hangs", party="receiver", begin=_mood("hang")),
-    Fault(name="stores, then cuts", party="receiver", begin=_mood("apply_then_reset")),
-    Fault(name="stores, then hangs", party="receiver", begin=_mood("apply_then_hang")),
-    Fault(name="stores, then 500", party="receiver", begin=_mood("apply_then_500")),
+    Fault(name="answers 500", party="receiver", begin=_mode("500")),
+    Fault(name="answers 429", party="receiver", begin=_mode("429", retryAfter=1)),
+    Fault(name="answers 401", party="receiver", begin=_mode("401")),
+    Fault(name="is down", party="receiver", begin=_mode("down")),
+    Fault(name="hangs", party="receiver", begin=_mode("hang")),
+    Fault(name="stores, then cuts", party="receiver", begin=_mode("apply_then_reset")),
+    Fault(name="stores, then hangs", party="receiver", begin=_mode("apply_then_hang")),
+    Fault(name="stores, then 500", party="receiver", begin=_mode("apply_then_500")),
     Fault(name="dropped", party="sockets", begin=_at_once("socket_drop")),
     Fault(name="closed after notice", party="sockets", begin=_at_once("closing_notice", afterSeconds=6)),
     Fault(name="frozen", party="sockets", begin=_while("freeze"), seconds=(2, 12)),

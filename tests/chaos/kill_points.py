@@ -15,7 +15,7 @@ from tests.chaos.killed import Scene, play
 from tests.harness import databases
 from tests.harness.report import Report, heading
 
-#: Every place once at least, where it hurts: some are reached often, then the number says which time.
+#: Each kill point at least once. Some are reached often: the number is the time at which the process is killed.
 SCENES = (
     Scene(point="migrated", at_restart=True),
     Scene(point="adopted", at_restart=True),
@@ -62,10 +62,10 @@ SCENES = (
 
 
 def main() -> int:
-    """0: every record arrived once, wherever the process was killed; 1: not."""
+    """Return 0 if every record arrived once in each scene, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.kill_points", description=__doc__)
-    parser.add_argument("point", nargs="*", help="places, or their beginnings; all of them when none is given")
-    parser.add_argument("--database", choices=databases.KINDS, action="append", help="one kind only")
+    parser.add_argument("point", nargs="*", help="kill points or their beginnings; without any: all of them")
+    parser.add_argument("--database", choices=databases.KINDS, action="append", help="only this kind")
     parser.add_argument("--at-once", type=int, default=2, help="scenes played at a time")
     options = parser.parse_args()
     kinds = options.database or databases.KINDS
@@ -79,7 +79,7 @@ def main() -> int:
 
 
 def play_all(scenes: Sequence[Scene], kinds: Sequence[str], at_once: int) -> list[bool]:
-    """Each scene on each kind; whether it held."""
+    """Play each scene on each kind of database; returns whether each held."""
     plays = [(scene, kind) for scene in scenes for kind in kinds]
     return list(Pool(at_once).imap(lambda one: play(one[0], one[1], Report(f"kill-{one[1]}")), plays))
 

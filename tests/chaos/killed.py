@@ -1,6 +1,6 @@
-"""One small day with a kill in it: three calls are registered, listened to, wrapped up, delivered, closed.
+"""A short day with a kill in it: three calls are registered, covered, wrapped up, delivered and closed.
 
-Law: whoever got no answer asks again, as BOFE does; nothing else is repeated. What counts is the simulator's ledger.
+Invariant: BOFE repeats a registration without an answer; nothing else is repeated. Only the simulator's ledger counts.
 """
 
 from collections import Counter
@@ -21,7 +21,7 @@ from tests.harness.waiting import wait_for
 _CALLS = 3
 _STEP_SECONDS = 25.0
 
-#: Timers that would make a kill wait for its place, or the day for its end.
+#: Shorter timers, so that the kill point and the end of the day are reached soon.
 _QUICK = {
     "GATEWAY_QUIET_SECONDS": 0.2,
     "GATEWAY_RECONCILE_SECONDS": 1,
@@ -38,25 +38,25 @@ _QUICK = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """Where the process is killed, and what has to go wrong for it to get there."""
+    """The kill point, and what else has to go wrong for the process to reach it."""
 
-    #: name of the place, or ``name:n`` for the n-th time it is reached
+    #: name of the kill point, or ``name:n`` for the n-th time it is reached
     point: str
-    #: the place lies on the way up: the kill meets the second start
+    #: the kill point is reached during a start: the second start is killed
     at_restart: bool = False
-    #: the events are lost on their way, so Genesys has to be asked
+    #: the events are lost, so the gateway has to ask Genesys
     deaf: bool = False
-    #: how the communication history behaves at first
+    #: the first mode of CommunicationHistory
     history: str = "ok"
     #: Genesys announces that it will close the sockets
     notice: bool = False
-    #: the process is told to end
+    #: the process receives SIGTERM
     terminate: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
 def play(scene: Scene, kind: str, report: Report) -> bool:
-    """Play it on a database of that kind; claims that the records are exactly those that had to be."""
+    """Play a scene on that kind of database, and claim that exactly the expected records are there."""
     stage = Stage(report, Scale.FAST)
     held = False
     try:
@@ -88,7 +88,7 @@ class _Day:
         self._strikes = 0
 
     def run(self) -> str:
-        """From the first start to the judgement; what was counted."""
+        """Play from the first start to the judgement; returns the figure."""
         if self._scene.at_restart:
             self._gateway.start()
             self._open()
@@ -97,7 +97,7 @@ class _Day:
         for step in self._steps():
             step()
             if self._struck():
-                self._rise()
+                self._restart()
                 step()
         return self._judge()
 
@@ -110,7 +110,7 @@ class _Day:
             steps.insert(-2, self._terminate)
         return steps
 
-    # A step may be taken twice: before the kill and after it.
+    # Each step may run twice: before the kill and after it.
 
     def _until_ready(self) -> None:
         self._until(self._gateway.ready)
@@ -127,7 +127,7 @@ class _Day:
 
     def _until_covered(self) -> None:
         self._until(lambda: {session.conversation for session in self._sessions} <= self._simulator.covered())
-        sleep(0.3)  # the places behind the subscription are reached without anybody outside seeing it
+        sleep(0.3)  # the kill points after the subscription are not visible from outside
 
     def _hand_over(self) -> None:
         if not self._strikes:
@@ -139,7 +139,7 @@ class _Day:
     def _finish(self) -> None:
         if not self._simulator.ledger("finished"):
             if self._scene.deaf:
-                self._until(self._all_asked_about)  # so that what is lost takes another question
+                self._until(self._all_asked_about)  # so that the lost events need another question
                 self._simulator.fault("lose_events")
             self._simulator.finish_all(self._sessions)
             self._simulator.clear_faults()
@@ -160,9 +160,9 @@ class _Day:
     def _until_closed(self) -> None:
         self._until(lambda: all(self._view(session) == ("closed", "logged") for session in self._sessions))
         self._until(lambda: not self._simulator.covered())
-        sleep(1.5)  # the last look comes a second after closing
+        sleep(1.5)  # the last look is a second after the close
 
-    # What is told of them
+    # Waiting, killing, judging
 
     def _until(self, condition: Callable[[], bool]) -> None:
         def came() -> bool:
@@ -180,8 +180,8 @@ class _Day:
     def _kills(self) -> int:
         return self._gateway.process.log.read_bytes().count(b'"kill_point"')
 
-    def _rise(self) -> None:
-        self._gateway.kill()  # the master starts another worker, which is killed at the same place, and may be already
+    def _restart(self) -> None:
+        self._gateway.kill()  # the master starts another worker, which is killed at the same point
         self._strikes = self._kills()
         self._gateway.launch(GATEWAY_KILL_POINT="")
         self._gateway.until_ready()

@@ -28,18 +28,18 @@ from tests.harness.waiting import wait_for
 
 _PEACE_SECONDS = 600.0
 _READY_SECONDS = 60.0
-#: How long the receiver takes: nearly every kill meets attempts under way.
+#: Delay of the receiver: nearly every kill happens during attempts.
 _SLOW_SECONDS = 0.05
 _RECEIVERS: Mapping[str, Mapping[str, object]] = {
     "deduplicates": {"deduplicate": True},
-    "stores twice, tells nothing": {"deduplicate": False, "lookup": False},
+    "stores twice, answers no lookup": {"deduplicate": False, "lookup": False},
 }
 
 
 def main() -> int:
-    """0: nothing lost, nothing doubled but what was in doubt; 1: not."""
+    """Return 0 if nothing was lost, and nothing doubled but attempts in doubt, else 1."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos.kills", description=__doc__)
-    parser.add_argument("--seed", type=int, help="what the moments are drawn from; a new one when not given")
+    parser.add_argument("--seed", type=int, help="seed of the moments; a random one when not given")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--database", choices=databases.KINDS, default="sqlite")
     options = parser.parse_args()
@@ -63,7 +63,7 @@ def _half(report: Report, kills: int, database: str, random: Random, receiver: M
             load.start()
             for _ in range(kills):
                 sleep(random.uniform(0.05, 2.0))
-                world.kill_all()  # whoever watches over it starts it again
+                world.kill_all()  # the watch in World starts it again
                 wait_for(world.gateway.ready, _READY_SECONDS)
             answered = load.stop(_PEACE_SECONDS)
             report.claim(f"{kills} kills: every registration is answered", answered, dict(load.answers))
@@ -85,13 +85,13 @@ def _all_there(world: World, load: Load) -> bool:
 def _judge(report: Report, world: World, load: Load, took: float | None) -> bool:
     stored = _stored(world)
     wanted = {judge.record_id(acw["recordKey"]) for acw in world.simulator.ledger("finished")}
-    lost, strange, doubled = wanted - stored.keys(), stored.keys() - wanted, stored.total() - len(stored)
+    lost, unexpected, doubled = wanted - stored.keys(), stored.keys() - wanted, stored.total() - len(stored)
     doubted = round(world.doubted())
     may_double = 0 if world.receiver["deduplicate"] else doubted
     report.note(f"{len(wanted)} after-call works, last one recorded {took or -1:.1f} s after the last kill")
     claims = [
         report.claim("nothing is lost", not lost and took is not None, f"{len(wanted)} finished, {len(lost)} lost"),
-        report.claim("nothing has another id", not strange, f"{len(strange)} strange"),
+        report.claim("nothing has another id", not unexpected, f"{len(unexpected)} unexpected"),
         report.claim("doubled only after doubt", doubled <= may_double, f"{doubled} doubled, {doubted} in doubt"),
         judge.each_record_matches_its_work(report, world.simulator),
         promises.kept(report, world, load),

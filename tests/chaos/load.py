@@ -1,6 +1,6 @@
-"""What goes on while things break: calls come in, are registered, are handed from agent to agent, and end.
+"""The load during chaos: calls begin, are registered, are transferred from agent to agent, and end.
 
-Law: BOFE asks again until it is answered with 2xx; agents wait for nobody.
+Invariant: BOFE repeats a registration until the answer is 2xx; agents never wait for the gateway.
 """
 
 import time
@@ -17,38 +17,38 @@ from tests.chaos.world import World
 from tests.harness.http import NoAnswer
 from tests.harness.simulator import AgentSession
 
-#: Calls that begin in a second, and agents that each of them meets, one a second: 100 events a second.
+#: Calls that begin each second, and agents of each call, one a second: 100 events a second.
 _CALLS_PER_SECOND = 10
 _AGENTS = 10
-#: People who work there: the names of so many are asked for after each start.
+#: Number of agents: the gateway looks up that many names after each start.
 _STAFF = 400
 
 
 class Load:
-    """Begins with :meth:`start`; after :meth:`stop` all calls are over and all registrations answered."""
+    """Runs from :meth:`start` to :meth:`stop`; then all calls are over and all registrations answered."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._calls = Group()
         self._stopping = False
         self._source: gevent.Greenlet[..., None] | None = None
-        #: greenlets that died of a mistake: what they had to do was not done
+        #: greenlets that died of an error: a part of the load is missing
         self.failures: list[object] = []
         self.calls = 0
-        #: conversations answered with 2xx
+        #: conversations whose registration was answered with 2xx
         self.promised: list[str] = []
-        #: what registrations were answered; ``-``: nothing
+        #: registrations by the status of their answer; ``-``: no answer
         self.answers: Counter[str] = Counter()
         self.events = 0
         self._staff = cycle([{"userId": str(uuid4()), "name": f"Agent {n}"} for n in range(_STAFF)])
 
     def start(self) -> None:
-        """Let calls come in."""
+        """Let calls begin."""
         self._source = gevent.spawn(self._begin_calls)
         self._source.link_exception(self.failures.append)
 
     def stop(self, seconds: float) -> bool:
-        """No more calls; end those under way. False when BOFE still waits for an answer after that time."""
+        """Begin no more calls and end all calls. Returns False if a registration is unanswered after that time."""
         self._stopping = True
         if self._source is not None:
             self._source.join()
@@ -58,7 +58,7 @@ class Load:
     def _begin_calls(self) -> None:
         begun = time.monotonic()
         for number in count():
-            # By the clock: the time that a call takes to begin must not make the load smaller.
+            # By the clock: the time that starting a call takes must not reduce the load.
             gevent.sleep(max(0.0, begun + number / _CALLS_PER_SECOND - time.monotonic()))
             if self._stopping:
                 return

@@ -1,4 +1,4 @@
-"""The report of a run, in Markdown: seed, faults, balance, figures; its picture lies beside it."""
+"""The report of a run in Markdown: claims, figures, and the number of each fault; the picture is a file beside it."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,10 +8,10 @@ from tests.harness.report import Report
 
 
 def write(report: Report, plan: Sequence[Planned], figures: Mapping[str, object], picture: str, again: str) -> str:
-    """The whole page.
+    """Return the page.
 
     Args:
-        again: The command that plays it once more.
+        again: The command that repeats the run.
     """
     faults = Counter((one.fault.party, one.fault.name) for one in plan)
     lines = [

@@ -1,4 +1,4 @@
-"""One picture of a run: what waited to be recorded, over what was broken meanwhile; SVG, written by hand."""
+"""A picture of a run as SVG: the backlog over time, and below it the faults of each party."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -6,19 +6,19 @@ from html import escape
 from tests.chaos.script import Planned
 from tests.chaos.watch import Sample
 
-_WIDTH, _CURVE, _LANE, _LEFT, _TOP = 1100, 260, 26, 90, 40
-#: seconds -> where that is from left to right
+_WIDTH, _CURVE, _ROW, _LEFT, _TOP = 1100, 260, 26, 90, 40
+#: From seconds to the x coordinate.
 _Across = Callable[[float], float]
 
 _COLOURS = ("#c0392b", "#d68910", "#7d3c98", "#2471a3", "#148f77", "#7f8c8d")
 
 
 def draw(samples: Sequence[Sample], plan: Sequence[Planned], title: str) -> str:
-    """The whole SVG file."""
+    """Return the SVG file."""
     end = max([1.0, *(one.at for one in samples), *(one.end for one in plan)])
     most = max([1, *(one.backlog for one in samples)])
     parties = list(dict.fromkeys(one.fault.party for one in plan))
-    height = _TOP + _CURVE + len(parties) * _LANE + 50
+    height = _TOP + _CURVE + len(parties) * _ROW + 50
 
     def x(at: float) -> float:
         return _LEFT + at / end * (_WIDTH - _LEFT - 20)
@@ -30,8 +30,8 @@ def draw(samples: Sequence[Sample], plan: Sequence[Planned], title: str) -> str:
         *_scale(x, end, most, height),
         *_curve(samples, x, most),
     ]
-    for lane, party in enumerate(parties):
-        lines += _lane(party, lane, [one for one in plan if one.fault.party == party], x)
+    for row, party in enumerate(parties):
+        lines += _row(party, row, [one for one in plan if one.fault.party == party], x)
     return "\n".join([*lines, "</svg>", ""])
 
 
@@ -59,14 +59,14 @@ def _curve(samples: Sequence[Sample], x: _Across, most: int) -> list[str]:
     ]
 
 
-def _lane(party: str, lane: int, plan: Sequence[Planned], x: _Across) -> list[str]:
-    top = _TOP + _CURVE + 14 + lane * _LANE
+def _row(party: str, row: int, plan: Sequence[Planned], x: _Across) -> list[str]:
+    top = _TOP + _CURVE + 14 + row * _ROW
     lines = [f'<text x="{_LEFT - 8}" y="{top + 14}" font-size="11" text-anchor="end">{escape(party)}</text>']
     for one in plan:
         width = max(3.0, x(one.end) - x(one.begin))
-        colour = _COLOURS[lane % len(_COLOURS)]
+        colour = _COLOURS[row % len(_COLOURS)]
         lines.append(
-            f'<rect x="{x(one.begin):.1f}" y="{top}" width="{width:.1f}" height="{_LANE - 8}" fill="{colour}">'
+            f'<rect x="{x(one.begin):.1f}" y="{top}" width="{width:.1f}" height="{_ROW - 8}" fill="{colour}">'
             f"<title>{escape(one.fault.name)}, {one.end - one.begin:.1f} s</title></rect>"
         )
     return lines

@@ -1,4 +1,4 @@
-"""What was promised to BOFE is looked for; what the gateway says of itself has to agree with what was promised."""
+"""Checks that every promise to BOFE was kept, and that the gateway's own metrics agree."""
 
 from tests.chaos.load import Load
 from tests.chaos.world import World
@@ -8,12 +8,12 @@ from tests.harness.report import Report
 from tests.harness.waiting import wait_for
 
 _READY_SECONDS = 30.0
-#: The gauges are set every few seconds, and more rarely the more rows there are.
+#: Seconds to wait for the gauges: the more rows there are, the more rarely they are set.
 _COUNTED_SECONDS = 60.0
 
 
 def kept(report: Report, world: World, load: Load) -> bool:
-    """Claim that every 2xx is on disk, that each is followed or closed, and nothing is sent again without doubt."""
+    """Claim that each 2xx is on disk, that each is followed or closed, and that only attempts in doubt are repeated."""
     wait_for(world.gateway.ready, _READY_SECONDS)
     missing = [one for one in load.promised if not _known(world, one)]
     promised = len(load.promised)

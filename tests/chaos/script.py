@@ -1,4 +1,4 @@
-"""What breaks when: drawn from a seed, so that a run can be had again; and played."""
+"""The script of a run: faults and their times, drawn from a seed so that a run can be repeated; and playing it."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from tests.chaos.catalogue import FAULTS, Fault
 from tests.chaos.world import World
 from tests.harness.report import Report
 
-#: Mean seconds of health between two faults of one party, where it is not this one's.
+#: Mean seconds without a fault between two faults of a party; the second for parties not in the first.
 _HEALTHY = {"gateway": 14.0, "token": 25.0, "disk": 18.0, "database": 18.0}
 _HEALTHY_SECONDS = 8.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """A fault and its time, in seconds since the beginning."""
+    """A fault with its beginning and end, in seconds since the beginning of the run."""
 
     fault: Fault
     begin: float
@@ -26,10 +26,10 @@ class Planned:
 
 
 def draw(random: Random, seconds: float, database: str, *, alone: bool) -> list[Planned]:
-    """A script of that length; parties break independently of each other.
+    """Draw a script of that length; the parties are independent of each other.
 
     Args:
-        alone: Whether nobody else uses the disk or the database server.
+        alone: Whether the disk or the database server is used by this run only.
     """
     possible = [one for one in FAULTS if one.database in (None, database) and (alone or not one.alone)]
     parties = list(dict.fromkeys(fault.party for fault in possible))
@@ -45,7 +45,7 @@ def _draw_for(random: Random, seconds: float, faults: Sequence[Fault], healthy: 
     deck: list[Fault] = []
     at = random.uniform(2, 2 + healthy)
     while at < seconds:
-        deck = deck or random.sample(faults, len(faults))  # each has its turn before one comes again
+        deck = deck or random.sample(faults, len(faults))  # each fault comes once before one comes again
         fault = deck.pop()
         end = min(seconds, at + random.uniform(*fault.seconds))
         plan.append(Planned(fault=fault, begin=at, end=end))
@@ -54,7 +54,7 @@ def _draw_for(random: Random, seconds: float, faults: Sequence[Fault], healthy: 
 
 
 def play(plan: Iterable[Planned], world: World, report: Report) -> None:
-    """Play it to its end; afterwards nothing is broken on purpose any more."""
+    """Play the script to its end; afterwards all faults have ended."""
     acts = Group()
     for planned in plan:
         acts.add(gevent.spawn_later(planned.begin, _act, planned, world, report))

@@ -1,6 +1,6 @@
-"""`python -m tests.chaos.syscalls`: the kernel itself fails SQLite, at the n-th write or fsync, by `strace -e inject`.
+"""`python -m tests.chaos.syscalls`: the n-th write or fsync of SQLite fails, by `strace -e inject`.
 
-Law: only calls that name the database's own files are failed; the process is otherwise as in production.
+Invariant: only system calls on the files of the database fail; otherwise the process is as in production.
 """
 # ruff: noqa: E402 - nothing may be imported before the patching
 
@@ -32,14 +32,14 @@ _SETTINGS = {"GENESYS_GRANT_TYPE": "client-credentials", "GATEWAY_RETRY_BASE_SEC
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Injection:
-    """What the kernel does, in strace's words."""
+    """What the kernel does, in the syntax of strace."""
 
     what: str
     calls: str
     effect: str
-    #: which calls of one thread: ``7`` or ``7..12``
+    #: the numbers of the calls of a thread: ``7`` or ``7..12``
     when: str
-    #: the process is gone afterwards
+    #: whether it kills the process
     deadly: bool = False
 
 
@@ -55,7 +55,7 @@ INJECTIONS = (
 
 
 def main() -> int:
-    """0: whatever the kernel did, every promise was kept; 1: not; 2: no strace."""
+    """Return 0 if every promise was kept, 1 if not, 2 without strace."""
     argparse.ArgumentParser(prog="python -m tests.chaos.syscalls", description=__doc__).parse_args()
     heading("The kernel fails SQLite")
     report = Report("syscalls")
@@ -76,7 +76,7 @@ def _play(report: Report, injection: Injection) -> None:
         failing = stage.gateway(simulator, settings, name="failing", before=_strace(stage, injection))
         sound = stage.gateway(simulator, settings, name="sound")
         sound.start()
-        sound.kill()  # the tables are there: what is counted are the calls of the service at work
+        sound.kill()  # makes the tables first: only the calls of the working service are counted
         held = _day(report, injection, simulator, failing, sound)
     finally:
         stage.close(keep=not held)
@@ -105,7 +105,7 @@ def _day(report: Report, injection: Injection, simulator: Simulator, failing: Ga
         healed = wait_for(lambda: bool(simulator.balance()["clean"]) and len(simulator.ledger("records")) == _CALLS, 40)
         report.claim(f"{injection.what}: it heals by itself", healed is not None, f"{bofe.refused} refused meanwhile")
     wait_for(lambda: _struck(failing) > 0, _HEAL_SECONDS)
-    struck = _struck(failing)  # the kill that comes now is ours
+    struck = _struck(failing)  # the next kill is ours
     failing.kill()
     bofe.gateway = sound
     sound.start()
@@ -124,7 +124,7 @@ def _struck(failing: Gateway) -> int:
 
 
 class Bofe:
-    """Asks again until it is answered with 2xx, whichever gateway is there."""
+    """Repeats a registration until the answer is 2xx, from whichever gateway runs."""
 
     def __init__(self, gateway: Gateway) -> None:
         self.gateway = gateway
@@ -132,7 +132,7 @@ class Bofe:
         self.refused = 0
 
     def register(self, session: AgentSession) -> None:
-        """Register one, at last."""
+        """Register one conversation; returns when the answer is 2xx."""
         while True:
             try:
                 if self.gateway.register(session.conversation).status in (200, 201):

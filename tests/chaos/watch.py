@@ -1,4 +1,4 @@
-"""Looks at the service twice a second from outside: what waits, how late it is, how big."""
+"""Samples the service twice a second from outside: its backlog, its lag, its memory."""
 
 import time
 from dataclasses import dataclass
@@ -12,48 +12,48 @@ _EVERY_SECONDS = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One look."""
+    """One sample of the backlog."""
 
-    #: seconds since the beginning
+    #: seconds since the beginning of the run
     at: float
-    #: after-call works that are done and not recorded
+    #: after-call works that are finished and not recorded yet
     backlog: int
 
 
 class Watch:
-    """Looks until it is told to stop."""
+    """Samples until :meth:`stop`."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._begun = time.monotonic()
         self.samples: list[Sample] = []
-        #: in seconds; a frozen process counts what it was frozen for
+        #: in seconds; the time for which a process was frozen counts
         self.worst_lag = 0.0
         #: resident megabytes of the worker
         self.most_memory = 0.0
-        # By itself: who waits for a frozen gateway must not miss how the line grows.
-        self._looking = [gevent.spawn(look) for look in (self._count, self._ask)]
+        # Two greenlets: while one waits for a frozen gateway, the other must see the backlog grow.
+        self._sampling = [gevent.spawn(sample) for sample in (self._count_backlog, self._read_gateway)]
 
     def stop(self) -> None:
-        """Look no more."""
-        gevent.killall(self._looking)
+        """Stop sampling."""
+        gevent.killall(self._sampling)
 
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Seconds since the beginning of the run."""
         return time.monotonic() - self._begun
 
     def most_backlog(self) -> int:
-        """The longest that the line ever was."""
+        """The largest backlog of all samples."""
         return max((one.backlog for one in self.samples), default=0)
 
-    def _count(self) -> None:
+    def _count_backlog(self) -> None:
         while True:
             state = self._world.simulator.state()
             backlog = max(0, state["finishedAcw"] - state["records"])
             self.samples.append(Sample(at=self.seconds(), backlog=backlog))
             gevent.sleep(_EVERY_SECONDS)
 
-    def _ask(self) -> None:
+    def _read_gateway(self) -> None:
         while True:
             self._world.doubted()
             self.worst_lag = max(self.worst_lag, self._world.metric("hub_lag_seconds") or 0.0)

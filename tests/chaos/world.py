@@ -1,6 +1,6 @@
-"""What is broken and watched over: a contact centre, one gateway before it, its disk or its database.
+"""What chaos breaks: a simulator, one gateway, and the gateway's disk or database server.
 
-Law: a process that ended is started again at once, as any service manager does; that is all the help it gets.
+Invariant: a process that ended is started again at once, as any service manager does; nothing else helps it.
 """
 
 import os
@@ -21,8 +21,9 @@ from tests.harness.tcp_proxy import TcpProxy
 _DISK_MEGABYTES = 192
 _RESTART_SECONDS = 0.3
 
-#: So many calls that the load needs; everything else the service meets as it is set by default, but for the waits.
+#: The limit of calls to Genesys, high enough for the load.
 _CALLS_PER_MINUTE = 6000
+#: Shorter waits and the higher limit; all other settings are at their defaults.
 _SETTINGS: Mapping[str, object] = {
     "GENESYS_GRANT_TYPE": "client-credentials",
     "GATEWAY_API_RATE_PER_MINUTE": _CALLS_PER_MINUTE * 9 // 10,
@@ -41,11 +42,11 @@ _SETTINGS: Mapping[str, object] = {
 
 
 class World:
-    """One play's stage, set.
+    """The parties of one run.
 
     Args:
         database: ``sqlite`` or ``postgresql``.
-        receiver: How CommunicationHistory treats what it has already; repeated with each change of its mood.
+        receiver: How CommunicationHistory treats a record it has already; repeated with each change of its mode.
     """
 
     def __init__(self, stage: Stage, database: str, random: Random, receiver: Mapping[str, object]) -> None:
@@ -56,15 +57,15 @@ class World:
             {"callsPerMinute": _CALLS_PER_MINUTE, "heartbeatSeconds": 3, "analyticsLagSeconds": 3}
         )
         self.simulator.set_receiver("ok", **receiver)
-        #: where the database file lies alone, if we may mount
+        #: the file system of the database alone, if we may mount one
         self.disk: Path | None = None
         self.proxy: TcpProxy | None = None
-        #: the PostgreSQL server, if it is ours alone
+        #: the PostgreSQL server, if it is our own
         self.server: databases.OwnServer | None = None
         self.server_port = databases.PORT
         self.database_name = ""
         self.restarts = 0
-        #: doubtful attempts that processes counted which live no longer
+        #: attempts in doubt, counted by processes that have ended
         self.doubted_before = 0.0
         self._doubted = 0.0
         self._undo = ExitStack()
@@ -83,12 +84,12 @@ class World:
 
     @property
     def alone(self) -> bool:
-        """Whether nobody else uses the disk or the database server: then they may be broken."""
+        """Whether this run has a disk or a database server of its own, which may be broken."""
         return self.disk is not None or self.server is not None
 
     @contextmanager
     def running(self) -> Iterator["World"]:
-        """Start the gateway and keep it started."""
+        """Start the gateway and restart it whenever it ends."""
         try:
             self.gateway.start()
             self._watchman = gevent.spawn(self._watch_over)
@@ -110,26 +111,26 @@ class World:
         self.restarts += 1
         self.doubted_before, self._doubted = self.doubted_before + self._doubted, 0.0
 
-    # What can be done to the gateway
+    # Faults of the gateway
 
     def kill_all(self) -> None:
-        """Power cut: master and worker at once."""
+        """Kill master and worker at once, like a power cut."""
         self.doubted()
         self.gateway.kill()
 
     def kill_worker(self) -> None:
-        """Only the worker dies; gunicorn makes another."""
+        """Kill the worker only; gunicorn starts another."""
         self.doubted()
         if workers := self._workers():
             os.kill(workers[-1], signal.SIGKILL)
             self._forget_process()
 
     def freeze(self) -> None:
-        """Nothing of it runs, its connections stay."""
+        """Stop all its processes; their connections stay open."""
         self._signal_all(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """It runs on."""
+        """Continue its processes."""
         self._signal_all(signal.SIGCONT)
 
     def _signal_all(self, number: signal.Signals) -> None:
@@ -142,15 +143,15 @@ class World:
         except OSError:
             return []
 
-    # What it looks like
+    # Figures
 
     def doubted(self) -> float:
-        """Attempts with an unknown outcome, counted over all processes as far as they could be asked."""
+        """Attempts with an unknown outcome, of all processes as far as their metrics could be read."""
         self._doubted = max(self._doubted, self.metric("deliveries_ambiguous_total") or 0.0)
         return self.doubted_before + self._doubted
 
     def metric(self, name: str) -> float | None:
-        """One of its numbers; None when it can't be asked now."""
+        """A metric of the gateway; None when it does not answer now."""
         try:
             return self.gateway.metric(name)
         except NoAnswer:

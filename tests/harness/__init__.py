@@ -1,4 +1,16 @@
-"""The harness: real processes, HTTP, the simulator's control API, and the judge of what it wrote down.
+"""The harness of all tests with real processes: flow tests, acceptance stories, chaos, benchmarks, the SDK run.
+
+    waiting        until and wait_for, in real time
+    processes      start, signal and end a process
+    http           HTTP with JSON
+    simulator      the simulator as a process, through its control API
+    gateway        the gateway as a process, and BOFE as its client
+    judge          what the simulator's ledger shows about the promises
+    report         claims, and whether they held
+    stage          simulators, gateways and files of one story, and its scale
+    databases      databases and servers of PostgreSQL
+    tcp_proxy      a TCP proxy that breaks connections
+    tls_front      TLS and an HTTP proxy in front of a server
 
 Invariant: only processes, TCP and signals. Nothing in here imports the gateway.
 """

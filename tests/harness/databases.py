@@ -1,4 +1,4 @@
-"""A database for one play: a file in its folder, or one of its own on a PostgreSQL server."""
+"""PostgreSQL for one run: a database of its own on the usual server, or a whole server of its own."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ _SECONDS = 60
 
 
 def reachable() -> bool:
-    """Whether there is a server to make databases on."""
+    """Whether the usual PostgreSQL server answers."""
     try:
         psycopg.connect(_server(PORT), connect_timeout=2).close()
     except psycopg.OperationalError:
@@ -30,22 +30,22 @@ def reachable() -> bool:
 
 @contextmanager
 def postgresql(port: int = PORT) -> Iterator[str]:
-    """The name of a new database, dropped afterwards whoever still uses it."""
+    """Make a database and yield its name; it is dropped afterwards even if it is still in use."""
     name = f"chaos_{uuid4().hex[:12]}"
-    _say(port, f"CREATE DATABASE {name}")
+    _execute(port, f"CREATE DATABASE {name}")
     try:
         yield name
     finally:
-        _say(port, f"DROP DATABASE {name} WITH (FORCE)")
+        _execute(port, f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def url(name: str, port: int = PORT) -> str:
-    """What DATABASE_URL says; another port is that of a proxy."""
+    """The DATABASE_URL of a database; another port may be that of a proxy."""
     return f"postgresql+psycopg://postgres@{HOST}:{port}/{name}"
 
 
 def end_sessions(name: str, port: int = PORT) -> int:
-    """Have the server end every session of that database; how many there were."""
+    """Have the server end every session of a database; returns their number."""
     with psycopg.connect(_server(port), autocommit=True) as connection:
         query = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = %s"
         row = connection.execute(query, [name]).fetchone()
@@ -53,12 +53,12 @@ def end_sessions(name: str, port: int = PORT) -> int:
 
 
 class OwnServer:
-    """A PostgreSQL server of this play's own, which may be stopped and crashed; fsync and all else at their defaults.
+    """A PostgreSQL server of this run's own, which may be stopped and crashed; its settings are the defaults.
 
     Args:
-        programs: Where ``initdb`` and ``pg_ctl`` lie.
-        folder: Empty; the account that runs it owns it.
-        account: Who runs it, where we are root: PostgreSQL refuses to run as root.
+        programs: The folder of ``initdb`` and ``pg_ctl``.
+        folder: An empty folder, owned by the account that runs the server.
+        account: The account that runs it if we are root: PostgreSQL refuses to run as root.
     """
 
     def __init__(self, programs: Path, folder: Path, account: str | None) -> None:
@@ -69,19 +69,19 @@ class OwnServer:
         self._before = () if account is None else ("setpriv", *ids)
         self._run("initdb", "--auth=trust", "--username=postgres", f"--pgdata={folder / 'data'}")
         self.start()
-        _say(self.port, "CREATE DATABASE test", "postgres")
+        _execute(self.port, "CREATE DATABASE test", "postgres")
 
     def start(self) -> None:
-        """Start it; after a crash it recovers from its log first."""
+        """Start it; after a crash it first recovers from its log."""
         options = f"-p {self.port} -c listen_addresses={HOST} -c unix_socket_directories=''"
         self._pg_ctl("start", "-w", "-t", str(_SECONDS), "-o", options, "-l", str(self._folder / "log"))
 
     def stop(self) -> None:
-        """Stop it in order: sessions are ended, what is committed is written."""
+        """Shut it down: sessions are ended and everything committed is written to the data files."""
         self._pg_ctl("stop", "-m", "fast")
 
     def crash(self) -> None:
-        """Stop it at once, as a power cut would: what is committed is in its log only."""
+        """Stop it at once, like a power cut: the latest commits are in its log only."""
         self._pg_ctl("stop", "-m", "immediate")
 
     def _pg_ctl(self, action: str, *arguments: str) -> None:
@@ -89,13 +89,13 @@ class OwnServer:
 
     def _run(self, program: str, *arguments: str) -> None:
         command = [*self._before, str(self._programs / program), *arguments]
-        # A server that inherited a pipe would keep its reader waiting for ever.
+        # A server that inherited a pipe would keep the reader of the pipe waiting for ever.
         subprocess.run(command, check=True, timeout=2 * _SECONDS, cwd=self._folder, stdout=subprocess.DEVNULL)
 
 
 @contextmanager
 def own_server() -> Iterator[OwnServer | None]:
-    """A server that nobody else uses; None where its programs are not installed."""
+    """Yield a server of its own; None if its programs are not installed."""
     programs = _programs()
     if programs is None:
         yield None
@@ -125,6 +125,6 @@ def _server(port: int, database: str = "test") -> str:
     return f"postgresql://postgres@{HOST}:{port}/{database}"
 
 
-def _say(port: int, statement: str, database: str = "test") -> None:
+def _execute(port: int, statement: str, database: str = "test") -> None:
     with psycopg.connect(_server(port, database), autocommit=True) as connection:
         connection.execute(statement.encode())

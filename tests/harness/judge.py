@@ -1,4 +1,4 @@
-"""What the ledger says about the promises; every rule is written here anew, from the contract."""
+"""What the simulator's ledger shows about the promises; each rule is written again, from the contract."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,7 @@ from tests.harness.simulator import Simulator
 
 Json = Mapping[str, Any]
 
-#: Of all record ids.
+#: Namespace of all record ids.
 NAMESPACE = UUID("0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44")
 _MINUTE_MS = 60_000
 
@@ -22,21 +22,21 @@ def record_id(key: str) -> str:
 
 
 def customer_of(conversation: str) -> str:
-    """Whom BOFE names for it, each time it asks, where a story names nobody."""
+    """The customer that BOFE names for a conversation, each time the same, where a story names none."""
     return str(uuid5(NAMESPACE, f"customer of {conversation}"))
 
 
 def mixed_up(finished: Iterable[Json], records: Iterable[Json]) -> list[str]:
-    """Ids of records that tell of another conversation, session, agent or customer than the work whose id they bear."""
+    """Ids of records whose conversation, session, agent or customer is not that of the work with the same id."""
     works = {record_id(acw["recordKey"]): acw for acw in finished}
-    told = [(entry["record"]["id"], entry["record"]) for entry in records]
-    return [one for one, record in told if one in works and not _matches(record, works[one])]
+    found = [(entry["record"]["id"], entry["record"]) for entry in records]
+    return [one for one, record in found if one in works and not _matches(record, works[one])]
 
 
 def _matches(record: Json, acw: Json) -> bool:
     conversation, body = acw["conversationId"], record["body"]
-    told = (record["interactionId"], body["participantId"], body["sessionId"], body["agentId"], record["customerId"])
-    return told == (
+    found = (record["interactionId"], body["participantId"], body["sessionId"], body["agentId"], record["customerId"])
+    return found == (
         conversation,
         acw["participantId"],
         acw["sessionId"],
@@ -46,9 +46,9 @@ def _matches(record: Json, acw: Json) -> bool:
 
 
 def each_record_matches_its_work(report: Report, simulator: Simulator) -> bool:
-    """Claim that no record tells of another after-call work, or of another customer than BOFE named."""
+    """Claim that no record has fields of another after-call work, or another customer than BOFE named."""
     mixed = mixed_up(simulator.ledger("finished"), simulator.ledger("records"))
-    return report.claim("each record tells of its own work and customer", not mixed, f"{len(mixed)} mixed up")
+    return report.claim("each record matches its own work and customer", not mixed, f"{len(mixed)} mixed up")
 
 
 def nothing_lost_nothing_doubled(report: Report, simulator: Simulator) -> bool:
@@ -57,10 +57,10 @@ def nothing_lost_nothing_doubled(report: Report, simulator: Simulator) -> bool:
     wanted = {record_id(acw["recordKey"]) for acw in finished if acw["expected"]}
     stored = Counter(entry["record"]["id"] for entry in records)
     lost, doubled = wanted - stored.keys(), [one for one, times in stored.items() if times > 1]
-    strange = stored.keys() - {record_id(acw["recordKey"]) for acw in finished}
-    figure = f"{len(wanted)} finished, {len(lost)} lost, {len(doubled)} doubled, {len(strange)} strange"
+    unexpected = stored.keys() - {record_id(acw["recordKey"]) for acw in finished}
+    figure = f"{len(wanted)} finished, {len(lost)} lost, {len(doubled)} doubled, {len(unexpected)} unexpected"
     one = report.claim(
-        "each after-call work has exactly one record, under its own id", not (lost or doubled or strange), figure
+        "each after-call work has exactly one record, under its own id", not (lost or doubled or unexpected), figure
     )
     code, text = simulator.verify()
     two = report.claim("simulator verify is clean", code == 0, "" if code == 0 else text.strip().replace("\n", "; "))
@@ -68,13 +68,13 @@ def nothing_lost_nothing_doubled(report: Report, simulator: Simulator) -> bool:
 
 
 def sent_again(attempts: Iterable[Json]) -> int:
-    """How many attempts brought a record that was stored already."""
+    """Number of attempts with a record that had been stored before."""
     stored = Counter(attempt["id"] for attempt in attempts if attempt["stored"])
     return stored.total() - len(stored)
 
 
 def one_socket_per_channel(report: Report, simulator: Simulator, *, most: int = 20) -> bool:
-    """Claim that no socket was kicked by another, no connected channel evicted, and never more open than the budget."""
+    """Claim that no socket replaced another, no connected channel was evicted, and at most ``most`` were open."""
     sockets = simulator.ledger("sockets")
     kicked = sum(entry["event"] == "kicked" for entry in sockets)
     evicted = sum(bool(entry["connected"]) for entry in simulator.ledger("evictions"))
@@ -88,7 +88,7 @@ def one_socket_per_channel(report: Report, simulator: Simulator, *, most: int = 
 
 
 def most_connected(sockets: Iterable[Json]) -> int:
-    """How many sockets were open at the same time."""
+    """Maximum number of sockets open at the same time."""
     now = peak = 0
     for entry in sockets:
         now += {"opened": 1, "closed": -1}.get(entry["event"], 0)
@@ -97,7 +97,7 @@ def most_connected(sockets: Iterable[Json]) -> int:
 
 
 def api_calls(calls: Iterable[Json]) -> list[Json]:
-    """Those that count against the rate: not the login, not the history."""
+    """Calls that count against the rate limit: neither logins nor CommunicationHistory."""
     return [call for call in calls if call["path"].startswith("/api/v2/")]
 
 
@@ -107,7 +107,7 @@ def changes_of_subscriptions(calls: Iterable[Json]) -> list[Json]:
 
 
 def creations(calls: Iterable[Json]) -> list[Json]:
-    """Calls that make a channel."""
+    """Calls that create a channel."""
     return [c for c in calls if c["path"] == "/api/v2/notifications/channels" and c["method"] == "POST"]
 
 
@@ -117,7 +117,7 @@ def questions(calls: Iterable[Json]) -> list[Json]:
 
 
 def most_in_a_minute(calls: Sequence[Json]) -> int:
-    """The most calls that any 60 seconds saw."""
+    """Maximum number of calls within any 60 seconds."""
     moments = sorted(call["at"] for call in calls)
     first = peak = 0
     for last, moment in enumerate(moments):
@@ -128,7 +128,7 @@ def most_in_a_minute(calls: Sequence[Json]) -> int:
 
 
 def largest_burst(calls: Sequence[Json], pause_ms: int) -> int:
-    """The most calls that followed each other without such a pause."""
+    """Maximum number of calls in a row with shorter pauses between them."""
     peak = burst = 0
     before = -_MINUTE_MS
     for moment in sorted(call["at"] for call in calls):
@@ -138,22 +138,22 @@ def largest_burst(calls: Sequence[Json], pause_ms: int) -> int:
 
 
 def epoch_ms(text: str) -> int:
-    """Of an ISO time."""
+    """Epoch milliseconds of an ISO time."""
     return round(datetime.fromisoformat(text).timestamp() * 1000)
 
 
 def delays_ms(finished: Iterable[Json], records: Iterable[Json]) -> list[int]:
-    """From the end of each after-call work to the moment its record was stored, ascending."""
+    """Milliseconds from the end of each after-call work until its record was stored, ascending."""
     received = {entry["record"]["id"]: epoch_ms(entry["receivedAt"]) for entry in records}
     ids = [(record_id(acw["recordKey"]), acw["at"]) for acw in finished]
     return sorted(received[one] - at for one, at in ids if one in received)
 
 
 def share(values: Sequence[int], part: float) -> int:
-    """The value below which that part of them lies."""
+    """The quantile of ascending values; 0 if there are none."""
     return values[min(len(values) - 1, int(len(values) * part))] if values else 0
 
 
 def sources(records: Iterable[Json]) -> Counter[str]:
-    """How many records came live, by backfill or through the old door."""
+    """Number of records by source: live, backfill, or supportResult."""
     return Counter(entry["record"]["body"]["eventSource"] for entry in records)

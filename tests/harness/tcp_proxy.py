@@ -1,4 +1,4 @@
-"""A TCP proxy of our own that stands between a client and its server, and breaks the connection on purpose."""
+"""A TCP proxy between a client and a server that breaks connections on purpose."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,11 +11,11 @@ from gevent.server import StreamServer
 
 
 class TcpProxy:
-    """Forwards bytes in both directions until it is told to misbehave.
+    """Forwards bytes in both directions until one of its methods breaks that.
 
     Args:
-        host: Of the server.
-        port: Of the server.
+        host: Host of the server.
+        port: Port of the server.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -33,11 +33,11 @@ class TcpProxy:
         return port
 
     def cut_replies_after(self, request: bytes) -> None:
-        """Let the next request with these bytes through, but close both sides before any reply; once."""
+        """Once, forward the next request with these bytes, but close both connections before the reply."""
         self._cut_after = request
 
     def stall(self) -> None:
-        """Forward nothing more, and close nothing."""
+        """Stop forwarding, and leave all connections open."""
         self._flowing.clear()
 
     def flow(self) -> None:
@@ -55,7 +55,7 @@ class TcpProxy:
 
     def _handle(self, client: socket.socket, _address: object) -> None:
         doomed = Event()
-        # A server that is down: the client's connection ends at once.
+        # If the server is down, the client's connection ends at once.
         with suppress(ConnectionRefusedError), client, socket.create_connection(self._target) as server:
             pumps = [self._pumps.spawn(pump, client, server, doomed) for pump in (self._forth, self._back)]
             gevent.joinall(pumps, count=1)
@@ -72,7 +72,7 @@ class TcpProxy:
 
     def _back(self, client: socket.socket, server: socket.socket, doomed: Event) -> None:
         with suppress(OSError):
-            # A reply shows that the server has acted; whoever is doomed never gets it.
+            # A reply shows that the server has acted; a client to be cut never receives it.
             while (data := server.recv(65536)) and not doomed.is_set():
                 self._flowing.wait()
                 client.sendall(data)

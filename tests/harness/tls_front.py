@@ -1,4 +1,4 @@
-"""What stands between a gateway and the world in a bank: a proxy that only lets listed hosts through, and TLS."""
+"""What is between a gateway and the Internet in a bank: TLS, and an HTTP proxy that permits listed hosts only."""
 
 import base64
 import ssl
@@ -18,7 +18,7 @@ _HEAD_BYTES = 65536
 
 
 class Authority:
-    """A certificate authority of one's own."""
+    """A private certificate authority."""
 
     def __init__(self, folder: Path, name: str = "ca") -> None:
         self._ca = trustme.CA()
@@ -26,7 +26,7 @@ class Authority:
         self._ca.cert_pem.write_to_path(str(self.file))
 
     def context(self, *hosts: str) -> ssl.SSLContext:
-        """For a server that shows a certificate for these hosts."""
+        """The TLS context of a server with a certificate for these hosts."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._ca.issue_cert(*hosts).configure_cert(context)
         return context
@@ -34,10 +34,10 @@ class Authority:
 
 @contextmanager
 def tls_front(target_port: int, context: ssl.SSLContext) -> Iterator[int]:
-    """Takes TLS off and hands on what is below it; yields its port."""
+    """Terminate TLS and forward the bytes inside to a port; yields the port of the front."""
 
     def serve(connection: socket.socket, _address: object) -> None:
-        # ssl.SSLError is an OSError: a client that does not trust us goes away.
+        # ssl.SSLError is an OSError: a client that does not trust the certificate closes the connection.
         with suppress(OSError):
             inside = context.wrap_socket(connection, server_side=True)
             with inside, socket.create_connection(("127.0.0.1", target_port)) as target:
@@ -53,17 +53,17 @@ def tls_front(target_port: int, context: ssl.SSLContext) -> Iterator[int]:
 
 
 class ConnectProxy:
-    """An HTTP proxy that knows CONNECT only.
+    """An HTTP proxy that supports CONNECT only.
 
     Args:
-        routes: Where each host and port it lets through really is; others are refused with 403.
-        login: ``user:password`` it insists on.
+        routes: The local port behind each permitted host and port; others are refused with 403.
+        login: ``user:password`` that it requires.
     """
 
     def __init__(self, routes: Mapping[HostPort, int], login: str | None = None) -> None:
         self._routes = routes
         self._login = login
-        #: every host and port that was asked for, also those that were refused
+        #: every host and port that was requested, refused ones included
         self.asked: list[HostPort] = []
         self._server = StreamServer(("127.0.0.1", 0), self._serve, spawn=Pool())
 
@@ -107,7 +107,7 @@ class ConnectProxy:
 def _head(client: socket.socket) -> str:
     head = b""
     while not head.endswith(b"\r\n\r\n") and len(head) < _HEAD_BYTES:
-        byte = client.recv(1)  # not a byte more: what follows belongs to the tunnel
+        byte = client.recv(1)  # one at a time: the bytes that follow belong to the tunnel
         if not byte:
             raise OSError("gone")
         head += byte

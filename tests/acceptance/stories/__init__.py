@@ -1,1 +1,1 @@
-"""One story per file: ``play(stage)``, and ``SECONDS`` where it may take longer than usual."""
+"""One story per module: ``play(stage)``, and ``SECONDS``, the time limit, where it differs from the usual one."""

@@ -1,4 +1,4 @@
-"""What happens after a conversation was closed is recorded too: registered again, or found by the last look."""
+"""After-call work after the close is recorded too: by another registration, or by the last look."""
 
 from tests.harness import judge
 from tests.harness.gateway import Gateway
@@ -11,11 +11,11 @@ _LAST_LOOK_SECONDS = 20
 
 
 def play(stage: Stage) -> None:
-    """Customers of closed message conversations write again; of half of them BOFE tells us."""
+    """Customers of closed message conversations write again; BOFE registers half of the conversations again."""
     simulator = stage.simulator()
     settings = {
         "GATEWAY_QUIET_SECONDS": 1,
-        "GATEWAY_RECONCILE_SECONDS": 10,  # also how often somebody looks for last looks
+        "GATEWAY_RECONCILE_SECONDS": 10,  # also the period in which last looks are searched
         "GATEWAY_LAST_LOOK_SECONDS": _LAST_LOOK_SECONDS,
     }
     gateway = stage.gateway(simulator, settings).start()
@@ -25,20 +25,22 @@ def play(stage: Stage) -> None:
     simulator.finish_all(sessions)
     took = wait_for(lambda: all(_shown(gateway, session) == ("closed", 1) for session in sessions), 60, 0.2)
     stage.report.claim("all are closed with their record", took is not None, f"after {took or -1:.1f} s")
-    told, untold = sessions[:_EACH], sessions[_EACH:]
+    again, silent = sessions[:_EACH], sessions[_EACH:]
     for session in sessions:
         simulator.act(session.conversation, "reopen")
-    for session in told:
+    for session in again:
         customer = gateway.view(session.conversation)["customerId"]
         gateway.register(session.conversation, customer)
-    simulator.until_covered(told)
+    simulator.until_covered(again)
     covered = simulator.covered()
-    stage.report.claim("registered again, they are followed again", not {one.conversation for one in untold} & covered)
+    stage.report.claim("registered again, they are followed again", not {one.conversation for one in silent} & covered)
     for session in sessions:
         simulator.act(session.conversation, "end")
         simulator.act(session.conversation, "wrapup")
-    _claim_records(stage, simulator, gateway, told, "registered again: the second agent's record is there", 10)
-    _claim_records(stage, simulator, gateway, untold, "not told of: the last look finds it", _LAST_LOOK_SECONDS + 40)
+    _claim_records(stage, simulator, gateway, again, "registered again: the second agent's record is there", 10)
+    _claim_records(
+        stage, simulator, gateway, silent, "not registered again: the last look finds it", _LAST_LOOK_SECONDS + 40
+    )
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
 
 

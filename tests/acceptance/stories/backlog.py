@@ -13,13 +13,13 @@ from tests.harness.stage import Stage
 from tests.harness.waiting import until
 
 SECONDS = 600
-#: So much faster than real: the back-off is shortened alike, and an hour takes a minute.
+#: How much faster than real time it is: the back-off is shortened by the same factor, and an hour takes a minute.
 _SCALE = 60
 _SENDERS = 8
 
 
 def play(stage: Stage) -> None:
-    """Callbacks give two records each. The receiver answers 503, so that every attempt is seen."""
+    """Callbacks give two records each. The receiver answers 503, so that every attempt is counted."""
     count = stage.scale.of(full=10_000, fast=1_000)
     away = stage.scale.of(full=60.0, fast=20.0)
     longest = 300 / _SCALE
@@ -48,11 +48,11 @@ def play(stage: Stage) -> None:
     _claim_order(stage, simulator)
     _claim_few_repeated(stage, simulator, len(during))
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
-    _tell_memory(stage, gateway)
+    _note_memory(stage, gateway)
 
 
 def _claim_attempts(stage: Stage, attempts: list[dict[str, Any]], seconds: float, longest: float) -> None:
-    """The breaker lets one record through at a time, at most ten times as often as the longest back-off."""
+    """The breaker permits one attempt at a time, at most ten times as often as the longest back-off."""
     bound = 5 + 2 * _SENDERS + 10 + round(seconds / (longest / 10))
     most = max(Counter(attempt["id"] for attempt in attempts).values(), default=0)
     figure = f"{len(attempts)} in {seconds:.0f} s, bound {bound}; {most} of one record at most"
@@ -60,7 +60,7 @@ def _claim_attempts(stage: Stage, attempts: list[dict[str, Any]], seconds: float
 
 
 def _claim_order(stage: Stage, simulator: Simulator) -> None:
-    """Those that were due before the outage ended, by the time of their after-call work."""
+    """Claim that records arrive in the order of their after-call work."""
     times = [judge.epoch_ms(entry["record"]["communicatedAt"]) for entry in simulator.ledger("records")]
     ranks = sorted(range(len(times)), key=lambda n: (times[n], n))
     displaced = sorted(abs(rank - place) for rank, place in enumerate(ranks))
@@ -75,5 +75,5 @@ def _claim_few_repeated(stage: Stage, simulator: Simulator, during: int) -> None
     stage.report.claim("none is sent twice after it is back", again <= 0, f"{max(0, again)} needless attempts")
 
 
-def _tell_memory(stage: Stage, gateway: Gateway) -> None:
+def _note_memory(stage: Stage, gateway: Gateway) -> None:
     stage.report.note(f"worker: {memory_mb(gateway.worker):.0f} MB")

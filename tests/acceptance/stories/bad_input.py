@@ -1,4 +1,4 @@
-"""Bad requests over HTTP and raw sockets: each is refused or let go as it should be, and registers nothing."""
+"""Bad requests over HTTP and raw sockets: each is refused or disconnected as specified, and registers nothing."""
 
 import re
 
@@ -9,8 +9,8 @@ _ROWS = tuple(f"tests/flow/test_{name}.py" for name in ("bad_input", "smuggling"
 
 
 def play(stage: Stage) -> None:
-    """The tables are tests of their own that ask after each row whether the worker lives: run and counted."""
+    """Run the flow tests with the tables of bad requests, and count their rows."""
     code, text = run(python("-m", "pytest", "-p", "no:cacheprovider", *_ROWS), 280)
     passed = int((re.findall(r"(\d+) passed", text) or ["0"])[0])
     stage.report.note(f"ran {', '.join(_ROWS)}")
-    stage.report.claim("at least 80 rows, each as it should be", code == 0 and passed >= 80, f"{passed} rows")
+    stage.report.claim("at least 80 rows, each as specified", code == 0 and passed >= 80, f"{passed} rows")

@@ -9,7 +9,7 @@ _COUNT = 3000
 
 
 def play(stage: Stage) -> None:
-    """Three full channels; each call takes 80 ms."""
+    """Three full channels; each call of the API takes 80 ms."""
     simulator = stage.simulator()
     simulator.fault("slow", path="/api/v2/*", delaySeconds=0.08)
     gateway = stage.gateway(simulator).start()

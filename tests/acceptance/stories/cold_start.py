@@ -14,7 +14,7 @@ _CHANNELS = 19
 
 
 def play(stage: Stage) -> None:
-    """They are registered, then the power fails; every agent is done before it is back. Each call takes 80 ms."""
+    """Register all, kill the gateway, end all after-call work, start again. Each call of the API takes 80 ms."""
     count = _CHANNELS * stage.scale.of(full=1000, fast=100)
     settings = {"GATEWAY_CHANNEL_TOPICS": stage.scale.of(full=1000, fast=100)}
     simulator = stage.simulator()
@@ -62,7 +62,7 @@ def _start_cold(stage: Stage, simulator: Simulator, gateway: Gateway, sessions: 
 
 
 def _busiest_minute(simulator: Simulator) -> int:
-    """Of either process: each has a token of its own."""
+    """Maximum number of calls in a minute, of each process: each has a token of its own."""
     calls, logins = simulator.ledger("calls"), []
     logins = [call["at"] for call in calls if call["path"] == "/oauth/token"]
     lives = [(start, end) for start, end in zip(logins, [*logins[1:], 1e15], strict=True)]

@@ -14,7 +14,7 @@ _CLIENTS = 8
 
 
 def play(stage: Stage) -> None:
-    """First one registration a round; then many clients, killed in the middle."""
+    """Kill after one registration per round; then kill under the load of several clients."""
     rounds = stage.scale.of(full=20, fast=5)
     gateway = stage.gateway(stage.simulator()).start()
     promised: dict[str, str] = {}

@@ -11,7 +11,7 @@ _TOPICS = 1000
 
 
 def play(stage: Stage) -> None:
-    """The heartbeat is at its default of 40 s, or short."""
+    """Three troubles of one channel; at full scale the heartbeat is at its default of 40 s."""
     heartbeat = stage.scale.of(full=40, fast=6)
     simulator = stage.simulator(stage.scale.of(full=None, fast={"heartbeatSeconds": 4}))
     gateway = stage.gateway(simulator, {"GATEWAY_HEARTBEAT_SECONDS": heartbeat}).start()
@@ -27,29 +27,30 @@ def play(stage: Stage) -> None:
 
 
 def _killed(stage: Stage, simulator: Simulator, sessions: list[AgentSession], heartbeat: int) -> None:
-    opened = _opened(simulator)
+    opened = simulator.sockets_opened()
     simulator.control("POST", "/channels/all/drop")
-    took = wait_for(lambda: _opened(simulator) > opened and _all_covered(simulator, sessions), heartbeat + 30)
+    took = wait_for(lambda: simulator.sockets_opened() > opened and _all_covered(simulator, sessions), heartbeat + 30)
     _claim(stage, "killed", took, heartbeat)
 
 
 def _gone(stage: Stage, simulator: Simulator, sessions: list[AgentSession], heartbeat: int) -> None:
-    """The channel itself is no more: its address answers 404, another channel is needed."""
-    before = _connected(simulator)
+    """The channel no longer exists: its address answers 404, and another channel is needed."""
+    before = simulator.connected()
     simulator.fault("refuse_upgrade", status=404, count=1)
     simulator.control("POST", "/channels/all/drop")
-    took = wait_for(lambda: not before & _connected(simulator) and _all_covered(simulator, sessions), heartbeat + 30)
+    took = wait_for(lambda: not before & simulator.connected() and _all_covered(simulator, sessions), heartbeat + 30)
     _claim(stage, "refused with 404", took, heartbeat)
     stage.report.claim(
-        "refused with 404: on one new channel", len(_connected(simulator)) == 1, len(_connected(simulator))
+        "refused with 404: on one new channel", len(simulator.connected()) == 1, len(simulator.connected())
     )
 
 
 def _frozen(stage: Stage, simulator: Simulator, gateway: Gateway, sessions: list[AgentSession], heartbeat: int) -> None:
-    opened = _opened(simulator)
+    opened = simulator.sockets_opened()
     (channel,) = [one["id"] for one in simulator.channels() if one["connected"]]
-    simulator.fault("freeze", channel=channel, seconds=heartbeat + 20)  # one that ends by itself need not be noticed
-    noticed = wait_for(lambda: _opened(simulator) > opened, heartbeat + 30)
+    # Longer than the heartbeat: a freeze that ends earlier need not be noticed.
+    simulator.fault("freeze", channel=channel, seconds=heartbeat + 20)
+    noticed = wait_for(lambda: simulator.sockets_opened() > opened, heartbeat + 30)
     held = noticed is not None and noticed <= heartbeat + 5
     stage.report.claim("frozen: a new socket within heartbeat + 5 s", held, f"{noticed or -1:.1f} s")
     shown = gateway.wait_state(sessions[-1].conversation, "subscribed", 10)
@@ -63,11 +64,3 @@ def _claim(stage: Stage, what: str, took: float | None, heartbeat: int) -> None:
 
 def _all_covered(simulator: Simulator, sessions: list[AgentSession]) -> bool:
     return {session.conversation for session in sessions} <= simulator.covered()
-
-
-def _connected(simulator: Simulator) -> set[str]:
-    return {channel["id"] for channel in simulator.channels() if channel["connected"]}
-
-
-def _opened(simulator: Simulator) -> int:
-    return sum(entry["event"] == "opened" for entry in simulator.ledger("sockets"))

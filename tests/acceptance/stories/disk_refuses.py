@@ -82,7 +82,7 @@ def _while(stage: Stage, gateway: Gateway, simulator: Simulator, what: str, trou
     answers = Answers()
     asking = [gevent.spawn(_register_on, answers, gateway, stage.scale.of(4.0, 4.0, 2.0)) for _ in range(4)]
     wait_for(lambda: answers.refused > 0, 5)
-    simulator.finish(session)  # its event comes while the disk refuses
+    simulator.finish(session)  # its event arrives while the disk refuses
     gevent.joinall(asking)
     end()
     back = wait_for(gateway.ready, _RECOVER_SECONDS)
@@ -134,7 +134,7 @@ def _full(where: Path) -> Trouble:
 
 def _read_only(where: Path) -> Trouble:
     def begin() -> Callable[[], object]:
-        # Mode bits stop neither root nor a file that is open; this attribute stops both.
+        # Mode bits restrict neither root nor an open file; this attribute restricts both.
         files = [str(where / name) for name in ("gateway.db", "gateway.db-wal") if (where / name).exists()]
         subprocess.run(["chattr", "+i", *files], check=True)
         return lambda: subprocess.run(["chattr", "-i", *files], check=True)

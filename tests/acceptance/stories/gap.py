@@ -12,12 +12,12 @@ from tests.harness.waiting import until
 SECONDS = 1200
 _COUNT = 500
 _EXTRA_SECONDS = 10
-#: Calls with a longer pause between them belong to two rounds.
+#: A pause longer than this, in ms, separates two rounds of calls.
 _PAUSE_MS = 200
 
 
 def play(stage: Stage) -> None:
-    """Analytics lag behind by nothing, half a minute, four minutes."""
+    """With analytics that lag behind by nothing, half a minute, four minutes."""
     for lag in stage.scale.of(full=(0, 30, 240), fast=(0, 5)):
         _play_lag(stage, lag, stage.scale.of(full=60.0, fast=12.0))
 
@@ -32,14 +32,15 @@ def _play_lag(stage: Stage, lag: int, away: float) -> None:
         simulator.act(session.conversation, "end")
     sleep(1)
 
-    simulator.fault("freeze", seconds=away / 2 + 1)  # until after the drop, or it would let out what it held back
+    # Until after the drop, or the frozen frames would still be delivered.
+    simulator.fault("freeze", seconds=away / 2 + 1)
     simulator.control("POST", "/wrapup-all", {"perSecond": _COUNT / (away - 0.5)})
     sleep(away / 2)
     simulator.fault("refuse_upgrade", status=503, seconds=away / 2)
     simulator.control("POST", "/channels/all/drop")
     sleep(away / 2)
     back_at = round(time.time() * 1000) - 50
-    until(lambda: any(channel["connected"] for channel in simulator.channels()), 30, "a socket is open again")
+    until(simulator.connected, 30, "a socket is open again")
     bound = lag + _EXTRA_SECONDS
     simulator.wait_clean(_COUNT, bound + 60)
     records = simulator.ledger("records")
@@ -56,7 +57,7 @@ def _play_lag(stage: Stage, lag: int, away: float) -> None:
 
 
 def _claim_calls(stage: Stage, simulator: Simulator, lag: int, window: tuple[int, int]) -> None:
-    """A round is what is asked in one go: ten calls for all 500 at 50 each, and at most five about single ones."""
+    """At most 15 calls in a round: ten bulk calls for all 500, 50 each, and five about single conversations."""
     calls = simulator.ledger("calls")
     asked = [call for call in judge.questions(calls) if window[0] <= call["at"] <= window[1]]
     bulk = sum(call["path"].endswith("/details") for call in asked)

@@ -19,7 +19,7 @@ _TOPICS, _PER_SECOND = 1000, 50
 
 
 def play(stage: Stage) -> None:
-    """Each kind of end with a contact centre of its own."""
+    """Each kind of end, with a simulator of its own."""
     seconds = stage.scale.of(full=150.0, fast=75.0)
     _play_end(stage, "notice", {}, seconds)
     _play_end(stage, "expiry", {"channelSeconds": 60}, seconds)
@@ -56,7 +56,7 @@ def _judge_end(stage: Stage, simulator: Simulator, gateway: Gateway, kind: str, 
 
 @contextmanager
 def talking(simulator: Simulator, sessions: list[AgentSession], per_second: float = _PER_SECOND) -> Iterator[None]:
-    """Transfers and wrap-ups, one after the other over all conversations, at that rate."""
+    """Within the block, transfer and wrap up the conversations in turn, at that rate."""
     over = Event()
     agents = {session.conversation: session for session in sessions}
 

@@ -16,7 +16,7 @@ _KINDS = ("slow", "apply_then_hang", "unread", "hang", "names", "apply_then_500"
 
 
 def play(stage: Stage) -> None:
-    """Rounds with varied moments: names slow; receiver slow, hanging, storing unanswered; the event read or unread."""
+    """Kill at random moments: with slow names, a slow, hanging or unanswering receiver, and unread events."""
     rounds = stage.scale.of(full=24, fast=8)
     random, simulator, expected = Random(7), stage.simulator(), 0
     gateway = stage.gateway(simulator).start()
@@ -27,9 +27,8 @@ def play(stage: Stage) -> None:
         simulator.until_covered(sessions)
         kind = _KINDS[number % len(_KINDS)]
         if kind == "unread":
-            os.kill(
-                gateway.worker, signal.SIGSTOP
-            )  # then the events get as far as its sockets' buffers, and no further
+            # Then the events reach the buffers of its sockets, and no further.
+            os.kill(gateway.worker, signal.SIGSTOP)
         elif kind == "names":
             simulator.fault("slow", path="/api/v2/users/*", delaySeconds=0.5)
         else:
@@ -52,14 +51,14 @@ def play(stage: Stage) -> None:
         f"{expected} records, {len(attempts)} attempts, {len(posts) - len(set(posts))} repeated after storing"
     )
     backfilled = judge.sources(simulator.ledger("records"))["backfill"]
-    stage.report.note(f"{backfilled} were recovered by asking Genesys (their event never met our disk)")
+    stage.report.note(f"{backfilled} were recovered by asking Genesys (their event never reached our disk)")
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
     judge.one_socket_per_channel(stage.report, simulator, most=2)
     _without_deduplication(stage)
 
 
 def _without_deduplication(stage: Stage) -> None:
-    """The same against a receiver that stores whatever it is sent, but can be asked."""
+    """The same with a receiver that stores every POST, but answers lookups."""
     simulator = stage.simulator()
     simulator.set_receiver("apply_then_hang", deduplicate=False)
     gateway = stage.gateway(simulator, name="asking").start()
@@ -76,7 +75,7 @@ def _without_deduplication(stage: Stage) -> None:
     sleep(8)
     stored = len(simulator.ledger("records"))
     stage.report.claim(
-        "killed with attempts unanswered, a receiver that does not deduplicate is asked first: none doubled",
+        "killed with attempts unanswered, a receiver that does not deduplicate is looked up first: none doubled",
         stored == _EACH,
         f"{stored} records of {_EACH}",
     )

@@ -59,7 +59,7 @@ def _strike(gateway: Gateway, blow: str) -> None:
     if blow == "reload":
         gateway.reload()
     else:
-        os.kill(before, signal.SIGKILL)  # gunicorn's master, which we started, starts another
+        os.kill(before, signal.SIGKILL)  # gunicorn's master starts another
     until(lambda: _replaced(gateway, before), 40, "another worker serves")
 
 

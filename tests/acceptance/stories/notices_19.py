@@ -1,4 +1,4 @@
-"""19 full channels are told to close in the same second: all are handed over within the budget, nothing is lost."""
+"""19 full channels get the closing notice in the same second: all are handed over within the budget, none lost."""
 
 from gevent import sleep
 
@@ -10,7 +10,7 @@ SECONDS = 700
 
 
 def play(stage: Stage) -> None:
-    """19 channels, one spare, 50 events a second all the while."""
+    """19 channels, one spare, with 50 events a second throughout."""
     topics = stage.scale.of(full=1000, fast=100)
     simulator = stage.simulator()
     gateway = stage.gateway(simulator, {"GATEWAY_CHANNEL_TOPICS": topics}).start()

@@ -21,14 +21,14 @@ _PHONE = "+639171234567"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A conversation, and by hand what its record must say."""
+    """A conversation, and the fields its record must have, written by hand."""
 
     start: dict[str, Any]
     channel: str
     handle: str | None
     title: str
     wrapup: dict[str, Any] = field(default_factory=dict)
-    #: the code's name, None where Genesys knows none
+    #: the name of the wrap-up code; None where Genesys has none
     purpose: str | None = "Billing question"
     agent: str | None = "Maria Cruz"
     domain: str = "OTHER"

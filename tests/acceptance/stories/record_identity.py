@@ -8,7 +8,7 @@ from tests.harness.waiting import until, wait_for
 
 
 def play(stage: Stage) -> None:
-    """Announce the same after-call works to three processes."""
+    """Announce the same after-call works to three processes: one, its restart, and one with an empty database."""
     report = stage.report
     simulator = stage.simulator()
     first = stage.gateway(simulator).start()
@@ -24,11 +24,13 @@ def play(stage: Stage) -> None:
     )
     first.restart_after_kill()
     simulator.until_covered(sessions)
-    heard = sum(simulator.act(session.conversation, "announce")["heard"] for session in sessions)
+    received = sum(simulator.act(session.conversation, "announce")["heard"] for session in sessions)
     sleep(2)
     records, attempts = simulator.ledger("records"), simulator.attempts()
-    report.note(f"killed, started again, announced each once more: {heard} events heard")
-    report.claim("heard again after a restart, none is sent again", len(records) == len(attempts) == len(keys), heard)
+    report.note(f"killed, started again, announced each once more: {received} events received")
+    report.claim(
+        "received again after a restart: none is sent again", len(records) == len(attempts) == len(keys), received
+    )
     first.stop()
 
     other = stage.gateway(simulator, name="other").start()

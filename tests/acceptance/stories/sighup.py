@@ -21,7 +21,7 @@ _GAP_SECONDS = 10.0
 
 @dataclass(slots=True)
 class Watch:
-    """What a load balancer and a client see."""
+    """What a load balancer and a client observe during reloads."""
 
     gateway: Gateway
     longest_gap: float = 0.0
@@ -31,22 +31,22 @@ class Watch:
     over: bool = False
 
     def look(self) -> None:
-        """Ask for readiness every 10 ms, over fresh connections."""
+        """Request /readyz every 10 ms, each time over a new connection."""
         ready_at = time.monotonic()
         while not self.over:
-            fresh = JsonClient(self.gateway.url)
+            client = JsonClient(self.gateway.url)
             try:
-                ready = fresh.request("GET", "/readyz", seconds=5).status == 200
+                ready = client.request("GET", "/readyz", seconds=5).status == 200
             except NoAnswer:
                 ready = False
-            fresh.close()
+            client.close()
             if ready:
                 self.longest_gap = max(self.longest_gap, time.monotonic() - ready_at)
                 ready_at = time.monotonic()
             sleep(0.01)
 
     def register(self) -> None:
-        """Register on and on."""
+        """Register conversations until it is over."""
         while not self.over:
             try:
                 status = self.gateway.register(str(uuid4())).status
@@ -58,7 +58,7 @@ class Watch:
 
 
 def play(stage: Stage) -> None:
-    """Reloads amid wrap-ups and registrations."""
+    """Reload during wrap-ups and registrations."""
     simulator = stage.simulator()
     gateway = stage.gateway(simulator).start()
     watch = Watch(gateway)

@@ -1,4 +1,4 @@
-"""A week on assertions that the gateway signs itself, nobody at hand: every token is granted, every record is there."""
+"""A week on assertions that the gateway signs itself: every token is granted, every record is there."""
 
 import datetime
 from pathlib import Path
@@ -23,7 +23,7 @@ _AUDIENCE = "https://gateway.bank.example/genesys"
 
 
 def play(stage: Stage) -> None:
-    """Some conversations last all week; each day brings others, which end."""
+    """Some conversations last all week; others begin and end each day."""
     speed = stage.scale.of(full=1008, fast=6048)
     day = _DAY_SECONDS / speed
     certificate = _make_key(stage.folder)
@@ -77,7 +77,7 @@ def _settings(folder: Path, speed: float) -> dict[str, object]:
         "GENESYS_SAML_ISSUER": f"{_AUDIENCE}/issuer",
         "GENESYS_SAML_SUBJECT": "gateway@bank.example",
         "GENESYS_SAML_AUDIENCE": _AUDIENCE,
-        # Genesys's time passes faster than ours: what depends on it is shortened alike.
+        # Genesys's time passes faster than ours: settings that depend on it are shortened by the same factor.
         "GATEWAY_CHANNEL_HANDOVER_SECONDS": 3600 / speed * 4,
         "GATEWAY_CHANNEL_OVERLAP_SECONDS": 1,
         "GATEWAY_API_RATE_PER_MINUTE": 100_000,
@@ -85,7 +85,7 @@ def _settings(folder: Path, speed: float) -> dict[str, object]:
 
 
 def _make_key(folder: Path) -> str:
-    """Key and certificate as an administrator makes them; the certificate as PEM."""
+    """Make key and certificate as an administrator does; returns the certificate as PEM."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gateway")])
     now = datetime.datetime.now(datetime.UTC)
@@ -99,6 +99,6 @@ def _make_key(folder: Path) -> str:
     pem, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
     (folder / "key.pem").touch(0o600)
     (folder / "key.pem").write_bytes(key.private_bytes(pem, form, serialization.NoEncryption()))
-    told = certificate.public_bytes(pem)
-    (folder / "certificate.pem").write_bytes(told)
-    return told.decode()
+    text = certificate.public_bytes(pem)
+    (folder / "certificate.pem").write_bytes(text)
+    return text.decode()

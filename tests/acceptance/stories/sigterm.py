@@ -16,7 +16,7 @@ _END_SECONDS = 25
 
 
 def play(stage: Stage) -> None:
-    """Three endings, each amid a storm: a slow receiver, a hanging one, one that cuts the line after storing."""
+    """End it three times under load: with a slow receiver, a hanging one, and one that resets after storing."""
     simulator, finished, taken = stage.simulator(), 0, list[str]()
     gateway = stage.gateway(simulator).start()
     for mode in ("slow", "hang", "apply_then_reset"):
@@ -44,7 +44,7 @@ def play(stage: Stage) -> None:
         back = simulator.wait_clean(finished, 60)
         stage.report.claim(f"receiver {mode}: all arrive after the next start", back is not None, f"{back or -1:.1f} s")
     sources = judge.sources(simulator.ledger("records"))
-    stage.report.note(f"records: {dict(sources)}; the receiver does not deduplicate, but can be asked")
+    stage.report.note(f"records: {dict(sources)}; the receiver does not deduplicate, but answers lookups")
     missing = [one for one in taken if gateway.view(one) is None]
     stage.report.claim("every 201 given during the drains is there", not missing, f"{len(taken)} given")
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
@@ -52,7 +52,7 @@ def play(stage: Stage) -> None:
 
 
 def _register_on(gateway: Gateway, taken: list[str]) -> None:
-    """One client that keeps its connection, until nobody answers any more."""
+    """Register over one kept connection until no answer comes."""
     try:
         while True:
             conversation = str(uuid4())

@@ -1,4 +1,4 @@
-"""200 SIGKILLs in a loop under load, before a receiver that deduplicates and one that stores all and tells nothing."""
+"""200 SIGKILLs under load, before a receiver that deduplicates and one that stores all and answers no lookup."""
 
 import re
 import signal
@@ -12,7 +12,7 @@ _CLAIM = re.compile(r"^  (PASS|FAIL)  (.+)$")
 
 
 def play(stage: Stage) -> None:
-    """The same as ``make kills`` with a seed of today's; see there for a database other than SQLite."""
+    """Run `make kills` with a random seed, on SQLite, and repeat its claims."""
     seed, kills = Random().randrange(10_000), stage.scale.of(full=200, fast=20)
     stage.report.note(f"seed {seed}, {kills} kills: make kills ARGS='--seed {seed} --kills {kills}'")
     command = python("-m", "tests.chaos.kills", f"--seed={seed}", f"--kills={kills}")
@@ -21,7 +21,7 @@ def play(stage: Stage) -> None:
         code = process.wait(SECONDS)
     finally:
         if process.code is None:
-            process.signal(signal.SIGTERM)  # it ends what it started
+            process.signal(signal.SIGTERM)  # it ends the processes it started
     for line in process.log.read_text().splitlines():
         if claim := _CLAIM.match(line):
             stage.report.claim(claim[2], claim[1] == "PASS")

@@ -13,7 +13,7 @@ SECONDS = 900
 #: A day in a minute.
 _SPEED = 1440
 _CHANNELS, _TOPICS = 19, 20
-#: What stays in real time is shortened.
+#: Settings in real time are shortened.
 _SETTINGS = {
     "GATEWAY_CHANNEL_TOPICS": _TOPICS,
     "GATEWAY_CHANNEL_HANDOVER_SECONDS": 10,
@@ -26,9 +26,9 @@ _SETTINGS = {
 
 
 def play(stage: Stage) -> None:
-    """Nineteen channels, each of which lives a day, and their tokens too."""
+    """19 channels and their tokens, each of which lasts a day."""
     days = stage.scale.of(full=7, fast=2)
-    # Genesys's minute is 40 ms here; what it tells of its limit, the gateway keeps to in minutes of its own.
+    # Genesys's minute is 40 ms here; the gateway applies the limit that Genesys reports to minutes of its own.
     simulator = stage.simulator({"heartbeatSeconds": 3600, "closingSeconds": 3600, "callsPerMinute": 3000})
     simulator.control("POST", "/clock", {"speed": _SPEED})
     gateway = stage.gateway(simulator, _SETTINGS).start()
@@ -58,7 +58,7 @@ def _judge(stage: Stage, simulator: Simulator, gateway: Gateway, days: int, made
     stage.report.claim("everything is recorded", took is not None, f"{took or -1:.1f} s after the last wrap-up")
     recovered = judge.sources(simulator.ledger("records"))["backfill"]
     stage.report.note(
-        f"{recovered} records came by asking; the gateway says {gateway.metric('channels_open'):.0f} open"
+        f"{recovered} records came by asking; the gateway reports {gateway.metric('channels_open'):.0f} open"
     )
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
     judge.one_socket_per_channel(stage.report, simulator)

@@ -1,8 +1,8 @@
-"""Loaded by any Python whose PYTHONPATH names this folder: its wall clock is off by the seconds that a file holds.
+"""Loaded by each Python with this folder in PYTHONPATH: its wall clock is wrong by the seconds written in a file.
 
-Only the wall clock, and only as Python's `time` tells it: the gateway stores and compares no other. A library that is
-preloaded into the process would fake all clocks, but takes part in each wait of a thread, too: on a busy machine the
-thread that owns the database then waits for seconds.
+Only the wall clock of Python's `time` is wrong: the gateway stores and compares no other. A preloaded library could
+fake all clocks, but it also intercepts each wait of a thread: on a busy machine the thread that owns the database then
+waits for seconds.
 """
 
 import os
@@ -14,7 +14,7 @@ _LOOK_SECONDS = 0.2
 
 
 class WrongClock:
-    """A wall clock that may be told to jump while it is read."""
+    """A wall clock whose error can be changed while the process runs."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -23,14 +23,14 @@ class WrongClock:
         self._look_at = -1.0
 
     def time_ns(self) -> int:
-        """Epoch nanoseconds, as far off as the file says."""
+        """Epoch nanoseconds, plus the seconds in the file."""
         if time.monotonic() >= self._look_at:
             self._look_at = time.monotonic() + _LOOK_SECONDS
             self._offset = int(self._file.read_text()) * 1_000_000_000
         return self._right() + self._offset
 
     def time(self) -> float:
-        """Epoch seconds, as far off as the file says."""
+        """Epoch seconds, plus the seconds in the file."""
         return self.time_ns() / 1_000_000_000
 
 
