@@ -1,10 +1,8 @@
 """Does the demo show the whole way, and leave nothing behind?"""
 
-import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 from pathlib import Path
 
@@ -13,7 +11,7 @@ import pytest
 from genesys_gateway.simulator.demo.children import Child
 from genesys_gateway.simulator.demo.errors import DemoFailed
 from genesys_gateway.simulator.demo.parties import Http
-from tests.harness.processes import ROOT, free_port
+from tests.harness.processes import Process, free_port, python
 from tests.harness.waiting import until
 
 #: Ends neither on SIGTERM nor by itself.
@@ -26,20 +24,14 @@ class Demo:
     """``python -m genesys_gateway demo``, whose temporary folder is ours to look into."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
-        self.temporary, self._output = folder / "tmp", folder / "output"
+        self.temporary = folder / "tmp"
         self.temporary.mkdir()
-        with self._output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "genesys_gateway", "demo", *arguments],
-                cwd=ROOT,
-                env={"PATH": os.environ["PATH"], "TMPDIR": str(self.temporary), "GENESYS_CLIENT_ID": "a stranger's"},
-                stdout=output,
-                stderr=subprocess.STDOUT,
-            )
+        environment = {"TMPDIR": str(self.temporary), "GENESYS_CLIENT_ID": "a stranger's"}
+        self.process = Process(python("-m", "genesys_gateway", "demo", *arguments), environment, folder / "demo.log")
 
     @property
     def said(self) -> str:
-        return self._output.read_text()
+        return self.process.log.read_text()
 
     def ports(self) -> list[int]:
         return [
@@ -75,7 +67,7 @@ def test_interrupted_the_demo_leaves_nothing_behind(tmp_path: Path, number: sign
     demo = Demo(tmp_path)
     until(lambda: len(demo.ports()) == 2, 30)
 
-    demo.process.send_signal(number)
+    demo.process.signal(number)
     code = demo.process.wait(40)
 
     assert code == 130, demo.said
