@@ -1,4 +1,4 @@
-"""A gateway gets token after token without a person, wherever its assertions come from; and says so before it can't."""
+"""A gateway gets each new token without a person, from any source of assertions, and warns before it can't."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -22,7 +22,7 @@ from tests.harness.gateway import Gateway
 from tests.harness.simulator import Simulator
 from tests.harness.waiting import until
 
-#: Of a token; it is renewed when a tenth of it is left.
+#: Lifetime of a token; it is renewed when a tenth of it is left.
 LIFE_SECONDS = 4
 BASIS = {
     "GENESYS_ENVIRONMENT": "genesys.test",
@@ -35,7 +35,7 @@ SAML = {"GENESYS_GRANT_TYPE": "saml2-bearer", "GENESYS_ORG_NAME": "simulator-org
 
 
 class IdentityProvider:
-    """Somebody else's: it knows the key, the gateway does not. It answers at an address and can write into a file."""
+    """An identity provider with a key that the gateway lacks: it serves assertions or writes them to a file."""
 
     def __init__(self, folder: Path) -> None:
         self._source = SignedAssertions(Settings.from_environment(BASIS | signing(folder)), SystemClock())
@@ -69,7 +69,7 @@ class IdentityProvider:
 
 
 class Scene:
-    """A Genesys that believes one certificate and gives tokens of seconds."""
+    """A Genesys that accepts one certificate and grants tokens for a few seconds."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
@@ -90,12 +90,12 @@ class Scene:
         return running
 
     def tokens(self) -> list[int]:
-        """How the login host answered each request."""
+        """The status of each answer of the login host."""
         calls = self.simulator.control("GET", "/ledger?part=calls")["calls"]
         return [call["status"] for call in calls if call["path"] == "/oauth/token"]
 
     def lasts(self, gateway: Gateway) -> None:
-        """Three tokens later the gateway still listens and delivers, and was refused none."""
+        """Assert that after three tokens the gateway still receives and delivers, and that each token was granted."""
         call = Call(self.simulator, gateway).register().until("subscribed", 20)
         until(lambda: len(self.tokens()) >= 3, 4 * LIFE_SECONDS)
         call.until("subscribed", 20).act("wrapup").until_delivered(20)

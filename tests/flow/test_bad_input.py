@@ -1,4 +1,4 @@
-"""Whatever is sent to the door over real HTTP: the right status, a problem without internals, nothing kept."""
+"""Bad requests over real HTTP: the right status, a problem without internals, nothing stored."""
 
 import http.client
 import json
@@ -39,9 +39,9 @@ class Bad:
     name: str
     status: int
     sent: bytes
-    #: close our sending side after it, as a client that dies in the middle of a body
+    #: close our sending side after it, like a client that dies in the middle of a body
     cut: bool = False
-    #: words that the answer must hold, in its head or body
+    #: texts that the head or the body of the answer must contain
     says: tuple[str, ...] = field(default=())
 
 
@@ -56,7 +56,7 @@ def request(
     length: str | None = "",
     version: str = "HTTP/1.1",
 ) -> bytes:
-    """A request as bytes; a length of "" is the true one, None sends none."""
+    """A request as bytes. A length of "" sends the right Content-Length, None sends none."""
     lines = [f"{method} {target} {version}", "Host: gateway", "Connection: close", *head]
     if token is not None:
         lines.append(f"Authorization: Bearer {token}")
@@ -207,12 +207,12 @@ SCHEMA = [
 
 
 def result(body: bytes = GOOD_RESULT, *, token: str | None = BACKOFFICE_TOKEN, **how: Any) -> bytes:
-    """A request of the old trigger."""
+    """A supportResult request."""
     return request(RESULTS, body, token=token, **how)
 
 
 def told(**changed: object) -> bytes:
-    """The same with other fields."""
+    """A supportResult request with some fields changed."""
     return result(json.dumps(RESULT | changed).encode())
 
 
@@ -281,26 +281,26 @@ NOT_HTTP = [
 
 ROWS = [*ADDRESSES, *METHODS, *CREDENTIALS, *SIZES, *TYPES, *SYNTAX, *SCHEMA, *SUPPORT_RESULTS, *NOT_HTTP]
 
-#: What no answer may hold: names of code, files, machines and tools, and what was sent.
+#: Texts that no answer may contain: names of code, files, machines and tools, and what was sent.
 INTERNALS = ("traceback", 'file "', ".py", "sqlite", "sqlalchemy", "werkzeug", "flask", "127.0.0.1", "/tmp", "canary")
 
 
 class Answer(BytesIO):
-    """Bytes that http.client can read a response from."""
+    """Bytes from which http.client can read a response."""
 
     def makefile(self, *_args: object) -> BytesIO:
         return self
 
 
 def ask(port: int, sent: bytes, *, cut: bool) -> tuple[http.client.HTTPResponse, bytes, bytes]:
-    """The response, its body and everything that came."""
+    """Send a request; returns the response, its body, and all bytes received."""
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
         try:
             connection.sendall(sent)
             if cut:
                 connection.shutdown(socket.SHUT_WR)
         except (BrokenPipeError, ConnectionResetError):
-            # Answered before all was sent, as with a body that is far too long.
+            # The answer came before everything was sent, as for a body that is far too long.
             pass
         came = b"".join(pieces(connection))
     method = "HEAD" if sent.startswith(b"HEAD") else "POST"
@@ -321,7 +321,7 @@ def pieces(connection: socket.socket) -> Iterator[bytes]:
 
 
 def kept(gateway: Gateway) -> tuple[float, ...]:
-    """How many registrations were accepted, and how many results."""
+    """Number of accepted registrations, and of accepted results."""
     names = ("conversations_accepted_total", 'events_received_total{source="supportResult"}')
     return tuple(gateway.metric(name) for name in names)
 

@@ -1,4 +1,4 @@
-"""A person's commands take effect in a gateway that runs, and age erases in it; all of it in real processes."""
+"""Commands of an operator, and erasure by age, take effect in a running gateway; with real processes."""
 
 import os
 import subprocess
@@ -17,12 +17,12 @@ from tests.harness.waiting import until
 
 ANI, NOTES = "+639171234567", "He is getting divorced"
 LEASE_SECONDS = 10.0
-#: How long a running gateway may take to see what a command has changed: it looks four times a lease, then sends.
+#: Seconds until a running gateway has acted on a command: it looks four times per lease, then sends.
 LOOK_SECONDS = LEASE_SECONDS / 4 + 2.0
 
 
 class Story:
-    """One customer, the contact centre, a gateway of this test's own, and a terminal beside it."""
+    """One customer, the contact centre, a gateway of this test's own, and a terminal."""
 
     def __init__(self, folder: Path, simulator: Simulator, **environ: str) -> None:
         self.folder = folder
@@ -31,7 +31,7 @@ class Story:
         self.gateway = start_gateway(folder, simulator.url, **environ)
 
     def call(self) -> str:
-        """A conversation that is registered and covered, with an agent on the line."""
+        """Start a conversation with an agent, register it, and wait until it is covered."""
         started = {"mediaType": "VOICE", "direction": "INBOUND", "ani": ANI}
         conversation = str(self.simulator.control("POST", "/conversations", started)["conversationId"])
         assert self.register(conversation)[0] == 201
@@ -56,7 +56,7 @@ class Story:
         return str(self.view(conversation)["records"][0]["id"])
 
     def type(self, *words: str, code: int = 0) -> str:
-        """What a command prints in a shell that knows DATABASE_URL and nothing else of the gateway."""
+        """Run a command with DATABASE_URL as its only setting; returns its output."""
         environ = {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{self.folder}/gateway.db"}
         command = [sys.executable, "-m", "genesys_gateway", *words]
         done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=30)
@@ -64,14 +64,14 @@ class Story:
         return done.stdout + done.stderr
 
     def delivered(self) -> list[str]:
-        """Ids of the records of this story that CommunicationHistory has, in the order they came."""
+        """Ids of this customer's records at CommunicationHistory, in the order of their arrival."""
         records = self.simulator.control("GET", "/history")["records"]
         return [one["record"]["id"] for one in records if one["record"]["customerId"] == self.customer]
 
 
 @pytest.fixture
 def refusing(simulator: Simulator) -> Iterator[Simulator]:
-    """A CommunicationHistory that wants no record, until it is told otherwise."""
+    """A CommunicationHistory that refuses every record with 422 at first."""
     simulator.control("POST", "/history/mode", {"mode": "422"})
     yield simulator
     simulator.control("POST", "/history/mode", {"mode": "ok"})
@@ -140,7 +140,7 @@ def test_what_is_delivered_and_closed_is_erased_by_age_and_may_be_registered_ane
 
 
 def assert_nothing_personal(story: Story) -> None:
-    """Neither in what the gateway wrote nor in its database, log of the database included."""
+    """Assert that no file holds personal data: neither logs nor the database with its own log."""
     for file in story.folder.iterdir():
         kept = file.read_bytes()
         assert not [value for value in (ANI, NOTES, story.customer) if value.encode() in kept], file

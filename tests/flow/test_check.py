@@ -1,4 +1,4 @@
-"""``check`` before going live: ticks where all is well, and each mistake an administrator can make found and named."""
+"""``check`` before going live: it confirms what is right, and finds and names each mistake of an administrator."""
 
 import base64
 import json
@@ -27,7 +27,7 @@ SECRETS = ("simulator-secret", "canary-secret", "canary-history-token", "canary-
 
 @dataclass(slots=True, kw_only=True)
 class Case:
-    """An environment in which all is well, to be spoiled."""
+    """An environment without a mistake, into which a test puts one."""
 
     simulator: Simulator
     folder: Path
@@ -56,7 +56,7 @@ class Case:
         return f"sqlite:///{self.folder}/gateway.db"
 
     def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
-        """Run it, as an administrator would."""
+        """Run the command, as an administrator does."""
         command = [sys.executable, "-m", "genesys_gateway", "check", *arguments]
         environ = {"PATH": os.environ["PATH"]} | self.environ
         done = subprocess.run(command, cwd=ROOT, env=environ, capture_output=True, text=True, timeout=60)
@@ -64,7 +64,7 @@ class Case:
         return done
 
     def findings(self, *arguments: str) -> dict[str, dict[str, Any]]:
-        """What it found, by area; the exit code is asserted to fit."""
+        """Its findings by area; asserts that the exit code agrees with them."""
         done = self.command("--json", *arguments)
         told = json.loads(done.stdout)
         crosses = [one for one in told["findings"] if one["state"] == "wrong"]
@@ -73,12 +73,12 @@ class Case:
         return {one["area"]: one for one in told["findings"]}
 
     def crosses(self, *arguments: str) -> dict[str, str]:
-        """Area and text, with what to do, of each cross."""
+        """Area, text and advice of each cross."""
         found = self.findings(*arguments).values()
         return {one["area"]: f"{one['text']} → {one['advice']}" for one in found if one["state"] == "wrong"}
 
     def client(self, **changes: Any) -> None:
-        """An OAuth client of the simulator that is not as it should be."""
+        """Use another OAuth client of the simulator, with a mistake in it."""
         told = {"id": "another-client", "secret": "canary-secret", "grant": "client-credentials"}
         self.simulator.control("POST", "/clients", told | changes)
         self.environ |= {"GENESYS_CLIENT_ID": "another-client", "GENESYS_CLIENT_SECRET": "canary-secret"}
@@ -87,7 +87,7 @@ class Case:
         self.simulator.control("POST", "/faults", how)
 
     def assertion(self, xml: str) -> None:
-        """The grant saml2-bearer, with that in the file."""
+        """Use the grant saml2-bearer, with this XML in the assertion file."""
         file = self.folder / "assertion"
         file.write_text(base64.b64encode(xml.encode()).decode())
         self.environ |= {
@@ -97,7 +97,7 @@ class Case:
         }
 
     def signed(self, **changes: str) -> None:
-        """The grant saml2-bearer with assertions of our own, and a Genesys that looks at them."""
+        """Use the grant saml2-bearer with assertions that the gateway signs, and a Genesys that checks them."""
         believed = {"samlCertificate": pair()[1].decode(), "samlAudience": AUDIENCE}
         self.simulator.control("PATCH", "/settings", believed)
         self.environ |= signing(self.folder) | changes
@@ -141,7 +141,7 @@ def test_a_probe_is_written_only_when_asked_for_and_is_kept_once(case: Case) -> 
     assert "Probe" in stored["record"]["title"]
 
 
-# Each plants one mistake, and says where and with which words it must be found.
+# Each plants one mistake, and gives the area and the text with which it must be found.
 
 Plant = Callable[[Case], None]
 
@@ -445,6 +445,6 @@ def test_the_assertion_in_the_file_is_left_to_a_gateway_that_runs(case: Case, tm
 
 
 def tokens_asked_for(case: Case) -> int:
-    """How often the login host was asked."""
+    """Number of requests to the login host."""
     calls = case.simulator.control("GET", "/ledger?part=calls")["calls"]
     return sum(call["path"] == "/oauth/token" for call in calls)

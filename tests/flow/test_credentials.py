@@ -1,4 +1,4 @@
-"""Do callers' tokens, ours and the issuer's, come and go without a restart?"""
+"""Do tokens of callers, our own and the issuer's, take effect and expire without a restart?"""
 
 import json
 import os
@@ -36,7 +36,7 @@ def show(gateway: Gateway, token: str) -> int:
 
 
 def replace(file: Path, text: str) -> None:
-    """As a secret manager writes: nobody ever sees half a file."""
+    """Replace the file at once, as a secret manager does: a reader never sees half of it."""
     new = file.with_suffix(".new")
     new.write_text(text)
     os.replace(new, file)
@@ -49,7 +49,7 @@ def test_tokens_are_rotated_without_a_restart(tmp_path: Path, simulator: Simulat
     process = gateway.process.pid
     assert register(gateway, f"{BOFE}-old") == 201
     assert register(gateway, f"{BOFE}-new") == 401
-    gevent.sleep(1.1)  # unknown tokens have the file read once a second at most
+    gevent.sleep(1.1)  # unknown tokens make it read the file at most once a second
 
     replace(file, f"bofe:{BOFE}-old\nbofe:{BOFE}-new\nops:{OPS}\n")
     assert [register(gateway, f"{BOFE}-{which}") for which in ("new", "old")] == [200, 200], "both for a while"
@@ -71,7 +71,7 @@ def test_tokens_are_rotated_without_a_restart(tmp_path: Path, simulator: Simulat
 
 
 class Issuer:
-    """An issuer that serves its keys and counts who asks."""
+    """An issuer that serves its keys and counts the requests."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -93,7 +93,7 @@ def issuer() -> Iterator[Issuer]:
 
 @pytest.fixture(scope="module")
 def trusting(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator, issuer: Issuer) -> Iterator[Gateway]:
-    """A gateway that trusts the issuer, and no token of its own but one."""
+    """A gateway that accepts tokens of the issuer, and one static token."""
     oidc = {"ISSUER": ISSUER, "AUDIENCE": AUDIENCE, "JWKS_URL": f"{issuer.url}/keys"}
     environ = {f"GATEWAY_OIDC_{name}": value for name, value in oidc.items()}
     gateway = start_gateway(tmp_path_factory.mktemp("oidc"), simulator.url, **environ)

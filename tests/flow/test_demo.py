@@ -14,14 +14,14 @@ from genesys_gateway.simulator.demo.parties import Http
 from tests.harness.processes import Process, free_port, python
 from tests.harness.waiting import until
 
-#: Ends neither on SIGTERM nor by itself.
+#: A program that ends neither on SIGTERM nor by itself.
 STUBBORN = (
     "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
 )
 
 
 class Demo:
-    """``python -m genesys_gateway demo``, whose temporary folder is ours to look into."""
+    """``python -m genesys_gateway demo`` with a temporary folder of its own."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.temporary = folder / "tmp"

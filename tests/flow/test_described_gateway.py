@@ -1,4 +1,4 @@
-"""Does the real process keep to its description, over real HTTP, with a database behind it?"""
+"""Does the real process, with its database, answer over HTTP as openapi.json describes?"""
 
 from pathlib import Path
 from typing import Any

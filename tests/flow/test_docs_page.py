@@ -1,4 +1,4 @@
-"""Does a person with a browser see the description, and does the page ask nobody else for it?"""
+"""Does a browser show the description, without requests to any other host?"""
 
 from tests.harness.chromium import browser
 from tests.harness.gateway import Gateway

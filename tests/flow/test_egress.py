@@ -1,4 +1,4 @@
-"""Wherever Genesys, the receiver or a caller would like to lead it: the gateway connects to what is configured only."""
+"""The gateway connects only to configured hosts, wherever Genesys, the receiver or a caller tries to lead it."""
 
 import ast
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tests.harness.waiting import until
 
 
 class Trap:
-    """A port nobody has any business at."""
+    """A port to which nothing may connect."""
 
     def __init__(self) -> None:
         self.visits = 0
@@ -36,7 +36,7 @@ class Trap:
 
 
 class Watched:
-    """A gateway whose every way out is noted, and a trap to lead it to."""
+    """A gateway whose connections are all recorded, and a trap to which it must not connect."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.notes = folder / "notes"
@@ -46,7 +46,7 @@ class Watched:
         stack.callback(self.simulator.stop)
         watching = {"PYTHONPATH": str(ROOT / "tests/flow/watched"), "WATCHED_NOTES": str(self.notes)}
         quick = {"GATEWAY_RETRY_BASE_SECONDS": "0.1", "GATEWAY_RETRY_MAX_SECONDS": "0.3"}
-        # What usually leads clients elsewhere.
+        # Variables that lead most HTTP clients elsewhere.
         lures = {"HTTP_PROXY": self.lure, "HTTPS_PROXY": self.lure, "ALL_PROXY": self.lure}
         self.gateway = launch_gateway(folder, self.simulator.url, **watching, **quick, **lures)
         stack.callback(self.gateway.stop)

@@ -1,4 +1,4 @@
-"""Killed at the worst moments, a real gateway loses nothing and doubles nothing (all of them: `make kill-points`)."""
+"""A real gateway killed at the worst kill points loses and doubles nothing; `make kill-points` plays all of them."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Secrets, people and broken lines are planted everywhere at once; none comes out in a log, a number or an answer."""
+"""Secrets, personal data and line breaks are planted everywhere; none appears in a log, a metric or an answer."""
 
 import ast
 import http.client
@@ -20,12 +20,12 @@ from tests.harness.processes import ROOT
 from tests.harness.simulator import Simulator
 from tests.harness.waiting import until
 
-#: Ends a line, and begins another one that looks like ours.
+#: Ends a line of the log and begins a forged one.
 BREAKS = 'broken\r\n{"level": "critical", "event": "forged"}\n\x00\x1b[2J\u2028'
 
 
 class Scene:
-    """A gateway with secrets that nobody knows, at a Genesys that is full of people."""
+    """A gateway with secrets, at a Genesys full of personal data."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.simulator = Simulator(folder)
@@ -54,13 +54,13 @@ class Scene:
         self.simulator.control("POST", "/faults", how)
 
     def call(self, number: int) -> Call:
-        """A conversation of a person with a name, a number and a story."""
+        """Register a conversation full of personal data."""
         agent = {"userId": f"8ce2f903-78e6-4b50-b7aa-e1aa7e7c{number:04}", "name": f"canary-agent-{number} {BREAKS}"}
         told = {"ani": "tel:+63917canary", "dnis": "canary-dnis", "addressFrom": "canary-address", "agent": agent}
         return Call(self.simulator, self.gateway, subject=f"canary-subject {BREAKS}", **told).register()
 
     def ask(self, method: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> bytes:
-        """Everything of an answer."""
+        """Send a request; returns the whole answer."""
         connection = http.client.HTTPConnection("127.0.0.1", self.gateway.port, timeout=10)
         with closing(connection), suppress(http.client.HTTPException, ConnectionError):
             connection.request(method, path, body, headers or {})
@@ -69,14 +69,14 @@ class Scene:
         return b""
 
     def cut(self, sent: bytes) -> bytes:
-        """What is answered to one who goes away in the middle."""
+        """Send a part of a request and close; returns the answer."""
         with socket.create_connection(("127.0.0.1", self.gateway.port), timeout=10) as connection:
             connection.sendall(sent)
             connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def series(self) -> set[str]:
-        """Every name with its labels that /metrics shows."""
+        """Each metric with its labels."""
         shown = self.ask("GET", "/metrics").decode()
         return set(re.findall(r"(genesys_gateway_\w+(?:{[^}]*})?) ", shown))
 
@@ -88,7 +88,7 @@ def scene(tmp_path: Path) -> Iterator[Scene]:
 
 
 def callers(scene: Scene) -> list[bytes]:
-    """What strangers and careless callers send; everything that comes back."""
+    """Send what attackers and careless callers send; returns all answers."""
     token = {"Authorization": f"Bearer {BOFE_TOKEN}", "Content-Type": "application/json"}
     pair = {"customerId": "canary-customer", "interactionId": BREAKS, "note": "canary-note"}
     address = "/customers/supportInteraction"
@@ -118,7 +118,7 @@ def callers(scene: Scene) -> list[bytes]:
 
 
 def genesys(scene: Scene, number: int) -> None:
-    """What the other sides answer and send, right and wrong."""
+    """Have Genesys and the receiver send answers and frames, right ones and wrong ones."""
     text = {"message": f"canary-message {BREAKS}", "code": "canary code", "errors": ["canary-error"]}
     call = scene.call(number).until("subscribed", 20)
     for path, status in (("/api/v2/users/*", 500), ("/api/v2/routing/*", 400), ("/api/v2/conversations/*", 418)):
@@ -137,7 +137,7 @@ def genesys(scene: Scene, number: int) -> None:
     scene.simulator.control("POST", "/channels/all/send", {"json": {"topicName": "v2.system.canary", "eventBody": {}}})
     scene.receive("500", count=1)
     call.act("wrapup", notes=f"canary-notes {BREAKS}").act("end")
-    # Some of the frames above tell enough to become records of their own.
+    # Some of the frames above are complete enough to become records.
     until(lambda: {one["state"] for one in call.view()["records"]} == {"delivered"}, 30)
 
 
@@ -146,7 +146,7 @@ def test_nothing_that_was_planted_comes_out(scene: Scene) -> None:
     genesys(scene, 1)
     answers.append(scene.ask("GET", "/metrics"))
 
-    # The path of a request is logged, because it tells what was tried; nothing else of it is.
+    # Of a request only the path is logged, because it shows what was tried.
     lines = scene.gateway.log()
     told = json.dumps(lines)
     assert [line for line in lines if line["event"] == "request"]
@@ -158,7 +158,7 @@ def test_nothing_that_was_planted_comes_out(scene: Scene) -> None:
 
 
 def words_of_the_code() -> set[str]:
-    """Every text that stands in the gateway's own code."""
+    """Every string constant of the gateway's code."""
     trees = [ast.parse(path.read_text()) for path in (ROOT / "genesys_gateway").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}

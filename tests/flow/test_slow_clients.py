@@ -1,4 +1,4 @@
-"""Clients that send a byte now and then, or without end: each is let go within seconds, and nobody waits for them."""
+"""Clients that send a byte now and then, or without end: each is disconnected within seconds and delays no other."""
 
 import json
 import re
@@ -21,11 +21,11 @@ ADDRESS = "/customers/supportInteraction"
 HEAD = f"POST {ADDRESS} HTTP/1.1\r\nHost: gateway\r\nContent-Type: application/json\r\n"
 AUTHORIZED = f"Authorization: Bearer {BOFE_TOKEN}\r\n"
 BODY = json.dumps({"customerId": "1" * 36, "interactionId": "2" * 36})
-#: Between two bytes of a slow client.
+#: Seconds between two bytes of a slow client.
 PAUSE = 0.25
-#: gunicorn's keepalive: for a head, and for the rest of a body that nobody wants.
+#: gunicorn's keepalive: the limit for a head, and for the rest of a body that is not read.
 HEAD_SECONDS = 2.0
-#: What a busy machine may add.
+#: Seconds that a busy machine may add.
 SLACK = 2.0
 
 
@@ -40,15 +40,15 @@ class Slow:
     slowly: str
     #: None: the connection is closed without an answer
     status: int | None
-    #: when the answer, or the end of the connection, must be there at the latest
+    #: latest time of the answer or of the end of the connection
     seconds: float
-    #: sent as soon as the answer is there
+    #: sent as soon as the answer has arrived
     late: str = ""
 
 
 LENGTH = f"Content-Length: {len(BODY)}\r\n"
 CHUNKED = "Transfer-Encoding: chunked\r\n"
-#: What comes too late is a whole request: whoever still counted would take it for the rest of the body.
+#: A whole request that comes too late: it must not be taken for the rest of the body.
 HIDDEN = "GET /livez HTTP/1.1\r\nHost: gateway\r\nX-Fill: " + "x" * 80 + "\r\n\r\n"
 TOO_LATE = [
     Slow(name=f"a request as {name}", at_once=at_once, slowly="", status=408, seconds=PATIENCE_SECONDS, late=HIDDEN)
@@ -156,7 +156,7 @@ Heard = tuple[list[int], float, float]
 
 
 def heard(connection: socket.socket, late: str = "") -> Heard:
-    """The statuses, when the first came, and when the connection ended; in seconds from now."""
+    """The statuses received, and the seconds from now until the first one and until the end of the connection."""
     begun = time.monotonic()
     came, at = b"", None
     with suppress(ConnectionResetError, BrokenPipeError):
@@ -170,7 +170,7 @@ def heard(connection: socket.socket, late: str = "") -> Heard:
 
 
 def suffered(gateway: Gateway, slow: Slow) -> Heard:
-    """What a client that is slow in this way gets to hear."""
+    """Be slow in that way; returns what was received."""
     with ExitStack() as stack:
         connection = connected(gateway, stack)
         connection.sendall(slow.at_once.encode())
@@ -181,7 +181,7 @@ def suffered(gateway: Gateway, slow: Slow) -> Heard:
 
 @pytest.fixture(scope="module")
 def all_heard(gateway: Gateway) -> dict[str, Heard]:
-    """All of them at the same time, as each takes seconds."""
+    """Play all of them at the same time, because each takes seconds."""
     clients = {slow.name: gevent.spawn(suffered, gateway, slow) for slow in ROWS}
     gevent.joinall(list(clients.values()), raise_error=True)
     return {name: client.get() for name, client in clients.items()}
@@ -194,7 +194,7 @@ def test_a_slow_client_is_let_go_in_time(slow: Slow, all_heard: dict[str, Heard]
     assert statuses == ([] if slow.status is None else [slow.status])
     if statuses:
         assert slow.seconds - 0.1 <= answered <= slow.seconds + SLACK
-    # What is still coming is thrown away for as long as a head may take; then that is over, too.
+    # The rest is read and dropped for as long as a head may take; then the connection is closed.
     assert ended <= slow.seconds + HEAD_SECONDS + SLACK
 
 
@@ -232,7 +232,7 @@ def test_clients_that_send_without_end_slow_nobody_else_down(
                 connection.sendall(endless.encode())
         return time.monotonic() - begun
 
-    # One is refused for want of a token, the other one's body is read.
+    # One is refused because it has no token; the body of the other is read.
     crowd = [gevent.spawn(blast, f"{HEAD}{who}{told}\r\n") for who in ("", AUTHORIZED)]
     for one in crowd:
         stack.callback(one.kill)
@@ -253,7 +253,7 @@ def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(gatewa
     statuses, _, _ = heard(last)
 
     assert statuses == [200]
-    # 400 at a time, each of them idle for as long as a head may take.
+    # At most 400 at a time, each idle for as long as a head may take.
     assert time.monotonic() - begun < 2 * HEAD_SECONDS + SLACK
 
 

@@ -1,6 +1,6 @@
-"""Requests that two readers could cut differently, and numbers nobody should believe: one answer at most, then the end.
+"""Requests that two readers could delimit differently, and impossible numbers: at most one answer, then the end.
 
-Between a caller and the gateway stands a proxy; what it takes for one request must never become two here.
+There is a proxy between a caller and the gateway: what the proxy reads as one request must never become two here.
 """
 
 import json
@@ -17,25 +17,25 @@ from tests.flow.gateways import assert_quick
 from tests.flow.test_bad_input import ADDRESS, GOOD, INTERNALS, Bad, chunked, request
 from tests.harness.gateway import Gateway
 
-#: What an attacker hopes to have served behind the back of the proxy.
+#: A request that an attacker tries to get past the proxy.
 HIDDEN = b"GET /livez HTTP/1.1\r\nHost: gateway\r\n\r\n"
 CHUNKED_GOOD = b"%x\r\n%s\r\n0\r\n\r\n" % (len(GOOD), GOOD)
-#: The connection ends without a word, as for everything that is not HTTP.
+#: The connection ends without an answer, as for everything that is not HTTP.
 CLOSED = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Odd(Bad):
-    """One odd request, and what an attacker put behind it."""
+    """One ambiguous request, followed by a hidden one."""
 
-    #: the answer to that; CLOSED wherever two readers could differ about where the request ends
+    #: the status; CLOSED where two readers could find different ends of the request
     then: int = CLOSED
 
 
 def coded(
     value: str, *, name: str = "Transfer-Encoding", body: bytes = CHUNKED_GOOD, length: str | None = None
 ) -> bytes:
-    """A body in chunks, called so in an odd way."""
+    """A chunked body with an unusual Transfer-Encoding."""
     return request(body=body + HIDDEN, head=(f"{name}: {value}",), length=length)
 
 
@@ -62,7 +62,7 @@ ENCODINGS = [
     Odd(name="a coding without a name", status=501, sent=coded("")),
     Odd(name="a space before the colon", status=400, sent=coded("chunked", name="Transfer-Encoding ")),
     Odd(name="a folded coding", status=400, sent=coded("\r\n chunked")),
-    # With an underscore it is another name, and tells nothing of the body. What stands behind that is no request.
+    # With an underscore it is another header without meaning for the body. What follows is no request.
     Odd(
         name="an underscore for the hyphen",
         status=400,
@@ -182,11 +182,11 @@ LINES = [
 
 
 def field(text: str) -> bytes:
-    """A body with that number where an id belongs."""
+    """A body with a number in place of an id."""
     return request(body=f'{{"customerId": {text}, "interactionId": {text}}}'.encode())
 
 
-# Their length tells everybody alike where they end: what stands behind is another request.
+# Their length is unambiguous: what follows is another request.
 NUMBERS = [
     Odd(name="number: 5,000 digits", status=400, then=200, sent=field("1" + "0" * 5000)),
     Odd(name="number: 4,300 digits", status=422, then=200, sent=field("1" + "0" * 4299)),
@@ -214,9 +214,9 @@ ROWS = [*ENCODINGS, *LENGTHS, *CHUNKS, *LINES, *NUMBERS, *FORWARDERS]
 
 
 def everything_said(gateway: Gateway, sent: bytes) -> bytes:
-    """All that came until the other side closed.
+    """Send a request; returns all that came until the other side closed.
 
-    Our side closes first, so that nobody waits for more: what was sent is read before that is noticed.
+    Our side closes its half first, so that the gateway waits for no more: it reads what was sent before it notices.
     """
     came = b""
     with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as connection:
@@ -234,7 +234,7 @@ def statuses(came: bytes) -> list[int]:
 
 
 def as_an_attacker(odd: Odd) -> bytes:
-    """Nobody asks for an end of the connection, and something hidden stands behind all."""
+    """Keep the connection open, and add the hidden request."""
     sent = re.sub(rb"Connection: close\r?\n", b"", odd.sent, count=1)
     return sent if sent.endswith(HIDDEN) or not odd.status else sent + HIDDEN
 

@@ -56,13 +56,13 @@ Connect = Callable[[Gateway], Client]
 
 @pytest.fixture
 def connect() -> Iterator[Connect]:
-    """Opens connections; they are closed after the test."""
+    """Open connections that are closed after the test."""
     with ExitStack() as connections:
         yield lambda gateway: connections.enter_context(closing(Client(gateway)))
 
 
 def started(folder: Path, **environ: str) -> tuple[int, Gateway]:
-    """The exit code of a process that is expected to refuse."""
+    """Start a gateway that is expected to end by itself; returns its exit code."""
     refused = launch_gateway(folder, "http://127.0.0.1:9", **environ)
     return refused.process.wait(20), refused
 

@@ -1,6 +1,6 @@
-"""Everything through an HTTP proxy, over TLS of an authority of one's own: REST and WebSocket alike.
+"""REST and WebSocket through an HTTP proxy, over TLS with certificates of a private authority.
 
-No host name here can be resolved by this machine, so whatever arrives has come through the proxy.
+This machine can resolve none of the host names, so everything that arrives has come through the proxy.
 """
 
 import io
@@ -36,7 +36,7 @@ GENESYS = tuple(f"{side}.{REGION}" for side in ("login", "api", "streaming"))
 
 
 class Bank:
-    """A network in which only the proxy leads out."""
+    """A network in which only the proxy reaches other hosts."""
 
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self.folder, self._stack = folder, stack
@@ -50,7 +50,7 @@ class Bank:
         stack.enter_context(self.proxy.running())
 
     def front(self, authority: Authority, *hosts: str) -> int:
-        """A port where these hosts are reached over TLS."""
+        """Open a port that serves these hosts over TLS."""
         return self._stack.enter_context(tls_front(self.simulator.port, authority.context(*hosts)))
 
     def environ(self, **changes: str) -> dict[str, str]:
@@ -62,7 +62,7 @@ class Bank:
             "COMMUNICATION_HISTORY_URL": f"https://{HISTORY}/history",
             "GATEWAY_HTTPS_PROXY": self.proxy.url,
             "GATEWAY_CA_BUNDLE": str(self.authority.file),
-            # Nobody may be led astray by what tools usually obey.
+            # Variables that most tools obey must not lead the gateway elsewhere.
             "HTTPS_PROXY": "http://127.0.0.1:9",
             "NO_PROXY": "*",
             "REQUESTS_CA_BUNDLE": "/nonexistent",
@@ -76,7 +76,7 @@ class Bank:
         return running
 
     def check(self) -> "subprocess.CompletedProcess[str]":
-        """The command, with a client of its own and the rest of the same environment."""
+        """Run `check --write-probe` in the environment of the gateway."""
         environ = {"PATH": os.environ["PATH"], "GATEWAY_TOKENS": "bofe:long-enough-to-be-a-token"}
         environ |= {"GENESYS_GRANT_TYPE": "client-credentials", "DATABASE_URL": f"sqlite:///{self.folder}/gateway.db"}
         environ |= {"GENESYS_CLIENT_ID": "simulator-client", "GENESYS_CLIENT_SECRET": "simulator-secret"}
@@ -115,7 +115,7 @@ def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
 
 
 def test_the_demo_passes_through_as_well(bank: Bank) -> None:
-    # The first question may come before the play has come to the end of a conversation; it needs a second one then.
+    # The first question may come before the demo has ended a conversation; then a second question is needed.
     gateway = bank.gateway(GATEWAY_RECONCILE_SECONDS="1")
     sides = {"gateway": Gateway(Http(gateway.url, BOFE_TOKEN)), "centre": ContactCentre(Http(bank.simulator.url))}
     stage = cast(Stage, SimpleNamespace(**sides, pause=gevent.sleep))

@@ -1,6 +1,6 @@
-"""Loaded by any Python whose PYTHONPATH names this folder: notes each name looked up and each address connected to.
+"""Loaded by each Python with this folder in PYTHONPATH: records each name looked up and each address connected to.
 
-Python's own audit events tell of them, so no library can go around it.
+It uses Python's audit events, which no library can avoid.
 """
 
 import os
@@ -16,7 +16,7 @@ def _note(event: str, arguments: tuple[object, ...]) -> None:
         told = f"lookup {arguments[0]!r}\n"
     else:
         return
-    # One write of a line is whole, also when two processes write.
+    # A line written by one call stays whole, also when two processes write.
     file = os.open(str(_NOTES), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     os.write(file, told.encode())
     os.close(file)
