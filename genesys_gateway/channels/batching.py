@@ -1,56 +1,63 @@
-"""Waits while more is being asked for, so that a burst of thousands costs a handful of calls.
+"""Decides when a writer makes its next call, so that a burst of thousands of additions costs a handful of calls.
 
-Law: at 300 calls a minute nobody waits for others longer than a second, in a crowd no longer than three, and a lone one
-hardly at all.
+Invariant: at the default 300 calls a minute an addition waits at most 1 s for others to join its batch, 3 s during a
+burst, and about 50 ms when it is alone.
 """
 
 from collections.abc import Callable
 
 from genesys_gateway.runtime.clock import Clock
 
-#: So many in one call are a crowd, and more will come.
-CROWD = 100
-#: What follows a crowd is gathered for so many times as long, and pauses of so many times the length don't end it.
-_LONGER, _PAUSES = 3, 10
+#: A batch of at least this many topics belongs to a burst: more will follow.
+BURST = 100
+#: During a burst a batch may collect this many times longer.
+_BURST_PATIENCE = 3
+#: During a burst a batch tolerates pauses this many times longer.
+_BURST_PAUSE = 10
 
 
 class Batcher:
-    """The moments between the calls of one writer, which takes at most two fifths of the calls a minute.
+    """The timing of one writer's additions. They take at most two fifths of the calls a minute.
 
     Args:
-        per_minute: Calls of all writers together.
-        clock: Its monotonic time counts.
+        per_minute: The limit of calls a minute that all writers share.
+        clock: Only its monotonic time is used.
     """
 
     def __init__(self, per_minute: int, clock: Clock) -> None:
         self._clock = clock
-        # At 300 a minute: a call every 0.5 s, a burst gathered until it pauses for 50 ms, for one second at the most.
-        self._spacing, self.pause, self._patience = (share / per_minute for share in (150, 15, 300))
-        self._last_asked = self._next_call = -1e9  # monotonic seconds
-        self._crowded = False
+        #: minimum seconds between two calls; 0.5 at 300 calls a minute
+        self._spacing = 150 / per_minute
+        #: seconds without a new addition after which a batch is complete; 0.05 at 300 calls a minute
+        self.pause = 15 / per_minute
+        #: maximum seconds that a batch collects; 1 at 300 calls a minute
+        self._patience = 300 / per_minute
+        self._last_request = -1e9  # monotonic seconds
+        self._next_call = -1e9  # monotonic seconds
+        self._in_burst = False
 
     @property
-    def resting(self) -> bool:
-        """Whether the next call must wait in any case."""
+    def too_early(self) -> bool:
+        """Whether the minimum time since the last call has not passed yet."""
         return self._clock.monotonic() < self._next_call
 
-    def asked(self) -> None:
-        """One more was asked for."""
-        self._last_asked = self._clock.monotonic()
+    def requested(self) -> None:
+        """Note that an addition was requested now."""
+        self._last_request = self._clock.monotonic()
 
     def called(self, count: int) -> None:
-        """A call for so many begins."""
+        """Note that a call for ``count`` topics begins now."""
         self._next_call = self._clock.monotonic() + self._spacing
-        self._crowded = count >= CROWD
+        self._in_burst = count >= BURST
 
     def wait(self, stopped: Callable[[], bool]) -> None:
-        """Return when it is time for the next call, or soon after ``stopped`` turns true."""
+        """Return when the next call may be made, or soon after ``stopped`` turns true."""
         begun = self._clock.monotonic()
-        pause = self.pause * (_PAUSES if self._crowded else 1)
-        patience = self._patience * (_LONGER if self._crowded else 1)
+        pause = self.pause * (_BURST_PAUSE if self._in_burst else 1)
+        patience = self._patience * (_BURST_PATIENCE if self._in_burst else 1)
         while not stopped():
             now = self._clock.monotonic()
-            until = max(self._next_call, min(self._last_asked + pause, begun + patience))
+            until = max(self._next_call, min(self._last_request + pause, begun + patience))
             if now >= until:
                 return
             self._clock.sleep(until - now)

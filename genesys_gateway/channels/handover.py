@@ -1,7 +1,7 @@
-"""One channel's topics move to a successor: make before break.
+"""Moves one channel's topics to a successor: make before break.
 
-Law: the old channel reads on until the successor's own list, read back, holds what it carries; no moment is left
-without a socket that listens. What can't be moved stays where it is.
+Invariant: the old channel reads on until the successor's own list, read back, holds everything the old one carries, so
+that a socket listens at every moment. Topics that can't be moved stay where they are.
 """
 
 from collections.abc import Callable, Sequence
@@ -15,33 +15,36 @@ from genesys_gateway.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-#: Genesys docs: a socket is closed about 60 s after its notice; the last quarter is left for a reconnect.
+#: Seconds after a closing notice during which a handover may begin. Genesys docs: the socket is closed about 60 s after
+#: the notice; the last quarter is left for a reconnect.
 _NOTICE_SECONDS = 45.0
 
 
 class HandoverHost(Protocol):
-    """What a handover needs of the registry."""
+    """The functions of the registry that a handover uses."""
 
     def make_successor(self) -> Channel | None:
-        """A new channel, if the budget allows one now."""
+        """Make a new channel; None if the budget allows none now."""
 
     def carried_by(self, channel: Channel) -> Sequence[str]:
         """The conversations whose home that channel is."""
 
     def move(self, old: Channel, successor: Channel) -> int:
-        """Make the successor their home; how many moved."""
+        """Make the successor the home of all that the old channel carries; returns their number."""
 
-    def others_wait(self) -> bool:
-        """Whether somebody waits for this one's old channel to be closed."""
+    def place_needed(self) -> bool:
+        """Whether another handover, or conversations without a home, need the place of an old channel."""
 
 
 class Handover:
-    """A handover from its beginning to its end.
+    """One handover from its beginning to its end.
 
     Args:
-        reason: ``notice`` or ``expiry``.
-        crew: Whose stop ends it.
-        count: Called once when everything has moved, a whole overlap before it is at its end.
+        old: The channel whose topics move.
+        reason: ``notice``, ``expiry`` or ``idle``.
+        host: The registry.
+        tasks: The task group whose stop ends the handover.
+        on_moved: Called once when everything has moved, before the overlap begins.
     """
 
     def __init__(
@@ -51,41 +54,41 @@ class Handover:
         host: HandoverHost,
         context: ChannelContext,
         tasks: TaskGroup,
-        count: Callable[[], None],
+        on_moved: Callable[[], None],
     ) -> None:
         self.old = old
         self.reason = reason
-        #: made, connected or not; None until then
+        #: None until it is made; it need not be connected yet
         self.successor: Channel | None = None
-        #: whether it waits for room in the budget
-        self.waits = False
+        #: whether the handover waits for a free place in the budget
+        self.waits_for_budget = False
         self._host = host
         self._settings = context.settings
         self._clock = context.runtime.clock
-        self._count = count
+        self._on_moved = on_moved
         self._tasks = tasks
 
     def run(self) -> bool:
-        """Move everything, and return when the old channel may be closed; False when nothing was moved."""
+        """Move everything, and return True when the old channel may be closed; False when nothing was moved."""
         if not self.old.writer.size:
             return True
-        self.successor = self._made()
+        self.successor = self._make_successor()
         self.old.writer.freeze(True)
-        if self.successor is None or not self._lasts() or not self._subscribed():
+        if self.successor is None or not self._outlives_old() or not self._subscribed():
             self.old.writer.freeze(False)
             return False
         reach("successor_ready")
         moved = self._host.move(self.old, self.successor)
         log.info("handed_over", channel=self.old.id, successor=self.successor.id, topics=moved, reason=self.reason)
-        self._count()
+        self._on_moved()
         reach("moved")
-        self._read_on()
+        self._read_old_socket_on()
         return True
 
-    def _made(self) -> Channel | None:
-        """The successor, as soon as the budget allows it and as long as it is of use."""
+    def _make_successor(self) -> Channel | None:
+        """Wait until the budget allows a successor; None when it would come too late to be of use."""
         patience = Deadline(self._clock, _NOTICE_SECONDS if self.reason == "notice" else float("inf"))
-        self.waits = True
+        self.waits_for_budget = True
         try:
             while self.old.usable and not patience.passed and not self._tasks.stopping:
                 successor = self._host.make_successor()
@@ -94,38 +97,38 @@ class Handover:
                 self._tasks.wait(self._settings.reply_seconds / 20)
             return None
         finally:
-            self.waits = False
+            self.waits_for_budget = False
 
-    def _lasts(self) -> bool:
-        """While no new token can be had, a successor would end together with the old channel."""
+    def _outlives_old(self) -> bool:
+        """Whether the successor ends later. It does not if the token could not be renewed."""
         if self.reason != "expiry" or self.successor is None or self.successor.ends_at > self.old.ends_at:
             return True
         log.warning("successor_ends_as_soon", channel=self.old.id)
         return False
 
     def _subscribed(self) -> bool:
-        """Whether the successor's own list, read back, came to hold all that the old one carries, in time."""
+        """Subscribe the successor; True when its list, read back in time, holds all that the old channel carries."""
         deadline = Deadline(self._clock, self._settings.heartbeat_seconds)
-        verified = False
+        read_back = False
         while self.successor is not None and self.successor.usable and not self._tasks.stopping:
-            if not self.old.usable:  # then the registry has moved everything already, verified or not
+            if not self.old.usable:  # the registry has already moved everything, verified or not
                 return True
             self.successor.writer.want(self._host.carried_by(self.old))
             if self.successor.writer.settled:
-                if verified:
+                if read_back:
                     return True
                 self.successor.writer.audit()
-                verified = True
+                read_back = True
             if deadline.passed:
                 break
             self._tasks.wait(self._settings.reply_seconds / 100)
         return False
 
-    def _read_on(self) -> None:
-        """What was under way may still arrive at the old socket. While others wait it is closed earlier."""
-        self.old.read_on()
+    def _read_old_socket_on(self) -> None:
+        """Read on for the overlap: events under way may still arrive there. It is shorter when the place is needed."""
+        self.old.stop_reconnecting()
         overlap = Deadline(self._clock, self._settings.channel_overlap_seconds)
         short = Deadline(self._clock, self._settings.channel_overlap_seconds / 12)
-        while self.old.listening and not overlap.passed and not (short.passed and self._host.others_wait()):
+        while self.old.listening and not overlap.passed and not (short.passed and self._host.place_needed()):
             if self._tasks.wait(self._settings.reply_seconds / 10):
                 return

@@ -1,6 +1,6 @@
 """The life of one channel as a table: (state, signal) -> state.
 
-Law: a pair that is not in the table raises and moves nothing.
+Invariant: a pair that is not in the table raises and changes nothing.
 """
 
 from enum import Enum
@@ -20,20 +20,26 @@ class State(Enum):
     CLOSING = "closing"
     #: the socket is lost; another will be opened on the same channel
     WAITING = "waiting"
-    #: this channel can't be used any more; its topics must move
+    #: the channel can no longer be used; its topics must move
     GONE = "gone"
-    #: our own choice: its topics have moved or are no longer wanted
+    #: we ended it: its topics have moved or are no longer wanted
     RETIRED = "retired"
 
 
 class Signal(Enum):
     """What can happen to a channel."""
 
+    #: a socket was opened
     OPENED = "opened"
+    #: the server announced that it will close the socket
     NOTICE = "notice"
+    #: the socket was lost, or could not be opened
     LOST = "lost"
+    #: the wait after a loss is over
     RETRY = "retry"
+    #: the channel was found to be unusable
     REFUSED = "refused"
+    #: we end the channel
     RETIRE = "retire"
 
 
@@ -64,19 +70,20 @@ CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING, State.WAITIN
 #: States in which notifications arrive.
 LISTENING = frozenset({State.OPEN, State.CLOSING})
 
-#: A token is renewed when a tenth of its life is left, but at most this long before its end.
+#: Maximum seconds before its end at which a token is renewed; a short-lived one is renewed when a tenth of its life is
+#: left.
 RENEWED_AHEAD_SECONDS = 300.0
 
 
 class NoSuchStep(Exception):
-    """A signal came in a state that has no row for it."""
+    """The table has no row for this signal in this state."""
 
 
 def step(state: State, signal: Signal) -> State:
-    """The state that follows.
+    """Return the state that follows.
 
     Raises:
-        NoSuchStep: The table has no such row.
+        NoSuchStep: The table has no row for this pair.
     """
     try:
         return _TABLE[state, signal]
@@ -84,20 +91,24 @@ def step(state: State, signal: Signal) -> State:
         raise NoSuchStep(f"{signal.name} while {state.name}") from None
 
 
-def good_for(*, life: float, token_left: float, token_life: float, ahead: float, random: Random) -> float:
-    """Seconds until a channel's topics should move to another; random, so that channels made together part.
+def seconds_until_handover(*, life: float, token_left: float, token_life: float, ahead: float, random: Random) -> float:
+    """Seconds from now until a channel's topics should move.
+
+    There is a random part, so that channels made together don't move together.
 
     Args:
-        life: Seconds until it ends by itself, by our clock. None left, or more than a day's, means that the clock is
-            wrong. Then a day counts: or each successor would be due at its birth, or it would end before it is due.
+        life: Seconds until the channel ends by itself, by our clock. A value of 0 or less, or of more than a day, means
+            that our clock is wrong; then a day is assumed. Otherwise each successor would be due at once, or a channel
+            would end before its handover is due.
         token_left: Seconds until its token ends, and the channel with it.
-        token_life: Seconds that the token lives in all.
-        ahead: How long before its end it should be handed over, if its life allows that.
+        token_life: Seconds from the issue of that token to its end.
+        ahead: Seconds before the channel's end at which to hand over; a quarter of its life where that is shorter.
+        random: Source of the jitter.
     """
     if not 0 < life <= LIFE_SECONDS:
         life = LIFE_SECONDS
-    own = life - min(ahead, life / 4) * random.uniform(0.9, 1.1)
+    before_own_end = life - min(ahead, life / 4) * random.uniform(0.9, 1.1)
     renewed_ahead = min(max(0.0, token_life) / 10, RENEWED_AHEAD_SECONDS)
-    renewed = token_left - min(ahead, renewed_ahead) * random.uniform(0.78, 0.98)
-    # Where the token ends first, not before a new one can be had: a successor with the same one would end as soon.
-    return renewed if token_left <= life else min(own, renewed)
+    after_renewal = token_left - min(ahead, renewed_ahead) * random.uniform(0.78, 0.98)
+    # If the token ends first, wait until it can be renewed: a successor with the same token would end as soon.
+    return after_renewal if token_left <= life else min(before_own_end, after_renewal)

@@ -1,6 +1,6 @@
-"""Topics that Genesys refused or took away, and when each may be asked for again.
+"""Topics that Genesys refused or took off the list, and when each may be requested again.
 
-Law: pure. One conversation's refusal is nobody else's trouble, and it is never given up: it waits longer each time.
+Invariant: pure. A refused topic delays no other topic and is never given up; each refusal makes its wait longer.
 """
 
 from collections.abc import Collection, Iterable
@@ -9,88 +9,89 @@ from random import Random
 
 from genesys_gateway.runtime.backoff import ceiling
 
-#: After more topics in a row that each failed a whole call it is probably not about them: to look for each of a
-#: thousand, ten calls a piece, would leave none for anything else.
-MOST_IN_A_ROW = 3
+#: Maximum number of topics in a row to single out as the cause of a refused call. After that the cause is probably not
+#: a topic: at ten calls each, singling out a thousand would leave no calls for anything else.
+MAX_SINGLED_OUT = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Refusal:
+class _Wait:
     reason: str
+    #: how often it was refused, or taken off in quick succession
     times: int
     #: monotonic seconds
     retry_at: float
 
 
 class Refusals:
-    """What was refused, by conversation.
+    """The refused and removed topics, by conversation. All times are monotonic seconds.
 
     Args:
-        base_seconds: The first wait; it doubles.
+        base_seconds: The first wait; it doubles with each refusal.
         max_seconds: The longest wait.
-        random: For the jitter.
+        random: Source of the jitter.
     """
 
     def __init__(self, base_seconds: float, max_seconds: float, random: Random) -> None:
         self._base = base_seconds
         self._max = max_seconds
         self._random = random
-        self._refusals: dict[str, _Refusal] = {}
-        self._takings: dict[str, _Refusal] = {}
-        self._moments: dict[float, float] = {}  # of each wait: when the last one that waited so long is due
+        self._refused: dict[str, _Wait] = {}
+        self._removed: dict[str, _Wait] = {}
+        self._due_times: dict[float, float] = {}  # length of a wait -> when the latest refusals with that wait fall due
 
     def __contains__(self, conversation_id: str) -> bool:
-        return conversation_id in self._refusals
+        return conversation_id in self._refused
 
     def add(self, conversation_id: str, reason: str, now: float) -> bool:
         """Note one more refusal.
 
-        Those refused at about the same time fall due together: a call for each would leave none for anything else.
+        Topics refused at about the same time fall due together: a call for each would leave none for anything else.
 
         Returns:
-            Whether it is news: the first one, or one for another reason.
+            True at the first refusal, and when the reason has changed.
         """
-        before = self._refusals.get(conversation_id)
+        before = self._refused.get(conversation_id)
         times = before.times + 1 if before else 1
         wait = ceiling(self._base, self._max, times)
-        if not wait / 2 <= self._moments.get(wait, 0.0) - now <= wait:
-            self._moments[wait] = now + wait * self._random.uniform(0.5, 1.0)
-        self._refusals[conversation_id] = _Refusal(reason=reason, times=times, retry_at=self._moments[wait])
+        if not wait / 2 <= self._due_times.get(wait, 0.0) - now <= wait:
+            self._due_times[wait] = now + wait * self._random.uniform(0.5, 1.0)
+        self._refused[conversation_id] = _Wait(reason=reason, times=times, retry_at=self._due_times[wait])
         return before is None or before.reason != reason
 
-    def taken(self, conversation_ids: Iterable[str], now: float) -> None:
-        """Note that these were taken off the list unasked.
+    def removed_by_server(self, conversation_ids: Iterable[str], now: float) -> None:
+        """Note that the server took these off the list although we did not ask for it.
 
-        They may be asked for again at once, but later each time when it happens time and again: whoever else wants them
-        would take them back, for ever and as fast as calls go. Without jitter, so that what was taken together is asked
-        for together.
+        The first time they may be requested again at once. If it is repeated, each wait is longer: another client that
+        wants the same topics would take them back, endlessly and as fast as calls are made. There is no jitter, so that
+        topics removed together are requested together.
         """
         for one in conversation_ids:
-            before = self._takings.get(one)
+            before = self._removed.get(one)
             times = before.times + 1 if before and now - before.retry_at < self._max else 0
             wait = ceiling(self._base, self._max, times - 1) if times else 0.0
-            self._takings[one] = _Refusal(reason="taken", times=times, retry_at=now + wait)
+            self._removed[one] = _Wait(reason="taken", times=times, retry_at=now + wait)
 
     def permitted(self, conversation_id: str) -> None:
-        """It is refused no longer; how often it was taken is remembered."""
-        self._refusals.pop(conversation_id, None)
+        """Forget its refusals; how often the server removed it is remembered."""
+        self._refused.pop(conversation_id, None)
 
     def forget(self, conversation_id: str) -> None:
-        """It is wanted no longer."""
-        self._refusals.pop(conversation_id, None)
-        self._takings.pop(conversation_id, None)
+        """Forget everything about a conversation that is no longer wanted."""
+        self._refused.pop(conversation_id, None)
+        self._removed.pop(conversation_id, None)
 
-    def hold(self, conversation_id: str, now: float) -> bool:
-        """Whether it must wait before it may be asked for again."""
-        notes = (self._refusals.get(conversation_id), self._takings.get(conversation_id))
-        return any(note is not None and note.retry_at > now for note in notes)
+    def must_wait(self, conversation_id: str, now: float) -> bool:
+        """Whether its topic may not be requested again yet."""
+        waits = (self._refused.get(conversation_id), self._removed.get(conversation_id))
+        return any(wait is not None and wait.retry_at > now for wait in waits)
 
-    def until_next(self, now: float) -> float | None:
-        """Seconds until one may be asked for again; None when nothing waits for that."""
-        times = [refusal.retry_at for refusal in self._refusals.values()]
-        times += [taking.retry_at for taking in self._takings.values() if taking.retry_at > now]
+    def seconds_until_next(self, now: float) -> float | None:
+        """Seconds until one may be requested again; None when none is waiting."""
+        times = [refused.retry_at for refused in self._refused.values()]
+        times += [removed.retry_at for removed in self._removed.values() if removed.retry_at > now]
         return max(0.0, min(times) - now) if times else None
 
-    def ids(self, now: float) -> Collection[str]:
-        """Every conversation that can't be on the list now."""
-        return self._refusals.keys() | {one for one, taking in self._takings.items() if taking.retry_at > now}
+    def not_on_list(self, now: float) -> Collection[str]:
+        """Every conversation whose topic can't be on the list now."""
+        return self._refused.keys() | {one for one, removed in self._removed.items() if removed.retry_at > now}

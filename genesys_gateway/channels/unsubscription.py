@@ -1,7 +1,7 @@
-"""Topics are taken off a channel's list over its socket, and the server's reply is awaited.
+"""Takes topics off a channel's list over its socket, and waits for the server's reply.
 
-Law: one request at a time. A reply that comes when nobody waits for it any more is not lost on us: it tells that the
-list has changed at some moment until now.
+Invariant: one request at a time. A reply that arrives after its request timed out still matters: the list has changed
+since, so it must be read again.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,11 +18,11 @@ from genesys_gateway.runtime.errors import TransientFailure
 
 
 class Unsubscription:
-    """The request under way, if there is one.
+    """The request in flight, if there is one.
 
     Args:
         send: Sends a text over the socket; raises SocketLost.
-        reply_seconds: How long a reply is awaited.
+        reply_seconds: Maximum seconds to wait for a reply.
     """
 
     def __init__(self, send: Callable[[str], None], reply_seconds: float) -> None:
@@ -30,13 +30,14 @@ class Unsubscription:
         self._reply_seconds = reply_seconds
         self._numbers = count(1)
         self._awaited: tuple[str, frozenset[str], AsyncResult[Reply]] | None = None
-        self._late = 0
+        #: requests on this socket that timed out and whose replies may still arrive
+        self._timed_out = 0
 
     def request(self, topics: Sequence[str]) -> Reply:
-        """Ask for the topics' removal and wait for the reply.
+        """Send a request to remove these topics, and wait for the reply.
 
         Raises:
-            TransientFailure: There was none, or the socket is lost: whether they were removed is not known.
+            TransientFailure: No reply arrived in time, or the socket was lost: the topics may or may not be removed.
         """
         correlation_id = str(next(self._numbers))
         message = {"message": "unsubscribe", "topics": topics, "correlationId": correlation_id}
@@ -49,16 +50,16 @@ class Unsubscription:
         except SocketLost:
             raise
         except TransientFailure:
-            self._late += 1
+            self._timed_out += 1
             raise
         finally:
             self._awaited = None
 
     def replied(self, reply: Reply) -> bool:
-        """A reply came. Genesys may leave the correlation id out; then the topics must fit.
+        """Accept a reply. Genesys may omit the correlation id; then the topics must be those of the request.
 
         Returns:
-            True when it is the late reply to a request that was given up.
+            True when it answers a request that has timed out.
         """
         if self._awaited is not None:
             correlation_id, topics, awaited = self._awaited
@@ -66,12 +67,12 @@ class Unsubscription:
             if fits or reply.correlation_id == correlation_id:
                 awaited.set(reply)
                 return False
-        late = self._late > 0
-        self._late -= late
+        late = self._timed_out > 0
+        self._timed_out -= late
         return late
 
     def lost(self) -> None:
-        """The socket is lost, and every reply with it."""
-        self._late = 0
+        """End the request in flight: the socket is lost, and no reply can arrive on it."""
+        self._timed_out = 0
         if self._awaited is not None:
             self._awaited[2].set_exception(SocketLost("lost while a reply was awaited"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from genesys_gateway.channels.batching import CROWD, Batcher
+from genesys_gateway.channels.batching import BURST, Batcher
 from tests.doubles.runtime import FakeClock
 
 
@@ -15,13 +15,13 @@ class BurstClock(FakeClock):
         self.asked = 1
         self._every = every_seconds
         self._times = [self.monotonic() + every_seconds * n for n in range(1, round(burst_seconds / every_seconds) + 1)]
-        self.batcher.asked()
+        self.batcher.requested()
 
     def sleep(self, seconds: float) -> None:
         until = self.monotonic() + seconds
         while self._times and self._times[0] <= until:
             self.advance(self._times.pop(0) - self.monotonic())
-            self.batcher.asked()
+            self.batcher.requested()
             self.asked += 1
         self.advance(max(0.0, until - self.monotonic()))
 
@@ -60,11 +60,11 @@ def test_a_trickle_is_called_twice_a_second() -> None:
 def test_after_a_crowd_more_come_together_although_it_falters() -> None:
     assert calls(14.0, 0.01) == pytest.approx([1.0, 4.0, 7.0, 10.0, 13.0, 14.5], abs=0.02)
     clock = BurstClock(0.0, 1.0)
-    clock.batcher.called(CROWD)
+    clock.batcher.called(BURST)
     clock.advance(1.0)
     begun = clock.monotonic()
     for _ in range(5):
-        clock.batcher.asked()
+        clock.batcher.requested()
         clock.advance(0.4)
     clock.batcher.wait(lambda: False)
     assert clock.monotonic() - begun == pytest.approx(2.1)

@@ -88,7 +88,7 @@ def test_it_connects_and_brings_what_is_wanted(house: House) -> None:
     assert (house.channel.state, house.channel.connected) == (State.CONNECTING, True)
     house.start(3)
     assert house.channel.state is State.OPEN
-    assert (house.channel.room, house.channel.idle_seconds()) == (997, 0)
+    assert (house.channel.free_places, house.channel.idle_seconds()) == (997, 0)
 
 
 def test_notifications_are_handed_on_with_their_frames(house: House) -> None:

@@ -12,7 +12,7 @@ from genesys_gateway.channels.state import (
     NoSuchStep,
     Signal,
     State,
-    good_for,
+    seconds_until_handover,
     step,
 )
 from genesys_gateway.genesys.tokens import MAX_MARGIN_SECONDS
@@ -98,5 +98,7 @@ def test_it_is_handed_over_when_a_successor_lives_longer(
 ) -> None:
     """The bounds are seconds before the token's end."""
     for seed in range(50):
-        after = good_for(life=life, token_left=token_left, token_life=token_life, ahead=3600.0, random=Random(seed))
+        after = seconds_until_handover(
+            life=life, token_left=token_left, token_life=token_life, ahead=3600.0, random=Random(seed)
+        )
         assert latest <= token_left - after <= earliest, name

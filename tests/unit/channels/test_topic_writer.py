@@ -18,7 +18,7 @@ from genesys_gateway.genesys.websocket import SocketLost
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from tests.doubles.channels import THROTTLED, FakeGenesys, FakeSocket, PacedClock, conversation, eventually, ids, quick
-from tests.doubles.runtime import FakeClock
+from tests.doubles.runtime import FakeClock, runtime
 
 
 class House:
@@ -30,6 +30,7 @@ class House:
         self.clock = clock or FakeClock()
         self.settings = quick(**changes)
         self.server = FakeGenesys(self.clock, limit=limit, correlated=correlated)
+        self.crashes: list[str] = []
         self.told: list[tuple[str, Any]] = []
         #: what the writer has said is covered, followed through everything it told
         self.covered: set[str] = set()
@@ -40,8 +41,7 @@ class House:
             grant,
             genesys=cast(Genesys, self.server),
             settings=self.settings,
-            clock=self.clock,
-            random=Random(2),
+            runtime=runtime(self.clock, self.crashes, seed=2),
             listener=WriterListener(
                 covered=self._covered,
                 missed=self._missed,
@@ -52,7 +52,6 @@ class House:
                 send=self._send,
             ),
         )
-        self.crashes: list[str] = []
         self.tasks = TaskGroup("house", lambda name, error: self.crashes.append(f"{name}: {error!r}"))
         self.server.calls.clear()
 
@@ -488,9 +487,9 @@ def test_a_thousand_refused_topics_are_asked_for_together() -> None:
         refusals.add(one, "no right", now)
     calls = 0
     while now < 1800:
-        now += refusals.until_next(now) or 0.0
+        now += refusals.seconds_until_next(now) or 0.0
         calls += 1
-        for one in [one for one in refused if not refusals.hold(one, now)]:
+        for one in [one for one in refused if not refusals.must_wait(one, now)]:
             refusals.add(one, "no right", now)
     assert calls <= 50
 
@@ -600,7 +599,7 @@ def test_what_the_server_has_no_room_for_is_displaced_and_the_rest_stays() -> No
     (displaced,) = [told for what, told in house.told if what == "displaced"]
     assert house.channel.conversations == house.covered == set(ids(100)) - set(displaced)
     assert len(displaced) == 30
-    assert house.writer.room == 0
+    assert house.writer.free_places == 0
     assert house.writer.settled
     house.end()
 
@@ -614,7 +613,7 @@ def test_strangers_on_the_list_take_up_room_and_are_removed_if_they_are_of_our_k
     house.writer.audit()
     eventually(lambda: conversation(99) not in house.channel.conversations, house.clock)
     house.until_settled()
-    assert house.writer.room == 6
+    assert house.writer.free_places == 6
     assert ("drifted", 1) in house.told
     house.end()
 
@@ -635,7 +634,7 @@ def test_removals_count_until_they_are_done(house: House) -> None:
     house.until_settled()
     house.server.answers = False
     house.writer.drop(conversation(0))
-    assert (house.writer.size, house.writer.room) == (5, 995)
+    assert (house.writer.size, house.writer.free_places) == (5, 995)
 
 
 def test_additions_without_end_do_not_keep_removals_from_being_made() -> None:
@@ -724,7 +723,7 @@ def test_topics_that_the_server_took_are_told_and_brought_back(house: House) -> 
     house.until_settled()
     house.channel.topics.clear()
     taken = [acw_topic(conversation(1)), acw_topic(conversation(9)), "v2.users.x"]
-    assert house.writer.taken(taken) == [conversation(1)]
+    assert house.writer.removed_by_server(taken) == [conversation(1)]
     assert house.writer.covers(ids(3)) == [conversation(0), conversation(2)]
     house.until_settled()
     assert house.channel.conversations == set(ids(3))
@@ -738,7 +737,7 @@ def test_topics_that_are_taken_time_and_again_are_brought_back_more_and_more_slo
     calls = []
     for wait in (0.0, 10.0, 20.0, 40.0):  # somebody else wants it as well
         del house.channel.topics[acw_topic(conversation(1))]
-        assert house.writer.taken([acw_topic(conversation(1))]) == [conversation(1)]
+        assert house.writer.removed_by_server([acw_topic(conversation(1))]) == [conversation(1)]
         eventually(lambda: house.writer.settled, house.clock)
         house.clock.advance(wait * 0.9)
         house.writer.drop(conversation(9))  # wakes it
@@ -761,7 +760,7 @@ def test_a_topic_that_waits_because_it_was_taken_holds_up_nobody_else() -> None:
     house.until_settled()
     for _ in range(2):
         house.channel.topics.pop(acw_topic(conversation(1)), None)
-        house.writer.taken([acw_topic(conversation(1))])
+        house.writer.removed_by_server([acw_topic(conversation(1))])
         house.until_settled()
     house.writer.want(ids(3, start=5))
     eventually(lambda: house.writer.covers(ids(3, start=5)) == ids(3, start=5), house.clock)
@@ -775,7 +774,7 @@ def test_topics_taken_by_another_channel_of_ours_are_no_drift(house: House) -> N
     house.until_settled()
     house.writer.freeze(True)
     house.channel.topics.clear()
-    house.writer.taken([acw_topic(conversation(0))])  # the list is read before it says so of the other one
+    house.writer.removed_by_server([acw_topic(conversation(0))])  # the list is read before it says so of the other one
     eventually(lambda: house.server.named("list") and not house.writer.covers(ids(2)), house.clock)
     assert ("missed", [conversation(1)]) in house.told
     assert "drifted" not in dict(house.told)
@@ -813,7 +812,7 @@ def test_what_the_server_takes_while_the_list_is_read_is_not_believed_to_be_ther
     def slow(channel_id: str, token: Any) -> frozenset[str]:
         seen = listing(channel_id, token)
         house.channel.topics.pop(acw_topic(conversation(0)), None)
-        house.writer.taken([acw_topic(conversation(0))])
+        house.writer.removed_by_server([acw_topic(conversation(0))])
         house.server.topics = listing  # type: ignore[method-assign] # the server is a double already
         return seen
 
@@ -830,7 +829,7 @@ def test_a_frozen_writer_adds_nothing_and_goes_on_when_thawed(house: House) -> N
     house.until_settled()
     house.writer.freeze(True)
     house.channel.topics.clear()
-    house.writer.taken([acw_topic(one) for one in ids(2)])
+    house.writer.removed_by_server([acw_topic(one) for one in ids(2)])
     house.writer.want(ids(1, start=5))
     eventually(lambda: house.server.named("list"), house.clock)
     gevent.sleep(0.005)
@@ -909,7 +908,7 @@ class WriterAgainstServer(RuleBasedStateMachine):
     def steal(self, number: int) -> None:
         topic = acw_topic(conversation(number))
         self.house.channel.topics.pop(topic, None)
-        self.house.covered -= set(self.house.writer.taken([topic]))
+        self.house.covered -= set(self.house.writer.removed_by_server([topic]))
 
     def teardown(self) -> None:
         house = self.house
