@@ -1,7 +1,39 @@
 """Notification channels: which conversation's topic is on which channel, and that a WebSocket listens to it.
 
-Invariant: a conversation has one home channel; a channel has one socket and one writer of its topic list; no more
+Invariant: a conversation has one home channel; a channel has one socket and one writer of its topic list; never more
 channels are connected than the budget allows.
+
+How it works:
+
+**Placement.** A followed conversation waits until the placement greenlet gives it a home: the fullest channel with free
+places, so that the others drain. If there is none, a new channel is made: one, however many conversations wait. A
+channel without a topic is closed after ``GATEWAY_CHANNEL_IDLE_SECONDS``.
+
+**Writer.** Each channel has one greenlet that changes its list at Genesys. *Desired* is what the list shall hold,
+*confirmed* is what the server reported it holds. One change is in flight at a time: additions over HTTP, removals over
+the socket, where they cost no call. If it is not known whether a change was made (no reply, for example), the writer
+replaces the whole list by the desired one and reads it back before the next change. If Genesys refuses a call as a
+whole, the writer halves it until it finds the topic that is the cause. A refused topic waits, longer after each
+refusal, and delays no other.
+
+**Batching.** An addition waits briefly for others, so that a burst of thousands costs a handful of calls.
+
+**Reader.** Another greenlet reads the socket: it passes events upward, and replies to the writer. A third sends a ping
+after three eighths of ``GATEWAY_HEARTBEAT_SECONDS`` without a frame, and ends the socket after the whole time.
+
+**Reconnect and handover.** A *reconnect* follows a loss: a new socket on the same channel, whose list Genesys has kept;
+it is read before it counts. After three losses in a row, or when Genesys no longer accepts the channel, its
+conversations are placed anew. A *handover* is planned, when the server announces the close or the end of the channel or
+its token is near: a successor subscribes everything and reads its list back, then the topics move, and the old socket
+is read for an overlap. Both sockets may deliver the same event; the outbox keeps one. If a handover fails, everything
+stays on the old channel, as long as that can be used.
+
+**Budget.** A channel counts from the call that creates it until its last socket is closed, also between two sockets.
+The last place is kept for handovers. Conversations that find no place wait; reconciliation alone serves them.
+
+**Coverage.** A conversation is uncovered when its socket is lost (since the last frame), when its topic is missing from
+the list (at worst since the last audit), or when a successor took over without it. It is covered again when the server
+confirms its topic on its home channel while that channel's socket is open.
 
 The files, in reading order:
 
@@ -9,10 +41,10 @@ The files, in reading order:
     channel              one channel: its socket, its reader, its watch
     state                the states of a channel, as a table
     topic_writer         the only writer of a channel's topic list: desired against confirmed topics
-    batching             collects additions, so that a burst costs few calls
+    batching             decides when the next call is made, so that a burst costs few calls
     unsubscription       takes topics off the list over the socket
-    topic_refusals       topics that Genesys refused, and when to ask for each again
-    handover             topics move to a successor, make before break
+    topic_refusals       topics that Genesys refused or took off the list, and when each may be requested again
+    handover             moves a channel's topics to a successor, make before break
 """
 
 from genesys_gateway.channels.channel import ChannelContext
