@@ -1,4 +1,4 @@
-"""A Genesys Cloud of a few lines for tests of channels: topic lists, sockets without a network, faults on demand."""
+"""A fake Genesys Cloud for tests of channels: topic lists, sockets without a network, faults on demand."""
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
@@ -21,7 +21,7 @@ from genesys_gateway.settings import Settings
 from tests.doubles.genesys import settings as plain_settings
 from tests.doubles.runtime import FakeClock, runtime
 
-#: Timers so short that loops which wait in real time turn at once, in the proportions of the real ones.
+#: The default timers, shortened in about the same proportion: loops that wait in real time turn at once.
 QUICK: dict[str, Any] = {
     "api_rate_per_minute": 100_000,
     "reply_seconds": 0.02,
@@ -33,6 +33,18 @@ QUICK: dict[str, Any] = {
     "audit_seconds": 3600.0,
 }
 
+#: Frames that Genesys sends over a socket.
+HEARTBEAT = {"topicName": "channel.metadata", "eventBody": {"message": "WebSocket Heartbeat"}}
+PONG = {"topicName": "channel.metadata", "eventBody": {"message": "pong"}}
+CLOSING_NOTICE = {"topicName": "v2.system.socket_closing", "eventBody": {"message": "soon"}}
+TOKEN_REVOKED = {"topicName": "v2.system.token_revoked", "eventBody": {"reason": "user_tokens_revoked"}}
+
+
+def no_longer_subscribed(topics: Sequence[str]) -> dict[str, Any]:
+    """The frame by which Genesys reports topics that it took off a channel because another one subscribed to them."""
+    body = {"topics": list(topics), "reason": "another_channel_subscribed"}
+    return {"topicName": "v2.system.no_longer_subscribed", "eventBody": body}
+
 
 def quick(**changes: Any) -> Settings:
     """Settings with timers for tests."""
@@ -40,12 +52,12 @@ def quick(**changes: Any) -> Settings:
 
 
 def conversation(number: int) -> str:
-    """The id of a conversation, by its number."""
+    """The id of the conversation with this number."""
     return f"00000000-0000-4000-8000-{number:012d}"
 
 
 def ids(count: int, start: int = 0) -> list[str]:
-    """Ids of conversations."""
+    """The ids of ``count`` conversations, numbered from ``start``."""
     return [conversation(number) for number in range(start, start + count)]
 
 
@@ -56,8 +68,9 @@ class FakeChannel:
     id: str
     topics: dict[str, None] = field(default_factory=dict)
     socket: "FakeSocket | None" = None
-    #: how often a socket was connected to it
+    #: number of sockets that were connected to it
     connects: int = 0
+    #: whether the server accepts calls about it
     known: bool = True
 
     @property
@@ -66,7 +79,7 @@ class FakeChannel:
 
 
 class FakeSocket:
-    """The client's end of a socket; tests push frames into it and read what was sent."""
+    """The client's end of a socket; tests push frames into it and read the messages sent."""
 
     def __init__(self, genesys: "FakeGenesys", channel: FakeChannel) -> None:
         self._genesys = genesys
@@ -77,11 +90,11 @@ class FakeSocket:
         self.closed = False
 
     def push(self, message: object) -> None:
-        """The server sends."""
+        """Send a frame to the client."""
         self._frames.put(message if isinstance(message, bytes) else orjson.dumps(message))
 
     def break_off(self) -> None:
-        """The server, or the way to it, is gone."""
+        """Break the connection; frames already pushed can still be read."""
         self.lost = True
         self._frames.put(None)
 
@@ -96,7 +109,7 @@ class FakeSocket:
             raise SocketLost("it broke")
         message = orjson.loads(text)
         self.sent.append(message)
-        self._genesys.heard(self, message)
+        self._genesys.received(self, message)
 
     def abort(self) -> None:
         self.break_off()
@@ -110,7 +123,9 @@ class FakeSocket:
 class FakeGenesys:
     """The server: channels, their lists, and a queue of faults for each operation.
 
-    A fault is an error to raise; with ``after=True`` the change is applied first and only its reply is lost.
+    Args:
+        limit: Maximum number of topics on a channel.
+        correlated: Whether replies over a socket carry a correlation id.
     """
 
     def __init__(self, clock: FakeClock, *, limit: int = 1000, correlated: bool = True) -> None:
@@ -119,19 +134,22 @@ class FakeGenesys:
         self.correlated = correlated
         #: whether unsubscriptions over a socket are answered
         self.answers = True
-        #: whether pings are
+        #: whether pings over a socket are answered
         self.pongs = False
         self.channels: dict[str, FakeChannel] = {}
+        #: operation, monotonic seconds and number of topics of each call
         self.calls: list[tuple[str, float, int]] = []
+        #: topics that are refused without effect on the other topics of a call
         self.rejected: set[str] = set()
-        #: fails every call that names it, unless the call says otherwise per topic
+        #: topics that make every call that names one of them fail as a whole
         self.poison: set[str] = set()
         self._faults: dict[str, deque[tuple[GatewayError, bool]]] = {}
         self._under_way: set[str] = set()
+        #: errors for the next sockets to be opened
         self.refuse_sockets: deque[GatewayError] = deque()
         self.token = self.new_token()
         self.life_seconds = 86_400.0
-        #: the most sockets that were open at one time
+        #: maximum number of sockets that were open at one time
         self.most_connected = 0
         #: real seconds that each call takes
         self.latency = 0.0
@@ -141,18 +159,18 @@ class FakeGenesys:
         return Token(value="t", issued_at=now, expires_at=now + round(seconds * 1000))
 
     def fail(self, operation: str, error: GatewayError, *, times: int = 1, after: bool = False) -> None:
-        """Let the next calls of an operation fail."""
+        """Let the next calls of an operation fail; with ``after``, apply the change first and lose only its reply."""
         self._faults.setdefault(operation, deque()).extend([(error, after)] * times)
 
-    def named(self, operation: str) -> int:
-        """How often an operation was called."""
+    def count(self, operation: str) -> int:
+        """Number of calls of an operation."""
         return sum(1 for name, _, _ in self.calls if name == operation)
 
     @property
     def connected(self) -> int:
         return sum(1 for channel in self.channels.values() if channel.socket is not None)
 
-    # the API, as the gateway calls it
+    # The HTTP API, as the gateway calls it
 
     def create_channel(self) -> ChannelGrant:
         with self._call("create", None):
@@ -193,7 +211,7 @@ class FakeGenesys:
         with self._call("clear", channel_id):
             self._channel(channel_id).topics = {}
 
-    # the streaming side
+    # The streaming side
 
     def open_socket(self, uri: str, _: Settings) -> NotificationSocket:
         if self.refuse_sockets:
@@ -205,10 +223,10 @@ class FakeGenesys:
         self.most_connected = max(self.most_connected, self.connected)
         return cast(NotificationSocket, channel.socket)
 
-    def heard(self, socket: FakeSocket, message: dict[str, Any]) -> None:
+    def received(self, socket: FakeSocket, message: dict[str, Any]) -> None:
         if message == {"message": "ping"}:
             if self.pongs:
-                socket.push({"topicName": "channel.metadata", "eventBody": {"message": "pong"}})
+                socket.push(PONG)
             return
         assert message["message"] == "unsubscribe"
         if not self.answers:
@@ -216,7 +234,7 @@ class FakeGenesys:
         self.unsubscribe(socket, message)
 
     def unsubscribe(self, socket: FakeSocket, message: dict[str, Any]) -> None:
-        """Do what an unsubscription asks for, and answer it."""
+        """Execute an unsubscription, and answer it."""
         topics = message["topics"]
         self.calls.append(("unsubscribe", self._clock.monotonic(), len(topics)))
         for topic in topics:
@@ -224,8 +242,8 @@ class FakeGenesys:
         reply = {"topics": topics, "result": "200", "status": "unsubscribed"}
         socket.push(reply | ({"correlationId": message["correlationId"]} if self.correlated else {}))
 
-    def bring(self, conversation_id: str, message: object) -> int:
-        """Send a message to every socket whose channel has the conversation's topic; to how many."""
+    def deliver(self, conversation_id: str, message: object) -> int:
+        """Send a message to every socket whose channel has the conversation's topic; returns their number."""
         sockets = [c.socket for c in self.channels.values() if c.socket and conversation_id in c.conversations]
         for socket in sockets:
             socket.push(message)
@@ -269,8 +287,7 @@ class FakeGenesys:
 def context(
     genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: list[str], metrics: Metrics | None = None
 ) -> ChannelContext:
-    """What a channel works with, all of it ours."""
-
+    """What all channels share, on the fake Genesys."""
     return ChannelContext(
         genesys=cast(Genesys, genesys),
         settings=settings,
@@ -290,7 +307,7 @@ def eventually(
 
 
 class PacedClock(FakeClock):
-    """A clock whose sleepers wait until the test lets the time pass: for tests of how several rooms share it."""
+    """A clock whose sleepers wait until the test advances it: for tests in which several modules share the time."""
 
     def sleep(self, seconds: float) -> None:
         until = self._monotonic + seconds
@@ -298,4 +315,5 @@ class PacedClock(FakeClock):
             gevent.sleep(0)
 
 
+#: The answer of a server that asks for fewer calls.
 THROTTLED = TransientFailure("429", retry_after=0.5)

@@ -1,4 +1,4 @@
-"""How long a call waits for others: hardly at all, a second, or three after a crowd."""
+"""How long an addition waits for others: about 50 ms when it is alone, at most 1 s, and 3 s during a burst."""
 
 import pytest
 
@@ -7,12 +7,12 @@ from tests.doubles.runtime import FakeClock
 
 
 class BurstClock(FakeClock):
-    """While somebody sleeps, one after the other is asked for until the burst is over."""
+    """A clock that requests one addition after another while the caller sleeps, until the burst is over."""
 
     def __init__(self, burst_seconds: float, every_seconds: float) -> None:
         super().__init__()
         self.batcher = Batcher(300, self)
-        self.asked = 1
+        self.requested = 1
         self._every = every_seconds
         self._times = [self.monotonic() + every_seconds * n for n in range(1, round(burst_seconds / every_seconds) + 1)]
         self.batcher.requested()
@@ -22,7 +22,7 @@ class BurstClock(FakeClock):
         while self._times and self._times[0] <= until:
             self.advance(self._times.pop(0) - self.monotonic())
             self.batcher.requested()
-            self.asked += 1
+            self.requested += 1
         self.advance(max(0.0, until - self.monotonic()))
 
     @property
@@ -31,12 +31,12 @@ class BurstClock(FakeClock):
 
 
 def calls(burst_seconds: float, every_seconds: float) -> list[float]:
-    """When calls are made, in seconds since the first was asked for, until all were called."""
+    """The times of the calls, in seconds since the first addition was requested, until all are made."""
     clock = BurstClock(burst_seconds, every_seconds)
     begun, made, called = clock.monotonic(), list[float](), 0
-    while not clock.is_over or called < clock.asked:
+    while not clock.is_over or called < clock.requested:
         clock.batcher.wait(lambda: False)
-        count, called = clock.asked - called, clock.asked
+        count, called = clock.requested - called, clock.requested
         if count:
             clock.batcher.called(count)
             made.append(clock.monotonic() - begun)
@@ -45,7 +45,7 @@ def calls(burst_seconds: float, every_seconds: float) -> list[float]:
     return made
 
 
-def test_a_lone_one_hardly_waits() -> None:
+def test_a_lone_addition_hardly_waits() -> None:
     assert calls(0.0, 1.0) == pytest.approx([0.05])
 
 
@@ -57,7 +57,7 @@ def test_a_trickle_is_called_twice_a_second() -> None:
     assert calls(2.0, 0.2) == pytest.approx([0.05, 0.55, 1.05, 1.55, 2.05], abs=0.21)
 
 
-def test_after_a_crowd_more_come_together_although_it_falters() -> None:
+def test_during_a_burst_more_come_together_although_it_falters() -> None:
     assert calls(14.0, 0.01) == pytest.approx([1.0, 4.0, 7.0, 10.0, 13.0, 14.5], abs=0.02)
     clock = BurstClock(0.0, 1.0)
     clock.batcher.called(BURST)

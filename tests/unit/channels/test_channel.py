@@ -141,8 +141,8 @@ def test_a_lost_socket_uncovers_and_another_one_on_the_same_channel_covers_again
     assert sorted(house.uncovered[0][0]) == ids(2)
     eventually(lambda: len(house.covered) == 2, house.clock)
     assert (house.there.connects, len(house.server.channels)) == (2, 1)
-    assert house.server.named("add") == 1
-    assert house.server.named("list") == 1
+    assert house.server.count("add") == 1
+    assert house.server.count("list") == 1
 
 
 def test_it_is_uncovered_since_the_last_sign_of_life_not_since_the_loss_was_noticed() -> None:
@@ -306,7 +306,7 @@ def test_the_answer_to_an_unsubscription_reaches_the_writer(house: House) -> Non
     house.start(3)
     house.channel.writer.drop(conversation(0))
     eventually(lambda: house.channel.writer.size == 2, house.clock)
-    assert house.server.named("replace") == 0
+    assert house.server.count("replace") == 0
 
 
 def test_retiring_is_quick_although_the_writer_is_held_back() -> None:

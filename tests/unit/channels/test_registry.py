@@ -177,7 +177,7 @@ def test_however_many_wait_one_channel_is_made_at_a_time(house: House) -> None:
         if one.endswith("0"):
             gevent.sleep(0)
     house.until(lambda: len(house.covered) == 300)
-    assert house.server.named("create") == 1
+    assert house.server.count("create") == 1
 
 
 def test_a_channel_with_no_topic_is_closed_after_the_idle_time(house: House) -> None:
@@ -239,7 +239,7 @@ def test_a_channel_that_can_not_be_made_is_tried_again_and_everything_else_goes_
     house.server.fail("create", TransientFailure("503"), times=3)
     house.server.fail("create", PermanentFailure("403"))
     house.start(3)
-    assert house.server.named("create") == 5
+    assert house.server.count("create") == 5
 
 
 def test_a_disk_that_refuses_a_new_channel_ends_nothing(house: House) -> None:
@@ -266,10 +266,10 @@ def test_of_several_troubles_at_one_time_the_longest_retry_after_counts() -> Non
     # As three handovers do, each for its own channel.
     gevent.joinall([gevent.spawn(house.registry.make_successor) for _ in range(3)], raise_error=True)
     house.server.latency = 0.0
-    assert house.server.named("create") == 4
+    assert house.server.count("create") == 4
     house.clock.advance(59)
     assert house.registry.make_successor() is None
-    assert house.server.named("create") == 4
+    assert house.server.count("create") == 4
     house.clock.advance(1.1)
     assert house.registry.make_successor() is not None
     assert house.clock.monotonic() - begun < 62
@@ -281,7 +281,7 @@ def test_room_that_comes_about_while_no_channel_can_be_made_is_used() -> None:
     house.start(2)
     house.server.fail("create", TransientFailure("503", retry_after=10_000.0))
     house.registry.follow(conversation(2))
-    house.until(lambda: house.server.named("create") == 2)
+    house.until(lambda: house.server.count("create") == 2)
     house.registry.unfollow(conversation(0))
     house.covered.pop(conversation(0))
     house.until(lambda: conversation(2) in house.covered)
@@ -298,7 +298,7 @@ def test_channels_that_die_young_are_not_replaced_as_fast_as_they_die(error: Any
         house.clock.advance(0.5)
         gevent.sleep(0.0003)
     # 5 to 10 s apart, and up to 3 s to notice: seldom enough for the calls, soon enough after an outage.
-    assert 600 / 13 <= house.server.named("create") <= 600 / 5 + 5
+    assert 600 / 13 <= house.server.count("create") <= 600 / 5 + 5
     house.end()
 
 
@@ -327,7 +327,7 @@ def test_unfollowed_and_followed_again_it_ends_up_covered(house: House) -> None:
 def test_unfollowed_before_it_was_covered_it_is_never_told_as_covered(house: House) -> None:
     house.server.latency = 0.005
     house.registry.start(ids(2))
-    house.until(lambda: house.server.named("add"))
+    house.until(lambda: house.server.count("add"))
     house.registry.unfollow(conversation(0))
     house.until(lambda: house.covered)
     assert list(house.covered) == [conversation(1)]
@@ -424,7 +424,7 @@ class Stream:
         """Send one event for each; always false, to be used in a condition."""
         for one in self._ids:
             self.sent += 1
-            self.unheard += not self._house.server.bring(one, {"topicName": acw_topic(one), "eventBody": {}})
+            self.unheard += not self._house.server.deliver(one, {"topicName": acw_topic(one), "eventBody": {}})
         return False
 
 
@@ -497,7 +497,7 @@ def test_while_no_new_token_can_be_had_successors_are_not_made_in_a_row() -> Non
     while house.clock.monotonic() - begun < 290:
         house.clock.advance(0.5)
         gevent.sleep(0.0003)
-    assert 1 < house.server.named("create") < 8
+    assert 1 < house.server.count("create") < 8
     assert house.uncovered == []
     assert len(house.covered) == 3
     house.check()
@@ -563,7 +563,7 @@ def test_until_the_move_only_the_old_channel_counts_as_covering() -> None:
         return bool(house.closed)  # another attempt may have begun already
 
     house.until(given_up, 0.02)
-    assert house.server.named("add") >= 2
+    assert house.server.count("add") >= 2
     assert (seen, house.uncovered) == ({old.id}, [])
     house.end()
 
@@ -574,7 +574,7 @@ def test_topics_that_moved_by_themselves_to_a_successor_that_fails_find_a_home_a
     old, old_socket = house.channel(), house.socket()
     house.server.fail("list", TransientFailure("503"), times=10_000)
     old_socket.push(NOTICE)
-    house.until(lambda: house.server.named("add") == 2)
+    house.until(lambda: house.server.count("add") == 2)
     house.there(old).topics.pop(acw_topic(conversation(1)))
     body = {"topics": [acw_topic(conversation(1))], "reason": "another_channel_subscribed"}
     old_socket.push({"topicName": "v2.system.no_longer_subscribed", "eventBody": body})
@@ -610,7 +610,7 @@ def test_a_successor_that_can_not_be_verified_is_kept_when_the_old_channel_is_go
     old = house.channel()
     house.server.fail("list", TransientFailure("503"), times=10_000)
     house.socket().push(NOTICE)
-    house.until(lambda: house.server.named("add") == 2)
+    house.until(lambda: house.server.count("add") == 2)
     house.socket(old).push({"topicName": "v2.system.token_revoked", "eventBody": {}})
     house.until(lambda: old.id in house.closed and not house.registry._handovers)
     house.until(lambda: len(house.covered) == 5)
@@ -679,7 +679,7 @@ def test_topics_that_the_server_moves_by_itself_are_not_fetched_back(house: Hous
     house.server.add_topics = thieving  # type: ignore[method-assign] # the server is a double already
     house.socket().push(NOTICE)
     house.until(lambda: old.id in house.closed)
-    assert house.server.named("add") == 2
+    assert house.server.count("add") == 2
     assert len(house.covered) == 5
     house.check()
 

@@ -1,4 +1,4 @@
-"""The life of a channel is a table; what it does not hold raises and moves nothing."""
+"""The life of a channel is a table; a pair that is not in it raises and changes nothing."""
 
 from itertools import product
 from random import Random
@@ -17,7 +17,7 @@ from genesys_gateway.channels.state import (
 )
 from genesys_gateway.genesys.tokens import MAX_MARGIN_SECONDS
 
-# Written out a second time on purpose: a row that is changed by mistake must be changed here as well.
+# Repeated here on purpose: a row changed by mistake makes a test fail.
 STEPS = {
     State.CONNECTING: {
         Signal.OPENED: State.OPEN,

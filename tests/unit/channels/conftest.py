@@ -1,0 +1,14 @@
+"""Channels on a fake Genesys, ended after each test."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.doubles.topic_writer import WriterOnFakeGenesys
+
+
+@pytest.fixture
+def writer() -> Iterator[WriterOnFakeGenesys]:
+    made = WriterOnFakeGenesys()
+    yield made
+    made.end()
