@@ -13,8 +13,8 @@ channel without a topic is closed after ``GATEWAY_CHANNEL_IDLE_SECONDS``.
 *confirmed* is what the server reported it holds. One change is in flight at a time: additions over HTTP, removals over
 the socket, where they cost no call. If it is not known whether a change was made (no reply, for example), the writer
 replaces the whole list by the desired one and reads it back before the next change. If Genesys refuses a call as a
-whole, the writer halves it until it finds the topic that is the cause. A refused topic waits, longer after each
-refusal, and delays no other.
+whole, the writer halves the batch until it finds the cause. A refused topic waits, longer after each refusal, and
+delays no other. If the list is full, conversations without a place are placed on another channel.
 
 **Batching.** An addition waits briefly for others, so that a burst of thousands costs a handful of calls.
 
@@ -31,9 +31,9 @@ stays on the old channel, as long as that can be used.
 **Budget.** A channel counts from the call that creates it until its last socket is closed, also between two sockets.
 The last place is kept for handovers. Conversations that find no place wait; reconciliation alone serves them.
 
-**Coverage.** A conversation is uncovered when its socket is lost (since the last frame), when its topic is missing from
-the list (at worst since the last audit), or when a successor took over without it. It is covered again when the server
-confirms its topic on its home channel while that channel's socket is open.
+**Coverage.** A conversation is uncovered when its channel's socket is lost (since the last frame), when its topic is
+missing from the list (at worst since the last audit), or when a successor took over without it. It is covered again
+when the server confirms its topic on its home channel while that channel's socket is open.
 
 The files, in reading order:
 
