@@ -36,7 +36,7 @@ class Sender:
     """Makes attempts, any number at a time, and tells the lane how each ended.
 
     Args:
-        shifted: Told what a result changed about the lane; must not wait.
+        breaker_changed: Told what a result changed about the lane; must not wait.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Sender:
         settings: Settings,
         runtime: Runtime,
         *,
-        shifted: Callable[[Transition], None],
+        breaker_changed: Callable[[Transition], None],
     ) -> None:
         self._history = history
         self._breaker = breaker
@@ -57,7 +57,7 @@ class Sender:
         self._clock = runtime.clock
         self._metrics = runtime.metrics
         self._random = runtime.random
-        self._shifted = shifted
+        self._breaker_changed = breaker_changed
 
     def attempt(self, claim: Claim, lease: Deadline, *, probe: bool) -> Decision:
         """Make one attempt and say what follows; takes two calls' time at most.
@@ -79,9 +79,9 @@ class Sender:
                 self._breaker.end_probe(self._clock.monotonic())
 
     def _attempt(self, claim: Claim, lease: Deadline) -> Decision:
-        made = self._record(claim)
-        if isinstance(made, GiveUp):
-            return made
+        built = self._build(claim)
+        if isinstance(built, GiveUp):
+            return built
         result = None
         if claim.entry.in_doubt:
             if lease.left() < self._call_seconds:
@@ -92,27 +92,27 @@ class Sender:
             if lease.left() < self._call_seconds:
                 return NotBegun()
             reach("before_post")
-            result = self._history.post(made)
+            result = self._history.post(built)
             reach("posted")
         return self._conclude(claim, result)
 
-    def _record(self, claim: Claim) -> record.Record | GiveUp:
+    def _build(self, claim: Claim) -> record.Record | GiveUp:
         entry = claim.entry
         try:
             event = AcwEvent.from_json(entry.content or "")
         except (ValueError, TypeError, AttributeError):
             return GiveUp(reason=UNREADABLE, in_doubt=entry.in_doubt, error="content")
-        made = record.build(entry.id, event, entry.source, entry.stored_at, claim.known, self._rules)
-        if wrong := mistakes(made):
+        built = record.build(entry.id, event, entry.source, entry.stored_at, claim.known, self._rules)
+        if wrong := mistakes(built):
             return GiveUp(reason=INVALID, in_doubt=entry.in_doubt, error=", ".join(wrong))
-        return made
+        return built
 
     def _conclude(self, claim: Claim, result: Result) -> Decision:
-        if result.outcome is Outcome.UNKNOWN and not result.asked:
+        if result.outcome is Outcome.UNKNOWN and not result.from_lookup:
             self._metrics.deliveries_ambiguous.inc()
-        shift = self._breaker.report(claim.entry.id, result, self._clock.monotonic())
-        if shift.before is not shift.after or shift.revive:
-            self._shifted(shift)
+        transition = self._breaker.report(claim.entry.id, result, self._clock.monotonic())
+        if transition.before is not transition.after or transition.revive:
+            self._breaker_changed(transition)
         return self._decide(claim, result)
 
     def _decide(self, claim: Claim, result: Result) -> Decision:

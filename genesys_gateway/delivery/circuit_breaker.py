@@ -17,11 +17,11 @@ BREAK_AFTER = 5
 #: So many different records in a row were refused with the same status: the receiver's rule is wrong, not they.
 PAUSE_AFTER = 10
 #: Records remembered at most as having failed while others got through.
-_SUSPECTS = 10_000
+_MAX_SUSPECTS = 10_000
 #: No answer may keep the lane still for longer, in seconds.
 LONGEST_HOLD = 3600.0
 #: An outage is tested at least this many times within the longest back-off of a record.
-_TESTS_PER_MAX = 10
+_PROBES_PER_MAX = 10
 
 
 class State(Enum):
@@ -136,7 +136,7 @@ class CircuitBreaker:
         self._refused_with: str | None = None
         #: whether they had their other chance
         self._revived = False
-        self._tests = 0
+        self._probes = 0
         self._probe_at = 0.0
         self._held_until = 0.0
 
@@ -165,7 +165,7 @@ class CircuitBreaker:
         """That record is back. Does nothing when its result has moved the lane already."""
         if self.state in (State.HALF_OPEN, State.PROBING):
             self.state = move(self.state, Signal.PROBE_ENDED)
-            self._tests += 1
+            self._probes += 1
             self._probe_at = now + self._interval()
 
     def report(self, record_id: str, result: Result, now: float) -> Transition:
@@ -177,7 +177,7 @@ class CircuitBreaker:
         if signal is not None:
             self.state = move(before, signal)
         if self.state is not before:
-            self._changed(now, result.error)
+            self._state_changed(now, result.error)
         revive: tuple[str, ...] = ()
         if signal is Signal.REFUSED_ALIKE and not self._revived:
             # Whatever paused it before, this does now.
@@ -192,7 +192,7 @@ class CircuitBreaker:
         self._suspects |= dict.fromkeys(self._failed)
         self._failed.clear()
         self._suspects.pop(record_id, None)
-        while len(self._suspects) > _SUSPECTS:
+        while len(self._suspects) > _MAX_SUSPECTS:
             del self._suspects[next(iter(self._suspects))]
         if result.outcome is Outcome.REFUSED:
             return self._refusal(record_id, result.error)
@@ -218,12 +218,12 @@ class CircuitBreaker:
         self._refused.clear()
         self._revived = False
 
-    def _changed(self, now: float, error: str | None) -> None:
-        self._tests = 0
+    def _state_changed(self, now: float, error: str | None) -> None:
+        self._probes = 0
         self.trouble = None if self.flowing else error
         self._probe_at = now + self._interval()
 
     def _interval(self) -> float:
         if self.state is State.PAUSED:
             return self._max
-        return ceiling(self._base, max(self._base, self._max / _TESTS_PER_MAX), self._tests)
+        return ceiling(self._base, max(self._base, self._max / _PROBES_PER_MAX), self._probes)

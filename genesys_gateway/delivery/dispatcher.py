@@ -17,7 +17,7 @@ from gevent.queue import Queue
 from genesys_gateway.delivery import round as delivery_round
 from genesys_gateway.delivery.attempt import Receiver, Sender
 from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, State, Transition
-from genesys_gateway.delivery.name_lookup import NameBook, NameLookup
+from genesys_gateway.delivery.name_lookup import NameLookup, NameSource
 from genesys_gateway.delivery.outcome import Policy
 from genesys_gateway.delivery.ready_queue import ReadyQueue
 from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
@@ -38,13 +38,13 @@ log = get_logger(__name__)
 SENDERS = 8
 #: Claims at a time, at first: while eight are being sent, as many lie ready. Where all of them are sent before a round
 #: is over (a server's database takes its time), more lie ready the next time: up to so many.
-_CLAIMS, _MOST_CLAIMS = 2 * SENDERS, 8 * SENDERS
+_MIN_CLAIMS, _MAX_CLAIMS = 2 * SENDERS, 8 * SENDERS
 #: Of these, entries that failed before; so a crowd of hopeless ones leaves senders to the others.
-_REPEATED_CLAIMS = SENDERS - 2
+_MAX_REPEATED = SENDERS - 2
 #: Entries read at a time, and how few must be left before more are read.
-_READ, _FEW = 64, SENDERS
+_READ_LIMIT, _READ_BELOW = 64, SENDERS
 #: Part of the lease after which the outbox is looked at although nobody said that there is something.
-_LOOK_SHARE = 0.25
+_READ_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,7 @@ class Delivery:
         self,
         storage: Storage,
         history: Receiver,
-        names: NameBook,
+        names: NameSource,
         settings: Settings,
         runtime: Runtime,
         *,
@@ -88,25 +88,25 @@ class Delivery:
         self._round_settings = RoundSettings(
             owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms
         )
-        self._sender = Sender(history, self.breaker, policy, settings, runtime, shifted=self._shifted)
-        self._names = NameLookup(names, settings, runtime, found=self._found, postponed=self._put_off)
+        self._sender = Sender(history, self.breaker, policy, settings, runtime, breaker_changed=self._breaker_changed)
+        self._names = NameLookup(names, settings, runtime, found=self._enqueue, postponed=self._postpone)
         self._queue = ReadyQueue()
         self._jobs: Queue[_Job | None] = Queue()
         #: read, and neither claimed nor put off yet
         self._held: set[str] = set()
         #: claimed, and not written down yet how it ended
-        self._out: dict[str, Claim] = {}
+        self._claimed: dict[str, Claim] = {}
         self._ended: list[tuple[Claim, Decision]] = []
         self._postponed: list[Postponed] = []
         self._revive: list[str] = []
         self._hasten = False
         #: something on disk may be due
-        self._more = True
+        self._unread = True
         #: but when it was read last, none of it had room in the line
-        self._crowded = False
-        self._look_at = runtime.clock.monotonic()
-        self._claims = _CLAIMS
-        self._poked = Event()
+        self._no_space = False
+        self._read_at = runtime.clock.monotonic()
+        self._claim_limit = _MIN_CLAIMS
+        self._wakeup = Event()
         self._dispatcher = TaskGroup("delivery", runtime.on_crash)
         self._senders = TaskGroup("delivery", runtime.on_crash)
 
@@ -118,8 +118,8 @@ class Delivery:
 
     def wake(self) -> None:
         """There are new entries. Does not wait."""
-        self._more, self._crowded = True, False
-        self._poked.set()
+        self._unread, self._no_space = True, False
+        self._wakeup.set()
 
     def stop(self, seconds: float) -> list[str]:
         """Begin no further attempt, finish and write down those under way, within ``seconds``.
@@ -132,7 +132,7 @@ class Delivery:
         for _ in range(SENDERS):
             self._jobs.put(None)
         late = self._senders.stop(deadline.left() * 0.8)
-        self._poked.set()
+        self._wakeup.set()
         return late + self._dispatcher.stop(deadline.left())
 
     # The senders
@@ -143,28 +143,28 @@ class Delivery:
             if not self._senders.stopping:
                 decision = self._sender.attempt(job.claim, job.lease, probe=job.probe)
             self._ended.append((job.claim, decision))
-            self._poked.set()
+            self._wakeup.set()
 
-    def _shifted(self, shift: Transition) -> None:
-        self._revive += shift.revive
-        self._hasten |= shift.resumed
-        self._disperse()
-        tell = {State.FLOWING: log.info, State.BROKEN: log.warning}.get(shift.after, log.error)
-        tell("delivery_lane", state=shift.after.value, trouble=self.breaker.trouble)
+    def _breaker_changed(self, transition: Transition) -> None:
+        self._revive += transition.revive
+        self._hasten |= transition.resumed
+        self._empty_queue()
+        write_log = {State.FLOWING: log.info, State.BROKEN: log.warning}.get(transition.after, log.error)
+        write_log("delivery_lane", state=transition.after.value, trouble=self.breaker.trouble)
 
     # The desk
 
     def _work(self) -> None:
         self._take_over()
         while True:
-            self._poked.clear()
+            self._wakeup.clear()
             todo = self._plan()
             if not todo.empty:
-                self._do(todo)
+                self._run(todo)
             elif self._dispatcher.stopping:
                 return
             else:
-                self._poked.wait(self._nap())
+                self._wakeup.wait(self._idle_seconds())
 
     def _take_over(self) -> None:
         while not self._dispatcher.stopping:
@@ -180,45 +180,49 @@ class Delivery:
 
     def _plan(self) -> Round:
         now = self._clock.monotonic()
-        if now >= self._look_at:
-            self._more, self._crowded = True, False
-            self._look_at = now + self._lease_seconds * _LOOK_SHARE
+        if now >= self._read_at:
+            self._unread, self._no_space = True, False
+            self._read_at = now + self._lease_seconds * _READ_SHARE
         ended, self._ended = self._ended, []
         postponed, self._postponed = self._postponed, []
         revive, self._revive = self._revive, []
         hasten, self._hasten = self._hasten, False
-        open_now = not self._senders.stopping and self.breaker.wait(now) == 0
+        may_send = not self._senders.stopping and self.breaker.wait(now) == 0
         return Round(
-            wanted=self._next(ended) if open_now else (),
+            wanted=self._take_entries(ended) if may_send else (),
             probe=not self.breaker.flowing,
             ended=ended,
             postponed=postponed,
             revive=revive,
             hasten=hasten,
-            read=self._how_many_to_read() if open_now else 0,
+            read=self._how_many_to_read() if may_send else 0,
         )
 
-    def _next(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[ReadyEntry]:
+    def _take_entries(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[ReadyEntry]:
         if not self.breaker.flowing:
             probe = self._queue.take_probe()
-            self._disperse()
+            self._empty_queue()
             return probe
         done = {claim.entry.id for claim, _ in ended}
-        busy = [claim for claim in self._out.values() if claim.entry.id not in done]
+        busy = [claim for claim in self._claimed.values() if claim.entry.id not in done]
         repeated = sum(claim.attempt > 1 for claim in busy)
-        return self._queue.take(self._claims - len(busy), _REPEATED_CLAIMS - repeated)
+        return self._queue.take(self._claim_limit - len(busy), _MAX_REPEATED - repeated)
 
     def _how_many_to_read(self) -> int:
-        if not self._more or self._queue.first_attempts >= _FEW or (self._crowded and len(self._queue) >= _FEW):
+        if (
+            not self._unread
+            or self._queue.first_attempts >= _READ_BELOW
+            or (self._no_space and len(self._queue) >= _READ_BELOW)
+        ):
             return 0
-        self._more = False
-        return _READ + len(self._held)
+        self._unread = False
+        return _READ_LIMIT + len(self._held)
 
-    def _nap(self) -> float:
+    def _idle_seconds(self) -> float:
         now = self._clock.monotonic()
-        return max(0.0, min(self._look_at - now, self.breaker.wait(now) or self._lease_seconds))
+        return max(0.0, min(self._read_at - now, self.breaker.wait(now) or self._lease_seconds))
 
-    def _do(self, todo: Round) -> None:
+    def _run(self, todo: Round) -> None:
         lease = Deadline(self._clock, self._lease_seconds)
         if todo.wanted:
             reach("before_claim")
@@ -230,55 +234,55 @@ class Delivery:
             log.warning("delivery_round_not_stored", error=str(error))
             self._undo(todo)
             self._ended[:0] = todo.ended
-            self._rest(error.retry_after)
+            self._pause(error.retry_after)
         except Exception:
             # Better that the claims of one round run out than that one bad row stops every delivery for ever.
             log.exception("delivery_round_failed")
             self._undo(todo)
             for claim, _ in todo.ended:
-                self._out.pop(claim.entry.id, None)
-            self._rest(self._pause_seconds)
+                self._claimed.pop(claim.entry.id, None)
+            self._pause(self._pause_seconds)
         else:
-            self._write_off(todo, done)
+            self._after_commit(todo, done)
             self._hand_out(done.claims, lease, probe=todo.probe)
-            self._take_in(done)
+            self._hold_due(done)
 
     def _undo(self, todo: Round) -> None:
-        self._let_go(todo)
+        self._unhold(todo)
         self._revive[:0] = todo.revive
         self._hasten |= todo.hasten
-        self._more = True
+        self._unread = True
 
-    def _let_go(self, todo: Round) -> None:
+    def _unhold(self, todo: Round) -> None:
         """What was wanted or put off stands on disk: if it is due and unclaimed, it will be read again."""
         self._held.difference_update(one.entry.id for one in todo.wanted)
         self._held.difference_update(one.entry.id for one in todo.postponed)
 
-    def _disperse(self) -> None:
+    def _empty_queue(self) -> None:
         """What is due, and in which order, is another matter now: it will be read again when something may be sent."""
-        standing = self._queue.disperse()
-        self._held.difference_update(one.entry.id for one in standing)
-        self._more |= bool(standing)  # nobody stood there: nothing is due before its time, and reading on finds none
+        queued = self._queue.clear()
+        self._held.difference_update(one.entry.id for one in queued)
+        self._unread |= bool(queued)  # nobody stood there: nothing is due before its time, and reading on finds none
 
-    def _rest(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> None:
         if self._dispatcher.wait(seconds):
             self._clock.sleep(self._pause_seconds / 10)  # stopping, but what ended should still be written down
 
-    def _write_off(self, todo: Round, done: RoundResult) -> None:
+    def _after_commit(self, todo: Round, done: RoundResult) -> None:
         late = set(done.late)
-        self._let_go(todo)
+        self._unhold(todo)
         for claim, decision in todo.ended:
             reach("marked")
-            self._out.pop(claim.entry.id, None)
+            self._claimed.pop(claim.entry.id, None)
             if claim.entry.id in late:
                 log.warning("concluded_too_late", record=claim.entry.id, attempt=claim.attempt)
             else:
                 self._count(claim, decision)
             if isinstance(decision, TryAgain):
-                self._look_in(decision.after_ms / 1000)
+                self._read_within(decision.after_ms / 1000)
         for one in todo.postponed:
-            self._look_in(one.wait_ms / 1000)
-        self._more |= todo.hasten or bool(todo.revive) or len(done.claims) < len(todo.wanted)
+            self._read_within(one.wait_ms / 1000)
+        self._unread |= todo.hasten or bool(todo.revive) or len(done.claims) < len(todo.wanted)
 
     def _count(self, claim: Claim, decision: Decision) -> None:
         facts = {"record": claim.entry.id, "conversation": claim.entry.conversation_id, "attempt": claim.attempt}
@@ -292,19 +296,19 @@ class Delivery:
                 self._metrics.deliveries.labels(outcome="dead").inc()
                 log.error("record_dead", reason=decision.reason, error=decision.error, **facts)
             case NotBegun():
-                self._more = True
+                self._unread = True
 
     def _hand_out(self, claims: Sequence[Claim], lease: Deadline, *, probe: bool) -> None:
         ready = len(self._jobs)
-        if not ready and len(self._out) + len(claims) >= self._claims:
-            self._claims = min(2 * self._claims, _MOST_CLAIMS)
+        if not ready and len(self._claimed) + len(claims) >= self._claim_limit:
+            self._claim_limit = min(2 * self._claim_limit, _MAX_CLAIMS)
         elif ready > SENDERS:
-            self._claims = max(self._claims - SENDERS, _CLAIMS)
+            self._claim_limit = max(self._claim_limit - SENDERS, _MIN_CLAIMS)
         for claim in claims:
             reach("claimed")
             if claim.crashed:
                 self._metrics.deliveries_ambiguous.inc()
-            self._out[claim.entry.id] = claim
+            self._claimed[claim.entry.id] = claim
             if self._senders.stopping:  # while this round was under way
                 self._ended.append((claim, NotBegun()))
                 continue
@@ -314,27 +318,27 @@ class Delivery:
                 self.breaker.begin_probe()
             self._jobs.put(_Job(claim=claim, lease=lease, probe=test))
 
-    def _take_in(self, done: RoundResult) -> None:
-        new = [entry for entry in done.due if entry.id not in self._held and entry.id not in self._out]
+    def _hold_due(self, done: RoundResult) -> None:
+        new = [entry for entry in done.due if entry.id not in self._held and entry.id not in self._claimed]
         taken = 0
         for entry in new:
-            if self._queue.has_room_for(entry):
+            if self._queue.has_space_for(entry):
                 taken += 1
                 self._held.add(entry.id)
                 self._names.find(entry)
         left = done.full or taken < len(new)
-        self._more |= left
-        self._crowded = left and not taken
+        self._unread |= left
+        self._no_space = left and not taken
         if done.next_ms is not None:
-            self._look_in(done.next_ms / 1000)
+            self._read_within(done.next_ms / 1000)
 
-    def _look_in(self, seconds: float) -> None:
-        self._look_at = min(self._look_at, self._clock.monotonic() + seconds)
+    def _read_within(self, seconds: float) -> None:
+        self._read_at = min(self._read_at, self._clock.monotonic() + seconds)
 
-    def _found(self, wanted: ReadyEntry) -> None:
+    def _enqueue(self, wanted: ReadyEntry) -> None:
         self._queue.add(wanted)
-        self._poked.set()
+        self._wakeup.set()
 
-    def _put_off(self, postponed: Postponed) -> None:
+    def _postpone(self, postponed: Postponed) -> None:
         self._postponed.append(postponed)
-        self._poked.set()
+        self._wakeup.set()

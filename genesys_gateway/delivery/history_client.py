@@ -48,9 +48,9 @@ class History:
         try:
             reply = self._call("GET", f"{_PATH}/{record_id}")
         except NotSent as error:
-            return Result(outcome=Outcome.UNREACHED, error=f"lookup: {error}", asked=True)
+            return Result(outcome=Outcome.UNREACHED, error=f"lookup: {error}", from_lookup=True)
         except NoReply as error:
-            return Result(outcome=Outcome.UNKNOWN, error=f"lookup: {error}", asked=True)
+            return Result(outcome=Outcome.UNKNOWN, error=f"lookup: {error}", from_lookup=True)
         return of_lookup(reply.status, reply.retry_after)
 
     def _call(self, method: str, path: str, record: Record | None = None) -> Reply:

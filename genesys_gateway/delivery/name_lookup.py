@@ -22,17 +22,17 @@ from genesys_gateway.storage.statements.outbox import ReadyEntry
 log = get_logger(__name__)
 
 #: Pairs of names that are looked up at a time; entries beyond them come back a little later.
-LOOKUPS = 16
+MAX_LOOKUPS = 16
 #: Entries that wait in memory for the same names; the others wait on disk.
-ALIKE = 128
+ENTRIES_PER_LOOKUP = 128
 #: The wait between two lookups for one entry grows up to so many times the retry base.
-_SLOWEST = 10
+_LONGEST_WAIT = 10
 
 #: user id and wrap-up code
 _Key = tuple[str | None, str | None]
 
 
-class NameBook(Protocol):
+class NameSource(Protocol):
     """Names by id; None has no name."""
 
     def known(self, user_id: str | None, wrapup_code: str | None) -> bool:
@@ -65,7 +65,7 @@ class NameLookup:
 
     def __init__(
         self,
-        names: NameBook,
+        names: NameSource,
         settings: Settings,
         runtime: Runtime,
         *,
@@ -87,15 +87,15 @@ class NameLookup:
         if key is None or entry.known is not None:
             self._found(ReadyEntry(entry=entry))
         elif self._names.known(*key) or self._left_ms(entry) <= 0:
-            self._found(self._with_what_is_known(entry, key))
+            self._found(self._with_known_names(entry, key))
         else:
-            self._begin_or_join(key, entry)
+            self._start_or_join(key, entry)
 
     def stop(self) -> None:
         """Give up the lookups under way; their entries are as they were."""
         self._tasks.stop(0)
 
-    def _with_what_is_known(self, entry: Entry, key: _Key) -> ReadyEntry:
+    def _with_known_names(self, entry: Entry, key: _Key) -> ReadyEntry:
         """A name that can't be told takes none along that can."""
         user_id, code = key
         return ReadyEntry(
@@ -104,38 +104,40 @@ class NameLookup:
             wrapup_name=self._names.wrapup(code) if self._names.known(None, code) else None,
         )
 
-    def _begin_or_join(self, key: _Key, entry: Entry) -> None:
+    def _start_or_join(self, key: _Key, entry: Entry) -> None:
         left = self._left_ms(entry) / 1000
         lookup = self._lookups.get(key)
-        if lookup is not None and lookup.ends.left() <= left and len(lookup.entries) < ALIKE:
+        if lookup is not None and lookup.ends.left() <= left and len(lookup.entries) < ENTRIES_PER_LOOKUP:
             lookup.entries.append(entry)
-        elif lookup is None and len(self._lookups) < LOOKUPS:
+        elif lookup is None and len(self._lookups) < MAX_LOOKUPS:
             lookup = self._lookups[key] = _Lookup(entry, Deadline(self._clock, left))
             self._tasks.spawn("lookup", self._look_up, key, lookup)
         else:
-            self._put_off(entry, 0)
+            self._postpone(entry, 0)
 
     def _look_up(self, key: _Key, lookup: _Lookup) -> None:
         begun = self._clock.monotonic()
-        agent, wrapup, whole = None, None, False
         try:
-            # Waiting for its turn in the budget of calls is part of a lookup, and may take longer than any call.
-            with gevent.Timeout(lookup.ends.left(), False):  # type: ignore[arg-type] # False: ends silently
-                agent, agent_known = self._ask(self._names.agent, key[0])
-                wrapup, wrapup_known = self._ask(self._names.wrapup, key[1])
-                whole = agent_known and wrapup_known
+            # A lookup includes the wait for the rate limiter, which may take longer than any call.
+            names = gevent.with_timeout(lookup.ends.left(), self._both_names, key, timeout_value=None)
         finally:
             del self._lookups[key]
         spent_ms = round((self._clock.monotonic() - begun) * 1000)
         for entry in lookup.entries:
-            if whole:
-                self._found(ReadyEntry(entry=entry, agent_name=agent, wrapup_name=wrapup))
+            if names is not None:
+                self._found(ReadyEntry(entry=entry, agent_name=names[0], wrapup_name=names[1]))
             elif spent_ms >= self._left_ms(entry):
-                self._found(self._with_what_is_known(entry, key))
+                self._found(self._with_known_names(entry, key))
             else:
-                self._put_off(entry, spent_ms)
+                self._postpone(entry, spent_ms)
 
-    def _ask(self, name_of: Callable[[str | None], str | None], of: str | None) -> tuple[str | None, bool]:
+    def _both_names(self, key: _Key) -> _Key | None:
+        user_id, code = key
+        agent, agent_known = self._name(self._names.agent, user_id)
+        wrapup, wrapup_known = self._name(self._names.wrapup, code)
+        return (agent, wrapup) if agent_known and wrapup_known else None
+
+    def _name(self, name_of: Callable[[str | None], str | None], of: str | None) -> tuple[str | None, bool]:
         try:
             return name_of(of), True
         except GatewayError as error:
@@ -144,9 +146,9 @@ class NameLookup:
             log.exception("name_lookup_failed")  # a name is not worth losing a record for
         return None, False
 
-    def _put_off(self, entry: Entry, spent_ms: int) -> None:
+    def _postpone(self, entry: Entry, spent_ms: int) -> None:
         waited_ms = max(self._base_ms, entry.waited_ms)
-        wait_ms = min(waited_ms, _SLOWEST * self._base_ms, self._left_ms(entry) - spent_ms)
+        wait_ms = min(waited_ms, _LONGEST_WAIT * self._base_ms, self._left_ms(entry) - spent_ms)
         self._postponed(Postponed(entry=entry, wait_ms=wait_ms, spent_ms=spent_ms + wait_ms))
 
     def _left_ms(self, entry: Entry) -> int:

@@ -45,14 +45,14 @@ class Result:
     #: seconds the receiver asked us to wait
     retry_after: float | None = None
     #: whether this came from asking about the record instead of sending it
-    asked: bool = False
+    from_lookup: bool = False
 
     @property
     def in_doubt(self) -> bool:
         """Whether the receiver may have the record although nobody was told so."""
         if self.outcome is Outcome.STORED:
             return False
-        return self.asked or self.outcome is Outcome.UNKNOWN
+        return self.from_lookup or self.outcome is Outcome.UNKNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,11 +81,11 @@ def of_post(status: int, retry_after: float | None = None) -> Result:
 def of_lookup(status: int, retry_after: float | None = None) -> Result | None:
     """What the status of an answer to "do you have it" means; None: nothing speaks against sending it again."""
     if status == 200:
-        return Result(outcome=Outcome.STORED, asked=True)
+        return Result(outcome=Outcome.STORED, from_lookup=True)
     if status in (403, 404, 405, 501):
         return None
     outcome = Outcome.UNKNOWN if status >= 500 else Outcome.LATER
-    return Result(outcome=outcome, error=f"lookup: HTTP {status}", retry_after=retry_after, asked=True)
+    return Result(outcome=outcome, error=f"lookup: HTTP {status}", retry_after=retry_after, from_lookup=True)
 
 
 def decide(

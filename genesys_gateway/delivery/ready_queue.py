@@ -1,7 +1,7 @@
 """Entries that are ready to be claimed, and in which order.
 
 Law: pure and bounded. Longest due first, yet a crowd of entries that failed before leaves senders to the others, and
-newcomers are not left standing behind a long backlog.
+newcomers are not left queued behind a long backlog.
 """
 
 from collections import deque
@@ -12,7 +12,7 @@ from genesys_gateway.domain.outbox import Entry
 from genesys_gateway.storage.statements.outbox import ReadyEntry
 
 #: Entries that failed before and may stand in the line; the others of their kind stay on disk meanwhile.
-REPEATED = 24
+MAX_REPEATED = 24
 #: One place in so many belongs to a newcomer.
 FRESH_SHARE = 4
 
@@ -32,9 +32,9 @@ class ReadyQueue:
         """How many stand for their first attempt."""
         return len(self._first)
 
-    def has_room_for(self, entry: Entry) -> bool:
+    def has_space_for(self, entry: Entry) -> bool:
         """Whether it may stand in the line too."""
-        return not entry.attempt or len(self._repeated) < REPEATED
+        return not entry.attempt or len(self._repeated) < MAX_REPEATED
 
     def add(self, wanted: ReadyEntry) -> None:
         """It stands last."""
@@ -55,19 +55,19 @@ class ReadyQueue:
 
     def take_probe(self) -> list[ReadyEntry]:
         """The newest of those tried least often: a record that fails whatever happens would be no test of the lane."""
-        standing = (*self._first, *self._repeated)
-        if not standing:
+        queued = (*self._first, *self._repeated)
+        if not queued:
             return []
-        best = min(standing, key=lambda one: (one.entry.attempt, -one.entry.next_at))
+        best = min(queued, key=lambda one: (one.entry.attempt, -one.entry.next_at))
         (self._repeated if best.entry.attempt else self._first).remove(best)
         return [best]
 
-    def disperse(self) -> list[ReadyEntry]:
+    def clear(self) -> list[ReadyEntry]:
         """Nobody stands in the line any more; who did."""
-        standing = [*self._first, *self._repeated]
+        queued = [*self._first, *self._repeated]
         self._first.clear()
         self._repeated.clear()
-        return standing
+        return queued
 
     def _repeated_is_next(self) -> bool:
         return not self._first or self._repeated[0].entry.next_at <= self._first[0].entry.next_at

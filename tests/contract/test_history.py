@@ -108,7 +108,7 @@ def test_the_token_goes_with_every_call(stack: ExitStack) -> None:
 def test_a_lookup_asks_for_the_record_by_its_id(stack: ExitStack) -> None:
     receiver = Receiver(stack, status(200), status(404))
 
-    assert receiver.history.lookup(RECORD) == Result(outcome=Outcome.STORED, asked=True)
+    assert receiver.history.lookup(RECORD) == Result(outcome=Outcome.STORED, from_lookup=True)
     assert receiver.history.lookup(RECORD) is None
     assert receiver.requests[0].startswith(f"GET /history/communicationRecords/{RECORD} HTTP/1.1\r\n".encode())
 

@@ -201,7 +201,7 @@ class House:
         quiet, before = 0, self._done_so_far()
         while quiet < 5:
             # The thread of the disk is another one: on a busy machine it may be late, and that is no quiet.
-            until(lambda: set(self.delivery._out) <= self.receiver.hangs and not self.storage.under_way)
+            until(lambda: set(self.delivery._claimed) <= self.receiver.hangs and not self.storage.under_way)
             gevent.sleep(0.002)
             now = self._done_so_far()
             quiet, before = (quiet + 1 if now == before else 0), now

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from genesys_gateway.delivery.name_lookup import ALIKE, LOOKUPS
+from genesys_gateway.delivery.name_lookup import ENTRIES_PER_LOOKUP, MAX_LOOKUPS
 from tests.doubles.delivery import House, record_id
 from tests.doubles.runtime import until
 
@@ -117,7 +117,7 @@ def test_patience_survives_a_restart(house: House) -> None:
 
 
 def test_a_silent_genesys_holds_up_only_those_whose_names_are_not_known(house: House) -> None:
-    silent = [f"u{n}" for n in range(3 * LOOKUPS)]
+    silent = [f"u{n}" for n in range(3 * MAX_LOOKUPS)]
     house.names.silent = set(silent)
     for n, user in enumerate(silent):
         house.store(n, user_id=user)
@@ -126,18 +126,18 @@ def test_a_silent_genesys_holds_up_only_those_whose_names_are_not_known(house: H
     house.store(*range(1000, 1100), user_id="known")
 
     until(lambda: house.states()["delivered"] == 100)
-    assert len(house.names.calls) - 100 <= LOOKUPS
+    assert len(house.names.calls) - 100 <= MAX_LOOKUPS
 
 
 def test_a_crowd_that_waits_for_the_same_name_waits_on_disk(house: House) -> None:
     house.names.silent = {"u"}
-    house.store(*range(5 * ALIKE), user_id="u")
+    house.store(*range(5 * ENTRIES_PER_LOOKUP), user_id="u")
     house.delivery.start()
 
     house.store(*range(1000, 1100), user_id="known")
 
     until(lambda: house.states()["delivered"] == 100)
-    assert len(house.delivery._held) <= ALIKE
+    assert len(house.delivery._held) <= ENTRIES_PER_LOOKUP
 
 
 def test_a_mistake_while_looking_up_costs_the_name_and_not_the_record(house: House) -> None:

@@ -63,7 +63,7 @@ def test_a_lookup_answered_otherwise_leaves_the_doubt_and_is_asked_again(status:
 )
 def test_passing_trouble_is_tried_again(outcome: Outcome, in_doubt: bool) -> None:
     assert again(Result(outcome=outcome, error="so")).in_doubt is in_doubt
-    assert again(Result(outcome=outcome, error="so", asked=True)).in_doubt
+    assert again(Result(outcome=outcome, error="so", from_lookup=True)).in_doubt
 
 
 def test_a_refused_record_is_dead_at_once() -> None:

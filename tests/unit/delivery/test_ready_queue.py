@@ -1,6 +1,6 @@
 """The order in which entries are served."""
 
-from genesys_gateway.delivery.ready_queue import REPEATED, ReadyQueue, mixed
+from genesys_gateway.delivery.ready_queue import MAX_REPEATED, ReadyQueue, mixed
 from genesys_gateway.domain.outbox import Entry
 from genesys_gateway.storage.statements.outbox import ReadyEntry
 
@@ -55,10 +55,10 @@ def test_no_more_repeated_ones_are_taken_than_allowed() -> None:
 
 
 def test_there_is_always_room_for_first_attempts_and_little_for_others() -> None:
-    line = line_of(*(entry(f"again-{n}", attempt=1) for n in range(REPEATED)))
+    line = line_of(*(entry(f"again-{n}", attempt=1) for n in range(MAX_REPEATED)))
 
-    assert not line.has_room_for(entry("one more", attempt=1))
-    assert line.has_room_for(entry("first"))
+    assert not line.has_space_for(entry("one more", attempt=1))
+    assert line.has_space_for(entry("first"))
     assert line.first_attempts == 0
 
 
@@ -73,7 +73,7 @@ def test_a_probe_is_the_newest_of_those_tried_least_often() -> None:
 def test_a_line_that_is_dispersed_is_empty() -> None:
     line = line_of(entry("a"), entry("again", attempt=1))
 
-    assert names(line.disperse()) == ["a", "again"]
+    assert names(line.clear()) == ["a", "again"]
     assert len(line) == 0
 
 
