@@ -1,6 +1,6 @@
-"""The vocabulary of the whole service.
+"""The data that all folders share: after-call work, the entry of the outbox, and the communication record.
 
-Invariant: pure; and the identity of a record never changes.
+Invariant: pure; and the id of a record never changes.
 
 The files, in reading order:
 

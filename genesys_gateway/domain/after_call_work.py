@@ -1,6 +1,6 @@
-"""One agent's after-call work on one conversation, and the one identity that its record has.
+"""One agent's after-call work on one conversation, and the id of its record.
 
-Invariant: the same work has the same id in every process, for ever.
+Invariant: the same after-call work has the same record id in every process, for ever.
 """
 
 from dataclasses import asdict, dataclass, fields
@@ -14,7 +14,10 @@ RECORD_NAMESPACE = UUID("0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AcwEvent:
-    """One agent's after-call work on one conversation, done. Ids are lower case, enums upper case, absent is None."""
+    """One agent's finished after-call work on one conversation.
+
+    Ids are in lower case, values of enums in upper case; a field that is absent is None.
+    """
 
     conversation_id: str
     participant_id: str | None = None
@@ -38,21 +41,22 @@ class AcwEvent:
 
     @property
     def record_id(self) -> str:
-        """The identity of this after-call work: the same in every process, for ever.
+        """The id of the record of this after-call work: the same in every process, for ever.
 
-        Genesys gives no event id; (conversation, participant, session) is what the notification and REST share.
+        Genesys sends no event id. Conversation, participant and session are what both a notification and an answer of
+        the REST API contain.
         """
         if self.participant_id and self.session_id:
             return record_id(f"{self.conversation_id}/{self.participant_id}/{self.session_id}")
         return record_id_by_agent(self.conversation_id, self.user_id, self.event_time)
 
     def to_json(self) -> str:
-        """As it is kept in the outbox; equal events give equal texts."""
+        """The text stored in the outbox; equal events give equal texts."""
         return orjson.dumps(asdict(self)).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "AcwEvent":
-        """What :meth:`to_json` gave. A field that a later version no longer knows is left out."""
+        """The event that :meth:`to_json` wrote. Fields that this version does not have are ignored."""
         known = {field.name for field in fields(cls)}
         values = {name: value for name, value in orjson.loads(text).items() if name in known}
         values["callback_numbers"] = tuple(values.get("callback_numbers") or ())
@@ -60,31 +64,31 @@ class AcwEvent:
 
 
 def record_id(identity: str) -> str:
-    """UUIDv5 of the text that identifies an after-call work, lower case."""
+    """UUIDv5, in lower case, of the text that identifies an after-call work."""
     return str(uuid5(RECORD_NAMESPACE, identity))
 
 
 def record_id_by_agent(conversation_id: str, user_id: str | None, event_time: int | None) -> str:
-    """The identity where no participant or session is known: by agent and time (epoch milliseconds)."""
+    """The record id if no participant or session is known: by agent and event time (epoch milliseconds)."""
     moment = "-" if event_time is None else event_time
     return record_id(f"{conversation_id}/user:{user_id or '-'}@{moment}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acw:
-    """An after-call-work notification."""
+    """A notification about finished after-call work, decoded."""
 
     event: AcwEvent
-    #: names of body fields that were wrong and count as absent
+    #: names of body fields with invalid values, which count as absent
     dropped: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A frame to put into quarantine."""
+    """A frame that could not be decoded and is to be put into quarantine."""
 
-    #: one of a few fixed words, fit for a metric's label
+    #: one of a few fixed words, so that it can be the label of a metric
     reason: str
     topic: str | None = None
-    #: the conversation that the topic names, if it names one
+    #: the conversation in the topic, if there is one
     conversation_id: str | None = None

@@ -1,50 +1,49 @@
-"""What an attempt to deliver an entry came to, and what follows from it.
+"""An entry of the outbox, and the decisions that follow from an attempt to deliver it.
 
-Law: pure. Whether the receiver may have stored the record is never guessed: an attempt whose outcome nobody knows
-leaves the entry *in doubt*, and then the receiver is asked before anything is sent again.
+Invariant: pure. Whether the receiver may have stored the record is never guessed: an attempt with an unknown outcome
+leaves the entry *in doubt*, and then the record is looked up at the receiver before it is sent again.
 """
 
 from dataclasses import dataclass
 
+# Reasons of GiveUp.
 TRIED_TOO_LONG = "tried for too long"
-
 INVALID = "not a valid record"
-
 UNREADABLE = "stored event can't be read"
-
-#: Followed by the receiver's answer.
+#: The receiver's answer follows.
 REFUSED_WITH = "refused with "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """One after-call work on its way, as it stands on disk."""
+    """One after-call work on its way to CommunicationHistory, as the database holds it."""
 
     id: str
     conversation_id: str
-    #: the event as JSON; None once erased
+    #: the event as JSON; None after its erasure
     content: str | None
     #: live, backfill or supportResult
     source: str
-    #: epoch milliseconds, both
+    #: epoch milliseconds
     stored_at: int
+    #: when the next attempt is due, epoch milliseconds
     next_at: int
     #: number of the latest claim
     claim: int
-    #: attempts begun
+    #: number of attempts begun
     attempt: int
-    #: whether the receiver may have it already
+    #: whether the receiver may have the record already
     in_doubt: bool
-    #: what was known at the first attempt, as JSON
+    #: the :class:`~genesys_gateway.domain.record.FirstAttemptFacts` as JSON; None if the next attempt collects them
     known: str | None
-    #: sum of the waits so far
+    #: sum of the waits that count: before the first attempt those for names, later those between attempts
     waited_ms: int
     last_error: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
-    """It is in communication history."""
+    """CommunicationHistory has the record."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +51,7 @@ class TryAgain:
     """Another attempt is due."""
 
     after_ms: int
-    #: how much of the wait counts towards giving up
+    #: the part of the wait that counts towards giving up
     counted_ms: int
     in_doubt: bool
     error: str
@@ -60,9 +59,9 @@ class TryAgain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GiveUp:
-    """It is dead until somebody requeues it."""
+    """The entry becomes a dead letter, until it is requeued."""
 
-    #: one of a few texts: dead entries are requeued by it
+    #: one of a few texts, by which dead letters are selected for requeueing
     reason: str
     in_doubt: bool
     error: str
@@ -70,16 +69,16 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotBegun:
-    """It was claimed, but nothing was sent: as if it had never been claimed."""
+    """Nothing was sent: the entry becomes what it was before the claim."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Postponed:
-    """Names for an entry's first attempt could not be told yet."""
+    """The names for an entry's first attempt are not known yet; it waits for the next lookup."""
 
     entry: Entry
     wait_ms: int
-    #: by how much its patience is used up, the wait included
+    #: time that counts against GATEWAY_NAME_LOOKUP_PATIENCE_SECONDS: the last lookup and this wait
     spent_ms: int
 
 

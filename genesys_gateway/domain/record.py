@@ -1,6 +1,6 @@
-"""An after-call work, with the names and the customer that belong to it, becomes a communication record.
+"""Builds the communication record of an after-call work, from the event, the names and the customer.
 
-Law: pure, and the same inputs always give the same record: every attempt to deliver it sends the same content.
+Invariant: pure, and equal inputs give equal records, so that every attempt sends the same content.
 """
 
 import re
@@ -37,49 +37,50 @@ _WORDS = {
     "SCREENSHARE": "screen share",
 }
 
-#: Letters would make the parser dig a number out of an e-mail address or a user name.
+#: Text without letters: in an e-mail address or a user name, the parser would find a number that is none.
 _LOOKS_DIALLED = re.compile(r"\+?[\d\s().\-/]{3,}(;[^@]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAttemptFacts:
-    """What the record says beyond the event; kept with the entry from its first attempt on."""
+    """What the record contains beside the event; stored with the entry at its first attempt, then never changed."""
 
     agent_name: str | None = None
     wrapup_name: str | None = None
-    #: the registered one
+    #: the customer that the conversation was registered for
     customer_id: str | None = None
 
     def to_json(self) -> str:
-        """As it is kept beside the event."""
+        """The text stored with the entry."""
         return orjson.dumps(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "FirstAttemptFacts":
-        """What :meth:`to_json` gave."""
+        """The facts that :meth:`to_json` wrote."""
         return cls(**orjson.loads(text))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """What the bank decides about its records."""
+    """The bank's settings for its records."""
 
-    #: queue id -> domain
+    #: domain of a record by the id of its queue
     domain_by_queue: Mapping[str, str] = field(default_factory=dict)
-    #: two letters; where a phone number without a country code is from
+    #: two letters: the country of phone numbers without a country code
     default_country: str = "PH"
 
 
 def build(
     record_id: str, event: AcwEvent, source: str, received_at: int, known: FirstAttemptFacts, rules: Rules
 ) -> Record:
-    """The record as CommunicationHistory gets it.
+    """Build the record for CommunicationHistory.
 
     Args:
-        record_id: Of the entry: when two doors brought the same after-call work, the id of the first stands.
+        record_id: Id of the entry. It may differ from the event's own: if a Genesys event and a supportResult report
+            the same after-call work, the id of the first report stands.
         event: The after-call work.
         source: live, backfill or supportResult.
-        received_at: Epoch milliseconds; dates the record when the event has no time of its own.
+        received_at: Epoch milliseconds; the time of the record if the event has none.
         known: Names and customer.
         rules: Domain and country.
     """
@@ -141,14 +142,14 @@ def _handle(event: AcwEvent, source: str, country: str) -> str | None:
 def _customer_address(event: AcwEvent, source: str) -> str | None:
     if event.media_type == "CALLBACK" and event.callback_numbers and event.callback_numbers[0]:
         return event.callback_numbers[0]
-    # A supportResult knows one address only, and calls the customer's ``ani`` in both directions.
+    # A supportResult has only one address: the customer's, named ``ani`` in both directions.
     if _direction(event) == "INBOUND" or source == "supportResult":
         return event.ani or event.address_from
     return event.dnis or event.address_to
 
 
 def _canonical(address: str, country: str) -> str | None:
-    """E.164 where it is a phone number, else the address without scheme and SIP host."""
+    """E.164 for a phone number, else the address without scheme and SIP host."""
     scheme, colon, rest = address.strip().partition(":")
     if not colon or scheme.lower() not in ("tel", "sip", "sips"):
         bare = address.strip()
@@ -166,7 +167,7 @@ def _e164(text: str, country: str) -> str | None:
         number = phonenumbers.parse(text, country)
     except phonenumbers.NumberParseException:
         return None
-    # Without a country code, an extension such as 1001 would come out as the number +631001, which is nobody's.
+    # Without this check an extension such as 1001 would become +631001, which is no phone number.
     whole = phonenumbers.is_possible_number_with_reason(number) == phonenumbers.ValidationResult.IS_POSSIBLE
     if not whole and not text.startswith("+"):
         return None

@@ -1,6 +1,7 @@
-"""The communication record as CommunicationHistory expects it, checked before it leaves the house.
+"""The schema of a communication record, checked before it is sent to CommunicationHistory.
 
-Law: what is wrong here is a mistake of ours or of the data; a repetition sends the same, so it is not sent at all.
+Invariant: an invalid record is never sent. It comes from a mistake in the code or in the data, and another attempt
+would send the same.
 """
 
 from collections.abc import Mapping
@@ -34,10 +35,10 @@ def _maybe(*validators: validate.Validator) -> fields.String:
 
 
 class RecordBody(Schema):
-    """What belongs to after-call work alone; every field is there, null where unknown."""
+    """The part that is specific to after-call work. Every field is present, and null if unknown."""
 
     class Meta:
-        """A field too many is a mistake as one too few is."""
+        """Unknown fields are mistakes, like missing ones."""
 
         unknown = RAISE
 
@@ -59,7 +60,7 @@ class CommunicationRecord(Schema):
     """One communication between bank and customer."""
 
     class Meta:
-        """A field too many is a mistake as one too few is."""
+        """Unknown fields are mistakes, like missing ones."""
 
         unknown = RAISE
 
@@ -77,11 +78,11 @@ class CommunicationRecord(Schema):
     body = fields.Nested(RecordBody, required=True)
 
 
-#: One schema for the whole process: building one costs more than using it.
+#: Built once: that costs more than a check.
 _RECORD = CommunicationRecord()
 
 
 def mistakes(record: Mapping[str, object]) -> tuple[str, ...]:
-    """Names of the fields that are wrong, sorted; empty for a record that may be sent. Never their values."""
+    """The sorted names of invalid fields, never their values; empty if the record may be sent."""
     found = _RECORD.validate(record)
     return tuple(sorted(map(str, found)))
