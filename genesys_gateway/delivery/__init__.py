@@ -1,7 +1,34 @@
 """Delivery: entries leave the outbox and arrive at CommunicationHistory.
 
-Invariant: an attempt is claimed on disk before it begins, and a record is not sent again while the outcome of an
-earlier attempt is unknown.
+Invariant: an attempt is claimed in the database before it begins, and a record is not sent again while the outcome of
+an earlier attempt is unknown.
+
+How a round goes. One greenlet, the dispatcher, runs rounds. A round is one transaction, and nothing else in this folder
+touches the database; eight senders make the attempts. A round does this, in this order: claim the next entries of the
+ready queue; store how earlier attempts ended; postpone entries that wait for names; revive dead letters; make all
+waiting entries due if the receiver has just come back (``_hasten``); read due entries if the ready queue is short.
+
+An entry that was read is held (``_held``) while its names are looked up and while it stands in the ready queue. A round
+claims it (``_claimed``): from then on it counts as in doubt, its names and its customer no longer change, and no other
+instance may attempt it until the lease ends. A sender looks the record up if an earlier attempt left it in doubt, sends
+it if it is not there, and decides what follows. A later round stores that, provided the claim is still the latest. If
+the database is unavailable, the next round stores it; entries that were not claimed are read again.
+
+When it reads. ``_unread`` says that the outbox may hold due entries that are not in memory: after ``wake``, after a
+read that reached its limit, after entries were dropped from memory. If the ready queue had no space for any entry of
+the last read (``_no_space``), the next read waits until the queue is short or something new arrives. With nothing to
+do, the dispatcher sleeps until ``_read_at``: until the next entry is due, but at most a quarter of a lease.
+
+What the circuit breaker does. Five different records that fail in a row *break* it: the receiver is down. An answer
+about address or credentials, or ten different records refused alike, *pause* it: a person has to correct something.
+Then one record at a time is sent as a probe, at intervals that double (broken) or once per longest back-off (paused).
+Meanwhile no failure counts against a record, and those ten are revived. As soon as an answer shows that the receiver
+works again, everything that waits is due at once, oldest first.
+
+After a crash. Memory holds nothing that the database lacks: entries that were held are read again. A claim whose end
+was not stored is released at the next start (SQLite) or expires with its lease (PostgreSQL). Its entry is in doubt: the
+receiver is asked for the record before it is sent again. The circuit breaker starts flowing; its count of refusals is
+read back from the timelines, so that a restart in the middle of ten makes no record dead.
 
 The files, in reading order:
 

@@ -1,6 +1,7 @@
-"""One attempt: a claimed entry becomes a record and is sent, or is asked about when it may be there already.
+"""One attempt: build the record of a claimed entry, look it up if it may have arrived already, and send it.
 
-Law: an attempt begins nothing that its claim may not outlast, and sends nothing while an earlier outcome is unknown.
+Invariant: an attempt starts no call that its claim might not outlast, and sends nothing while an earlier outcome is
+unknown.
 """
 
 from collections.abc import Callable
@@ -23,20 +24,20 @@ log = get_logger(__name__)
 
 
 class Receiver(Protocol):
-    """CommunicationHistory as an attempt sees it; each call takes GATEWAY_HTTP_TIMEOUT_SECONDS at most."""
+    """CommunicationHistory as an attempt uses it; each call takes at most GATEWAY_HTTP_TIMEOUT_SECONDS."""
 
     def post(self, record: record.Record) -> Result:
         """Send a record."""
 
     def lookup(self, record_id: str) -> Result | None:
-        """Ask whether it is there; None: nothing speaks against sending it."""
+        """Look up whether the record is stored; None means that it may be sent."""
 
 
 class Sender:
-    """Makes attempts, any number at a time, and tells the lane how each ended.
+    """Makes attempts, any number at a time, and reports each result to the circuit breaker.
 
     Args:
-        breaker_changed: Told what a result changed about the lane; must not wait.
+        breaker_changed: Called when a result has moved the circuit breaker or revives records; must not wait.
     """
 
     def __init__(
@@ -60,12 +61,14 @@ class Sender:
         self._breaker_changed = breaker_changed
 
     def attempt(self, claim: Claim, lease: Deadline, *, probe: bool) -> Decision:
-        """Make one attempt and say what follows; takes two calls' time at most.
+        """Make one attempt and return what follows from it; takes at most the time of two calls.
+
+        Never raises: after an unexpected error the outcome counts as unknown.
 
         Args:
             claim: The right to make it.
-            lease: For how long the claim stands for certain.
-            probe: Whether this is the one record that a lane which does not flow may send.
+            lease: The time for which the claim is sure to hold.
+            probe: Whether this is the one record that may be sent while the circuit breaker is broken or paused.
         """
         try:
             if not probe and self._breaker.wait(self._clock.monotonic()) != 0:

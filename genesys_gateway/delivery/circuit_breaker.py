@@ -1,8 +1,8 @@
-"""Whether records may be sent at all: one receiver, one lane.
+"""Circuit breaker for CommunicationHistory: decides whether records may be sent now.
 
-Law: the table below is all there is; a pair that is not in it raises and moves nothing. Trouble of single records
-never stops the lane: only trouble that several different records met in a row does, and a record that failed while
-others got through says nothing about the receiver any more.
+Invariant: the table below holds every transition; a pair that is not in it raises and moves nothing. Failures stop
+deliveries only when several different records fail in a row. A record that failed while others got through no longer
+counts as evidence about the receiver.
 """
 
 from collections.abc import Iterable
@@ -12,49 +12,53 @@ from enum import Enum
 from genesys_gateway.delivery.outcome import PASSING, Outcome, Policy, Result
 from genesys_gateway.runtime.backoff import ceiling
 
-#: So many different records in a row failed: it is the receiver, not they.
+#: Number of different records that have to fail in a row until the receiver counts as down.
 BREAK_AFTER = 5
-#: So many different records in a row were refused with the same status: the receiver's rule is wrong, not they.
+#: Number of different records that have to be refused in a row, with the same status, until the receiver's rule counts
+#: as wrong, not the records.
 PAUSE_AFTER = 10
-#: Records remembered at most as having failed while others got through.
+#: Maximum number of remembered records that failed while others got through.
 _MAX_SUSPECTS = 10_000
-#: No answer may keep the lane still for longer, in seconds.
+#: Longest ``Retry-After`` that is obeyed, in seconds.
 LONGEST_HOLD = 3600.0
-#: An outage is tested at least this many times within the longest back-off of a record.
+#: Minimum number of probes during an outage, within the longest back-off of a record.
 _PROBES_PER_MAX = 10
 
 
 class State(Enum):
-    """How the lane is."""
+    """State of the circuit breaker."""
 
+    #: any number of records may be sent
     FLOWING = "flowing"
-    #: the receiver is down; nothing is sent until it is time for a test
+    #: the receiver is down; nothing is sent until the next probe
     BROKEN = "broken"
-    #: one record is under way to see whether the receiver is back
+    #: a probe is under way that shows whether the receiver is back
     HALF_OPEN = "half_open"
-    #: address, credentials or rules are wrong and somebody has to mend them
+    #: address, credentials or rules are wrong and a person has to correct them
     PAUSED = "paused"
-    #: one record is under way to see whether they were mended
+    #: a probe is under way that shows whether they were corrected
     PROBING = "probing"
 
 
 class Signal(Enum):
-    """What moves the lane."""
+    """What moves the circuit breaker."""
 
+    #: the receiver has a record
     SUCCEEDED = "succeeded"
-    #: the receiver answered and did not want one record
+    #: the receiver refused one record
     REFUSED = "refused"
-    #: and refused many others alike
+    #: the receiver refused a record, like PAUSE_AFTER in a row
     REFUSED_ALIKE = "refused_alike"
-    #: several different records failed in a row
+    #: BREAK_AFTER different records failed in a row
     OUTAGE = "outage"
+    #: an answer was about address or credentials
     MISDEPLOYED = "misdeployed"
     PROBE_BEGAN = "probe_began"
-    #: the one record is back, and none of the above has decided
+    #: the probe's attempt is over, and no other signal has ended the state
     PROBE_ENDED = "probe_ended"
 
 
-#: Answers that were still under way when the lane changed arrive in every state.
+#: Attempts that were under way at a change of state may end in any later state, so their signals are in each.
 TABLE: dict[tuple[State, Signal], State] = {
     (State.FLOWING, Signal.SUCCEEDED): State.FLOWING,
     (State.FLOWING, Signal.REFUSED): State.FLOWING,
@@ -92,84 +96,94 @@ def move(state: State, signal: Signal) -> State:
     """The next state.
 
     Raises:
-        LookupError: This can't happen in that state.
+        LookupError: This signal is not possible in that state.
     """
     try:
         return TABLE[state, signal]
     except KeyError:
-        raise LookupError(f"a {state.value} lane can't meet {signal.value}") from None
+        raise LookupError(f"{signal.value} is not possible while {state.value}") from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
-    """What a report changed."""
+    """What the result of an attempt changed."""
 
     before: State
     after: State
-    #: records that were refused only because everything was, and deserve another chance
+    #: ids of records that were refused only because the receiver refused everything; they are to be sent again
     revive: tuple[str, ...] = ()
 
     @property
     def resumed(self) -> bool:
-        """Whether what waits is due at once."""
+        """Whether deliveries flow again, so that everything waiting is due now."""
         return self.after is State.FLOWING and self.before is not State.FLOWING
 
 
 class CircuitBreaker:
-    """The state, and the counts that raise its signals. Times are monotonic seconds, given by the caller.
+    """The state, and the counts that raise its signals. Times are monotonic seconds, passed in by the caller.
 
     Args:
-        policy: The same back-off that records have.
+        policy: The back-off of records, from which the intervals between probes are derived.
     """
 
     def __init__(self, policy: Policy) -> None:
         self._base = policy.base_ms / 1000
         self._max = policy.max_ms / 1000
         self.state = State.FLOWING
-        #: why it does not flow, for people
+        #: why records do not flow, for logs and people; None while they do
         self.trouble: str | None = None
+        #: ids of the records that failed in a row, at most BREAK_AFTER
         self._failed: set[str] = set()
-        #: in the order in which they were found out
+        #: ids of records that failed while others got through, oldest first; an ordered set
         self._suspects: dict[str, None] = {}
-        #: in order, and all with the same error
+        #: ids of the records refused in a row, oldest first, all with the same error; an ordered set
         self._refused: dict[str, None] = {}
         self._refused_with: str | None = None
-        #: whether they had their other chance
+        #: whether those were revived already
         self._revived = False
+        #: number of probes since the last change of state
         self._probes = 0
         self._probe_at = 0.0
         self._held_until = 0.0
 
     @property
     def flowing(self) -> bool:
-        """Whether any number of records may be sent (:meth:`wait` permitting)."""
+        """Whether any number of records may be sent, once :meth:`wait` returns 0."""
         return self.state is State.FLOWING
 
     def wait(self, now: float) -> float | None:
-        """Seconds until a record may be sent, 0 for now; None while the one that is allowed is under way."""
+        """Seconds until a record may be sent, 0 for now; None while a probe is under way."""
         if self.state in (State.HALF_OPEN, State.PROBING):
             return None
         until = self._held_until if self.flowing else max(self._held_until, self._probe_at)
         return max(0.0, until - now)
 
     def remember(self, refused: Iterable[tuple[str, str]]) -> None:
-        """Count on where an earlier process stopped: these were refused one after the other, all with that answer."""
+        """Continue the count of an earlier process.
+
+        Args:
+            refused: Ids of the records refused in a row, oldest first, each with its error; all errors are the same.
+        """
         for record_id, error in refused:
             self._refused[record_id], self._refused_with = None, error
 
     def begin_probe(self) -> None:
-        """The one record that a lane which does not flow may send is on its way; :meth:`end_probe` must follow."""
+        """Allow one attempt while broken or paused; :meth:`end_probe` must follow it.
+
+        Raises:
+            LookupError: Deliveries flow, or a probe is under way.
+        """
         self.state = move(self.state, Signal.PROBE_BEGAN)
 
     def end_probe(self, now: float) -> None:
-        """That record is back. Does nothing when its result has moved the lane already."""
+        """End the probe. Does nothing if a result has ended the state since :meth:`begin_probe`."""
         if self.state in (State.HALF_OPEN, State.PROBING):
             self.state = move(self.state, Signal.PROBE_ENDED)
             self._probes += 1
             self._probe_at = now + self._interval()
 
     def report(self, record_id: str, result: Result, now: float) -> Transition:
-        """Take in the result of one attempt."""
+        """Record the result of one attempt, and return what it changed."""
         if result.retry_after is not None:
             self._held_until = max(self._held_until, now + min(result.retry_after, LONGEST_HOLD))
         before = self.state
@@ -180,7 +194,7 @@ class CircuitBreaker:
             self._state_changed(now, result.error)
         revive: tuple[str, ...] = ()
         if signal is Signal.REFUSED_ALIKE and not self._revived:
-            # Whatever paused it before, this does now.
+            # This is the reason of the pause from now on, even if something else caused it.
             self._revived, self.trouble, revive = True, result.error, tuple(self._refused)
         return Transition(before=before, after=self.state, revive=revive)
 

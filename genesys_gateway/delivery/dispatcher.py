@@ -1,10 +1,10 @@
-"""Entries leave the outbox: claimed, sent, and how that ended written down.
+"""The dispatcher claims entries of the outbox, hands them to senders, and stores how each attempt ended.
 
-One greenlet, the desk, does all that touches the disk, in rounds of one transaction each. Eight senders do nothing but
-attempts. Names are found beside them.
+One greenlet does everything that touches the database, in rounds of one transaction each. Eight senders only make
+attempts. Names are looked up in greenlets of their own. The docstring of the folder explains how a round goes.
 
-Law: every attempt is claimed on disk before it begins. How it ended is written down by a later round, or its claim runs
-out, and then its outcome counts as unknown.
+Invariant: every attempt is claimed in the database before it begins. A later round stores how it ended; if none does,
+the claim expires and the outcome counts as unknown.
 """
 
 from collections.abc import Sequence
@@ -34,16 +34,16 @@ from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 
 log = get_logger(__name__)
 
-#: More of them only hide latency: eight keep one process busy.
+#: Number of senders. Eight keep one process busy; more would only hide latency.
 SENDERS = 8
-#: Claims at a time, at first: while eight are being sent, as many lie ready. Where all of them are sent before a round
-#: is over (a server's database takes its time), more lie ready the next time: up to so many.
+#: Number of claims held at a time, at first and at most. At first as many wait for a sender as are being sent. If the
+#: senders run out of work before a round is over (the database is on a server), the number doubles for the next one.
 _MIN_CLAIMS, _MAX_CLAIMS = 2 * SENDERS, 8 * SENDERS
-#: Of these, entries that failed before; so a crowd of hopeless ones leaves senders to the others.
+#: Maximum number of claims on entries that failed before, so that records that always fail leave senders to the others.
 _MAX_REPEATED = SENDERS - 2
-#: Entries read at a time, and how few must be left before more are read.
+#: Number of entries read at a time. More are read once fewer than _READ_BELOW are queued.
 _READ_LIMIT, _READ_BELOW = 64, SENDERS
-#: Part of the lease after which the outbox is looked at although nobody said that there is something.
+#: The outbox is read at least once in this part of a lease, even if nothing has called :meth:`Delivery.wake`.
 _READ_SHARE = 0.25
 
 
@@ -57,10 +57,12 @@ class _Job:
 
 
 class Delivery:
-    """The outbox's way out.
+    """Delivers the entries of the outbox: the dispatcher, its senders and the circuit breaker.
 
     Args:
-        owner: Id of this instance.
+        history: CommunicationHistory.
+        names: Names of agents and wrap-up codes.
+        owner: Id of this instance; its claims carry it.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class Delivery:
             max_ms=round(settings.retry_max_seconds * 1000),
             limit_ms=round(settings.retry_limit_hours * 3_600_000),
         )
-        #: whether records flow, and if not, why: for people
+        #: whether records may be sent now, and if not, why
         self.breaker = CircuitBreaker(policy)
         self._round_settings = RoundSettings(
             owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms
@@ -92,18 +94,19 @@ class Delivery:
         self._names = NameLookup(names, settings, runtime, found=self._enqueue, postponed=self._postpone)
         self._queue = ReadyQueue()
         self._jobs: Queue[_Job | None] = Queue()
-        #: read, and neither claimed nor put off yet
+        #: ids of entries that were read, and neither claimed nor postponed since
         self._held: set[str] = set()
-        #: claimed, and not written down yet how it ended
+        #: claims by entry id whose end is not stored yet
         self._claimed: dict[str, Claim] = {}
         self._ended: list[tuple[Claim, Decision]] = []
         self._postponed: list[Postponed] = []
         self._revive: list[str] = []
         self._hasten = False
-        #: something on disk may be due
+        #: whether the outbox may hold due entries that are not held or claimed here
         self._unread = True
-        #: but when it was read last, none of it had room in the line
+        #: whether the ready queue had no space for any of them at the last read
         self._no_space = False
+        #: monotonic time of the next read, if nothing causes one before
         self._read_at = runtime.clock.monotonic()
         self._claim_limit = _MIN_CLAIMS
         self._wakeup = Event()
@@ -111,21 +114,22 @@ class Delivery:
         self._senders = TaskGroup("delivery", runtime.on_crash)
 
     def start(self) -> None:
-        """Begin; what an earlier process left unfinished goes on."""
-        self._dispatcher.spawn("desk", self._work)
+        """Start delivering, including what an earlier process left unfinished."""
+        self._dispatcher.spawn("desk", self._work)  # its name in logs
         for n in range(SENDERS):
             self._senders.spawn(f"sender-{n}", self._send)
 
     def wake(self) -> None:
-        """There are new entries. Does not wait."""
+        """Read the outbox soon: there are new entries. Returns at once."""
         self._unread, self._no_space = True, False
         self._wakeup.set()
 
     def stop(self, seconds: float) -> list[str]:
-        """Begin no further attempt, finish and write down those under way, within ``seconds``.
+        """Begin no further attempt; finish those under way and store how they ended, within ``seconds``.
 
         Returns:
-            The names of greenlets that were late; their entries are in doubt, and asked about at the next start.
+            The names of greenlets that did not end in time. Their entries are in doubt: after the next start they are
+            looked up before they are sent.
         """
         deadline = Deadline(self._clock, seconds)
         self._names.stop()
@@ -152,7 +156,7 @@ class Delivery:
         write_log = {State.FLOWING: log.info, State.BROKEN: log.warning}.get(transition.after, log.error)
         write_log("delivery_lane", state=transition.after.value, trouble=self.breaker.trouble)
 
-    # The desk
+    # The dispatcher
 
     def _work(self) -> None:
         self._take_over()
@@ -236,7 +240,7 @@ class Delivery:
             self._ended[:0] = todo.ended
             self._pause(error.retry_after)
         except Exception:
-            # Better that the claims of one round run out than that one bad row stops every delivery for ever.
+            # Let the claims of this one round expire: otherwise one bad row would stop all deliveries for ever.
             log.exception("delivery_round_failed")
             self._undo(todo)
             for claim, _ in todo.ended:
@@ -254,19 +258,20 @@ class Delivery:
         self._unread = True
 
     def _unhold(self, todo: Round) -> None:
-        """What was wanted or put off stands on disk: if it is due and unclaimed, it will be read again."""
+        """Forget the entries that this round claims or postpones. Those that are still due will be read again."""
         self._held.difference_update(one.entry.id for one in todo.wanted)
         self._held.difference_update(one.entry.id for one in todo.postponed)
 
     def _empty_queue(self) -> None:
-        """What is due, and in which order, is another matter now: it will be read again when something may be sent."""
+        """Drop what is queued: order and due times have changed, so read them again once sending is allowed."""
         queued = self._queue.clear()
         self._held.difference_update(one.entry.id for one in queued)
-        self._unread |= bool(queued)  # nobody stood there: nothing is due before its time, and reading on finds none
+        self._unread |= bool(queued)  # if nothing was queued, reading again now would find nothing new
 
     def _pause(self, seconds: float) -> None:
         if self._dispatcher.wait(seconds):
-            self._clock.sleep(self._pause_seconds / 10)  # stopping, but what ended should still be written down
+            # Stopping, so that wait was no pause; how attempts ended should still be stored.
+            self._clock.sleep(self._pause_seconds / 10)
 
     def _after_commit(self, todo: Round, done: RoundResult) -> None:
         late = set(done.late)
@@ -309,10 +314,10 @@ class Delivery:
             if claim.crashed:
                 self._metrics.deliveries_ambiguous.inc()
             self._claimed[claim.entry.id] = claim
-            if self._senders.stopping:  # while this round was under way
+            if self._senders.stopping:  # since this round began
                 self._ended.append((claim, NotBegun()))
                 continue
-            # Whoever was still under way may have set the lane flowing meanwhile.
+            # An attempt that was still under way may have let deliveries flow again since.
             test = probe and self.breaker.state in (State.BROKEN, State.PAUSED)
             if test:
                 self.breaker.begin_probe()

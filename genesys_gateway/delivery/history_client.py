@@ -1,7 +1,7 @@
-"""HTTP client of CommunicationHistory: send a record, or ask whether it is there.
+"""HTTP client of CommunicationHistory: send a record, or look one up.
 
-Law: one call, one result. Nothing here waits or decides; every ending, also a broken connection, is a result. Only a
-call that was refused for an outdated token is made again, within the same time.
+Invariant: one call gives one result, even if the connection breaks. Nothing here waits or decides. A call is repeated
+only if it was answered with 401 and the token has changed since, and then within the same time limit.
 """
 
 from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
@@ -15,12 +15,12 @@ _PATH = "/communicationRecords"
 
 
 class History:
-    """CommunicationHistory-manager as seen from here.
+    """Client of CommunicationHistory-manager.
 
     Args:
-        settings: Its token, and the time of one call.
-        outbound: Calls to its base URL.
-        clock: For that time.
+        settings: The token, and the time limit of one call.
+        http: Calls its base URL.
+        clock: Measures that time limit.
     """
 
     def __init__(self, settings: Settings, http: HttpClient, clock: Clock) -> None:
@@ -30,7 +30,7 @@ class History:
         self._timeout_seconds = settings.http_timeout_seconds
 
     def post(self, record: Record) -> Result:
-        """Send a record. Its id is the idempotency key, so a receiver that honours it stores a repetition once."""
+        """Send a record. Its id is the idempotency key: a receiver that honours it stores a repeated record once."""
         try:
             reply = self._call("POST", _PATH, record)
         except NotSent as error:
@@ -40,10 +40,10 @@ class History:
         return of_post(reply.status, reply.retry_after)
 
     def lookup(self, record_id: str) -> Result | None:
-        """Ask for a record that may be there already.
+        """Look up a record that may be stored already.
 
         Returns:
-            None when it is not there, or the receiver answers no such question: it may be sent.
+            None if it is not stored, or if the receiver offers no lookup: the record may be sent.
         """
         try:
             reply = self._call("GET", f"{_PATH}/{record_id}")
@@ -61,7 +61,7 @@ class History:
             return reply
         self._token.refresh()
         renewed = self._token.reveal()
-        # A rotated token is no reason to stop the lane, and what was answered with 401 was not stored.
+        # A rotated token must not pause all deliveries. A repetition is safe: what was answered with 401 is not stored.
         return reply if renewed == token or deadline.passed else self._once(method, path, record, renewed, deadline)
 
     def _once(self, method: str, path: str, record: Record | None, token: str | None, deadline: Deadline) -> Reply:

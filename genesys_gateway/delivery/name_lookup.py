@@ -1,7 +1,7 @@
-"""Names for entries before their first attempt: at once where they are known, else looked up beside the deliveries.
+"""Looks up the names of agent and wrap-up code for entries before their first attempt.
 
-Law: a Genesys that is slow or silent delays only the entries whose names are not known, each for at most
-GATEWAY_NAME_LOOKUP_PATIENCE_SECONDS; then they go without. Nothing else ever waits for a name.
+Invariant: a slow or silent Genesys delays only entries whose names are not cached, each for at most
+GATEWAY_NAME_LOOKUP_PATIENCE_SECONDS; then they are sent without the missing name. Nothing else waits for a name.
 """
 
 from collections.abc import Callable
@@ -21,32 +21,42 @@ from genesys_gateway.storage.statements.outbox import ReadyEntry
 
 log = get_logger(__name__)
 
-#: Pairs of names that are looked up at a time; entries beyond them come back a little later.
+#: Maximum number of pairs of names being looked up at a time; entries with other pairs are postponed.
 MAX_LOOKUPS = 16
-#: Entries that wait in memory for the same names; the others wait on disk.
+#: Maximum number of entries waiting in memory for the same pair of names; further ones are postponed.
 ENTRIES_PER_LOOKUP = 128
-#: The wait between two lookups for one entry grows up to so many times the retry base.
+#: Longest wait between two lookups for one entry, as a multiple of GATEWAY_RETRY_BASE_SECONDS.
 _LONGEST_WAIT = 10
 
 #: user id and wrap-up code
 _Key = tuple[str | None, str | None]
+#: names of the agent and of the wrap-up code
+_Names = tuple[str | None, str | None]
 
 
 class NameSource(Protocol):
-    """Names by id; None has no name."""
+    """Returns names by id; the id None has no name."""
 
     def known(self, user_id: str | None, wrapup_code: str | None) -> bool:
-        """Whether both can be told without a call."""
+        """Whether both names can be returned without a call to Genesys."""
 
     def agent(self, user_id: str | None) -> str | None:
-        """The name of a user. Raises a :class:`GatewayError` when it can't be told now."""
+        """The name of a user.
+
+        Raises:
+            GatewayError: It can't be fetched now.
+        """
 
     def wrapup(self, code: str | None) -> str | None:
-        """The name of a wrap-up code. Raises a :class:`GatewayError` when it can't be told now."""
+        """The name of a wrap-up code.
+
+        Raises:
+            GatewayError: It can't be fetched now.
+        """
 
 
 class _Lookup:
-    """One pair of names being looked up, and who waits for it."""
+    """One pair of names being looked up, and the entries that wait for it."""
 
     __slots__ = ("ends", "entries")
 
@@ -56,11 +66,11 @@ class _Lookup:
 
 
 class NameLookup:
-    """Finds the names for entries, those alike together.
+    """Finds the names for entries; entries with the same pair of names share one lookup.
 
     Args:
-        found: Given each entry that is ready to be claimed; must not wait.
-        postponed: Given each entry that has to wait; must not wait itself.
+        found: Called with each entry that is ready to be claimed; must not wait.
+        postponed: Called with each entry that has to be tried again later; must not wait.
     """
 
     def __init__(
@@ -82,7 +92,7 @@ class NameLookup:
         self._tasks = TaskGroup("names", runtime.on_crash)
 
     def find(self, entry: Entry) -> None:
-        """Have the names of one entry found; it comes back through ``found`` or ``postponed``, maybe at once."""
+        """Find the names of one entry, then pass it to ``found`` or ``postponed``, maybe before this returns."""
         key = _key(entry)
         if key is None or entry.known is not None:
             self._found(ReadyEntry(entry=entry))
@@ -92,11 +102,11 @@ class NameLookup:
             self._start_or_join(key, entry)
 
     def stop(self) -> None:
-        """Give up the lookups under way; their entries are as they were."""
+        """End the lookups under way; their entries stay in the outbox as they are."""
         self._tasks.stop(0)
 
     def _with_known_names(self, entry: Entry, key: _Key) -> ReadyEntry:
-        """A name that can't be told takes none along that can."""
+        """If only one of the two names is known, use that one."""
         user_id, code = key
         return ReadyEntry(
             entry=entry,
@@ -131,7 +141,7 @@ class NameLookup:
             else:
                 self._postpone(entry, spent_ms)
 
-    def _both_names(self, key: _Key) -> _Key | None:
+    def _both_names(self, key: _Key) -> _Names | None:
         user_id, code = key
         agent, agent_known = self._name(self._names.agent, user_id)
         wrapup, wrapup_known = self._name(self._names.wrapup, code)
@@ -143,7 +153,7 @@ class NameLookup:
         except GatewayError as error:
             log.warning("name_not_found_out", error=str(error))
         except Exception:
-            log.exception("name_lookup_failed")  # a name is not worth losing a record for
+            log.exception("name_lookup_failed")  # a missing name must not cost the record
         return None, False
 
     def _postpone(self, entry: Entry, spent_ms: int) -> None:
@@ -156,7 +166,7 @@ class NameLookup:
 
 
 def _key(entry: Entry) -> _Key | None:
-    """What has to be looked up; None where nothing can be: whoever builds the record says what is wrong with it."""
+    """What has to be looked up; None for unreadable content, which the attempt will report."""
     try:
         event = orjson.loads(entry.content or "")
         return event.get("user_id"), event.get("wrapup_code")

@@ -1,4 +1,4 @@
-"""How an attempt to deliver a record ended, and what follows from it.
+"""Rules for one attempt to deliver a record: what the receiver's answer means, and what follows from it.
 
 Invariant: pure. Whether the receiver may have stored the record is never guessed.
 """
@@ -10,7 +10,7 @@ from random import Random
 from genesys_gateway.domain.outbox import REFUSED_WITH, TRIED_TOO_LONG, Delivered, GiveUp, TryAgain
 from genesys_gateway.runtime.backoff import full_jitter
 
-#: An entry is given up only after this many attempts, whatever a clock says.
+#: Minimum number of attempts before an entry is given up, so that a clock that jumps can't give up any.
 LEAST_ATTEMPTS = 5
 
 
@@ -19,37 +19,37 @@ class Outcome(Enum):
 
     #: the receiver has the record
     STORED = auto()
-    #: the receiver asks to come later, and has stored nothing
+    #: the receiver wants it later, and has stored nothing
     LATER = auto()
-    #: the receiver has seen nothing
+    #: no connection: the receiver has seen nothing
     UNREACHED = auto()
-    #: nobody knows whether the receiver has it
+    #: the receiver may have the record or not
     UNKNOWN = auto()
-    #: the receiver's answer speaks of address or credentials, not of this record
+    #: the receiver's answer is about address or credentials, not about this record
     MISDEPLOYED = auto()
-    #: the receiver does not want this record
+    #: the receiver refused this record
     REFUSED = auto()
 
 
-#: Outcomes that may pass by themselves.
+#: Outcomes of transient failures.
 PASSING = frozenset({Outcome.LATER, Outcome.UNREACHED, Outcome.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """An outcome with what the receiver said."""
+    """An outcome, with details from the receiver's answer."""
 
     outcome: Outcome
-    #: what to show people; no personal data
+    #: for logs and people; holds no personal data
     error: str | None = None
-    #: seconds the receiver asked us to wait
+    #: ``Retry-After`` in seconds, if the receiver sent one
     retry_after: float | None = None
-    #: whether this came from asking about the record instead of sending it
+    #: whether this is the result of a lookup, not of sending the record
     from_lookup: bool = False
 
     @property
     def in_doubt(self) -> bool:
-        """Whether the receiver may have the record although nobody was told so."""
+        """Whether the receiver may have the record although it has not confirmed it."""
         if self.outcome is Outcome.STORED:
             return False
         return self.from_lookup or self.outcome is Outcome.UNKNOWN
@@ -57,7 +57,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How long to go on; all in milliseconds."""
+    """Back-off between attempts and the limit for giving up, all in milliseconds."""
 
     base_ms: int
     max_ms: int
@@ -65,7 +65,7 @@ class Policy:
 
 
 def of_post(status: int, retry_after: float | None = None) -> Result:
-    """What the status of an answer to the record means."""
+    """The meaning of a status that answers a POST of the record; ``retry_after`` in seconds."""
     error = f"HTTP {status}"
     if 200 <= status < 300 or status == 409:
         return Result(outcome=Outcome.STORED)
@@ -79,7 +79,7 @@ def of_post(status: int, retry_after: float | None = None) -> Result:
 
 
 def of_lookup(status: int, retry_after: float | None = None) -> Result | None:
-    """What the status of an answer to "do you have it" means; None: nothing speaks against sending it again."""
+    """The meaning of a status that answers a lookup; None if the record may be sent. ``retry_after`` in seconds."""
     if status == 200:
         return Result(outcome=Outcome.STORED, from_lookup=True)
     if status in (403, 404, 405, 501):
@@ -91,15 +91,16 @@ def of_lookup(status: int, retry_after: float | None = None) -> Result | None:
 def decide(
     result: Result, *, attempt: int, waited_ms: int, policy: Policy, random: Random, flowing: bool
 ) -> Delivered | TryAgain | GiveUp:
-    """What follows from an attempt.
+    """Decide what follows from an attempt.
 
     Args:
-        result: Of this attempt.
+        result: Result of this attempt.
         attempt: Its number, from 1.
-        waited_ms: Sum of the waits before it. A sum of planned waits can't be moved by a clock that jumps.
-        policy: How long to go on.
+        waited_ms: Sum of the planned waits before it. Planned waits, because no clock that jumps can change their sum.
+        policy: Back-off and limit.
         random: For full jitter.
-        flowing: Whether deliveries go on normally after this result; otherwise nothing is held against the entry.
+        flowing: Whether the circuit breaker lets records flow after this result. If not, the failure may not be the
+            entry's own: it is never given up, and the wait does not count.
     """
     if result.outcome is Outcome.STORED:
         return Delivered()

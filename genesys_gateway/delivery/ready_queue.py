@@ -1,7 +1,7 @@
-"""Entries that are ready to be claimed, and in which order.
+"""The ready queue: entries that may be claimed next, in order.
 
-Law: pure and bounded. Longest due first, yet a crowd of entries that failed before leaves senders to the others, and
-newcomers are not left queued behind a long backlog.
+Invariant: pure and bounded. The longest due entry comes first, but the number of entries that failed before is limited,
+and new entries do not wait behind a long backlog.
 """
 
 from collections import deque
@@ -11,14 +11,14 @@ from itertools import islice
 from genesys_gateway.domain.outbox import Entry
 from genesys_gateway.storage.statements.outbox import ReadyEntry
 
-#: Entries that failed before and may stand in the line; the others of their kind stay on disk meanwhile.
+#: Maximum number of queued entries that failed before; further ones stay in the outbox until there is space.
 MAX_REPEATED = 24
-#: One place in so many belongs to a newcomer.
+#: In a backlog, one entry in FRESH_SHARE is a new one.
 FRESH_SHARE = 4
 
 
 class ReadyQueue:
-    """Two lines, one for first attempts and one for repeated ones."""
+    """Two queues in one: entries without an attempt, and entries that failed before."""
 
     def __init__(self) -> None:
         self._first: deque[ReadyEntry] = deque()
@@ -29,19 +29,19 @@ class ReadyQueue:
 
     @property
     def first_attempts(self) -> int:
-        """How many stand for their first attempt."""
+        """Number of queued entries without an attempt."""
         return len(self._first)
 
     def has_space_for(self, entry: Entry) -> bool:
-        """Whether it may stand in the line too."""
+        """Whether this entry may be added. Always true before its first attempt."""
         return not entry.attempt or len(self._repeated) < MAX_REPEATED
 
     def add(self, wanted: ReadyEntry) -> None:
-        """It stands last."""
+        """Add an entry at the end."""
         (self._repeated if wanted.entry.attempt else self._first).append(wanted)
 
     def take(self, most: int, most_repeated: int) -> list[ReadyEntry]:
-        """The next ones, ``most`` at most, of which ``most_repeated`` at most failed before."""
+        """Remove and return the next entries: at most ``most``, at most ``most_repeated`` of which failed before."""
         taken: list[ReadyEntry] = []
         while len(taken) < most:
             if self._repeated and most_repeated > 0 and self._repeated_is_next():
@@ -54,7 +54,10 @@ class ReadyQueue:
         return taken
 
     def take_probe(self) -> list[ReadyEntry]:
-        """The newest of those tried least often: a record that fails whatever happens would be no test of the lane."""
+        """Remove and return the best probe, if any: the newest of the entries with the fewest attempts.
+
+        A record that always fails would not show whether the receiver is back.
+        """
         queued = (*self._first, *self._repeated)
         if not queued:
             return []
@@ -63,7 +66,7 @@ class ReadyQueue:
         return [best]
 
     def clear(self) -> list[ReadyEntry]:
-        """Nobody stands in the line any more; who did."""
+        """Empty the queue and return what was in it."""
         queued = [*self._first, *self._repeated]
         self._first.clear()
         self._repeated.clear()
@@ -74,7 +77,7 @@ class ReadyQueue:
 
 
 def mixed(oldest: Sequence[Entry], newest: Sequence[Entry]) -> Iterator[Entry]:
-    """The oldest in their order, with one of the newest after every three; each once."""
+    """Yield the oldest in their order, with one of the newest after every three of them; each entry once."""
     newcomers = iter(newest)
     seen: set[str] = set()
     for n, entry in enumerate(oldest, 1):

@@ -1,7 +1,7 @@
-"""What delivery does to the disk, as one transaction: claim what is next, write down what ended, read what is due.
+"""One round of the dispatcher as a database transaction: claim entries, store how attempts ended, read due entries.
 
-Law: nothing here is remembered between rounds, so a round may be repeated, or be lost without harm: a claim that
-nobody knows of runs out.
+Invariant: nothing here is remembered between rounds, so a round may be repeated. If its result is lost after the
+commit, no harm is done: its claims expire.
 """
 
 from collections.abc import Sequence
@@ -13,34 +13,40 @@ from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.statements import dead_letters, outbox
 from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 
-#: So recently, in milliseconds, a newcomer came in; in a backlog of newcomers only, the eldest are first.
+#: Maximum age, in milliseconds, at which an entry counts as new while the oldest entries include some never attempted.
+#: Thus a backlog of such entries alone is delivered oldest first. Otherwise every entry without an attempt is new.
 _FRESH_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundSettings:
-    """What all rounds have in common."""
+    """What all rounds of one instance have in common."""
 
     #: id of this instance
     owner: str
-    #: how long a claim holds
+    #: duration of a claim
     lease_ms: int
-    #: the longest wait that can have been planned
+    #: longest wait between two attempts that is ever planned
     furthest_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """What one transaction shall do."""
+    """What one round has to do."""
 
+    #: entries to claim
     wanted: Sequence[ReadyEntry] = ()
-    #: whether the one wanted is to test a lane that does not flow
+    #: whether the one entry to claim is a probe of a broken or paused circuit breaker
     probe: bool = False
+    #: attempts that ended
     ended: Sequence[tuple[Claim, Decision]] = ()
+    #: entries that wait for their names
     postponed: Sequence[Postponed] = ()
+    #: ids of records that died only because the receiver refused everything
     revive: Sequence[str] = ()
+    #: whether everything that waits for another attempt becomes due now
     hasten: bool = False
-    #: how many to read; 0: none
+    #: maximum number of due entries to read; 0 for no read
     read: int = 0
 
     @property
@@ -51,22 +57,26 @@ class Round:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResult:
-    """What it did."""
+    """What a round did."""
 
+    #: the claims it made; entries that were claimed or changed meanwhile have none
     claims: Sequence[Claim] = ()
-    #: ids of those that ended after somebody else had taken over
+    #: ids of the entries whose attempt ended after another claim; nothing was stored for them
     late: Sequence[str] = ()
+    #: the entries it read
     due: Sequence[Entry] = ()
-    #: more may be due than was read
+    #: whether more may be due than it read
     full: bool = False
-    #: milliseconds until the next is due
+    #: milliseconds until the next entry is due; None if that is unknown or none waits
     next_ms: int | None = None
 
 
 def begin(connection: Connection) -> tuple[int, Sequence[tuple[str, str]]]:
-    """Take over from an earlier process: how many claims it left unfinished, and who was refused in a row.
+    """Take over from an earlier process.
 
-    The latter with the answer that each got, for the lane.
+    Returns:
+        The number of claims it left unfinished (on PostgreSQL 0: other instances may hold them), and for the circuit
+        breaker the records refused in a row, each with the receiver's answer.
     """
     return outbox.release(connection), dead_letters.refused_in_a_row(connection)
 
@@ -76,14 +86,14 @@ def commit(connection: Connection, todo: Round, round_settings: RoundSettings) -
     now = database_now(connection)
     claims: Sequence[Claim] = ()
     late: Sequence[str] = ()
-    if todo.wanted:  # before what ended: whoever locks a conversation and its entry does it in this order
+    if todo.wanted:  # first, because every transaction locks a conversation before its entries
         claims = outbox.claim(
             connection, todo.wanted, owner=round_settings.owner, now=now, lease_ms=round_settings.lease_ms
         )
     if todo.ended:
         late = outbox.conclude(connection, todo.ended, now=now)
     outbox.postpone(connection, todo.postponed, now=now)
-    if todo.revive:  # after the deaths that ended with this round
+    if todo.revive:  # after conclude(), because some of them become dead in this very round
         dead_letters.revive(connection, todo.revive, now=now)
     if todo.hasten:
         outbox.hasten(connection, now=now)
