@@ -1,4 +1,4 @@
-"""An outbox in memory, a receiver that answers as told, and names that come when they like."""
+"""Delivery with doubles around it: an outbox in memory, a receiver with scripted answers, and fake names."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -24,6 +24,9 @@ from tests.doubles.runtime import FakeClock, runtime, until
 T = TypeVar("T")
 
 CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
+CUSTOMER = "11111111-2222-4333-8444-555555555555"
+#: The default of GATEWAY_RETRY_MAX_SECONDS.
+LONGEST_BACK_OFF = 300
 STORED = Result(outcome=Outcome.STORED)
 UNREACHED = Result(outcome=Outcome.UNREACHED, error="no connection")
 FAILED = of_post(503)
@@ -34,27 +37,35 @@ def record_id(n: int) -> str:
     return f"00000000-0000-4000-8000-{n:012}"
 
 
+def record_ids(*numbers: int) -> list[str]:
+    """The ids of the entries of these numbers."""
+    return [record_id(n) for n in numbers]
+
+
 class FakeReceiver:
-    """Keeps what it is sent; ``answers`` says how it answers, ``hangs`` which records it keeps waiting."""
+    """A CommunicationHistory that records each call and answers as a test sets it."""
 
     def __init__(self) -> None:
         self.posts: list[Record] = []
         self.lookups: list[str] = []
+        #: result of a post by record id
         self.answers: Callable[[str], Result] = lambda _: STORED
+        #: result of a lookup by record id
         self.found: Callable[[str], Result | None] = lambda _: None
+        #: ids of records whose post is answered only after ``release``
         self.hangs: set[str] = set()
         self.release = Event()
-        self.at_once = 0
-        self.most_at_once = 0
+        self.in_flight = 0
+        self.most_in_flight = 0
 
     def post(self, record: Record) -> Result:
         self.posts.append(record)
-        self.at_once += 1
-        self.most_at_once = max(self.most_at_once, self.at_once)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
         gevent.sleep(0)
         if record["id"] in self.hangs:
             self.release.wait()
-        self.at_once -= 1
+        self.in_flight -= 1
         return self.answers(record["id"])
 
     def lookup(self, record_id: str) -> Result | None:
@@ -68,24 +79,28 @@ class FakeReceiver:
 
     @property
     def times(self) -> Counter[str]:
-        """How often each record was sent."""
+        """How many times each record was sent."""
         return Counter(self.ids)
 
 
 class FakeNames:
-    """Names that are known, come late, or never."""
+    """Names by id. Each is cached, unless its id is in one of the sets."""
 
     def __init__(self) -> None:
         self.names: dict[str, str | None] = {}
-        self.to_be_asked: set[str] = set()
-        self.unknown: set[str] = set()
+        #: found only by a call
+        self.uncached: set[str] = set()
+        #: a call fails, as while Genesys is down
+        self.unavailable: set[str] = set()
+        #: a call raises an error that nobody expects
         self.broken: set[str] = set()
+        #: a call is answered only after ``answer_silent``
         self.silent: set[str] = set()
+        self.answer_silent = Event()
         self.calls: list[str] = []
-        self.silence = Event()
 
     def known(self, user_id: str | None, wrapup_code: str | None) -> bool:
-        return not {user_id, wrapup_code} & (self.to_be_asked | self.unknown | self.silent)
+        return not {user_id, wrapup_code} & (self.uncached | self.unavailable | self.silent)
 
     def agent(self, user_id: str | None) -> str | None:
         return self._name(user_id)
@@ -98,8 +113,8 @@ class FakeNames:
             return None
         self.calls.append(one)
         if one in self.silent:
-            self.silence.wait()
-        if one in self.unknown:
+            self.answer_silent.wait()
+        if one in self.unavailable:
             raise TransientFailure("Genesys is away")
         if one in self.broken:
             raise ZeroDivisionError
@@ -107,12 +122,15 @@ class FakeNames:
 
 
 class FailingStorage(Storage):
-    """Storage whose next commits fail, and that can be slow."""
+    """Storage whose next jobs can be made to fail or to be slow."""
 
+    #: number of jobs to come that fail
     fails = 0
+    #: called after each job
     slow = staticmethod(lambda: None)
+    #: number of jobs so far
     runs = 0
-    #: jobs that its thread has not finished
+    #: number of jobs that its thread has not finished
     under_way = 0
 
     def run(self, job: Callable[[Any], Any]) -> Any:
@@ -129,8 +147,13 @@ class FailingStorage(Storage):
         return result
 
 
-class House:
-    """Delivery with everything around it."""
+class DeliveryWithDoubles:
+    """Delivery on a database in memory, with a fake receiver, fake names, and a clock that a test moves.
+
+    Args:
+        clock: A real clock instead of the fake one.
+        changes: Settings that differ from the defaults.
+    """
 
     def __init__(self, clock: Clock | None = None, **changes: Any) -> None:
         self.clock = FakeClock()
@@ -142,10 +165,11 @@ class House:
         self.metrics = Metrics()
         self.crashes: list[str] = []
         self.settings = settings(**changes)
-        self.delivery = self.new_delivery()
+        self.new_process()
 
-    def new_delivery(self) -> Delivery:
-        return Delivery(
+    def new_process(self) -> None:
+        """Replace the delivery by a new one on the same database, as after a restart; it is not started."""
+        self.tested = Delivery(
             self.storage,
             self.receiver,
             self.names,
@@ -153,13 +177,26 @@ class House:
             runtime(self.real_clock or self.clock, self.crashes, metrics=self.metrics, seed=7),
             owner="this instance",
         )
+        self.start, self.wake, self.stop = self.tested.start, self.tested.wake, self.tested.stop
+        self.breaker = self.tested.breaker
+
+    @property
+    def held(self) -> set[str]:
+        """Ids of the entries in memory that are not claimed."""
+        return self.tested._held
 
     def _sql(self, job: Callable[[Connection], T]) -> T:
-        """On disk behind delivery's back."""
+        """Run a job that neither fails nor counts as one of delivery's own."""
         return Storage.run(self.storage, job)
 
     def store(self, *numbers: int, wake: bool = True, **values: Any) -> None:
-        """Put entries of these numbers into the outbox, each a moment after the one before."""
+        """Put entries of these numbers into the outbox, each 1 ms after the one before.
+
+        Args:
+            numbers: Of the entries; see :func:`record_id`.
+            wake: Whether delivery is woken.
+            values: Fields of the event, and columns of the entry.
+        """
         event = {name: values.pop(name) for name in tuple(values) if name in AcwEvent.__slots__}
         rows = []
         for position, n in enumerate(numbers):
@@ -169,7 +206,7 @@ class House:
             rows.append({**row, "stored_at": at, "next_at": at, "state": "pending", **values})
         self._sql(lambda connection: connection.execute(insert(entry), rows).close())
         if wake:
-            self.delivery.wake()
+            self.wake()
 
     def register(self, customer_id: str) -> None:
         row = {"id": CONVERSATION, "customer_id": customer_id, "state": "pending", "created_at": 0, "deadline_at": 0}
@@ -191,17 +228,17 @@ class House:
         return [item.event for item in self._sql(lambda connection: timeline.of(connection, CONVERSATION))]
 
     def pass_time(self, seconds: float) -> None:
-        """Let that much time pass, and everything that is due then happen."""
+        """Advance the clock, and wait until all that is due then has happened."""
         self.clock.advance(seconds)
-        self.delivery.wake()
+        self.wake()
         self.settle()
 
     def settle(self) -> None:
-        """Wait until nothing happens any more but what hangs."""
+        """Wait until delivery is idle, apart from records that hang."""
         quiet, before = 0, self._done_so_far()
         while quiet < 5:
-            # The thread of the disk is another one: on a busy machine it may be late, and that is no quiet.
-            until(lambda: set(self.delivery._claimed) <= self.receiver.hangs and not self.storage.under_way)
+            # The database has a thread of its own. On a busy machine it may be late; delivery is not idle then.
+            until(lambda: set(self.tested._claimed) <= self.receiver.hangs and not self.storage.under_way)
             gevent.sleep(0.002)
             now = self._done_so_far()
             quiet, before = (quiet + 1 if now == before else 0), now
@@ -223,7 +260,7 @@ class House:
 
     def close(self) -> None:
         self.receiver.release.set()
-        self.names.silence.set()
-        self.delivery.stop(5.0)
+        self.names.answer_silent.set()
+        self.stop(5.0)
         self.storage.close()
         assert self.crashes == []

@@ -1,4 +1,4 @@
-"""Stand-ins of our own for what a pure test must not touch: time, mostly."""
+"""A clock that tests move, the runtime around it, and waiting for a condition."""
 
 from collections.abc import Callable
 from random import Random
@@ -11,7 +11,7 @@ from genesys_gateway.runtime.shared import Runtime
 
 
 class FakeClock:
-    """A clock that moves only when told to; ``sleep`` moves it at once."""
+    """A clock that stands still until a test moves it; ``sleep`` moves it at once instead of waiting."""
 
     def __init__(self, now: int = 1_763_805_600_000) -> None:
         self._now = now
@@ -34,12 +34,12 @@ class FakeClock:
         self._monotonic += seconds
 
     def jump(self, seconds: float) -> None:
-        """The wall clock alone is set, as an administrator or NTP would."""
+        """Move the wall clock only, as an administrator or NTP does."""
         self._now += round(seconds * 1000)
 
 
 def runtime(clock: Clock, crashes: list[str], *, metrics: Metrics | None = None, seed: int = 1) -> Runtime:
-    """What the parts of the service share; each crash is added to ``crashes``."""
+    """A runtime for parts of the service; a description of each crash is appended to ``crashes``."""
     return Runtime(
         clock=clock,
         random=Random(seed),

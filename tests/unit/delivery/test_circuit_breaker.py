@@ -1,4 +1,4 @@
-"""The lane's table, its counts and its clock."""
+"""The circuit breaker: its table, its counts and its intervals."""
 
 from itertools import product
 
@@ -28,10 +28,10 @@ def break_it(breaker: CircuitBreaker, now: float = 0.0) -> Transition:
 
 
 def refuse(breaker: CircuitBreaker, count: int, status: int = 422) -> Transition:
-    shift = Transition(before=breaker.state, after=breaker.state)
+    transition = Transition(before=breaker.state, after=breaker.state)
     for n in range(count):
-        shift = breaker.report(f"refused-{n}", of_post(status), 0.0)
-    return shift
+        transition = breaker.report(f"refused-{n}", of_post(status), 0.0)
+    return transition
 
 
 @pytest.mark.parametrize(("state", "signal"), MISSING)
@@ -60,16 +60,16 @@ def test_a_missing_pair_moves_nothing() -> None:
     assert breaker.flowing
 
 
-def test_a_success_lets_every_lane_flow() -> None:
+def test_a_success_lets_records_flow_in_every_state() -> None:
     assert {move(state, Signal.SUCCEEDED) for state in State} == {State.FLOWING}
 
 
 def test_it_breaks_when_several_different_records_fail_in_a_row() -> None:
     breaker = CircuitBreaker(POLICY)
 
-    shift = break_it(breaker)
+    transition = break_it(breaker)
 
-    assert (shift.before, shift.after) == (State.FLOWING, State.BROKEN)
+    assert (transition.before, transition.after) == (State.FLOWING, State.BROKEN)
     assert breaker.trouble == "not reached"
 
 
@@ -101,7 +101,7 @@ def test_records_that_failed_while_others_got_through_do_not_break_it_again() ->
     for n in range(BREAK_AFTER - 1):
         breaker.report(f"new-{n}", of_post(503), 0.0)
     breaker.report("poison-0", of_post(503), 0.0)
-    assert not breaker.flowing, "whoever got through once is a witness again"
+    assert not breaker.flowing, "a record that got through once counts as evidence again"
 
 
 @pytest.mark.parametrize("status", [200, 409, 422])
@@ -117,7 +117,7 @@ def test_an_answer_in_between_starts_the_count_again(status: int) -> None:
     assert breaker.flowing
 
 
-def test_a_broken_lane_is_tested_ever_more_seldom_up_to_a_tenth_of_the_longest_back_off() -> None:
+def test_while_broken_it_probes_ever_more_seldom_up_to_a_tenth_of_the_longest_back_off() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker, now=100.0)
     waits = []
@@ -130,47 +130,47 @@ def test_a_broken_lane_is_tested_ever_more_seldom_up_to_a_tenth_of_the_longest_b
         now += wait
         breaker.begin_probe()
         assert breaker.wait(now) is None
-        breaker.report("test", of_post(503), now)
+        breaker.report("probe", of_post(503), now)
         breaker.end_probe(now)
 
     assert waits[:7] == [1, 2, 4, 8, 16, 30, 30]
     assert max(waits) == 30
 
 
-def test_a_test_that_succeeds_lets_everything_flow_at_once() -> None:
+def test_a_probe_that_succeeds_lets_everything_flow_at_once() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker)
     breaker.begin_probe()
 
-    shift = breaker.report("test", of_post(201), 1.0)
+    transition = breaker.report("probe", of_post(201), 1.0)
     breaker.end_probe(1.0)
 
-    assert shift.resumed
+    assert transition.resumed
     assert breaker.flowing
     assert breaker.wait(1.0) == 0
     assert breaker.trouble is None
 
 
-def test_a_refused_test_shows_that_the_receiver_is_back() -> None:
+def test_a_refused_probe_shows_that_the_receiver_is_back() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker)
     breaker.begin_probe()
 
-    assert breaker.report("test", of_post(422), 1.0).resumed
+    assert breaker.report("probe", of_post(422), 1.0).resumed
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 302])
 def test_an_answer_about_the_deployment_pauses_it_at_once(status: int) -> None:
     breaker = CircuitBreaker(POLICY)
 
-    shift = breaker.report("any", of_post(status), 10.0)
+    transition = breaker.report("any", of_post(status), 10.0)
 
-    assert (shift.after, shift.revive) == (State.PAUSED, ())
+    assert (transition.after, transition.revive) == (State.PAUSED, ())
     assert breaker.wait(10.0) == 300
     assert breaker.trouble == f"HTTP {status}"
 
 
-def test_a_paused_lane_is_probed_once_every_longest_back_off() -> None:
+def test_while_paused_it_probes_once_every_longest_back_off() -> None:
     breaker = CircuitBreaker(POLICY)
     breaker.report("any", of_post(401), 0.0)
     for n in range(1, 10):
@@ -188,10 +188,10 @@ def test_ten_different_records_refused_alike_pause_it_and_are_to_be_revived() ->
     breaker = CircuitBreaker(POLICY)
 
     assert refuse(breaker, PAUSE_AFTER - 1).after is State.FLOWING
-    shift = breaker.report("tenth", of_post(422), 0.0)
+    transition = breaker.report("tenth", of_post(422), 0.0)
 
-    assert shift.after is State.PAUSED
-    assert shift.revive == (*(f"refused-{n}" for n in range(PAUSE_AFTER - 1)), "tenth")
+    assert transition.after is State.PAUSED
+    assert transition.revive == (*(f"refused-{n}" for n in range(PAUSE_AFTER - 1)), "tenth")
 
 
 def test_one_record_refused_again_and_again_does_not_pause_it() -> None:
@@ -226,22 +226,22 @@ def test_a_probe_that_is_refused_alike_keeps_it_paused_and_revives_nobody_twice(
     refuse(breaker, PAUSE_AFTER)
     breaker.begin_probe()
 
-    shift = breaker.report("probe", of_post(422), 300.0)
+    transition = breaker.report("probe", of_post(422), 300.0)
     breaker.end_probe(300.0)
 
-    assert (breaker.state, shift.revive) == (State.PAUSED, ())
+    assert (breaker.state, transition.revive) == (State.PAUSED, ())
 
 
-def test_the_tenth_refusal_revives_them_also_where_the_lane_was_paused_before() -> None:
+def test_the_tenth_refusal_revives_them_also_if_it_was_paused_before() -> None:
     breaker = CircuitBreaker(POLICY)
     refuse(breaker, PAUSE_AFTER - 1)
     breaker.report("unauthorized", of_post(401), 0.0)
     breaker.begin_probe()
 
-    shift = breaker.report("tenth", of_post(422), 300.0)
+    transition = breaker.report("tenth", of_post(422), 300.0)
 
     assert (breaker.state, breaker.trouble) == (State.PROBING, "HTTP 422")
-    assert shift.revive == (*(f"refused-{n}" for n in range(PAUSE_AFTER - 1)), "tenth")
+    assert transition.revive == (*(f"refused-{n}" for n in range(PAUSE_AFTER - 1)), "tenth")
 
 
 def test_after_a_resumed_pause_ten_more_are_needed() -> None:
@@ -254,7 +254,7 @@ def test_after_a_resumed_pause_ten_more_are_needed() -> None:
     assert refuse(breaker, PAUSE_AFTER).after is State.PAUSED
 
 
-def test_retry_after_holds_the_whole_lane_but_not_for_ever() -> None:
+def test_retry_after_stops_all_deliveries_but_not_for_ever() -> None:
     breaker = CircuitBreaker(POLICY)
 
     breaker.report("any", of_post(429, 7.0), 10.0)
@@ -274,7 +274,7 @@ def test_a_shorter_retry_after_does_not_end_a_longer_one() -> None:
     assert breaker.wait(1.0) == 59
 
 
-def test_answers_that_come_late_do_not_disturb_a_lane_that_is_probed() -> None:
+def test_answers_that_come_late_do_not_disturb_a_probe() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker)
     breaker.begin_probe()

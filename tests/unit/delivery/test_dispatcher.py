@@ -1,361 +1,252 @@
-"""Entries leave the outbox: attempts, doubts, claims, restarts. A clock that stands still, a receiver on a string."""
+"""Entries leave the outbox: order, claims, restarts, failing storage, stop."""
 
-import json
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter
 
 import gevent
-import pytest
 
-from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
+from genesys_gateway.delivery.outcome import of_post
 from genesys_gateway.runtime.clock import SystemClock
-from tests.doubles.delivery import FAILED, STORED, UNREACHED, House, record_id
+from tests.doubles.delivery import (
+    CUSTOMER,
+    FAILED,
+    LONGEST_BACK_OFF,
+    STORED,
+    UNREACHED,
+    DeliveryWithDoubles,
+    record_id,
+    record_ids,
+)
 from tests.doubles.runtime import until
 
-CUSTOMER = "11111111-2222-4333-8444-555555555555"
-MAX, LIMIT_HOURS = 300, 72
+LIMIT_HOURS = 72
 
 
-@pytest.fixture
-def house() -> Iterator[House]:
-    house = House()
-    yield house
-    house.close()
+def test_each_entry_becomes_one_record(delivery: DeliveryWithDoubles) -> None:
+    delivery.register(CUSTOMER)
+    delivery.names.names = {"u": "Maria Cruz", "c": "Invoice"}
+    delivery.store(1, 2, 3, user_id="u", wrapup_code="c", media_type="VOICE")
 
+    delivery.start()
+    delivery.settle()
 
-def test_each_entry_becomes_one_record(house: House) -> None:
-    house.register(CUSTOMER)
-    house.names.names = {"u": "Maria Cruz", "c": "Invoice"}
-    house.store(1, 2, 3, user_id="u", wrapup_code="c", media_type="VOICE")
-
-    house.delivery.start()
-    house.settle()
-
-    assert house.receiver.ids == [record_id(1), record_id(2), record_id(3)]
-    first = house.receiver.posts[0]
+    assert delivery.receiver.ids == [record_id(1), record_id(2), record_id(3)]
+    first = delivery.receiver.posts[0]
     assert (first["customerId"], first["purpose"]) == (CUSTOMER, "Invoice")
     assert first["title"] == "Inbound voice call, handled by Maria Cruz"
-    assert house.states() == {"delivered": 3}
-    assert house.timeline() == ["delivered"] * 3
-    assert house.outcomes() == {"delivered": 3}
+    assert delivery.states() == {"delivered": 3}
+    assert delivery.timeline() == ["delivered"] * 3
+    assert delivery.outcomes() == {"delivered": 3}
 
 
-def test_an_entry_that_comes_later_is_delivered_when_it_wakes(house: House) -> None:
-    house.delivery.start()
-    house.settle()
+def test_an_entry_that_comes_later_is_delivered_when_it_wakes(delivery: DeliveryWithDoubles) -> None:
+    delivery.start()
+    delivery.settle()
 
-    house.store(1)
-    house.settle()
+    delivery.store(1)
+    delivery.settle()
 
-    assert house.states() == {"delivered": 1}
-
-
-def test_eight_at_most_are_sent_at_a_time(house: House) -> None:
-    house.store(*range(100))
-
-    house.delivery.start()
-    house.settle()
-
-    assert house.states() == {"delivered": 100}
-    assert house.receiver.most_at_once == 8
+    assert delivery.states() == {"delivered": 1}
 
 
-@pytest.mark.parametrize("result", [UNREACHED, of_post(429), of_post(408)])
-def test_a_failure_that_left_nothing_behind_is_sent_again_without_asking(house: House, result: Result) -> None:
-    house.receiver.answers = lambda _: result
-    house.store(1)
-    house.delivery.start()
-    house.settle()
-    assert house.timeline() == ["attempt_failed"]
+def test_eight_at_most_are_sent_at_a_time(delivery: DeliveryWithDoubles) -> None:
+    delivery.store(*range(100))
 
-    house.receiver.answers = lambda _: STORED
-    house.pass_time(1.0)
+    delivery.start()
+    delivery.settle()
 
-    assert house.receiver.lookups == []
-    assert house.receiver.ids == [record_id(1)] * 2
-    assert house.states() == {"delivered": 1}
-    assert house.ambiguous() == 0
+    assert delivery.states() == {"delivered": 100}
+    assert delivery.receiver.most_in_flight == 8
 
 
-@pytest.mark.parametrize("result", [FAILED, Result(outcome=Outcome.UNKNOWN, error="no reply")])
-def test_after_an_unknown_outcome_the_receiver_is_asked_and_has_it(house: House, result: Result) -> None:
-    house.receiver.answers = lambda _: result
-    house.receiver.found = lambda _: of_lookup(200)
-    house.store(1)
-    house.delivery.start()
-    house.settle()
+def test_back_off_and_attempts_survive_a_restart(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.answers = lambda _: UNREACHED
+    delivery.store(1)
+    delivery.start()
+    delivery.settle()
+    before = delivery.row(1)
+    delivery.stop(1.0)
 
-    house.pass_time(1.0)
+    delivery.new_process()
+    delivery.start()
+    delivery.settle()
 
-    assert house.receiver.lookups == [record_id(1)]
-    assert house.receiver.ids == [record_id(1)]
-    assert house.states() == {"delivered": 1}
-    assert house.ambiguous() == 1
-
-
-def test_a_record_that_the_receiver_does_not_have_is_sent_again_byte_by_byte_the_same(house: House) -> None:
-    house.register(CUSTOMER)
-    house.receiver.answers = lambda _: FAILED
-    house.names.names = {"u": "Maria Cruz"}
-    house.store(1, user_id="u")
-    house.delivery.start()
-    house.settle()
-
-    house.names.names = {"u": "Maria Santos"}
-    house.receiver.answers = lambda _: STORED
-    house.pass_time(1.0)
-
-    first, second = (json.dumps(record) for record in house.receiver.posts)
-    assert first == second
-    assert "Maria Cruz" in first
-    assert house.receiver.lookups == [record_id(1)]
+    assert len(delivery.receiver.posts) == 1, "it is not due yet"
+    delivery.pass_time(1.0)
+    assert len(delivery.receiver.posts) == 2
+    assert delivery.row(1).attempt == before.attempt + 1
+    assert delivery.row(1).waited_ms > before.waited_ms
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 408, 429, 500, 503])
-def test_while_the_question_is_not_answered_nothing_is_sent(house: House, status: int) -> None:
-    house.receiver.answers = lambda _: FAILED
-    house.receiver.found = lambda _: of_lookup(status)
-    house.store(1)
-    house.delivery.start()
-    house.settle()
+def test_a_refused_record_is_dead_and_holds_up_nobody(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.answers = lambda one: of_post(422) if one == record_id(1) else STORED
+    delivery.store(1, 2)
 
-    for _ in range(4):
-        house.pass_time(MAX)
+    delivery.start()
+    delivery.settle()
 
-    assert len(house.receiver.lookups) == 4
-    assert house.receiver.ids == [record_id(1)]
-    assert house.row(1).in_doubt
+    assert delivery.row(1).reason == "refused with HTTP 422"
+    assert delivery.states() == {"dead": 1, "delivered": 1}
+    assert delivery.outcomes() == {"dead": 1, "delivered": 1}
 
 
-def test_what_a_dead_process_had_claimed_is_asked_about_first(house: House) -> None:
-    until_then = house.clock.now() + 20_000
-    house.store(1, attempt=1, claim=3, claimed_by="dead", claimed_until=until_then, in_doubt=True)
-    house.receiver.found = lambda _: of_lookup(200)
+def test_after_the_limit_and_five_attempts_it_is_given_up(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.answers = lambda one: UNREACHED if one == record_id(1) else STORED
+    delivery.store(1, attempt=4, waited_ms=LIMIT_HOURS * 3_600_000)
 
-    house.delivery.start()
-    house.settle()
+    delivery.start()
+    delivery.settle()
 
-    assert house.receiver.lookups == [record_id(1)]
-    assert house.receiver.posts == []
-    assert house.states() == {"delivered": 1}
-    assert house.ambiguous() == 1
+    assert delivery.row(1).reason == "tried for too long"
+    assert delivery.timeline() == ["dead"]
 
 
-def test_back_off_and_attempts_survive_a_restart(house: House) -> None:
-    house.receiver.answers = lambda _: UNREACHED
-    house.store(1)
-    house.delivery.start()
-    house.settle()
-    before = house.row(1)
-    house.delivery.stop(1.0)
+def test_nothing_dies_of_a_clock_that_jumps(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.answers = lambda _: UNREACHED
+    delivery.store(1, 2)
+    delivery.start()
+    delivery.settle()
 
-    house.delivery = house.new_delivery()
-    house.delivery.start()
-    house.settle()
+    delivery.clock.jump(86_400 * 30)
+    delivery.pass_time(1.0)
+    delivery.clock.jump(-86_400 * 30 - 3600)
+    delivery.pass_time(1.0)
+    assert delivery.states() == {"pending": 2}
 
-    assert len(house.receiver.posts) == 1, "it is not due yet"
-    house.pass_time(1.0)
-    assert len(house.receiver.posts) == 2
-    assert house.row(1).attempt == before.attempt + 1
-    assert house.row(1).waited_ms > before.waited_ms
-
-
-def test_a_refused_record_is_dead_and_holds_up_nobody(house: House) -> None:
-    house.receiver.answers = lambda one: of_post(422) if one == record_id(1) else STORED
-    house.store(1, 2)
-
-    house.delivery.start()
-    house.settle()
-
-    assert house.row(1).reason == "refused with HTTP 422"
-    assert house.states() == {"dead": 1, "delivered": 1}
-    assert house.outcomes() == {"dead": 1, "delivered": 1}
-
-
-@pytest.mark.parametrize(
-    ("values", "reason"),
-    [
-        ({"content": "{not json"}, "stored event can't be read"),
-        ({"content": "[]"}, "stored event can't be read"),
-        ({"content": "null"}, "stored event can't be read"),
-        ({"content": None}, "stored event can't be read"),
-        ({"content": json.dumps({"conversation_id": "not a uuid"})}, "not a valid record"),
-    ],
-)
-def test_what_can_be_no_record_is_dead_without_being_sent(house: House, values: dict[str, Any], reason: str) -> None:
-    house.store(1, **values)
-    house.store(2)
-
-    house.delivery.start()
-    house.settle()
-
-    assert house.receiver.ids == [record_id(2)]
-    assert house.row(1).reason == reason
-
-
-def test_after_the_limit_and_five_attempts_it_is_given_up(house: House) -> None:
-    house.receiver.answers = lambda one: UNREACHED if one == record_id(1) else STORED
-    house.store(1, attempt=4, waited_ms=LIMIT_HOURS * 3_600_000)
-
-    house.delivery.start()
-    house.settle()
-
-    assert house.row(1).reason == "tried for too long"
-    assert house.timeline() == ["dead"]
-
-
-def test_nothing_dies_of_a_clock_that_jumps(house: House) -> None:
-    house.receiver.answers = lambda _: UNREACHED
-    house.store(1, 2)
-    house.delivery.start()
-    house.settle()
-
-    house.clock.jump(86_400 * 30)
-    house.pass_time(1.0)
-    house.clock.jump(-86_400 * 30 - 3600)
-    house.pass_time(1.0)
-    assert house.states() == {"pending": 2}
-
-    house.receiver.answers = lambda _: STORED
+    delivery.receiver.answers = lambda _: STORED
     for _ in range(3):
-        house.pass_time(MAX)
-    assert house.states() == {"delivered": 2}
+        delivery.pass_time(LONGEST_BACK_OFF)
+    assert delivery.states() == {"delivered": 2}
 
 
-def test_entries_of_a_clock_that_was_ahead_are_due_now(house: House) -> None:
-    house.clock.jump(86_400)
-    house.store(1)
-    house.clock.jump(-86_400)
+def test_what_ended_while_the_disk_was_away_is_written_down_later(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.hangs = {record_id(1)}
+    delivery.store(1)
+    delivery.start()
+    until(lambda: delivery.receiver.posts)
 
-    house.delivery.start()
-    house.settle()
+    delivery.storage.fails = 3
+    delivery.receiver.hangs = set()
+    delivery.receiver.release.set()
+    delivery.settle()
 
-    assert house.states() == {"delivered": 1}
-
-
-def test_a_claim_that_may_not_outlast_an_attempt_begins_none(house: House) -> None:
-    house.storage.slow = lambda: house.clock.advance(16.0)  # of the 20 of a lease
-    house.store(1)
-
-    house.delivery.start()
-    until(lambda: house.storage.runs > 10)
-
-    assert house.receiver.posts == []
-    house.storage.slow = lambda: None
-    house.pass_time(30.0)
-    assert house.receiver.ids == [record_id(1)]
-    assert house.row(1).attempt == 1
-    assert house.receiver.lookups == [], "nothing had been sent"
+    assert delivery.states() == {"delivered": 1}
+    assert delivery.receiver.ids == [record_id(1)]
 
 
-def test_what_ended_while_the_disk_was_away_is_written_down_later(house: House) -> None:
-    house.receiver.hangs = {record_id(1)}
-    house.store(1)
-    house.delivery.start()
-    until(lambda: house.receiver.posts)
+def test_entries_read_before_the_disk_went_away_are_not_lost(delivery: DeliveryWithDoubles) -> None:
+    delivery.start()
+    delivery.settle()
+    delivery.storage.fails = 5
 
-    house.storage.fails = 3
-    house.receiver.hangs = set()
-    house.receiver.release.set()
-    house.settle()
+    delivery.store(1, 2, 3, wake=False)
+    delivery.pass_time(10.0)
 
-    assert house.states() == {"delivered": 1}
-    assert house.receiver.ids == [record_id(1)]
+    assert delivery.states() == {"delivered": 3}
 
 
-def test_entries_read_before_the_disk_went_away_are_not_lost(house: House) -> None:
-    house.delivery.start()
-    house.settle()
-    house.storage.fails = 5
+def test_an_overtaken_attempt_concludes_nothing(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.hangs = {record_id(1)}
+    delivery.store(1)
+    delivery.start()
+    until(lambda: delivery.receiver.posts)
 
-    house.store(1, 2, 3, wake=False)
-    house.pass_time(10.0)
+    delivery.change(1, claim=9, claimed_by="other", claimed_until=delivery.clock.now() + 3_600_000)
+    delivery.receiver.answers = lambda _: of_post(422)
+    delivery.receiver.release.set()
+    delivery.settle()
 
-    assert house.states() == {"delivered": 3}
-
-
-def test_whoever_was_overtaken_concludes_nothing(house: House) -> None:
-    house.receiver.hangs = {record_id(1)}
-    house.store(1)
-    house.delivery.start()
-    until(lambda: house.receiver.posts)
-
-    house.change(1, claim=9, claimed_by="other", claimed_until=house.clock.now() + 3_600_000)
-    house.receiver.answers = lambda _: of_post(422)
-    house.receiver.release.set()
-    house.settle()
-
-    assert house.states() == {"pending": 1}
-    assert house.row(1).claimed_by == "other"
-    assert house.outcomes() == {}
+    assert delivery.states() == {"pending": 1}
+    assert delivery.row(1).claimed_by == "other"
+    assert delivery.outcomes() == {}
 
 
-def test_a_slow_attempt_whose_lease_ended_is_not_begun_a_second_time_beside_it(house: House) -> None:
-    house.receiver.hangs = {record_id(1)}
-    house.store(1)
-    house.delivery.start()
-    until(lambda: house.receiver.posts)
+def test_a_slow_attempt_whose_lease_ended_is_not_begun_a_second_time_beside_it(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.hangs = {record_id(1)}
+    delivery.store(1)
+    delivery.start()
+    until(lambda: delivery.receiver.posts)
 
-    house.pass_time(60.0)
+    delivery.pass_time(60.0)
 
-    assert house.receiver.ids == [record_id(1)]
-    assert house.receiver.lookups == []
+    assert delivery.receiver.ids == [record_id(1)]
+    assert delivery.receiver.lookups == []
 
 
-def test_stop_finishes_what_is_under_way_and_begins_nothing(house: House) -> None:
-    house.receiver.hangs = {record_id(n) for n in range(1, 9)}
-    house.store(*range(1, 31))
-    house.delivery.start()
-    until(lambda: house.receiver.at_once == 8)
+def test_stop_finishes_what_is_under_way_and_begins_nothing(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.hangs = {record_id(n) for n in range(1, 9)}
+    delivery.store(*range(1, 31))
+    delivery.start()
+    until(lambda: delivery.receiver.in_flight == 8)
 
-    stopping = gevent.spawn(house.delivery.stop, 5.0)
+    stopping = gevent.spawn(delivery.stop, 5.0)
     gevent.sleep(0)
-    house.receiver.release.set()
+    delivery.receiver.release.set()
 
     assert stopping.get() == []
-    assert house.states() == {"delivered": 8, "pending": 22}
-    assert house.receiver.ids == [record_id(n) for n in range(1, 9)]
+    assert delivery.states() == {"delivered": 8, "pending": 22}
+    assert delivery.receiver.ids == [record_id(n) for n in range(1, 9)]
     for n in range(9, 31):
-        row = house.row(n)
+        row = delivery.row(n)
         assert (row.attempt, row.in_doubt, row.claimed_by) == (0, False, None)
 
 
-def test_stop_is_bounded_and_names_who_was_late(house: House) -> None:
-    house.receiver.hangs = {record_id(1)}
-    house.store(1, 2)
-    house.delivery.start()
-    until(lambda: house.states()["delivered"] == 1)
+def test_stop_is_bounded_and_names_who_was_late(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.hangs = {record_id(1)}
+    delivery.store(1, 2)
+    delivery.start()
+    until(lambda: delivery.states()["delivered"] == 1)
 
-    late = house.delivery.stop(0.05)
+    late = delivery.stop(0.05)
 
     assert len(late) == 1
     assert late[0].startswith("delivery.sender-")
-    assert house.row(1).in_doubt
-    assert house.delivery.stop(0.05) == []
+    assert delivery.row(1).in_doubt
+    assert delivery.stop(0.05) == []
 
 
-def test_a_mistake_of_ours_costs_one_attempt_and_no_other_record(house: House) -> None:
-    def answer(one: str) -> Result:
-        if one == record_id(1):
-            raise ZeroDivisionError
-        return STORED
+def test_records_that_always_fail_hold_up_nobody(delivery: DeliveryWithDoubles) -> None:
+    delivery.receiver.answers = lambda one: FAILED if one < record_id(100) else STORED
+    delivery.store(*range(50))
+    delivery.start()
+    delivery.settle()
 
-    house.receiver.answers = answer
-    house.store(1, 2, 3)
-    house.delivery.start()
-    house.settle()
+    for n in range(100, 150):
+        delivery.store(n)
+        delivery.pass_time(1.0)
+    delivery.pass_time(LONGEST_BACK_OFF / 10)
 
-    assert house.states() == {"delivered": 2, "pending": 1}
-    assert house.row(1).last_error == "internal error"
-    assert house.row(1).in_doubt
+    assert delivery.states()["delivered"] == 50
+
+
+def test_many_hanging_records_leave_senders_to_the_others(delivery: DeliveryWithDoubles) -> None:
+    hanging = range(50)
+    delivery.receiver.hangs = set(record_ids(*hanging))
+    delivery.store(*hanging, attempt=1)
+    delivery.start()
+    until(lambda: delivery.receiver.in_flight == 6)
+
+    delivery.store(*range(100, 200))
+
+    until(lambda: delivery.states()["delivered"] == 100)
+    assert delivery.receiver.in_flight == 6
+
+
+def test_attempts_are_counted_by_how_they_ended(delivery: DeliveryWithDoubles) -> None:
+    answers = {record_id(1): of_post(422), record_id(2): FAILED}
+    delivery.receiver.answers = lambda one: answers.get(one, STORED)
+    delivery.store(1, 2, 3)
+    delivery.start()
+    delivery.settle()
+
+    assert Counter(delivery.outcomes()) == {"delivered": 1, "dead": 1, "failed": 1}
 
 
 def test_it_wakes_by_itself_when_the_next_attempt_is_due() -> None:
-    house = House(clock=SystemClock(), retry_base_seconds=0.02)
-    house.receiver.answers = lambda _: STORED if len(house.receiver.posts) > 2 else UNREACHED
-    house.store(1)
+    delivery = DeliveryWithDoubles(clock=SystemClock(), retry_base_seconds=0.02)
+    delivery.receiver.answers = lambda _: STORED if len(delivery.receiver.posts) > 2 else UNREACHED
+    delivery.store(1)
 
-    house.delivery.start()
+    delivery.start()
 
-    until(lambda: house.states() == {"delivered": 1})
-    house.close()
+    until(lambda: delivery.states() == {"delivered": 1})
+    delivery.close()

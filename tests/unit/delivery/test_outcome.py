@@ -70,7 +70,7 @@ def test_a_refused_record_is_dead_at_once() -> None:
     assert decided(of_post(422)) == GiveUp(reason="refused with HTTP 422", in_doubt=False, error="HTTP 422")
 
 
-def test_nothing_is_held_against_a_record_while_the_lane_does_not_flow() -> None:
+def test_nothing_is_held_against_a_record_while_deliveries_do_not_flow() -> None:
     for result in (of_post(422), of_post(401), of_post(503), Result(outcome=Outcome.UNREACHED)):
         decision = again(result, attempt=1000, waited_ms=10 * POLICY.limit_ms, flowing=False)
         assert decision.counted_ms == 0
