@@ -1,4 +1,4 @@
-"""The communication record, row by row."""
+"""How an event becomes a communication record, field by field."""
 
 from typing import Any
 
@@ -250,32 +250,3 @@ def test_what_is_known_survives_being_stored() -> None:
 
     assert FirstAttemptFacts.from_json(known.to_json()) == known
     assert "\u0000" not in known.to_json()
-
-
-@pytest.mark.parametrize(
-    ("field", "value"),
-    [
-        ("id", RECORD.upper()),
-        ("direction", "UNKNOWN"),
-        ("communicatedAt", "2026-11-22T10:00:00Z"),
-        ("source", "OTHER"),
-        ("channel", "FAX"),
-        ("domain", ""),
-        ("customerId", "somebody"),
-        ("customerHandle", ""),
-        ("interactionId", None),
-        ("purpose", None),
-        ("title", ""),
-        ("body", {}),
-        ("surprise", 1),
-    ],
-)
-def test_a_wrong_field_is_named_and_its_value_is_not(field: str, value: object) -> None:
-    assert mistakes({**record(), field: value}) == (field,)
-
-
-def test_a_missing_field_is_a_mistake() -> None:
-    made = record()
-    del made["customerId"]
-
-    assert mistakes(made) == ("customerId",)
