@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from genesys_gateway.delivery.outcome import PASSING, Outcome, Policy, Result
+from genesys_gateway.delivery.outcome import TRANSIENT, Outcome, Policy, Result
 from genesys_gateway.runtime.backoff import ceiling
 
 #: Number of different records that have to fail in a row until the receiver counts as down.
@@ -47,7 +47,7 @@ class Signal(Enum):
     SUCCEEDED = "succeeded"
     #: the receiver refused one record
     REFUSED = "refused"
-    #: the receiver refused a record, like PAUSE_AFTER in a row
+    #: the receiver refused PAUSE_AFTER different records in a row, with the same answer
     REFUSED_ALIKE = "refused_alike"
     #: BREAK_AFTER different records failed in a row
     OUTAGE = "outage"
@@ -199,7 +199,7 @@ class CircuitBreaker:
         return Transition(before=before, after=self.state, revive=revive)
 
     def _signal(self, record_id: str, result: Result) -> Signal | None:
-        if result.outcome in PASSING:
+        if result.outcome in TRANSIENT:
             return self._failure(record_id)
         if result.outcome is Outcome.MISDEPLOYED:
             return Signal.MISDEPLOYED

@@ -31,8 +31,8 @@ class Outcome(Enum):
     REFUSED = auto()
 
 
-#: Outcomes of transient failures.
-PASSING = frozenset({Outcome.LATER, Outcome.UNREACHED, Outcome.UNKNOWN})
+#: Outcomes of transient failures, after which the same record may succeed later.
+TRANSIENT = frozenset({Outcome.LATER, Outcome.UNREACHED, Outcome.UNKNOWN})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,13 +37,13 @@ _WORDS = {
     "SCREENSHARE": "screen share",
 }
 
-#: Text without letters: in an e-mail address or a user name, the parser would find a number that is none.
+#: A number as it is dialled. The parser would also find one in an e-mail address or a user name that holds digits.
 _LOOKS_DIALLED = re.compile(r"\+?[\d\s().\-/]{3,}(;[^@]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAttemptFacts:
-    """What the record contains beside the event; stored with the entry at its first attempt, then never changed."""
+    """What the record contains beside the event; stored with the entry from its first attempt on."""
 
     agent_name: str | None = None
     wrapup_name: str | None = None

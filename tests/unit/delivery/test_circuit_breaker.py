@@ -213,7 +213,7 @@ def test_a_success_or_another_refusal_starts_the_count_of_refusals_again(between
     assert breaker.report("last", of_post(422), 0.0).after is State.PAUSED
 
 
-def test_passing_trouble_does_not_start_the_count_of_refusals_again() -> None:
+def test_transient_failures_do_not_start_the_count_of_refusals_again() -> None:
     breaker = CircuitBreaker(POLICY)
     refuse(breaker, PAUSE_AFTER - 1)
     breaker.report("slow", of_post(503), 0.0)

@@ -61,7 +61,7 @@ def test_a_lookup_answered_otherwise_leaves_the_doubt_and_is_asked_again(status:
 @pytest.mark.parametrize(
     ("outcome", "in_doubt"), [(Outcome.LATER, False), (Outcome.UNREACHED, False), (Outcome.UNKNOWN, True)]
 )
-def test_passing_trouble_is_tried_again(outcome: Outcome, in_doubt: bool) -> None:
+def test_transient_failures_are_tried_again(outcome: Outcome, in_doubt: bool) -> None:
     assert again(Result(outcome=outcome, error="so")).in_doubt is in_doubt
     assert again(Result(outcome=outcome, error="so", from_lookup=True)).in_doubt
 
