@@ -1,4 +1,4 @@
-"""Several instances deliver from one PostgreSQL database."""
+"""Several instances deliver the entries of one PostgreSQL database."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -26,7 +26,7 @@ SECOND = "22222222-2222-4333-8444-555555555555"
 
 
 class Instance:
-    """One of several on a database."""
+    """The delivery of one instance, with a storage of its own on the shared database."""
 
     def __init__(self, url: str, receiver: FakeReceiver, **changes: Any) -> None:
         self.metrics = Metrics()

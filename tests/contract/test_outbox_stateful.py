@@ -1,4 +1,4 @@
-"""Claim, deliver, requeue, close, late event, restart, in any order: each record ends once, and none is forgotten."""
+"""Claims, ends, requeues, closes, late events and restarts in any order: each record ends once, and none is lost."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -56,20 +56,20 @@ DECISIONS: st.SearchStrategy[Decision] = st.one_of(
 
 @dataclass(slots=True)
 class Expected:
-    """What the model knows of one record."""
+    """The state of one record that the model expects."""
 
     state: str = "pending"
-    #: the claim that counts, and until when (milliseconds)
+    #: the latest claim, and when it expires (epoch milliseconds)
     claim: Claim | None = None
     until: int = 0
-    #: content and customer of a record that was, or may have been, sent
+    #: content and customer, once the record was or may have been sent
     fixed: tuple[str | None, str | None] | None = None
-    #: whether the receiver may have it, as far as the attempts told
+    #: whether the receiver may have it, according to the attempts so far
     doubt: bool = False
 
 
 class Outbox(RuleBasedStateMachine):
-    """Two instances that share a disk, as one sequence of their transactions."""
+    """Two instances on one database, as one sequence of their transactions."""
 
     claims: Bundle[Claim] = Bundle("claims")
 
@@ -90,7 +90,7 @@ class Outbox(RuleBasedStateMachine):
 
     @initialize(note=NOTES)
     def begin(self, note: str) -> None:
-        """Most of what can go wrong needs a record: chance would take long to come to one."""
+        """Start with one record: nearly every rule needs one, and chance would take long to create it."""
         self.register("c-1", "anna")
         self.bring("c-1", "s-1", note, intake.LIVE)
 
@@ -110,7 +110,7 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(one=CONVERSATIONS, session=SESSIONS, note=NOTES, source=SOURCES)
     def bring(self, one: str, session: str, note: str, source: str) -> None:
-        """An event arrives, from a socket or from Genesys's answer; the conversation may be closed already."""
+        """Store an event, from a socket or from an answer of Genesys; the conversation may be closed already."""
         now = self.clock.now()
         event = AcwEvent(
             conversation_id=one, participant_id="p", session_id=session, user_id="u", event_time=1, wrapup_notes=note
@@ -123,7 +123,7 @@ class Outbox(RuleBasedStateMachine):
 
     @rule(target=claims, owner=OWNERS, most=st.integers(1, 3))
     def claim(self, owner: str, most: int) -> MultipleResults[Claim]:
-        """What is due is read, and claimed a moment later."""
+        """Read due entries, and claim them in a second transaction."""
         now = self.clock.now()
         due = self.run(lambda c: outbox.due(c, now=now, lease_ms=LEASE_MS, limit=most))
         wanted = [ReadyEntry(entry=one) for one in due]
@@ -136,12 +136,12 @@ class Outbox(RuleBasedStateMachine):
     def _claimed(self, claim: Claim, now: int) -> None:
         record = self.records[claim.entry.id]
         assert record.state == "pending"
-        assert record.claim is None or record.until <= now, "two may attempt it at a time"
-        # A claim that was never concluded leaves the outcome unknown, whatever has become of its process.
+        assert record.claim is None or record.until <= now, "two claims hold at a time"
+        # A claim whose end was never stored leaves the outcome unknown, even if its process still lives.
         assert claim.crashed == (record.claim is not None)
         assert claim.entry.in_doubt == (record.doubt or claim.crashed), "whether to ask the receiver first"
         sent = (claim.entry.content, claim.known.customer_id)
-        assert record.fixed in (None, sent), "what was sent once is never sent otherwise"
+        assert record.fixed in (None, sent), "every attempt sends the same"
         record.claim, record.until, record.fixed = claim, now + LEASE_MS, sent
 
     @precondition(lambda self: self.records)
@@ -151,7 +151,7 @@ class Outbox(RuleBasedStateMachine):
         now = self.clock.now()
         late = self.run(lambda c: outbox.conclude(c, [(claim, decision)], now=now))
         mine = record.claim is claim
-        assert bool(late) != mine, "whoever was overtaken must not write, whoever was not must"
+        assert bool(late) != mine, "only the latest claim may write, and it must"
         if not mine:
             return
         record.claim, record.doubt = None, claim.entry.in_doubt
@@ -189,23 +189,23 @@ class Outbox(RuleBasedStateMachine):
 
     @rule()
     def restart(self) -> None:
-        """The only process died and came again: nobody holds a claim any more."""
+        """Restart the only process: no claim holds after that."""
         self.run(outbox.release)
         for record in self.records.values():
             record.until = 0
 
     @invariant()
-    def nothing_is_forgotten(self) -> None:
+    def no_entry_is_lost(self) -> None:
         stored = self.run(lambda c: {row.id: row.state for row in c.execute(select(entry.c.id, entry.c.state))})
         assert stored == {one: record.state for one, record in self.records.items()}
 
     @invariant()
-    def every_promise_is_accounted_for(self) -> None:
+    def every_registration_is_accounted_for(self) -> None:
         balance = self.run(conversations.balance)
         assert (balance.accepted, balance.unaccounted) == (len(self.registered), 0)
 
     @invariant()
-    def whoever_is_closed_with_a_record_is_logged(self) -> None:
+    def every_closed_conversation_with_a_record_is_logged(self) -> None:
         for one in self.registered:
             view = self.run(lambda c, one=one: conversations.view(c, one))  # type: ignore[misc] # bound in the loop
             assert view is not None

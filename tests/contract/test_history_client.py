@@ -1,4 +1,4 @@
-"""CommunicationHistory over real sockets on loopback: what goes out, and what each ending is called."""
+"""The HTTP client of CommunicationHistory over real sockets: what it sends, and the result of each ending."""
 
 import json
 import struct
@@ -22,7 +22,7 @@ RECORD = "00000000-0000-4000-8000-000000000001"
 
 
 class Receiver:
-    """Answers in turn, the last answer for ever, and keeps what it was sent."""
+    """A server that keeps the requests, and sends its answers in turn, the last one again and again."""
 
     def __init__(self, stack: ExitStack, *answers: bytes, **changes: Any) -> None:
         self.requests: list[bytes] = []
@@ -43,8 +43,8 @@ class Receiver:
         return None
 
 
-@pytest.fixture(name="stack")
-def _stack() -> Iterator[ExitStack]:
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
     with ExitStack() as stack:
         yield stack
 
@@ -56,7 +56,7 @@ def new_history(stack: ExitStack, url: str, **changes: Any) -> History:
     return History(made, http, SystemClock())
 
 
-def behaving(stack: ExitStack, handle: Callable[[Any], object], **changes: Any) -> History:
+def history_at(stack: ExitStack, handle: Callable[[Any], object], **changes: Any) -> History:
     return new_history(stack, stack.enter_context(listening(handle)), **changes)
 
 
@@ -64,7 +64,7 @@ def status(code: int, *headers: str) -> bytes:
     return answer(b"", f"{code} So", *headers)
 
 
-def hang(released: Event) -> Callable[[Any], None]:
+def hang_until(released: Event) -> Callable[[Any], None]:
     def handle(connection: Any) -> None:
         request_of(connection)
         released.wait()
@@ -77,7 +77,7 @@ def reset_after_request(connection: Any) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def nobody_listens() -> str:
+def unused_url() -> str:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{unused.getsockname()[1]}"
@@ -113,7 +113,7 @@ def test_a_lookup_asks_for_the_record_by_its_id(stack: ExitStack) -> None:
     assert receiver.requests[0].startswith(f"GET /history/communicationRecords/{RECORD} HTTP/1.1\r\n".encode())
 
 
-def test_retry_after_is_told(stack: ExitStack) -> None:
+def test_retry_after_is_returned(stack: ExitStack) -> None:
     receiver = Receiver(stack, status(429, "Retry-After: 7"))
 
     assert receiver.history.post({"id": RECORD}).retry_after == 7
@@ -122,21 +122,21 @@ def test_retry_after_is_told(stack: ExitStack) -> None:
     assert result.retry_after == 7
 
 
-def test_where_nobody_listens_nothing_was_sent(stack: ExitStack) -> None:
-    history = new_history(stack, nobody_listens())
+def test_without_a_listener_nothing_was_sent(stack: ExitStack) -> None:
+    history = new_history(stack, unused_url())
 
     posted, asked = history.post({"id": RECORD}), history.lookup(RECORD)
 
     assert (posted.outcome, posted.in_doubt) == (Outcome.UNREACHED, False)
     assert asked is not None
-    assert (asked.outcome, asked.in_doubt) == (Outcome.UNREACHED, True), "the doubt from before remains"
+    assert (asked.outcome, asked.in_doubt) == (Outcome.UNREACHED, True), "the entry stays in doubt"
 
 
 def test_silence_and_a_reset_leave_the_outcome_unknown(stack: ExitStack) -> None:
     released = Event()
     stack.callback(released.set)
-    silent = behaving(stack, hang(released), http_timeout_seconds=0.05)
-    resetting = behaving(stack, reset_after_request)
+    silent = history_at(stack, hang_until(released), http_timeout_seconds=0.05)
+    resetting = history_at(stack, reset_after_request)
 
     for history in (silent, resetting):
         for result in (history.post({"id": RECORD}), history.lookup(RECORD)):
@@ -163,7 +163,7 @@ def test_a_401_to_the_only_token_there_is_ends_the_call(stack: ExitStack) -> Non
 
 
 def test_no_error_shows_where_or_what_was_sent(stack: ExitStack) -> None:
-    result = new_history(stack, nobody_listens()).lookup(RECORD)
+    result = new_history(stack, unused_url()).lookup(RECORD)
 
     assert result is not None
     assert "127.0.0.1" not in str(result)
