@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import Any
 
-import gunicorn.util  # type: ignore[import-untyped] # it has no types
+import gunicorn.util
 import psycopg.waiting
 
 from genesys_gateway.runtime import logs

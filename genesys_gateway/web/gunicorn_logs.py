@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from gunicorn.glogging import Logger  # type: ignore[import-untyped] # it has no types
+from gunicorn.glogging import Logger
 
 from genesys_gateway.runtime.logs import get_logger
 
@@ -23,7 +23,7 @@ _QUOTED = re.compile(r"b?['\"].*", re.DOTALL)
 log = get_logger("gunicorn.access")
 
 
-class GunicornLogger(Logger):  # type: ignore[misc] # for the same reason
+class GunicornLogger(Logger):
     """gunicorn's ``logger_class``: hands everything to the handlers :mod:`genesys_gateway.runtime.logs` set up."""
 
     def setup(self, cfg: Any) -> None:

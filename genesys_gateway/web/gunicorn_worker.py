@@ -8,11 +8,11 @@ from contextlib import suppress
 from typing import Any
 
 import gevent
-import gunicorn.http.parser  # type: ignore[import-untyped] # it has no types
-from gunicorn.http.body import Body  # type: ignore[import-untyped] # for the same reason
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # for the same reason
-from gunicorn.http.unreader import SocketUnreader  # type: ignore[import-untyped] # for the same reason
-from gunicorn.workers.ggevent import GeventWorker  # type: ignore[import-untyped] # for the same reason
+import gunicorn.http.parser
+from gunicorn.http.body import Body
+from gunicorn.http.errors import ParseException
+from gunicorn.http.unreader import SocketUnreader
+from gunicorn.workers.ggevent import GeventWorker
 
 from genesys_gateway.runtime.logs import get_logger
 
@@ -27,7 +27,7 @@ _SENDING = 1
 log = get_logger(__name__)
 
 
-class _FairUnreader(SocketUnreader):  # type: ignore[misc] # for the same reason
+class _FairUnreader(SocketUnreader):
     """Takes bytes off a socket; all others have their turn before each piece."""
 
     def chunk(self, size_hint: int | None = None) -> bytes:
@@ -35,15 +35,14 @@ class _FairUnreader(SocketUnreader):  # type: ignore[misc] # for the same reason
         # gevent waits only for what is not there yet: a client that sends without a pause would have us read for ever.
         gevent.sleep(1e-7)
         # gunicorn copies all of a piece for each KiB it takes from it.
-        piece: bytes = super().chunk(size_hint and min(size_hint, _PIECE))
-        return piece
+        return super().chunk(size_hint and min(size_hint, _PIECE))
 
 
 # Its one seam for that.
 gunicorn.http.parser.SocketUnreader = _FairUnreader
 
 
-class _Body(Body):  # type: ignore[misc] # for the same reason
+class _Body(Body):
     """The body of a request, of which a piece that could not be read was the last on its connection.
 
     gunicorn closes after an Exception. A Timeout and a GreenletExit are none, and leave a chunk half read, too.
@@ -55,14 +54,13 @@ class _Body(Body):  # type: ignore[misc] # for the same reason
 
     def _read_reader(self, size: int) -> bytes:
         try:
-            piece: bytes = super()._read_reader(size)
+            return super()._read_reader(size)
         except BaseException:
             self._req.force_close()
             raise
-        return piece
 
 
-class BoundedWorker(GeventWorker):  # type: ignore[misc] # for the same reason
+class BoundedWorker(GeventWorker):
     """gunicorn's ``worker_class``. It bounds the head of a request by itself (``keepalive``), but nothing after it."""
 
     def handle_request(self, listener_name: object, req: Any, sock: Any, addr: object) -> None:

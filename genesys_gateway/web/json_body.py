@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import gevent
 from flask import Request
-from gunicorn.http.errors import ParseException  # type: ignore[import-untyped] # it has no types
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
 #: Bytes a body may have.

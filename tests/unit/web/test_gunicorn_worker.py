@@ -7,7 +7,7 @@ from typing import Any
 from unittest import mock
 
 import gevent
-import gunicorn.config  # type: ignore[import-untyped] # it has no types
+import gunicorn.config
 import pytest
 import structlog
 from gevent import socket

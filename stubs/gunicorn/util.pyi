@@ -1,0 +1,7 @@
+from collections.abc import Callable
+from typing import Any
+
+# A variable, because gunicorn.conf.py replaces it.
+write_error: Callable[[Any, int, str, str], None]
+
+def write_nonblock(sock: Any, data: bytes, chunked: bool = False) -> None: ...

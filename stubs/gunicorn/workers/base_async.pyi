@@ -1,0 +1,15 @@
+from typing import Any
+
+from gunicorn.config import Config
+from gunicorn.glogging import Logger
+from gunicorn.workers.workertmp import WorkerTmp
+
+class AsyncWorker:
+    cfg: Config
+    tmp: WorkerTmp
+    wsgi: Any
+    def __init__(
+        self, age: int, ppid: int, sockets: list[Any], app: Any, timeout: float, cfg: Config, log: Logger
+    ) -> None: ...
+    def handle(self, listener: Any, client: Any, addr: Any) -> None: ...
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> None: ...

@@ -1,0 +1,3 @@
+from gunicorn.workers.base_async import AsyncWorker
+
+class GeventWorker(AsyncWorker): ...
