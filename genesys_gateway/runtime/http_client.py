@@ -1,7 +1,7 @@
-"""Every HTTP call that leaves this process goes through here, and either becomes a reply or says what is known.
+"""Makes every HTTP call that leaves this process: each returns a reply, or raises what is known about its outcome.
 
-Law: a call is made at most once and takes a bounded time; a failure tells "nobody has seen it" (:class:`NotSent`)
-from "nobody knows" (:class:`NoReply`). Headers and bodies are never logged.
+Invariant: a call is made at most once and takes a bounded time. A failure distinguishes "the other side has not seen
+the call" (:class:`NotSent`) from "the outcome is unknown" (:class:`NoReply`). Headers and bodies are never logged.
 """
 
 import math
@@ -30,21 +30,22 @@ from urllib3.exceptions import HTTPError, ProxyError
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure
 
-#: No answer we ask for comes near this; whoever sends more is broken or hostile.
+#: Maximum size of an answer. Every expected answer is far smaller, so a sender of more is broken or hostile.
 MAX_BODY_BYTES = 5 * 1024 * 1024
-#: One header must not silence us for days: a longer wait is cut to this, and then the other side may ask again.
+#: Maximum wait taken from a ``Retry-After`` header; a longer one is cut to this. One header must not silence us for
+#: days, and after this wait the other side can ask for another.
 MAX_RETRY_AFTER_SECONDS = 3600.0
-#: Begins what is told of a failure on the way to or through the proxy.
+#: Start of the message of an error that happened on the way to the proxy or inside it.
 PROXY_FAILED = "proxy"
 
 _CHUNK_BYTES = 64 * 1024
-# A socket's own time limit comes a little before the call's, because after it ssl and urllib3 tidy up by themselves.
+# A socket's own time limit, as a share of the call's: it passes a little earlier, so that ssl and urllib3 clean up.
 _SOCKET_SHARE = 0.98
-_LEAST_SECONDS = 0.001  # urllib3 takes no time limit of 0
+_LEAST_SECONDS = 0.001  # urllib3 rejects a time limit of 0
 _DEFAULT_HEADERS = {
     "User-Agent": "genesys-gateway",
     "Accept": "application/json",
-    # A compressed answer may be small on the wire and huge here; ours are small anyway.
+    # A compressed answer may be small on the wire and huge once unpacked. Expected answers are small anyway.
     "Accept-Encoding": "identity",
 }
 
@@ -52,7 +53,7 @@ Params = Iterable[tuple[str, str]]
 
 
 class Network(Protocol):
-    """What a connection needs to know of the network that it leaves by. The service's settings are one."""
+    """The settings of the network that a connection needs. :class:`~genesys_gateway.settings.Settings` is one."""
 
     @property
     def http_timeout_seconds(self) -> float:
@@ -67,7 +68,7 @@ class Network(Protocol):
         """Certificate authorities to trust instead of the system's."""
 
     def may_speak_plainly_to(self, host: str) -> bool:
-        """Whether calls to that host may go without TLS."""
+        """Whether calls to that host may be made without TLS."""
 
     def bypasses_proxy(self, host: str) -> bool:
         """Whether that host is reached without the proxy."""
@@ -75,13 +76,13 @@ class Network(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """A whole HTTP answer, of whatever status."""
+    """A complete HTTP answer, with any status."""
 
     status: int
-    #: case-insensitive; hidden because it may hold secrets, as the body may
+    #: case-insensitive; like the body hidden from ``repr``, because both may hold secrets
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
-    #: seconds the other side asked us to wait, if it did
+    #: seconds that the other side asked us to wait; None if it did not ask
     retry_after: float | None = None
 
 
@@ -92,10 +93,11 @@ class HttpClient:
         network: Time limit, proxy and trusted authorities.
         base_url: Scheme, host and path prefix of the target.
         clock: To turn a ``Retry-After`` date into seconds.
-        pool_size: How many calls may be under way at a time; more wait for their turn within their own time.
+        pool_size: Maximum number of calls under way at a time. Further calls wait for a connection, and that wait
+            counts against their own deadline.
 
     Raises:
-        PermanentFailure: The target would have to be spoken to without TLS, and nobody allowed that.
+        PermanentFailure: The URL is not https, and plain HTTP is not allowed for its host.
     """
 
     def __init__(self, network: Network, base_url: str, clock: Clock, pool_size: int) -> None:
@@ -106,7 +108,7 @@ class HttpClient:
         self._base_url = base_url.rstrip("/")
         self._clock = clock
         self._seconds = network.http_timeout_seconds
-        self._places = BoundedSemaphore(pool_size)
+        self._connections = BoundedSemaphore(pool_size)
         self._session = _session(network, host, pool_size)
 
     def call(
@@ -120,21 +122,21 @@ class HttpClient:
         data: Mapping[str, str] | None = None,
         deadline_seconds: float | None = None,
     ) -> Reply:
-        """Make one call, never repeated here: who wants it again knows whether that is harmless.
+        """Make one call. It is never retried here: only the caller knows whether a retry is safe.
 
         Args:
             method: In capitals.
-            path: Below the base URL, ids in it quoted by the caller.
-            headers: Beside our own.
+            path: Appended to the base URL; the caller has quoted any id in it.
+            headers: Added to the default ones.
             params: The query, as pairs.
             json: Body, sent as JSON unless None.
-            data: Body, form-encoded once.
-            deadline_seconds: For everything from waiting for a connection to the body's last byte; by default
+            data: Body, form-encoded here.
+            deadline_seconds: Total time, from waiting for a connection to the last byte of the answer; by default
                 GATEWAY_HTTP_TIMEOUT_SECONDS.
 
         Raises:
-            NotSent: No connection came about; the other side has seen nothing.
-            NoReply: No whole and readable answer in time; the call may have had its effect.
+            NotSent: No connection could be made; the other side has seen nothing of the call.
+            NoReply: No complete and readable answer came in time; the call may have had its effect.
         """
         body: bytes | Mapping[str, str] | None = data
         all_headers = dict(headers or {})
@@ -149,30 +151,31 @@ class HttpClient:
 
     def _send(self, prepared: requests.PreparedRequest, seconds: float) -> Reply:
         deadline = Deadline(self._clock, seconds)
-        # Our own queue: one who leaves urllib3's by a Timeout breaks its count, and another's good answer is lost.
-        if not self._places.acquire(timeout=seconds):
+        # A queue of our own: a greenlet that leaves urllib3's queue by a Timeout breaks its count, and then the good
+        # answer of another call is lost.
+        if not self._connections.acquire(timeout=seconds):
             raise NotSent("every connection is busy")
         try:
             return self._exchange(prepared, max(deadline.left(), _LEAST_SECONDS))
         finally:
-            self._places.release()
+            self._connections.release()
 
     def _exchange(self, prepared: requests.PreparedRequest, seconds: float) -> Reply:
-        wire = _SendState()
-        _send_state.set(wire)
-        # Sockets have time limits per read only; whoever drips a byte a second would hold us for ever.
+        state = _SendState()
+        _send_state.set(state)
+        # A socket's time limit is per read: a server that sends one byte a second would never reach it.
         limit = gevent.Timeout.start_new(seconds)
         try:
             return self._receive(prepared, seconds)
         except gevent.Timeout as passed:
             if passed is not limit:
                 raise
-            raise wire.failure("no whole answer in time") from None
+            raise state.failure("no whole answer in time") from None
         except requests.ConnectTimeout:
             raise NotSent("no connection in time") from None
         except (requests.RequestException, HTTPError) as error:
-            # The chain would carry the URL with its query into logs; the kind of error says enough.
-            raise wire.failure(f"connection failed ({_root(error)})") from None
+            # A chained error would put the URL with its query into logs; the kind of error is enough.
+            raise state.failure(f"connection failed ({_root_cause(error)})") from None
         finally:
             limit.close()
 
@@ -180,7 +183,7 @@ class HttpClient:
         response = self._session.send(
             prepared, stream=True, allow_redirects=False, timeout=seconds * _SOCKET_SHARE, proxies=self._session.proxies
         )
-        # Closing before the body's end also closes the connection, whatever stopped us.
+        # Leaving this block before the body's end, for any reason, closes the connection too.
         with response:
             body = bytearray()
             for chunk in response.iter_content(_CHUNK_BYTES):
@@ -199,11 +202,11 @@ def retry_after(headers: Mapping[str, str], now: int) -> float | None:
     """Seconds that a ``Retry-After`` header asks for.
 
     Args:
-        headers: Of an answer; names in any case if the mapping allows that.
-        now: Epoch milliseconds, against which a date is read.
+        headers: Of an answer. Names are compared as the mapping compares them.
+        now: Epoch milliseconds; the header may hold a date instead of seconds.
 
     Returns:
-        None when there is none that can be read; else from 0 to MAX_RETRY_AFTER_SECONDS.
+        From 0 to MAX_RETRY_AFTER_SECONDS; None when there is no readable header.
     """
     text = headers.get("Retry-After", "").strip()
     if not text:
@@ -224,8 +227,8 @@ def _seconds_until(date: str, now: int) -> float:
     return at - now / 1000
 
 
-def _root(error: BaseException) -> str:
-    """The name of the error under requests' and urllib3's wrappings: their texts would show the URL with its query."""
+def _root_cause(error: BaseException) -> str:
+    """The name of the error inside those of requests and urllib3, whose texts would show the URL with its query."""
     proxied = False
     for _ in range(8):
         proxied = proxied or isinstance(error, ProxyError)
@@ -233,12 +236,12 @@ def _root(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         error = inner
-    told = type(error).__name__ + _known_words(error)
-    return f"{PROXY_FAILED}: {told}" if proxied else told
+    description = type(error).__name__ + _safe_details(error)
+    return f"{PROXY_FAILED}: {description}" if proxied else description
 
 
-def _known_words(error: BaseException) -> str:
-    """What is safe to show of an error's own text."""
+def _safe_details(error: BaseException) -> str:
+    """The part of an error's text that holds no URL and no secret; empty if there is none."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f": {error.verify_message}"
     refused = re.match(r"Tunnel connection failed: (\d{3})\b", str(error))
@@ -247,7 +250,8 @@ def _known_words(error: BaseException) -> str:
 
 def _session(network: Network, host: str, pool_size: int) -> requests.Session:
     session = _Session()
-    # The environment would bring proxies, .netrc passwords and CA files nobody configured, and costs 150 µs a call.
+    # Trusting the environment would add proxies, .netrc passwords and CA files that the settings do not name, and
+    # would cost 150 µs a call.
     session.trust_env = False
     session.headers.update(_DEFAULT_HEADERS)
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
@@ -260,14 +264,14 @@ def _session(network: Network, host: str, pool_size: int) -> requests.Session:
 
 
 class _Session(requests.Session):
-    """A session that follows no redirect; requests would read its body, however large, just to look where it leads."""
+    """A session that sees no redirect. requests would read its whole body, however large, only to find its target."""
 
-    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+    def get_redirect_target(self, *_: object) -> None:
         return None
 
 
 class _SendState:
-    """What one call knows of its way; NotSent needs proof, so "sent" is assumed until our adapter is at work."""
+    """Whether one call is known to be unsent. NotSent needs proof: "sent" is assumed until our adapter takes over."""
 
     __slots__ = ("unsent",)
 
@@ -278,32 +282,28 @@ class _SendState:
         return NotSent(message) if self.unsent else NoReply(message)
 
 
-_send_state: ContextVar[_SendState] = ContextVar("wire of the call this greenlet makes")
+_send_state: ContextVar[_SendState] = ContextVar("state of the call this greenlet makes")
 
 
-class _MarksAsSent:
-    """Mixed into a connection: after :meth:`request` has a connection, its bytes may be seen by the other side."""
+class _PlainConnection(HTTPConnection):
+    """A connection that marks its call as sent as soon as the other side may see a byte of it."""
 
     def request(self, *args: Any, **kwargs: Any) -> None:
-        if self.is_closed:  # type: ignore[attr-defined]
-            # Plain HTTP would connect in the middle of sending: then nobody could tell the two apart.
-            self.connect()  # type: ignore[attr-defined]
+        if self.is_closed:
+            # http.client would connect in the middle of sending: a failure to connect would look like one after it.
+            self.connect()
         _send_state.get().unsent = False
-        super().request(*args, **kwargs)  # type: ignore[misc]
+        super().request(*args, **kwargs)
+
+
+class _TlsConnection(_PlainConnection, HTTPSConnection):
+    """The same over TLS; ``super()`` in :meth:`_PlainConnection.request` is HTTPSConnection here."""
 
 
 @cache
-def _trusting(ca_bundle: Path | None) -> ssl.SSLContext:
-    """One for all connections: loading the authorities takes 20 ms in which no greenlet runs."""
+def _tls_context(ca_bundle: Path | None) -> ssl.SSLContext:
+    """One for all connections: loading the authorities takes 20 ms, and no other greenlet runs meanwhile."""
     return ssl.create_default_context(cafile=ca_bundle)
-
-
-class _PlainConnection(_MarksAsSent, HTTPConnection):
-    pass
-
-
-class _TlsConnection(_MarksAsSent, HTTPSConnection):
-    pass
 
 
 class _PlainPool(HTTPConnectionPool):
@@ -315,10 +315,10 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Connections that tell when they begin to send, and TLS that can't be talked out of verifying."""
+    """Makes the connections above, over TLS that always verifies, even if the session is set not to."""
 
     def __init__(self, ca_bundle: Path | None, pool_size: int) -> None:
-        self._tls = _trusting(ca_bundle)
+        self._tls = _tls_context(ca_bundle)
         super().__init__(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -330,7 +330,7 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
         return manager
 
-    def cert_verify(self, conn: Any, url: str, verify: object, cert: object) -> None:  # noqa: ARG002
+    def cert_verify(self, conn: Any, *_: object) -> None:
         conn.cert_reqs = "CERT_REQUIRED"
 
     def send(self, *args: Any, **kwargs: Any) -> requests.Response:
