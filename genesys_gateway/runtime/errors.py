@@ -1,7 +1,35 @@
-"""What can go wrong, sorted by what the one who meets it must do about it.
+"""Every error that this service raises on purpose, in four families by what the reader must do about it.
 
-Four families, and nothing else is raised on purpose: *rejected* (the caller changes the request), *unavailable*
-(the caller tries later), *refused* (the other side said no for good), *delayed* (we try again ourselves).
+    GatewayError
+    ├── CallerError             the caller must change the request
+    │   ├── PairedAlready           the interaction belongs to another customer, and delivery has begun
+    │   ├── NotAuthenticated        web.auth: no credential, or an unknown one
+    │   └── NotAllowed              web.auth: a known credential without a role for this
+    ├── Unavailable             the caller must repeat the same request later
+    │   ├── StorageUnavailable      the commit failed, or its outcome is unknown
+    │   └── TooOften                web.auth: this credential called more often than allowed
+    ├── PermanentFailure        we must not retry: the same attempt would fail again
+    │   ├── SettingsError           settings.fields: settings are missing or wrong
+    │   ├── UnsafeDatabase          storage.postgresql: a confirmed commit may not be on disk
+    │   ├── DatabaseTooNew          storage.migrate: a newer version made the tables
+    │   ├── DatabaseTooOld          storage.migrate: an older version made the tables
+    │   │   └── TablesMissing           there are none yet
+    │   ├── TokenRefused            genesys.login: no token until a person fixes the cause
+    │   ├── NotFound                genesys.client: Genesys answered 404
+    │   ├── Forbidden               genesys.client: Genesys answered 403, a permission is missing
+    │   ├── TooManyTopics           genesys.client: the channel has no space for these topics
+    │   └── ChannelGone             genesys.websocket: the channel does not exist, or not for this token
+    └── TransientFailure        we must retry: the same attempt may succeed later
+        ├── NotSent                 the other side has seen nothing of the call
+        ├── NoReply                 the other side may have seen the call; its outcome is unknown
+        ├── BadAnswer               genesys.call: 2xx with unreadable content, which proves nothing
+        ├── TokenDead               genesys.client: Genesys answered 401
+        ├── NoToken                 genesys.client: no token until a person fixes the cause, but retries are harmless
+        ├── AssertionMissing        genesys.assertions.source: no unused SAML assertion at hand
+        └── SocketLost              genesys.websocket: the socket is gone, the channel is not
+
+Invariant: apart from these, only ValueError is raised on purpose, by functions that read a text, and errors that stay
+inside their own folder.
 """
 
 
@@ -18,11 +46,11 @@ class PairedAlready(CallerError):
 
 
 class Unavailable(GatewayError):
-    """The request is fine but can't be served now.
+    """The request is valid but can't be served now.
 
     Args:
         message: What is missing, without names of hosts, paths or statements.
-        retry_after: Seconds after which a repetition makes sense.
+        retry_after: Seconds after which the caller should repeat the request.
     """
 
     def __init__(self, message: str, retry_after: float = 1.0) -> None:
@@ -31,19 +59,19 @@ class Unavailable(GatewayError):
 
 
 class StorageUnavailable(Unavailable):
-    """The commit failed, or nobody knows whether it succeeded. Either way nothing was promised."""
+    """The commit failed, or its outcome is unknown. In both cases nothing was promised to the caller."""
 
 
 class PermanentFailure(GatewayError):
-    """The other side refused for good; a repetition would be refused alike."""
+    """The other side refused for good; it would refuse a retry too."""
 
 
 class TransientFailure(GatewayError):
-    """The other side can't be reached, or can't answer now; the same attempt may succeed later.
+    """The other side can't be reached or can't answer now; the same attempt may succeed later.
 
     Args:
         message: What happened, without secrets or personal data.
-        retry_after: Seconds the other side asked us to wait, or None when it did not say.
+        retry_after: Seconds that the other side asked us to wait; None if it did not ask.
     """
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
@@ -56,4 +84,4 @@ class NotSent(TransientFailure):
 
 
 class NoReply(TransientFailure):
-    """The call may have been sent, but no whole answer came: its outcome is unknown."""
+    """The call may have been sent, but no complete answer came: its outcome is unknown."""
