@@ -1,17 +1,17 @@
-"""What every part runs on.
+"""The foundation of every other folder: time, greenlets, HTTP calls, metrics, logs and errors.
 
-Invariant: nothing here knows what it carries: no setting, no Genesys, no record.
+Invariant: nothing here knows what it is used for: no setting, no Genesys, no record.
 
 The files, in reading order:
 
-    shared               Runtime: clock, chance, metrics and crash report, handed to every part
-    clock                wall time for what is stored, monotonic time for what is waited for
-    errors               what can go wrong, by what the reader must do about it
-    greenlets            greenlets with a name, a task group that watches them, and one stop
-    backoff              the growing wait after failures
+    shared               Runtime: the clock, random numbers, metrics and crash report that every part receives
+    clock                wall time for what is stored, monotonic time for waits; deadlines
+    errors               the tree of errors, by what the reader must do about them
+    greenlets            named greenlets in task groups: watched, and stopped together
+    backoff              the growing wait after repeated failures
     http_client          every HTTP call that leaves this process
-    single_flight        one piece of work at a time, shared by all who want it
+    single_flight        one piece of work at a time for each key, its result shared by all callers
     metrics              every metric, under the name that alarms use
-    logs                 every log line is one JSON object
+    logs                 every log line as one JSON object
     kill_points          places where a test has the process killed (elsewhere called fail points)
 """

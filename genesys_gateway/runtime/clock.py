@@ -1,6 +1,6 @@
-"""The time: wall time in epoch milliseconds for what is stored, monotonic seconds for what is waited for.
+"""Time: wall time in epoch milliseconds for what is stored, monotonic seconds for waits.
 
-Law: a wall time is never subtracted from another to measure a wait in this process, because wall clocks jump.
+Invariant: a wait in this process is never measured as the difference of two wall times, because wall clocks jump.
 """
 
 import time
@@ -9,21 +9,21 @@ from typing import Protocol
 
 import gevent
 
-#: A wall clock that runs ahead of the monotonic one by more, at once, has jumped.
+#: Milliseconds by which the wall clock may be ahead of the monotonic one; when it is further ahead, it has jumped.
 _JUMP_MS = 60_000
 
 
 class Clock(Protocol):
-    """What a room needs to know of time; tests hand in one that stands still."""
+    """The time as every module reads it; tests pass one that moves only when told to."""
 
     def now(self) -> int:
-        """Wall time in epoch milliseconds. It may jump in both directions."""
+        """Wall time in epoch milliseconds. It may jump forwards and backwards."""
 
     def monotonic(self) -> float:
-        """Seconds since some moment; never goes back."""
+        """Seconds since an arbitrary moment; never decreases."""
 
     def sleep(self, seconds: float) -> None:
-        """Let other greenlets run for that long."""
+        """Let other greenlets run for that many seconds."""
 
 
 class SystemClock:
@@ -43,11 +43,11 @@ class SystemClock:
 
 
 class Deadline:
-    """A moment on the monotonic clock that several steps share.
+    """A moment on the monotonic clock by which several steps together must be done.
 
     Args:
-        clock: Whose monotonic time counts.
-        seconds: From now.
+        clock: Only its monotonic time is used.
+        seconds: Time from now until the deadline.
     """
 
     __slots__ = ("_at", "_clock")
@@ -57,21 +57,21 @@ class Deadline:
         self._at = clock.monotonic() + seconds
 
     def left(self) -> float:
-        """Seconds that remain, 0 at the least."""
+        """Remaining seconds, at least 0."""
         return max(0.0, self._at - self._clock.monotonic())
 
     @property
     def passed(self) -> bool:
-        """Whether nothing remains."""
+        """Whether no time remains."""
         return self._clock.monotonic() >= self._at
 
 
 class SteadyTime:
-    """Wall time that follows a jump ahead only when it has lasted: for dates after which something can't be taken back.
+    """Wall time that follows a jump ahead only once the jump has lasted: for steps that can't be undone after a date.
 
     Args:
         clock: The clock that may jump.
-        seconds: For how long a jump ahead is not believed.
+        seconds: How long a jump ahead is ignored.
     """
 
     __slots__ = ("_agreed_at", "_agreed_since", "_clock", "_seconds")
@@ -79,11 +79,11 @@ class SteadyTime:
     def __init__(self, clock: Clock, seconds: float) -> None:
         self._clock = clock
         self._seconds = seconds
-        # both clocks, when they last agreed
+        # Both clocks at the moment at which they last agreed.
         self._agreed_at, self._agreed_since = clock.now(), clock.monotonic()
 
     def now(self) -> int:
-        """Epoch milliseconds. To be asked often: a jump that nobody has noticed begins to last when it is noticed."""
+        """Epoch milliseconds. Call it often: a jump is timed from the last call before it, not from the jump itself."""
         wall, since = self._clock.now(), self._clock.monotonic() - self._agreed_since
         expected = self._agreed_at + round(since * 1000)
         if wall > expected + _JUMP_MS and since < self._seconds:
@@ -92,7 +92,7 @@ class SteadyTime:
         return wall
 
 
-#: The end of the year 9999 in epoch milliseconds: nobody can write a later moment.
+#: The end of the year 9999 in epoch milliseconds, the last moment that :func:`isoformat` can write.
 LAST_MOMENT = 253_402_300_799_999
 
 
@@ -106,7 +106,7 @@ def parse_iso(text: str) -> int:
     """Epoch milliseconds of an ISO 8601 date and time.
 
     Raises:
-        ValueError: It is no such text, it has no offset from UTC, or it is not between 1970 and 9999 there.
+        ValueError: The text is no date and time, has no offset from UTC, or is before 1970 or after 9999 in UTC.
     """
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
@@ -117,11 +117,9 @@ def parse_iso(text: str) -> int:
     return at
 
 
-#: The longest period between two routine questions.
+#: Also the longest period between two routine questions to Genesys about one conversation.
 HOUR_SECONDS = 3600.0
-
 DAY_SECONDS = 86_400.0
-
-#: A date that lies so much further ahead than it may (milliseconds) was set by a wrong clock; the clocks of two
-#: instances differ by less.
+#: Tolerance in milliseconds for a stored date: one that is further in the future than its maximum plus this was set
+#: by a wrong clock. The clocks of two instances differ by less.
 SKEW_MS = 60_000

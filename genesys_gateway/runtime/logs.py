@@ -1,6 +1,6 @@
-"""Makes every line this process writes one JSON object (or, for people, one line of text), whoever wrote it.
+"""Writes everything this process logs or prints as one JSON object per line, or as one line of text for people.
 
-Law: nothing that comes in from outside can break a line or add one: control characters are always escaped.
+Invariant: no data from outside can break a line or add one, because control characters are always escaped.
 """
 
 import io
@@ -17,32 +17,33 @@ import gevent
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, ProcessorReturnValue, WrappedLogger
 
-#: Loggers of libraries that below this would write statements with their values, hosts, paths or headers.
+#: Loggers of libraries that below WARNING would write statements with their values, hosts, paths or headers.
 _NEVER_BELOW_WARNING = ("urllib3", "websocket", "alembic", "sqlalchemy")
 
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """The logger of a module; events are snake_case words, ids are fields, personal data are neither."""
+    """The logger of a module. An event is in snake_case, ids are fields, personal data are never logged."""
     return cast(FilteringBoundLogger, structlog.get_logger(name))
 
 
 def configure(level: str = "info", style: str = "json", stream: TextIO | None = None) -> None:
-    """Send all logging of this process, libraries' and ``warnings`` too, to one stream. A repetition replaces.
+    """Send all logging of this process, of libraries and ``warnings`` too, to one stream.
 
-    It must work before the settings are checked, so a word it does not know counts as the default.
+    A second call replaces the first. Logging must work before the settings are checked, so an unknown level or style
+    counts as the default.
 
     Args:
-        level: The lowest that is written: debug, info, warning, error, critical.
+        level: The lowest level that is written: debug, info, warning, error, critical.
         style: ``json`` or ``text``.
-        stream: stderr by default, so that a command's result stays alone on stdout.
+        stream: stderr by default, so that stdout holds nothing but a command's result.
     """
     number = logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO)
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
-            *_described(),
+            *_common_fields(),
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
         logger_factory=structlog.stdlib.LoggerFactory(),
@@ -58,17 +59,17 @@ def configure(level: str = "info", style: str = "json", stream: TextIO | None = 
 
 
 def capture_everything() -> None:
-    """Log also what bypasses logging: uncaught errors, lost greenlets and whatever is printed. For servers only."""
+    """Log also what bypasses logging: uncaught errors, crashed greenlets and printed text. For servers only."""
     sys.excepthook = _uncaught
     threading.excepthook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
     sys.unraisablehook = lambda args: _uncaught(args.exc_type, args.exc_value, args.exc_traceback)
-    # gevent prints the traceback of a greenlet nobody watches; this is its one seam for that.
-    gevent.get_hub().print_exception = _lost_greenlet  # type: ignore[method-assign,assignment] # no setter
+    # gevent prints the traceback of a greenlet that nothing watches, and has no other hook for it.
+    gevent.get_hub().print_exception = _lost_greenlet  # type: ignore[method-assign,assignment] # gevent declares a method
     sys.stdout = _Printed("stdout", sys.stdout)
     sys.stderr = _Printed("stderr", sys.stderr)
 
 
-def _described() -> list[structlog.typing.Processor]:
+def _common_fields() -> list[structlog.typing.Processor]:
     return [
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
@@ -78,7 +79,7 @@ def _described() -> list[structlog.typing.Processor]:
 
 def _formatter(style: str) -> logging.Formatter:
     return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_described(),
+        foreign_pre_chain=_common_fields(),
         processors=[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
@@ -93,7 +94,7 @@ def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> Processo
     try:
         return json.dumps(ordered | dict(event), default=str, allow_nan=False)
     except (ValueError, TypeError, RecursionError):
-        # A value JSON has no word for (NaN, a cycle, a strange key) must not cost the line.
+        # The line must not be lost because JSON can't express a value: NaN, a cycle, an unusual key.
         return json.dumps({str(key): str(value) for key, value in (ordered | dict(event)).items()})
 
 
@@ -107,7 +108,7 @@ def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> Processo
 
 
 def escaped(text: str) -> str:
-    """The text with control characters, line breaks and lone surrogates made visible."""
+    """The text with control characters, line breaks and lone surrogates replaced by escape sequences."""
     return _UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)
 
 
@@ -136,19 +137,19 @@ def _unwrapped(stream: TextIO) -> TextIO:
 
 
 class _Handler(logging.StreamHandler[TextIO]):
-    """Writes records; one that can't be written becomes a line too, where logging would print a traceback."""
+    """Writes records. For one that can't be formatted it writes a line about that; logging would print a traceback."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
         line: Mapping[str, str] = {"level": "error", "event": "log_line_failed", "logger": record.name}
         try:
             self.stream.write(json.dumps(line) + "\n")
         except (OSError, ValueError):
-            # The stream itself is gone: there is no place left to say so.
+            # The stream itself is broken, so the failure can't be reported anywhere.
             return
 
 
 class _Printed(io.TextIOBase):
-    """Stands for stdout or stderr and logs each line that somebody prints."""
+    """Takes the place of stdout or stderr and logs each printed line."""
 
     def __init__(self, name: str, stream: TextIO) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""What the parts of the service share: time, chance, metrics, and where a crash is reported."""
+"""The services of the process that its parts share: clock, random numbers, metrics, and the crash report."""
 
 from dataclasses import dataclass
 from random import Random
@@ -10,11 +10,11 @@ from genesys_gateway.runtime.metrics import Metrics
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Runtime:
-    """One for a gateway, handed to each part that it is made of."""
+    """Made once for each gateway and passed to each of its parts; tests make one with a fake clock and a fixed seed."""
 
     clock: Clock
-    #: for jitter; no cryptography
+    #: for jitter; not for cryptography
     random: Random
     metrics: Metrics
-    #: called with the name and the error of a greenlet that ended by one
+    #: called with the name and the error of a greenlet that ended by an error
     on_crash: Crash

@@ -1,6 +1,6 @@
-"""One piece of work at a time for each key, however many ask for it: those who come meanwhile share its result.
+"""Does one piece of work at a time for each key; callers that come meanwhile share its result.
 
-Law: whoever does the work may be killed; then one of those who wait does it, and nobody waits in vain.
+Invariant: no caller waits in vain. If the greenlet that does the work is killed, a waiting one does it instead.
 """
 
 from collections.abc import Callable, Hashable
@@ -13,17 +13,17 @@ T = TypeVar("T")
 
 
 class _Abandoned(Exception):
-    """The one who did the work was killed before it was done."""
+    """The greenlet that did the work was killed before it was done."""
 
 
 class SingleFlight(Generic[K, T]):
-    """Work in progress by key; nothing is remembered of what is done."""
+    """Work in progress, by key. Results are not kept once the work is done."""
 
     def __init__(self) -> None:
         self._flights: dict[K, AsyncResult[T]] = {}
 
     def do(self, key: K, work: Callable[[], T]) -> T:
-        """Do the work, or wait for the one who is at it. An error of the work is raised to all of them alike."""
+        """Do the work, or wait for the greenlet that is doing it. An error of the work is raised to every caller."""
         while (flight := self._flights.get(key)) is not None:
             try:
                 return cast(T, flight.get())
@@ -32,7 +32,7 @@ class SingleFlight(Generic[K, T]):
         return self._lead(key, work)
 
     def busy(self, key: K) -> bool:
-        """Whether somebody is at it now."""
+        """Whether this work is in progress."""
         return key in self._flights
 
     def _lead(self, key: K, work: Callable[[], T]) -> T:
@@ -43,7 +43,7 @@ class SingleFlight(Generic[K, T]):
         except Exception as error:
             flight.set_exception(error)
             raise
-        except BaseException:  # killed, or out of time: that is this greenlet's affair alone
+        except BaseException:  # killed or timed out: this concerns only this greenlet, not those that wait
             flight.set_exception(_Abandoned())
             raise
         else:
