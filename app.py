@@ -1,4 +1,4 @@
-"""The Flask application: the door and what stands behind it."""
+"""Builds the Flask application: the HTTP interface in front of a gateway."""
 
 import os
 import signal
@@ -11,55 +11,60 @@ from genesys_gateway.gateway import Gateway
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.web import docs, problems, routes
+from genesys_gateway.web import docs, json_body, problems, routes
 from genesys_gateway.web.auth import guard_of
 
 log = get_logger(__name__)
 
 
-class _Door(Flask):
-    """Leaves an offer to go on as a WebSocket alone, as HTTP allows; werkzeug would look for a WebSocket's address."""
+class _Application(Flask):
+    """Ignores a request's offer to upgrade to WebSocket, as HTTP allows; werkzeug would look for a WebSocket route."""
 
     def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
-        """Of flask: what finds the address."""
+        """Called by Flask to find the route of a request."""
         if request is not None:
             request.environ.pop("HTTP_UPGRADE", None)
         return super().create_url_adapter(request)
 
 
-def create_app(gateway: routes.GatewayFacade | None = None) -> Flask:
-    """Put a door before a gateway.
+def create_app(
+    gateway: routes.GatewayFacade | None = None, *, body_seconds: float = json_body.PATIENCE_SECONDS
+) -> Flask:
+    """Make the application for a gateway.
 
     Args:
-        gateway: What to serve; by default one is made from the environment. Its owner begins and stops it; until it
-            serves, requests are answered with 503.
+        gateway: The gateway to serve; by default one is made from the environment. The caller begins and stops it;
+            until it serves, requests are answered with 503.
+        body_seconds: Time within which the whole body of a request must arrive.
 
     Raises:
         SettingsError: The environment does not describe a gateway.
     """
-    behind = gateway or Gateway(Settings.from_environment(os.environ), on_broken=_end_this_worker)
-    app = _Door(__name__, static_folder=None)
-    # OPTIONS is answered with 405 like any other method we don't have: browsers are no callers, so there is no CORS.
+    served = gateway or Gateway(Settings.from_environment(os.environ), on_broken=_end_this_worker)
+    app = _Application(__name__, static_folder=None)
+    # OPTIONS is answered with 405 like any other unsupported method: browsers are no callers, so there is no CORS.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
-    # A redirect would be followed by some callers and not by others; an address is right or it is not.
+    app.config[routes.BODY_SECONDS] = body_seconds
+    # Otherwise werkzeug redirects a path with double slashes, which only some callers follow. It is answered with 404.
     app.url_map.merge_slashes = False
-    app.extensions[routes.GATEWAY] = behind
-    app.extensions[routes.GUARD] = guard_of(behind.settings, SystemClock())
-    app.before_request(_refuse_disguised_path)
+    app.extensions[routes.GATEWAY] = served
+    app.extensions[routes.GUARD] = guard_of(served.settings, SystemClock())
+    app.before_request(_reject_disguised_path)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(docs.blueprint)
     problems.install(app)
     return app
 
 
-def _refuse_disguised_path() -> None:
-    # werkzeug drops leading slashes, and takes %2F for a slash; a proxy's rules for /ops/ would know neither.
-    sent = str(request.environ.get("RAW_URI", "")).partition("?")[0].lower()
-    if request.environ["PATH_INFO"].startswith("//") or "%2f" in sent:
+def _reject_disguised_path() -> None:
+    # werkzeug drops leading slashes and decodes %2F to a slash. A proxy with rules for /ops/ does neither, and would
+    # let such a path through.
+    raw_path = str(request.environ.get("RAW_URI", "")).partition("?")[0].lower()
+    if request.environ["PATH_INFO"].startswith("//") or "%2f" in raw_path:
         raise NotFound
 
 
 def _end_this_worker(greenlet: str) -> None:
-    """Drain and end, as on SIGTERM; the master starts a fresh worker, which goes on with what is on disk."""
+    """Drain and end, as on SIGTERM. The master starts a new worker, which continues with the state on disk."""
     log.critical("worker_ends_itself", greenlet=greenlet)
     os.kill(os.getpid(), signal.SIGTERM)

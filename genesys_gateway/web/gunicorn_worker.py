@@ -1,7 +1,7 @@
-"""gunicorn's gevent worker, in which no request lasts for ever and each is answered once.
+"""gunicorn's gevent worker, with a time limit for each request and exactly one answer.
 
-Law: a client that sends or reads too slowly, or too much, costs one connection for a bounded time, and nobody else
-anything. What is left of a request is never taken for the next one.
+Invariant: a client that sends or reads too slowly, or sends too much, costs one connection for a bounded time and does
+not delay other clients. Unread bytes of a request are never parsed as the next request.
 """
 
 from contextlib import suppress
@@ -16,36 +16,37 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from genesys_gateway.runtime.logs import get_logger
 
-#: Seconds from the end of a request's head to the last byte of its answer. A request waits a few seconds for the disk
-#: at most; what takes longer is a client that does not read.
+#: Maximum time from the end of a request's head to the last byte of its answer, in seconds. A request waits at most a
+#: few seconds for the disk; one that takes longer has a client that does not read.
 REQUEST_SECONDS = 30.0
-#: Bytes that are read at once.
+#: Maximum number of bytes in one read.
 _PIECE = 64 * 1024
-#: SHUT_WR of the module socket, which is for those who open connections.
-_SENDING = 1
+#: socket.SHUT_WR, as a number: only modules that open connections may import socket.
+_SHUT_WR = 1
 
 log = get_logger(__name__)
 
 
 class _FairUnreader(SocketUnreader):
-    """Takes bytes off a socket; all others have their turn before each piece."""
+    """Reads from a socket, and lets other greenlets run before each read."""
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Of gunicorn: the next piece."""
-        # gevent waits only for what is not there yet: a client that sends without a pause would have us read for ever.
+        """Called by gunicorn for the next piece of a request."""
+        # gevent switches greenlets only when no bytes are there yet: a client that sends without a pause would keep
+        # this one reading for ever.
         gevent.sleep(1e-7)
-        # gunicorn copies all of a piece for each KiB it takes from it.
+        # gunicorn copies the whole piece for each KiB it takes from it.
         return super().chunk(size_hint and min(size_hint, _PIECE))
 
 
-# Its one seam for that.
+# gunicorn has no other way to replace it.
 gunicorn.http.parser.SocketUnreader = _FairUnreader
 
 
 class _Body(Body):
-    """The body of a request, of which a piece that could not be read was the last on its connection.
+    """The body of a request. If reading it fails, the connection is closed after this request.
 
-    gunicorn closes after an Exception. A Timeout and a GreenletExit are none, and leave a chunk half read, too.
+    gunicorn does that only for an Exception. Timeout and GreenletExit are none, and also leave a chunk half read.
     """
 
     def __init__(self, req: Any) -> None:
@@ -61,37 +62,40 @@ class _Body(Body):
 
 
 class BoundedWorker(GeventWorker):
-    """gunicorn's ``worker_class``. It bounds the head of a request by itself (``keepalive``), but nothing after it."""
+    """gunicorn's ``worker_class``. Of a request, gunicorn itself limits only the time for its head (``keepalive``)."""
+
+    #: see :data:`REQUEST_SECONDS`; tests set less
+    request_seconds = REQUEST_SECONDS
 
     def handle_request(self, listener_name: object, req: Any, sock: Any, addr: object) -> None:
-        """Of gunicorn: answer one request. StopIteration is what it takes for: close this connection."""
+        """Called by gunicorn to answer one request. Raises StopIteration to have it close the connection."""
         req.body = _Body(req)
-        limit = gevent.Timeout.start_new(REQUEST_SECONDS)
+        limit = gevent.Timeout.start_new(self.request_seconds)
         try:
-            # Not the parent's: it would go on with the next request of a connection after this one was killed.
+            # Skips GeventWorker's own: after a kill that one would go on with the next request of the connection.
             super(GeventWorker, self).handle_request(listener_name, req, sock, addr)
         except StopIteration:
-            self._end(req.body, sock)
+            self._finish(req.body, sock)
             raise
         except (gevent.GreenletExit, SystemExit):
             raise StopIteration from None
         except gevent.Timeout as passed:
             if passed is not limit:
                 raise
-            log.warning("request_cut", method=str(req.method)[:20], seconds=REQUEST_SECONDS)
+            log.warning("request_cut", method=str(req.method)[:20], seconds=self.request_seconds)
             raise StopIteration from None
         finally:
             limit.close()
-        self._throw_away(req.body)
+        self._drain(req.body)
 
-    def _end(self, body: _Body, sock: Any) -> None:
-        """Close our side first: to close both would reset the other, and whoever still sends would miss the answer."""
+    def _finish(self, body: _Body, sock: Any) -> None:
+        """Shut down only sending: closing both would reset the connection, and a slow sender would lose the answer."""
         with suppress(OSError):
-            sock.shutdown(_SENDING)
-        self._throw_away(body)
+            sock.shutdown(_SHUT_WR)
+        self._drain(body)
 
-    def _throw_away(self, body: _Body) -> None:
-        """Read what the answer did not wait for. gunicorn would do so later, and answer again if it is no good."""
+    def _drain(self, body: _Body) -> None:
+        """Read what is left of the body. gunicorn would do so later, and answer a second time if it is malformed."""
         try:
             with gevent.Timeout(self.cfg.keepalive):
                 while body.read(_PIECE):

@@ -1,6 +1,6 @@
-"""Reads the JSON body of a request: bounded, of the right type, and only what every reader reads alike.
+"""Reads the JSON body of a request: bounded in size and time, and only JSON that every parser reads alike.
 
-Law: the checks stand in the order the interface promises: size, content type, JSON.
+Invariant: the checks are made in the order the interface promises: size, content type, JSON.
 """
 
 import json
@@ -11,22 +11,26 @@ from flask import Request
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeout, UnsupportedMediaType
 
-#: Bytes a body may have.
+#: Maximum size of a body in bytes.
 LIMIT = 16 * 1024
-#: Seconds in which all of it must have come: a body of this size takes milliseconds.
+#: Seconds within which the whole body must arrive. A body of the maximum size takes milliseconds.
 PATIENCE_SECONDS = 5.0
 
 
-def read(request: Request) -> Any:
+def read(request: Request, seconds: float = PATIENCE_SECONDS) -> Any:
     """The body's JSON value.
 
+    Args:
+        request: Its body has not been read.
+        seconds: Time within which the whole body must arrive.
+
     Raises:
-        RequestTimeout: It did not come in time.
-        RequestEntityTooLarge: It is over :data:`LIMIT`, also when it came in chunks and told no length.
-        UnsupportedMediaType: It is not announced as ``application/json``, or as something else than UTF-8.
-        BadRequest: It is not JSON, or such that two readers could take it for different things.
+        RequestTimeout: It did not arrive in time.
+        RequestEntityTooLarge: It is larger than :data:`LIMIT`; a body in chunks without a length is measured too.
+        UnsupportedMediaType: The content type is not ``application/json``, or its charset is not UTF-8.
+        BadRequest: It is not JSON, or is ambiguous JSON (see :func:`parse`), or not as long as announced.
     """
-    body = _bytes(request)
+    body = _bytes(request, seconds)
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if request.mimetype != "application/json" or charset not in ("utf-8", "utf8"):
         raise UnsupportedMediaType
@@ -34,26 +38,27 @@ def read(request: Request) -> Any:
 
 
 def parse(body: bytes) -> Any:
-    """The one value these bytes stand for. Raises BadRequest for bad UTF-8, NaN, double keys and endless nesting."""
+    """The JSON value in these bytes. Raises BadRequest for bad UTF-8, NaN, duplicate keys and too deep nesting."""
     try:
-        return json.loads(body.decode(), object_pairs_hook=_unambiguous, parse_constant=_no_constant)
+        return json.loads(body.decode(), object_pairs_hook=_without_duplicates, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise BadRequest from error
 
 
-def _bytes(request: Request) -> bytes:
-    # This bounds what is read when no length was told; the stream calls "just as much" too much, hence one more.
+def _bytes(request: Request, seconds: float) -> bytes:
+    # Bounds what is read of a body without a length. werkzeug already rejects a stream of exactly this many bytes, so
+    # it is one more than the limit.
     request.max_content_length = LIMIT + 1
-    patience = gevent.Timeout(PATIENCE_SECONDS)
+    limit = gevent.Timeout(seconds)
     try:
-        with patience:
+        with limit:
             body = request.get_data(cache=False)
     except gevent.Timeout as passed:
-        if passed is not patience:
+        if passed is not limit:
             raise
         raise RequestTimeout from None
     except ParseException as error:
-        # gunicorn finds bad chunks only while the body is read.
+        # gunicorn parses chunks only while the body is read.
         raise BadRequest from error
     if len(body) > LIMIT:
         raise RequestEntityTooLarge
@@ -62,12 +67,12 @@ def _bytes(request: Request) -> bytes:
     return body
 
 
-def _unambiguous(pairs: list[tuple[str, object]]) -> dict[str, object]:
+def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
         raise ValueError("a key stands twice")
     return found
 
 
-def _no_constant(_name: str) -> NoReturn:
+def _reject_constant(_name: str) -> NoReturn:
     raise ValueError("NaN and infinity are not JSON")

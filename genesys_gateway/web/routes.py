@@ -1,7 +1,7 @@
-"""The door: each address loads what came, calls one function and answers.
+"""The HTTP endpoints: each loads the request, calls one function and answers.
 
-Law: nothing here decides or remembers anything, and 2xx is said only after the function has returned. Whatever is wrong
-with a request is said before the gateway says that it can't serve: the caller need not wait to hear of it.
+Invariant: nothing here decides or remembers anything, and 2xx is sent only after the function has returned. A wrong
+request is rejected even while the gateway can't serve, so that its caller learns of the mistake at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -27,26 +27,29 @@ from genesys_gateway.web.schemas.requests import SupportInteractionRequest, Supp
 
 P = ParamSpec("P")
 
-#: Key of what stands behind the door in ``app.extensions``; a test puts in a double.
+#: Key of the :class:`GatewayFacade` in ``app.extensions``; a test puts a double there.
 GATEWAY = "genesys_gateway"
-#: Key of the :class:`Guard` there.
+#: Key of the :class:`Guard` in ``app.extensions``.
 GUARD = "genesys_gateway_guard"
-#: Seconds a caller is told to wait while the gateway starts or ends.
+#: Key in ``app.config`` of the seconds within which a whole body must arrive.
+BODY_SECONDS = "BODY_SECONDS"
+#: ``Retry-After`` in seconds while the gateway starts or ends.
 _STARTING_RETRY = 2.0
 
 _BOFE = frozenset({"bofe"})
 _READERS = frozenset({"bofe", "ops"})
 _BACKOFFICE = frozenset({"backoffice"})
 
-blueprint = Blueprint("door", __name__)
 _INTERACTION = SupportInteractionRequest()
 _RESULT = SupportResultRequest()
-_dump = SupportInteractionReply().dump
+_dump_interaction = SupportInteractionReply().dump
 _dump_result = SupportResultReply().dump
+
+blueprint = Blueprint("customers", __name__)
 
 
 class GatewayFacade(Protocol):
-    """What the door needs of the gateway."""
+    """The part of :class:`~genesys_gateway.gateway.Gateway` that the HTTP interface uses."""
 
     @property
     def registration(self) -> Registration:
@@ -58,38 +61,35 @@ class GatewayFacade(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """What it was made from."""
+        """The settings it was made from."""
 
     @property
     def metrics(self) -> Metrics:
-        """The numbers to show."""
+        """The metrics to render."""
 
     @property
     def serving(self) -> bool:
-        """Whether requests can be served: started and not yet stopped. Still true while the worker drains."""
+        """Whether requests can be served: started and not yet stopped. It stays true while the worker drains."""
 
     def ready(self) -> bool:
-        """Whether a commit works and no end is near."""
+        """Whether a commit works and the process is not about to end."""
 
 
-def _behind() -> GatewayFacade:
-    return cast(GatewayFacade, current_app.extensions[GATEWAY])
-
-
-def _serving() -> GatewayFacade:
-    """What the door needs, or 503 while the gateway starts or waits for the lock of the process before it."""
-    if not _behind().serving:
+def _gateway() -> GatewayFacade:
+    """The gateway. Answers 503 while it starts or waits for the lock of the previous process."""
+    gateway = cast(GatewayFacade, current_app.extensions[GATEWAY])
+    if not gateway.serving:
         raise Unavailable("the gateway is starting or ending", _STARTING_RETRY)
-    return _behind()
+    return gateway
 
 
-def _for(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
-    """Admit callers with one of the roles only; a starting gateway refuses the others, too."""
+def _requires(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
+    """Admit only callers with one of these roles, also while the gateway starts."""
 
     def decorate(view: Callable[P, Response]) -> Callable[P, Response]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-            _pass_through_the_loop()
+            _let_others_run()
             guard = cast(Guard, current_app.extensions[GUARD])
             guard.admit(request.headers.get("Authorization"), roles)
             return view(*args, **kwargs)
@@ -99,69 +99,69 @@ def _for(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P,
     return decorate
 
 
-def _pass_through_the_loop() -> None:
-    """A view that never waits would starve other greenlets under keep-alive load."""
+def _let_others_run() -> None:
+    """Switch greenlets once: under keep-alive load, views that never wait would starve all others."""
     gevent.sleep(1e-7)
 
 
 @blueprint.post("/customers/supportInteraction")
-@_for(_BOFE)
+@_requires(_BOFE)
 def register() -> Response:
-    """Register an interaction for a customer and have it followed."""
+    """Register an interaction for a customer and follow it."""
     pair = _loaded(_INTERACTION)
-    registered = _serving().registration.register(pair["customer_id"], pair["interaction_id"])
-    return _json(_dump(registered.view), 201 if registered.created else 200)
+    registered = _gateway().registration.register(pair["customer_id"], pair["interaction_id"])
+    return _json(_dump_interaction(registered.view), 201 if registered.created else 200)
 
 
 @blueprint.get("/customers/supportInteraction/<interaction_id>")
-@_for(_READERS)
+@_requires(_READERS)
 def show(interaction_id: str) -> Response:
-    """What is known of an interaction."""
+    """Show an interaction with its records and its timeline."""
     try:
         canonical = uuid(interaction_id)
     except ValidationError as error:
         raise problems.InvalidRequest({"interactionId": list(error.messages)}) from error
-    view = _serving().registration.view(canonical)
+    view = _gateway().registration.view(canonical)
     if view is None:
         raise problems.NeverRegistered
-    return _json(_dump(view))
+    return _json(_dump_interaction(view))
 
 
 @blueprint.post("/customers/supportResult")
-@_for(_BACKOFFICE)
+@_requires(_BACKOFFICE)
 def take_result() -> Response:
-    """Take what the old trigger tells of an after-call work."""
+    """Store an after-call work that the older trigger reports."""
     result = AcwEvent(**_loaded(_RESULT))
-    kept = _serving().support_results.take(result)
-    return _json(_dump_result(kept), 202 if kept.taken is IntakeResult.STORED else 200)
+    receipt = _gateway().support_results.take(result)
+    return _json(_dump_result(receipt), 202 if receipt.taken is IntakeResult.STORED else 200)
 
 
 @blueprint.get("/livez")
 def livez() -> Response:
-    """The process lives; nothing else is asked."""
-    _pass_through_the_loop()
+    """Answer that the process is alive; checks nothing else."""
+    _let_others_run()
     return _json({"status": "alive"})
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Whether a registration would be taken, and goes on being taken."""
-    _pass_through_the_loop()
-    if not _serving().ready():
+    """Answer whether registrations are accepted now and will be for the time being."""
+    _let_others_run()
+    if not _gateway().ready():
         raise Unavailable("the disk refuses, or the process is ending", _STARTING_RETRY)
     return _json({"status": "ready"})
 
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """For Prometheus."""
-    _pass_through_the_loop()
-    return Response(_serving().metrics.render(), content_type=METRICS_TYPE)
+    """The metrics, for Prometheus."""
+    _let_others_run()
+    return Response(_gateway().metrics.render(), content_type=METRICS_TYPE)
 
 
 def _loaded(schema: Schema) -> dict[str, Any]:
     try:
-        return cast(dict[str, Any], schema.load(json_body.read(request)))
+        return cast(dict[str, Any], schema.load(json_body.read(request, current_app.config[BODY_SECONDS])))
     except ValidationError as error:
         raise problems.InvalidRequest(error.messages_dict) from error
 

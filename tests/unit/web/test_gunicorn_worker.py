@@ -12,7 +12,6 @@ import pytest
 import structlog
 from gevent import socket
 
-from genesys_gateway.web import gunicorn_worker
 from genesys_gateway.web.gunicorn_logs import GunicornLogger
 from genesys_gateway.web.gunicorn_worker import BoundedWorker
 
@@ -22,9 +21,10 @@ GET = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
 CHUNKS = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
-@pytest.fixture(autouse=True)
-def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(gunicorn_worker, "REQUEST_SECONDS", 0.2)
+class ImpatientWorker(BoundedWorker):
+    """The worker with a time limit that a test can wait for."""
+
+    request_seconds = 0.2
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def serve(
 ) -> tuple[socket.socket, "gevent.Greenlet[..., None]"]:
     """The client's end of a connection on which a request was sent, and the greenlet that serves it."""
     config = gunicorn.config.Config()
-    worker = BoundedWorker(1, 1, [], None, 30, config, GunicornLogger(config))
+    worker = ImpatientWorker(1, 1, [], None, 30, config, GunicornLogger(config))
     worker.wsgi = application
     stack.callback(worker.tmp.close)
     listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))

@@ -16,7 +16,7 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
-from genesys_gateway.web import docs, json_body, openapi, problems
+from genesys_gateway.web import docs, openapi, problems
 from genesys_gateway.web.operations import OPERATIONS, Operation
 from tests.doubles.web import BOFE_TOKEN, OPS_TOKEN, FakeGateway
 
@@ -112,7 +112,7 @@ class Endless(io.RawIOBase):
 def provoked(status: int) -> TestResponse:
     """A real answer with that status."""
     gateway = FakeGateway(GATEWAY_CLIENT_RATE_PER_MINUTE="1" if status == 429 else "0")
-    client = create_app(gateway).test_client()
+    client = create_app(gateway, body_seconds=0.05).test_client()
     errors = {409: PairedAlready("x"), 500: RuntimeError("x"), 503: StorageUnavailable("x", 1)}
     gateway.fail_with(errors.get(status))
     match status:
@@ -137,8 +137,7 @@ def provoked(status: int) -> TestResponse:
 
 
 @pytest.mark.parametrize("status", sorted(problems.DETAILS))
-def test_the_example_of_each_problem_is_what_is_really_answered(status: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(json_body, "PATIENCE_SECONDS", 0.05)
+def test_the_example_of_each_problem_is_what_is_really_answered(status: int) -> None:
     answered = provoked(status)
 
     (described,) = [
