@@ -1,20 +1,20 @@
-"""The HTTP interface: a request is authenticated, checked, handed to one function of ``intake``, and answered.
+"""The HTTP interface: authenticates and checks each request, calls one function of ``intake``, and answers.
 
-Invariant: nothing is decided or remembered here, and a 2xx is sent only after the call has returned: after the commit.
-This face imports nothing: gunicorn's master loads ``gunicorn_worker`` through it.
+Invariant: nothing is decided or remembered here, and 2xx is sent only after that function has returned, that is, after
+the commit. This file imports nothing, because gunicorn's master loads ``gunicorn_worker`` through it.
 
 The files, in reading order:
 
-    routes               the Flask blueprint; each address is one function
-    json_body            reads a JSON body, bounded, checked in the promised order
+    routes               the Flask blueprint: one function for each endpoint
+    json_body            reads a JSON body: bounded, and checked in the promised order
     problems             every error as ``application/problem+json``
-    auth                 who may call, and how often
-    jwt                  JSON Web Tokens of the issuer: valid ones, and the roles they name
+    auth                 authentication, roles and the rate limit of callers
+    jwt                  verifies the issuer's JSON Web Tokens and reads their roles
     jwks                 the issuer's public keys, fetched and cached
     schemas              the JSON of requests and replies
-    operations           what each address takes and answers, with examples
-    openapi              the description of the interface, made from schemas and operations
+    operations           what each endpoint takes and answers, with examples
+    openapi              the OpenAPI document, made from schemas and operations
     docs                 a second blueprint: ``/openapi.json`` and ``/docs``
-    gunicorn_worker      gunicorn's gevent worker, in which no request lasts for ever
+    gunicorn_worker      gunicorn's gevent worker, with a time limit for each request
     gunicorn_logs        gunicorn's own log lines, as JSON
 """

@@ -1,7 +1,7 @@
-"""Who may come in: the roles of a bearer token, ours or the issuer's, and how often one credential may call.
+"""Authenticates requests by bearer token (one of ours, or a JWT of the issuer), checks the role and limits the rate.
 
-Law: how long a refusal takes tells nothing about the tokens there are: digests of equal length are compared, all of
-them, every time.
+Invariant: the time a refusal takes reveals nothing about the configured tokens. Every request is compared with all of
+them, by digests of equal length.
 """
 
 import hashlib
@@ -16,53 +16,54 @@ from genesys_gateway.settings.secret import Secret, role_tokens
 from genesys_gateway.web.jwks import Jwks
 from genesys_gateway.web.jwt import JwtVerifier
 
-#: Seconds over which the requests of a credential are counted.
+#: Length of the rate limit's sliding window, in seconds.
 WINDOW = 60.0
 
 _LONGEST_HEADER = 8192
-#: Seconds between two readings of the token file because of unknown tokens.
+#: Minimum number of seconds between two readings of the token file that unknown tokens cause.
 _REREAD_PAUSE = 1.0
-#: So many credentials are remembered before those that have not called for a minute are forgotten.
-_MANY = 1000
+#: Number of credentials above which those without a call in the last minute are forgotten.
+_MANY_CREDENTIALS = 1000
 
 
 class NotAuthenticated(CallerError):
-    """No credential, or none that is known."""
+    """The request has no credential, or an unknown one."""
 
 
 class NotAllowed(CallerError):
-    """A known credential that has no role for this."""
+    """The credential is known but has none of the roles required."""
 
 
 class TooOften(Unavailable):
-    """A credential called more often than it may; ``retry_after`` says when its next call fits."""
+    """The credential called more often than allowed; ``retry_after`` is the time until its next call is accepted."""
 
 
 def guard_of(settings: Settings, clock: Clock) -> "Guard":
-    """The guard that the settings ask for."""
-    callers = None
+    """The guard that the settings describe."""
+    verifier = None
     if settings.oidc_issuer is not None and settings.oidc_audience is not None:
-        callers = JwtVerifier(
+        verifier = JwtVerifier(
             Jwks(settings, clock), issuer=settings.oidc_issuer, audience=settings.oidc_audience, clock=clock
         )
-    return Guard(settings.tokens, settings.client_rate_per_minute, clock, callers)
+    return Guard(settings.tokens, settings.client_rate_per_minute, clock, verifier)
 
 
 class Guard:
-    """Lets requests in.
+    """Decides which requests are admitted.
 
     Args:
-        tokens: ``role:token`` pairs; followed as their file changes, so that tokens can be rotated.
-        per_minute: Requests of one credential in any 60 s; 0 means no limit. Refused ones do not count.
-        clock: Whose monotonic time is counted by.
-        callers: Reads tokens of an issuer; None when there is no issuer.
+        tokens: ``role:token`` pairs. A change of their file takes effect, so that tokens can be rotated.
+        per_minute: Maximum number of requests of one credential in any 60 s; 0 means no limit. Refused requests do
+            not count.
+        clock: Only its monotonic time is used.
+        verifier: Reads the issuer's tokens; None when no issuer is configured.
     """
 
     def __init__(
-        self, tokens: Secret | None, per_minute: int, clock: Clock, callers: JwtVerifier | None = None
+        self, tokens: Secret | None, per_minute: int, clock: Clock, verifier: JwtVerifier | None = None
     ) -> None:
         self._tokens = tokens
-        self._callers = callers
+        self._verifier = verifier
         self._per_minute = per_minute
         self._clock = clock
         self._reread_at = -math.inf
@@ -71,40 +72,41 @@ class Guard:
         self._calls: dict[bytes, deque[float]] = {}
 
     def admit(self, authorization: str | None, roles: frozenset[str]) -> None:
-        """Let a request pass, or say why not.
+        """Return if the request is admitted; it then counts against the rate limit.
 
         Args:
-            authorization: The header as it came.
-            roles: Any one of these suffices.
+            authorization: The ``Authorization`` header as received.
+            roles: The caller needs one of these.
 
         Raises:
             NotAuthenticated, NotAllowed, TooOften: Checked in this order.
-            Unavailable: It may be a token of the issuer, whose keys are not known yet.
+            Unavailable: It may be a token of the issuer, whose keys could not be fetched yet.
         """
-        credential, held = self._recognise(_bearer(authorization))
+        credential, held = self._authenticate(_bearer(authorization))
         if not held & roles:
             raise NotAllowed("no role that opens this")
         if self._per_minute:
             self._count(credential)
 
-    def _recognise(self, token: bytes) -> tuple[bytes, frozenset[str]]:
-        """What the requests of this caller are counted by, and the caller's roles."""
+    def _authenticate(self, token: bytes) -> tuple[bytes, frozenset[str]]:
+        """The key under which this caller's requests are counted, and the caller's roles."""
         presented = _digest(token)
-        if held := self._held(presented):
+        if held := self._roles_of(presented):
             return presented, held
-        caller = self._callers.read(token) if self._callers else None
+        caller = self._verifier.read(token) if self._verifier else None
         if caller is None:
-            if self._has_new_tokens() and (held := self._held(presented)):
+            if self._has_new_tokens() and (held := self._roles_of(presented)):
                 return presented, held
             raise NotAuthenticated("no token that is known")
-        # By the caller, not the token: a fresh token every minute must not be a fresh limit. A space is in no token.
+        # Counted by caller, not by token: otherwise a new token every minute would mean a new limit. The space keeps
+        # this key different from that of any token, because no token contains one.
         return _digest(b"caller " + caller.subject.encode("utf-8", "replace")), caller.roles
 
-    def _held(self, presented: bytes) -> frozenset[str]:
-        return frozenset(role for role, digest in self._digests() if hmac.compare_digest(digest, presented))
+    def _roles_of(self, presented: bytes) -> frozenset[str]:
+        return frozenset(role for role, digest in self._known_tokens() if hmac.compare_digest(digest, presented))
 
     def _has_new_tokens(self) -> bool:
-        """Whether the file has changed: a token that nobody knows may have been added to it just now."""
+        """Whether the file has changed: an unknown token may just have been added to it."""
         now = self._clock.monotonic()
         if self._tokens is None or now - self._reread_at < _REREAD_PAUSE:
             return False
@@ -112,7 +114,8 @@ class Guard:
         self._tokens.refresh()
         return self._tokens.reveal() != self._text
 
-    def _digests(self) -> tuple[tuple[str, bytes], ...]:
+    def _known_tokens(self) -> tuple[tuple[str, bytes], ...]:
+        """Each role with the digest of one of its tokens."""
         text = None if self._tokens is None else self._tokens.reveal()
         if text is not None and text != self._text:
             self._known = tuple((role, _digest(token.encode())) for role, token in role_tokens(text))
@@ -121,7 +124,7 @@ class Guard:
 
     def _count(self, credential: bytes) -> None:
         now = self._clock.monotonic()
-        if credential not in self._calls and len(self._calls) >= _MANY:
+        if credential not in self._calls and len(self._calls) >= _MANY_CREDENTIALS:
             self._calls = {one: calls for one, calls in self._calls.items() if now - calls[-1] < WINDOW}
         calls = self._calls.setdefault(credential, deque())
         while calls and now - calls[0] >= WINDOW:
@@ -133,7 +136,7 @@ class Guard:
 
 def _bearer(authorization: str | None) -> bytes:
     scheme, _, token = (authorization or "")[:_LONGEST_HEADER].partition(" ")
-    # WSGI hands headers over as latin-1 text, whatever bytes came.
+    # WSGI decodes headers as latin-1, whatever bytes were sent.
     return token.strip(" ").encode("latin-1", "replace") if scheme.lower() == "bearer" else b""
 
 

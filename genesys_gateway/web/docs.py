@@ -1,6 +1,6 @@
-"""The description of the door, for programs (``/openapi.json``) and for people (``/docs``).
+"""Serves the description of the HTTP interface, for programs (``/openapi.json``) and for people (``/docs``).
 
-Law: everything the page needs comes from this process: no other host is asked, and the page may ask none.
+Invariant: everything the page needs comes from this process. It contacts no other host, and its headers forbid it to.
 """
 
 from functools import cache
@@ -14,7 +14,7 @@ from genesys_gateway.web import openapi
 
 blueprint = Blueprint("reference", __name__)
 
-#: Below ``/docs/``: what the page loads.
+#: Files below ``/docs/`` that the page loads, with their content types.
 _ASSETS = {
     "swagger-ui.css": "text/css; charset=utf-8",
     "swagger-ui-bundle.js": "text/javascript; charset=utf-8",
@@ -37,7 +37,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-#: Without any method to try out: a click in a page must not register anything.
+#: No method can be tried out from the page: a click must not register anything.
 _SCRIPT = """SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#page",
@@ -47,8 +47,8 @@ _SCRIPT = """SwaggerUIBundle({
 });
 """
 
-_SAFE = {
-    # Swagger UI writes styles into the page, and draws with images that stand in them.
+_SECURITY_HEADERS = {
+    # Swagger UI writes styles into the page, and images into those styles.
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline';"
     " img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
@@ -58,26 +58,26 @@ _SAFE = {
 
 @blueprint.get("/openapi.json")
 def description() -> Response:
-    """The description itself."""
-    return _answer(openapi.document(), "application/json")
+    """The OpenAPI document."""
+    return _response(openapi.document(), "application/json")
 
 
 @blueprint.get("/docs")
 def page() -> Response:
-    """The page that shows it."""
-    return _answer(_PAGE.encode(), "text/html; charset=utf-8")
+    """The page that shows the document."""
+    return _response(_PAGE.encode(), "text/html; charset=utf-8")
 
 
 @blueprint.get("/docs/<name>")
 def asset(name: str) -> Response:
-    """What the page is made of; nothing that was not named here beforehand."""
+    """One of the files that the page loads; any other name is 404."""
     if name == _START:
-        return _answer(_SCRIPT.encode(), "text/javascript; charset=utf-8")
+        return _response(_SCRIPT.encode(), "text/javascript; charset=utf-8")
     if name not in _ASSETS:
         raise NotFound
-    answer = _answer(_bundled(name), _ASSETS[name])
-    answer.headers["Cache-Control"] = "max-age=3600"
-    return answer
+    response = _response(_bundled(name), _ASSETS[name])
+    response.headers["Cache-Control"] = "max-age=3600"
+    return response
 
 
 @cache
@@ -85,7 +85,7 @@ def _bundled(name: str) -> bytes:
     return files("flask_swagger_ui").joinpath("dist", name).read_bytes()
 
 
-def _answer(body: bytes, content_type: str) -> Response:
-    # As every address that waits for nothing: pass through the loop once.
+def _response(body: bytes, content_type: str) -> Response:
+    # These views never wait, so let other greenlets run, as in routes.
     gevent.sleep(1e-7)
-    return Response(body, headers=_SAFE, content_type=content_type)
+    return Response(body, headers=_SECURITY_HEADERS, content_type=content_type)

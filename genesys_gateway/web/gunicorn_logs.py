@@ -1,6 +1,6 @@
-"""gunicorn's own lines, written the way all others are.
+"""gunicorn's own log lines, in the same form as all others.
 
-Law: a request's line names its path but never its query string, its headers or its body.
+Invariant: the line of a request holds its path, but never its query string, its headers or its body.
 """
 
 import logging
@@ -13,7 +13,7 @@ from gunicorn.glogging import Logger
 
 from genesys_gateway.runtime.logs import get_logger
 
-#: A path of ours is shorter; what a scanner sends need not be kept whole.
+#: Maximum length of a logged path. The service's own paths are shorter; those that scanners send may be cut.
 _LONGEST_PATH = 200
 
 _QUERY = re.compile(r"\?[^\s'\"]*")
@@ -24,19 +24,19 @@ log = get_logger("gunicorn.access")
 
 
 class GunicornLogger(Logger):
-    """gunicorn's ``logger_class``: hands everything to the handlers :mod:`genesys_gateway.runtime.logs` set up."""
+    """gunicorn's ``logger_class``: passes each line to the handlers that :mod:`genesys_gateway.runtime.logs` set up."""
 
     def setup(self, cfg: Any) -> None:
-        """Of gunicorn: choose handlers. Ours are the root's, so it gets none of its own."""
+        """Called by gunicorn to add handlers. It gets none of its own: its lines go to the root logger's."""
         self.cfg = cfg
         self._access_log_enabled = True
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
-        self.error_log.filters[:] = [_without_what_came]
+        self.error_log.filters[:] = [_without_request_data]
 
-    def access(self, resp: Any, req: Any, environ: Mapping[str, Any], request_time: timedelta) -> None:  # noqa: ARG002
-        """Of gunicorn: one line for each request answered."""
+    def access(self, resp: Any, _req: Any, environ: Mapping[str, Any], request_time: timedelta) -> None:
+        """Called by gunicorn after each answered request: log one line."""
         log.info(
             "request",
             method=str(environ.get("REQUEST_METHOD", "-"))[:20],
@@ -46,9 +46,9 @@ class GunicornLogger(Logger):
         )
 
 
-def _without_what_came(record: logging.LogRecord) -> bool:
-    # gunicorn names the whole target of a request it could not handle, and quotes what it could not read: bytes of
-    # any request that ended too early, words of a header. Its other quotes are its own: addresses, settings.
+def _without_request_data(record: logging.LogRecord) -> bool:
+    # gunicorn logs the whole target of a request it could not handle, and quotes what it could not parse: the bytes of
+    # a request that ended too early, or parts of a header. Its other quotes hold no request data: addresses, settings.
     message = record.getMessage()
     quoted = _QUOTED if message.startswith("Invalid request") else _BYTES
     record.msg, record.args = _QUERY.sub("…", quoted.sub("…", message)), ()

@@ -1,7 +1,7 @@
-"""The public keys of the issuer of callers' tokens: fetched when one is needed, kept, and fetched anew.
+"""The public keys of the issuer that signs callers' tokens: fetched when needed, kept, and fetched again each hour.
 
-Law: what callers send can have keys fetched once a minute at most, and never from another address than the one set.
-Keys that were fetched once stay good while the issuer can't be reached.
+Invariant: requests of callers cause at most one fetch a minute, always from the configured address. Keys once fetched
+stay valid while the issuer can't be reached.
 """
 
 import json
@@ -23,16 +23,16 @@ from genesys_gateway.settings import Settings
 
 log = get_logger(__name__)
 
-#: Seconds between two questions to the issuer at least, however they end.
+#: Minimum number of seconds between two fetches, whether they succeed or not.
 PAUSE = 60.0
-#: Seconds after which keys are asked for anew although none is missing: one may have been taken back.
+#: Seconds after which the keys are fetched again although none is missing: the issuer may have revoked one.
 AGE = 3600.0
-#: No issuer has more; each costs a millisecond to read.
+#: Maximum number of keys read from a key set. No issuer has more, and each takes a millisecond to read.
 _MOST_KEYS = 100
 _LEAST_RSA_BITS = 2048
-#: What may stand in a key beside its numbers and is looked at. Anything else in it is left alone.
-_RSA = ("kty", "n", "e")
-_EC = ("kty", "crv", "x", "y")
+# The members that make up a public key; all others are left out when it is imported.
+_RSA_MEMBERS = ("kty", "n", "e")
+_EC_MEMBERS = ("kty", "crv", "x", "y")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +45,11 @@ class IssuerKey:
 
 
 class Jwks:
-    """The keys by their ids.
+    """The issuer's JSON Web Key Set, as fetched last.
 
     Args:
-        settings: With the address of the key set.
-        clock: Its monotonic time counts.
+        settings: Hold the address of the key set, and the network's settings.
+        clock: Only its monotonic time is used.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -59,19 +59,19 @@ class Jwks:
         self._clock = clock
         self._keys: Mapping[str, IssuerKey] = {}
         self._flight: SingleFlight[str, None] = SingleFlight()
-        self._asked_at: float | None = None
+        self._requested_at: float | None = None
         self._fetched_at: float | None = None
 
     def find(self, key_id: str) -> IssuerKey | None:
-        """The key with that id; None when the issuer has none.
+        """The key with that id; None when the issuer has no such key.
 
-        May wait for the issuer, within GATEWAY_HTTP_TIMEOUT_SECONDS; all who ask meanwhile wait for the same answer.
+        May wait for the issuer, at most GATEWAY_HTTP_TIMEOUT_SECONDS; all callers that wait share one fetch.
 
         Raises:
-            Unavailable: No keys could be fetched yet, so that nothing can be said about any.
+            Unavailable: No keys could be fetched yet, so it is unknown whether the issuer has this one.
         """
         known = self._keys.get(key_id)
-        # With an old key in hand one caller asks, and the others need not wait for it.
+        # While one caller renews old keys, the others go on with them: the pause begins with the fetch.
         if known is None or (self._are_old() and not self._pause_left()):
             self._flight.do("keys", self._fetch)
         if self._fetched_at is None:
@@ -82,12 +82,12 @@ class Jwks:
         return self._fetched_at is None or self._clock.monotonic() - self._fetched_at >= AGE
 
     def _pause_left(self) -> float:
-        return 0.0 if self._asked_at is None else max(0.0, self._asked_at + PAUSE - self._clock.monotonic())
+        return 0.0 if self._requested_at is None else max(0.0, self._requested_at + PAUSE - self._clock.monotonic())
 
     def _fetch(self) -> None:
         if self._pause_left():
             return
-        self._asked_at = self._clock.monotonic()
+        self._requested_at = self._clock.monotonic()
         try:
             self._keys = self.ask()
         except (TransientFailure, ValueError) as error:
@@ -97,11 +97,11 @@ class Jwks:
             log.info("issuer_keys_fetched", keys=len(self._keys))
 
     def ask(self) -> Mapping[str, IssuerKey]:
-        """The keys as the issuer has them now; nothing is kept of them.
+        """Fetch the issuer's keys now, without keeping them.
 
         Raises:
             TransientFailure: The issuer can't be reached.
-            ValueError: Its answer is no key set that can be used.
+            ValueError: Its answer is no usable key set.
         """
         try:
             reply = self._http.call("GET", self._target)
@@ -113,10 +113,10 @@ class Jwks:
 
 
 def read_keys(body: bytes) -> Mapping[str, IssuerKey]:
-    """The keys of a JSON Web Key Set that may sign, by id. Others in it are left out.
+    """The usable keys of a JSON Web Key Set, by id: those for signatures by RS256 or ES256. Others are left out.
 
     Raises:
-        ValueError: It is no key set, or no key of it can be used.
+        ValueError: The body is no key set, or none of its keys is usable.
     """
     try:
         found = json.loads(body)
@@ -132,22 +132,22 @@ def read_keys(body: bytes) -> Mapping[str, IssuerKey]:
 def _usable(items: list[Any]) -> Iterator[tuple[str, IssuerKey]]:
     for item in items:
         try:
-            key = _key(item) if _may_sign(item) else None
-        except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # of many keys one may be odd
+            key = _key(item) if _is_for_signatures(item) else None
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # one bad key must not cost the others
             continue
         if key is not None and item.get("alg") in (None, key.algorithm):
             yield item["kid"], key
 
 
-def _may_sign(item: Mapping[str, Any]) -> bool:
-    named = isinstance(item["kid"], str)
-    return named and item.get("use") in (None, "sig") and "verify" in item.get("key_ops", ("verify",))
+def _is_for_signatures(item: Mapping[str, Any]) -> bool:
+    has_id = isinstance(item["kid"], str)
+    return has_id and item.get("use") in (None, "sig") and "verify" in item.get("key_ops", ("verify",))
 
 
 def _key(item: Mapping[str, Any]) -> IssuerKey | None:
-    # Only public numbers: were the set to hold a secret one, it would not get into this process.
+    # Only the public members are imported: if the set held a private key by mistake, it would not be kept.
     if item["kty"] == "RSA" and len(urlsafe_b64decode(item["n"] + "==")) * 8 >= _LEAST_RSA_BITS:
-        return IssuerKey(algorithm="RS256", key=RSAKey.import_key({name: item[name] for name in _RSA}))
+        return IssuerKey(algorithm="RS256", key=RSAKey.import_key({name: item[name] for name in _RSA_MEMBERS}))
     if item["kty"] == "EC" and item["crv"] == "P-256":
-        return IssuerKey(algorithm="ES256", key=ECKey.import_key({name: item[name] for name in _EC}))
+        return IssuerKey(algorithm="ES256", key=ECKey.import_key({name: item[name] for name in _EC_MEMBERS}))
     return None

@@ -1,7 +1,7 @@
-"""JSON Web Tokens of callers: whether one is the issuer's, for us and good now, and which roles it names.
+"""Verifies callers' JSON Web Tokens: signed by the issuer, meant for us, valid now; and reads the roles they name.
 
-Law: a token decides nothing about how it is checked. The algorithm comes with the key, the key from the issuer's set
-by its id, and addresses or keys that stand in a token are not looked at.
+Invariant: a token has no influence on how it is verified. Its key is looked up by id in the issuer's set, the algorithm
+belongs to that key, and keys or addresses inside a token are ignored.
 """
 
 import json
@@ -21,42 +21,45 @@ from genesys_gateway.web.jwks import IssuerKey
 
 log = get_logger(__name__)
 
-#: Seconds by which the issuer's clock and ours may differ.
+#: Maximum difference in seconds between the issuer's clock and ours.
 LEEWAY = 30
 
 _LOOKS_SIGNED = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _KEY_ID = re.compile(r"[!-~]{1,200}")
 _TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
 _ALGORITHMS = ("RS256", "ES256")
-# Headers beyond the registered ones are common, and none of them is asked.
+# Headers beyond the registered ones are common; they are accepted and ignored.
 _REGISTRY = jws.JWSRegistry(algorithms=_ALGORITHMS, strict_check_header=False)
 
 
 class Keys(Protocol):
-    """Where keys are found."""
+    """A set of public keys; :class:`~genesys_gateway.web.jwks.Jwks` is one."""
 
     def find(self, key_id: str) -> IssuerKey | None:
-        """The key with that id. Raises Unavailable when no keys are known yet."""
+        """The key with that id, or None. Raises Unavailable when no keys could be fetched yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """Who called with a good token."""
+    """The sender of a request with a valid token."""
 
     roles: frozenset[str]
-    #: the same for all tokens of one caller
+    #: the same in all tokens of one caller
     subject: str = field(repr=False)
 
 
-class _Bad(CallerError):
-    """The token is not good; the message is one of a few fixed words for the log."""
+class _InvalidToken(CallerError):
+    """The token is not valid; the message is one of a few fixed reasons, for the log."""
 
 
 class JwtVerifier:
-    """Reads tokens of one issuer, for one audience.
+    """Verifies the tokens of one issuer for one audience.
 
     Args:
-        clock: Its wall time is compared with that of the tokens.
+        keys: The issuer's public keys.
+        issuer: Required ``iss`` claim.
+        audience: Required in the ``aud`` claim.
+        clock: Its wall time is compared with the times in the tokens.
     """
 
     def __init__(self, keys: Keys, *, issuer: str, audience: str, clock: Clock) -> None:
@@ -66,81 +69,80 @@ class JwtVerifier:
         self._clock = clock
 
     def read(self, token: bytes) -> Caller | None:
-        """Who presents this token; None when it is no good token, whatever else it is.
+        """The caller this token names; None when it is no valid token, or no JWT at all.
 
         Raises:
-            Unavailable: The issuer's keys are not known yet.
+            Unavailable: The issuer's keys could not be fetched yet.
         """
         if not _LOOKS_SIGNED.fullmatch(token):
             return None
         try:
-            claims = _object(self._verified(token))
+            claims = _claims_of(self._verified_payload(token))
             self._check(claims)
-        except _Bad as error:
+        except _InvalidToken as error:
             log.info("caller_token_refused", reason=str(error))
             return None
         return Caller(roles=_roles(claims.get("roles")), subject=str(claims.get("sub") or claims.get("client_id")))
 
-    def _verified(self, token: bytes) -> bytes:
-        """The payload, after its signature was found good."""
+    def _verified_payload(self, token: bytes) -> bytes:
         try:
             signed = jws.extract_compact(token, registry=_REGISTRY)
             key = self._key(signed.headers())
             good = jws.validate_compact(signed, key.key, [key.algorithm], _REGISTRY)
         except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
-            raise _Bad("malformed") from None
+            raise _InvalidToken("malformed") from None
         if not good:
-            raise _Bad("signature")
+            raise _InvalidToken("signature")
         return signed.payload
 
     def _key(self, header: Mapping[str, Any]) -> IssuerKey:
         if "crit" in header or "b64" in header or str(header.get("typ") or "").lower() not in _TYPES:
-            raise _Bad("kind")
+            raise _InvalidToken("kind")
         if header.get("alg") not in _ALGORITHMS:
-            raise _Bad("algorithm")
+            raise _InvalidToken("algorithm")
         key_id = header.get("kid")
         if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
-            raise _Bad("key id")
+            raise _InvalidToken("key id")
         key = self._keys.find(key_id)
         if key is None:
-            raise _Bad("unknown key")
+            raise _InvalidToken("unknown key")
         if header["alg"] != key.algorithm:
-            raise _Bad("algorithm of another key")
+            raise _InvalidToken("algorithm of another key")
         return key
 
     def _check(self, claims: Mapping[str, Any]) -> None:
         audiences = claims.get("aud")
         if claims.get("iss") != self._issuer:
-            raise _Bad("issuer")
+            raise _InvalidToken("issuer")
         if self._audience not in (audiences if isinstance(audiences, list) else [audiences]):
-            raise _Bad("audience")
+            raise _InvalidToken("audience")
         now = self._clock.now() / 1000
         if _seconds(claims, "exp", -math.inf) + LEEWAY <= now:
-            raise _Bad("expired")
+            raise _InvalidToken("expired")
         if max(_seconds(claims, "nbf", -math.inf), _seconds(claims, "iat", -math.inf)) - LEEWAY > now:
-            raise _Bad("not yet")
+            raise _InvalidToken("not yet")
 
 
-def _object(payload: bytes) -> Mapping[str, Any]:
+def _claims_of(payload: bytes) -> Mapping[str, Any]:
     try:
         claims = json.loads(payload)
     except (ValueError, RecursionError):
-        raise _Bad("claims") from None
+        raise _InvalidToken("claims") from None
     if not isinstance(claims, dict):
-        raise _Bad("claims")
+        raise _InvalidToken("claims")
     return claims
 
 
 def _seconds(claims: Mapping[str, Any], name: str, absent: float) -> float:
-    """A moment in epoch seconds. What is none (NaN, for one, compares with nothing) spoils the token."""
+    """A time claim in epoch seconds. Any other value makes the token invalid, also NaN: no comparison holds for it."""
     if name not in claims:
         return absent
     value = claims[name]
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e12:
-        raise _Bad(name)
+        raise _InvalidToken(name)
     return float(value)
 
 
-def _roles(named: object) -> frozenset[str]:
-    words = [named] if isinstance(named, str) else named
-    return frozenset(word for word in words if isinstance(word, str)) if isinstance(words, list) else frozenset()
+def _roles(claim: object) -> frozenset[str]:
+    roles = [claim] if isinstance(claim, str) else claim
+    return frozenset(role for role in roles if isinstance(role, str)) if isinstance(roles, list) else frozenset()

@@ -1,6 +1,6 @@
-"""What each address of the door takes and answers, with an example of everything, for those who call it.
+"""Describes for callers what each endpoint takes and answers, with an example of everything.
 
-Law: a test holds this table against the routes, and every example against its schema.
+Invariant: tests compare this table with the routes, and every example with its schema.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from genesys_gateway.web.schemas.requests import SupportInteractionRequest, Supp
 
 Examples = Mapping[str, Any]
 
-#: Under what an operation is shown.
+#: Headings under which the operations are shown.
 CALLERS, OPERATORS = "For callers", "For operators"
 
 _CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
@@ -22,17 +22,17 @@ _INTERACTION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 _RECORD = "97f2f1c4-8d1e-5c1b-9b53-5d1c2f0c7a11"
 
 
-def _happened(at: str, event: str, detail: str | None = None) -> Examples:
+def _timeline_item(at: str, event: str, detail: str | None = None) -> Examples:
     return {"at": f"2026-11-{at}Z", "event": event, "detail": detail}
 
 
-_REGISTERED = _happened("22T10:00:00.000", "registered")
-_COVERED = (_REGISTERED, _happened("22T10:00:00.180", "subscribed"))
-_DONE = (
-    *_COVERED,
-    _happened("22T10:07:31.002", "event_stored", _RECORD),
-    _happened("22T10:07:31.130", "delivered", _RECORD),
-    _happened("22T10:08:31.544", "closed", "logged"),
+_REGISTERED_ITEM = _timeline_item("22T10:00:00.000", "registered")
+_SUBSCRIBED_TIMELINE = (_REGISTERED_ITEM, _timeline_item("22T10:00:00.180", "subscribed"))
+_CLOSED_TIMELINE = (
+    *_SUBSCRIBED_TIMELINE,
+    _timeline_item("22T10:07:31.002", "event_stored", _RECORD),
+    _timeline_item("22T10:07:31.130", "delivered", _RECORD),
+    _timeline_item("22T10:08:31.544", "closed", "logged"),
 )
 _NEW = {
     "interactionId": _INTERACTION,
@@ -41,16 +41,16 @@ _NEW = {
     "state": "pending",
     "outcome": None,
     "records": [],
-    "timeline": [_REGISTERED],
+    "timeline": [_REGISTERED_ITEM],
 }
-_FOLLOWED = _NEW | {"state": "subscribed", "timeline": _COVERED}
+_FOLLOWED = _NEW | {"state": "subscribed", "timeline": _SUBSCRIBED_TIMELINE}
 _CLOSED = _NEW | {
     "state": "closed",
     "outcome": "logged",
     "records": [{"id": _RECORD, "state": "delivered", "source": "live", "amended": False}],
-    "timeline": _DONE,
+    "timeline": _CLOSED_TIMELINE,
 }
-_ERASED = _CLOSED | {"customerId": None, "timeline": (*_DONE, _happened("29T10:09:00.000", "erased"))}
+_ERASED = _CLOSED | {"customerId": None, "timeline": (*_CLOSED_TIMELINE, _timeline_item("29T10:09:00.000", "erased"))}
 _RESULT = {
     "conversationId": _INTERACTION,
     "eventTime": "2026-11-22T18:07:30.900+08:00",
@@ -68,7 +68,7 @@ _METRICS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """An answer with 2xx."""
+    """A 2xx answer."""
 
     description: str
     schema: type[Schema] | None = None
@@ -78,7 +78,7 @@ class Reply:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
-    """One method of one address."""
+    """One method of one endpoint."""
 
     name: str
     method: str
@@ -86,12 +86,15 @@ class Operation:
     tag: str = CALLERS
     summary: str
     description: str = ""
-    #: any one of these opens it; empty: it needs no credential
+    #: the caller needs one of these; empty: no credential is needed
     roles: Sequence[str] = ()
+    #: schema of the request's body
     takes: type[Schema] | None = None
+    #: examples of the request's body
     examples: Examples = field(default_factory=dict)
-    #: id in the path, and an example of it
+    #: name of each id in the path, with an example
     path_ids: Mapping[str, str] = field(default_factory=dict)
+    #: 2xx answers by status
     replies: Mapping[int, Reply]
     #: statuses of the problems it may answer with
     problems: Sequence[int] = ()
@@ -105,9 +108,10 @@ REGISTER = Operation(
     method="post",
     path="/customers/supportInteraction",
     summary="Register an interaction for a customer",
-    description="The interaction is followed from then on: each after-call work of it becomes a communication record."
-    " 2xx means that this is on disk. A repetition changes nothing; another customer re-pairs the interaction until"
-    " the first attempt to deliver one of its records has begun. A closed interaction is followed again.",
+    description="From then on the interaction is followed: each after-call work in it becomes a communication record."
+    " 2xx means that the registration is on disk. A repetition changes nothing. A registration for another customer"
+    " re-pairs the interaction, until the first attempt to deliver one of its records has begun. A closed interaction"
+    " is followed again.",
     roles=("bofe",),
     takes=SupportInteractionRequest,
     examples={"pair": {"customerId": _CUSTOMER, "interactionId": _INTERACTION}},
@@ -125,12 +129,12 @@ SHOW = Operation(
     name="showSupportInteraction",
     method="get",
     path="/customers/supportInteraction/{interactionId}",
-    summary="What became of an interaction",
+    summary="Show an interaction, its records and its timeline",
     roles=("bofe", "ops"),
     path_ids={"interactionId": _INTERACTION},
     replies={
         200: Reply(
-            description="What is known of it.",
+            description="The interaction; its state says whether it is still followed.",
             schema=SupportInteractionReply,
             examples={"followed": _FOLLOWED, "closed": _CLOSED, "erased": _ERASED},
         )
@@ -141,21 +145,21 @@ TAKE_RESULT = Operation(
     name="takeSupportResult",
     method="post",
     path="/customers/supportResult",
-    summary="Tell of an after-call work, as the old trigger does",
-    description="It becomes a communication record, whether its conversation is registered or not; it registers"
-    " nothing. The same after-call work (conversation and agent alike, times at most 120 s apart, one to one) is one"
-    " record, whether Genesys Cloud or this call told of it first.",
+    summary="Report an after-call work, as the older trigger does",
+    description="The after-call work becomes a communication record, whether its conversation is registered or not;"
+    " this call registers nothing. Genesys Cloud may report the same after-call work, before or after this call: same"
+    " conversation, same agent, times at most 120 s apart, paired one to one. Both reports become one record.",
     roles=("backoffice",),
     takes=SupportResultRequest,
     examples={"inbound call": _RESULT},
     replies={
         202: Reply(
-            description="On disk; it will be delivered.",
+            description="The after-call work is on disk; its record will be delivered.",
             schema=SupportResultReply,
             examples={"new": {"recordId": _RECORD, "state": "pending"}},
         ),
         200: Reply(
-            description="This after-call work is known; here is its record.",
+            description="This after-call work was known already; this is its record.",
             schema=SupportResultReply,
             examples={"known": {"recordId": _RECORD, "state": "delivered"}},
         ),
@@ -165,16 +169,16 @@ TAKE_RESULT = Operation(
 
 
 def _health(name: str, path: str, summary: str, status: str, *problems: int) -> Operation:
-    reply = Reply(description="It is.", schema=HealthReply, examples={status: {"status": status}})
-    return _open_to_all(name, path, summary, reply, problems)
+    reply = Reply(description=f"The process is {status}.", schema=HealthReply, examples={status: {"status": status}})
+    return _without_credential(name, path, summary, reply, problems)
 
 
 def _file(name: str, path: str, summary: str, media_type: str, example: str, *problems: int) -> Operation:
     reply = Reply(description=summary, media_type=media_type, examples={"begins": example} if example else {})
-    return _open_to_all(name, path, summary, reply, (500, *problems))
+    return _without_credential(name, path, summary, reply, (500, *problems))
 
 
-def _open_to_all(name: str, path: str, summary: str, reply: Reply, problems: Sequence[int]) -> Operation:
+def _without_credential(name: str, path: str, summary: str, reply: Reply, problems: Sequence[int]) -> Operation:
     return Operation(
         name=name, method="get", path=path, tag=OPERATORS, summary=summary, replies={200: reply}, problems=problems
     )
@@ -184,9 +188,9 @@ OPERATIONS = (
     REGISTER,
     SHOW,
     TAKE_RESULT,
-    _health("livez", "/livez", "Whether the process lives; nothing outside is asked", "alive", 500),
-    _health("readyz", "/readyz", "Whether a commit works and no end is near", "ready", 500, 503),
-    _file("metrics", "/metrics", "Numbers for Prometheus", "text/plain", _METRICS, 503),
+    _health("livez", "/livez", "Whether the process is alive; nothing outside it is checked", "alive", 500),
+    _health("readyz", "/readyz", "Whether a commit works and the process is not ending", "ready", 500, 503),
+    _file("metrics", "/metrics", "Metrics for Prometheus", "text/plain", _METRICS, 503),
     _file("openapi", "/openapi.json", "This description", "application/json", ""),
     _file("docs", "/docs", "This description for people", "text/html", "<!doctype html>"),
 )

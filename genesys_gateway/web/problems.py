@@ -1,6 +1,6 @@
-"""Every error as ``application/problem+json`` (RFC 9457), whoever raised it.
+"""Answers every error, wherever it was raised, as ``application/problem+json`` (RFC 9457).
 
-Law: an answer says what the caller can do, and nothing about what is inside: no trace, statement, host or value.
+Invariant: an answer says what the caller can do, and reveals nothing internal: no trace, SQL, host name or value.
 """
 
 import http
@@ -16,10 +16,10 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.web.auth import NotAllowed, NotAuthenticated, TooOften
 
 CONTENT_TYPE = "application/problem+json"
-#: Field to what is wrong with it.
+#: For each wrong field, what is wrong with it.
 FieldErrors = Mapping[str, Sequence[str]]
 
-#: What is said to the caller, by status. It is never an error's own message: that may name what is inside.
+#: The text for the caller, by status. It is never the message of an error, which may contain internals.
 DETAILS = {
     400: "The body is not JSON.",
     401: "A valid bearer token is needed.",
@@ -41,7 +41,7 @@ log = get_logger(__name__)
 
 
 class InvalidRequest(HTTPException):
-    """A body, or an id in the path, that does not keep its schema.
+    """A body, or an id in the path, does not match its schema.
 
     Args:
         errors: What is wrong, by field.
@@ -55,7 +55,7 @@ class InvalidRequest(HTTPException):
 
 
 class NeverRegistered(HTTPException):
-    """A well-formed id that nobody registered."""
+    """The id is well-formed, but was never registered."""
 
     code = 404
 
@@ -73,14 +73,14 @@ def answer(
     errors: FieldErrors | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """A problem as a response; without a detail it says what is always said with that status."""
+    """A problem as a response; its detail is by default the one in :data:`DETAILS`."""
     body = document(status, detail or DETAILS[status], errors)
     return Response(body, status, headers, content_type=CONTENT_TYPE)
 
 
 def install(app: Flask) -> None:
-    """Have every error of the app answered by this room."""
-    app.register_error_handler(HTTPException, _http)
+    """Register this module's error handlers with the app."""
+    app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NotAuthenticated, lambda _: answer(401, headers={"WWW-Authenticate": "Bearer"}))
     app.register_error_handler(NotAllowed, lambda _: answer(403))
     app.register_error_handler(PairedAlready, lambda _: answer(409))
@@ -89,7 +89,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(Exception, _unexpected)
 
 
-def _http(error: HTTPException) -> Response:
+def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     if isinstance(error, InvalidRequest):
         return answer(status, errors=error.errors)
@@ -101,7 +101,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unavailable(error: Unavailable) -> Response:
-    # Its message is for the log: it may name what the caller must not know.
+    # The message goes only into the log: it may contain internals.
     log.warning("request_unavailable", reason=str(error), error=type(error).__name__)
     return answer(503, headers=_retry_after(error))
 

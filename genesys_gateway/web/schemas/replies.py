@@ -1,4 +1,4 @@
-"""What callers are answered; the description of the door (``openapi``) is made of these schemas, too."""
+"""Schemas of the answers; ``openapi`` describes the interface with the same schemas."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,7 +7,7 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 from genesys_gateway.runtime.clock import isoformat
 
-#: Everything that can stand in a timeline.
+#: Every event that a timeline can contain.
 TIMELINE_EVENTS = (
     "registered",
     "re_paired",
@@ -31,23 +31,24 @@ _RECORD_STATES = ("pending", "delivered", "dead")
 
 
 def _moment(read: Callable[[Any], int], **options: Any) -> fields.Function:
-    told = {"type": "string", "format": "date-time"}
-    return fields.Function(lambda shown: isoformat(read(shown)), required=True, metadata=told, **options)
+    """A date and time, from the epoch milliseconds that ``read`` takes out of the dumped object."""
+    metadata = {"type": "string", "format": "date-time"}
+    return fields.Function(lambda shown: isoformat(read(shown)), required=True, metadata=metadata, **options)
 
 
 def _id(description: str, **options: Any) -> fields.String:
     return fields.String(required=True, metadata={"format": "uuid", "description": description}, **options)
 
 
-def _word(*words: str | None, description: str, **options: Any) -> fields.String:
-    # Words are checked in tests only: dumping does not validate.
-    one_of = validate.OneOf(words)
+def _one_of(*values: str | None, description: str, **options: Any) -> fields.String:
+    # Only tests check the value: marshmallow does not validate when it dumps.
+    one_of = validate.OneOf(values)
     return fields.String(required=True, validate=one_of, metadata={"description": description}, **options)
 
 
 class _Reply(Schema):
     class Meta:
-        """Callers ignore fields that they don't know, so that we may add some."""
+        """Callers must ignore unknown fields, so that new ones can be added."""
 
         unknown = EXCLUDE
 
@@ -56,58 +57,59 @@ class RecordReply(_Reply):
     """One communication record."""
 
     id = _id("The record's id at CommunicationHistory.")
-    state = _word(*_RECORD_STATES, description="How far it is; a dead one was given up and can be requeued.")
-    source = _word("live", "backfill", "supportResult", description="Who told of the after-call work first.")
+    state = _one_of(*_RECORD_STATES, description="Its state. A dead record was given up and can be requeued.")
+    source = _one_of("live", "backfill", "supportResult", description="What reported the after-call work first.")
     amended = fields.Boolean(
-        required=True, metadata={"description": "Whether other content came later under the same id; it is not sent."}
+        required=True,
+        metadata={"description": "Whether other content arrived later under the same id; that content is not sent."},
     )
 
 
 class TimelineReply(_Reply):
-    """One thing that happened to an interaction."""
+    """One event in an interaction's timeline."""
 
     at = _moment(lambda item: int(item.at))
-    event = _word(*TIMELINE_EVENTS, description="What happened.")
+    event = _one_of(*TIMELINE_EVENTS, description="What happened.")
     detail = fields.String(required=True, allow_none=True)
 
 
 class SupportInteractionReply(_Reply):
-    """What is known of an interaction; dumped from a ``ConversationView``."""
+    """An interaction with its records and its timeline; dumped from a ``ConversationView``."""
 
     interaction_id = _id("The interaction.", data_key="interactionId")
     customer_id = _id("The customer; null once erased.", data_key="customerId", allow_none=True)
     created_at = _moment(lambda view: int(view.created_at), data_key="createdAt")
-    state = _word(
+    state = _one_of(
         "pending",
         "subscribed",
         "closed",
-        description="subscribed: an open socket listens for it now; pending: followed, but not so; closed: followed no"
-        " longer.",
+        description="subscribed: followed, and an open socket receives its events; pending: followed, but no open"
+        " socket receives its events now; closed: no longer followed.",
     )
-    outcome = _word(
+    outcome = _one_of(
         "logged",
         "no_acw",
         "unresolved",
         None,
         allow_none=True,
-        description="How a closed one ended: with a record, without any after-call work, or past its deadline without"
-        " a record. Null while followed.",
+        description="How it ended. logged: with a record; no_acw: without any after-call work; unresolved: closed at"
+        " its deadline without a record. Null while it is followed.",
     )
     records = fields.List(fields.Nested(RecordReply), required=True)
     timeline = fields.List(fields.Nested(TimelineReply), required=True)
 
 
 class SupportResultReply(_Reply):
-    """The record that tells of the after-call work; dumped from a ``SupportResultReceipt``."""
+    """The record of the after-call work; dumped from a ``SupportResultReceipt``."""
 
     record_id = _id("The record's id at CommunicationHistory.", data_key="recordId")
-    state = _word(*_RECORD_STATES, description="How far it is.")
+    state = _one_of(*_RECORD_STATES, description="The state of the record.")
 
 
 class HealthReply(_Reply):
-    """How the process is."""
+    """The health of the process."""
 
-    status = _word("alive", "ready", description="alive: the process runs; ready: a commit works.")
+    status = _one_of("alive", "ready", description="alive: the process runs; ready: a commit works.")
 
 
 class ProblemReply(_Reply):

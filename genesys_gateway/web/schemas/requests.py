@@ -1,4 +1,4 @@
-"""What callers send; the description of the door (``openapi``) is made of these schemas, too."""
+"""Schemas of the requests; ``openapi`` describes the interface with the same schemas."""
 
 import re
 from collections.abc import Callable
@@ -19,7 +19,8 @@ def uuid(text: object) -> str:
     """A UUID in lower case: 8-4-4-4-12 hexadecimal digits and nothing else.
 
     Raises:
-        ValidationError: It is anything else, also what other readers of UUIDs allow (braces, ``urn:``, no dashes).
+        ValidationError: It is anything else. Forms that many parsers accept (braces, ``urn:``, no dashes) count as
+            wrong too.
     """
     if not isinstance(text, str) or not _UUID.fullmatch(text):
         raise ValidationError("Must be a UUID: 8-4-4-4-12 hexadecimal digits.")
@@ -38,7 +39,7 @@ def _moment(text: object) -> int:
 
 
 def _word(words: tuple[str, ...]) -> Callable[[object], str]:
-    """One of these in either case; in upper case, as Genesys's events have them."""
+    """A reader that takes one of these words in either case, and returns it in upper case, as in Genesys's events."""
 
     def read(text: object) -> str:
         if not isinstance(text, str) or text.lower() not in words:
@@ -48,75 +49,76 @@ def _word(words: tuple[str, ...]) -> Callable[[object], str]:
     return read
 
 
-def _of_characters(text: str) -> None:
-    """JSON can name halves of characters, which no database and no receiver takes."""
+def _require_unicode(text: str) -> None:
+    """Reject lone surrogates: JSON can express these halves of characters, but databases and receivers reject them."""
     if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
         raise ValidationError("Must be Unicode text.")
 
 
 def _code(text: object) -> str:
-    """A wrap-up code, in lower case where it is a UUID: it becomes part of an address."""
+    """A wrap-up code. One that is a UUID is returned in lower case, because it becomes part of a URL."""
     if not isinstance(text, str):
         raise ValidationError("Not a valid string.")
-    _of_characters(text)
+    _require_unicode(text)
     return text.lower() if _UUID.fullmatch(text) else text
 
 
-def _read(read: Callable[[object], object], data_key: str, **told: Any) -> fields.Function:
-    """A required field that a function reads.
+def _field(read: Callable[[object], object], data_key: str, **json_schema: Any) -> fields.Function:
+    """A required string field.
 
     Args:
-        read: Raises ValidationError.
+        read: Returns the value from what the JSON holds; raises ValidationError.
         data_key: The field's name in JSON.
-        told: What the description says of its values, in words of JSON Schema.
+        json_schema: Describes the values, in keywords of JSON Schema.
     """
-    return fields.Function(deserialize=read, required=True, data_key=data_key, metadata={"type": "string"} | told)
+    metadata = {"type": "string"} | json_schema
+    return fields.Function(deserialize=read, required=True, data_key=data_key, metadata=metadata)
 
 
 def _id(data_key: str, description: str) -> fields.Function:
-    return _read(uuid, data_key, format="uuid", pattern=f"^{UUID_PATTERN}$", description=description)
+    return _field(uuid, data_key, format="uuid", pattern=f"^{UUID_PATTERN}$", description=description)
 
 
 def _one_of(words: tuple[str, ...], data_key: str, description: str) -> fields.Function:
     both = [*words, *(word.upper() for word in words)]
-    return _read(_word(words), data_key, enum=both, description=f"{description} In either case.")
+    return _field(_word(words), data_key, enum=both, description=f"{description} In either case.")
 
 
 def _text(description: str, **options: Any) -> fields.String:
-    return fields.String(validate=_of_characters, metadata={"description": description}, **options)
+    return fields.String(validate=_require_unicode, metadata={"description": description}, **options)
 
 
 class SupportInteractionRequest(Schema):
     """Body of ``POST /customers/supportInteraction``."""
 
     class Meta:
-        """Unknown fields are ignored: BOFE may send more than we need."""
+        """Unknown fields are ignored: BOFE may send more than is needed."""
 
         unknown = EXCLUDE
 
     customer_id = _id("customerId", "The bank's customer.")
-    interaction_id = _id("interactionId", "The interaction; at Genesys Cloud it is the conversation's id.")
+    interaction_id = _id("interactionId", "The interaction: the conversation's id at Genesys Cloud.")
 
 
 class SupportResultRequest(Schema):
-    """Body of ``POST /customers/supportResult``: one agent's after-call work, as the old trigger tells of it."""
+    """Body of ``POST /customers/supportResult``: one agent's after-call work, as the older trigger reports it."""
 
     class Meta:
-        """Unknown fields are ignored: the trigger may send more than we need."""
+        """Unknown fields are ignored: the trigger may send more than is needed."""
 
         unknown = EXCLUDE
 
     conversation_id = _id("conversationId", "The conversation at Genesys Cloud.")
-    event_time = _read(
+    event_time = _field(
         _moment,
         "eventTime",
         format="date-time",
         pattern="^(19[7-9]|[2-9][0-9]{2})[0-9]-",
-        description="When the after-call work ended; with its offset from UTC.",
+        description="When the after-call work ended; with an offset from UTC.",
     )
-    direction = _one_of(_DIRECTIONS, "direction", "Who began the conversation.")
-    media_type = _one_of(_MEDIA_TYPES, "mediaType", "What it was held in.")
-    ani = _text("The customer's number or address, in both directions.", required=True)
+    direction = _one_of(_DIRECTIONS, "direction", "Whether the customer (inbound) or the bank began the conversation.")
+    media_type = _one_of(_MEDIA_TYPES, "mediaType", "The medium of the conversation.")
+    ani = _text("The customer's number or address, whichever the direction.", required=True)
     subject = _text("Becomes the title of the record.", allow_none=True)
-    wrapup_code = _read(_code, "wrapupCode", description="A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.")
+    wrapup_code = _field(_code, "wrapupCode", description="A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.")
     user_id = _id("userId", "The agent.")
