@@ -1,8 +1,8 @@
-"""How gunicorn runs the gateway: one gevent worker, checked before it is started, drained before it ends."""
+"""Configures gunicorn: one gevent worker, started only after all checks have passed, and drained before it ends."""
 
 from gevent import monkey
 
-monkey.patch_all()  # before anything imports ssl or psycopg: they would block, or break, later
+monkey.patch_all()  # before anything imports ssl or psycopg, which would block or break later
 
 import os
 import signal
@@ -21,15 +21,16 @@ from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.web import problems, routes
 from genesys_gateway.web.gunicorn_logs import GunicornLogger
 
-#: Seconds for requests under way when a worker is told to end, and then for the gateway: together less than 25.
+#: When a worker is told to end: time for the requests under way, and after that for the gateway, in seconds. Together
+#: less than 25 s.
 _HTTP_DRAIN_SECONDS = 5
 _GATEWAY_STOP_SECONDS = 17.0
-#: Exit code that says: configured wrongly, a repetition won't help.
+#: Exit code for a wrong configuration: a restart will not help.
 _MISCONFIGURED = 2
 
 
 def _bind() -> str:
-    """GATEWAY_BIND, or the default where it is wrong: nothing is bound before :func:`on_starting` told of that."""
+    """GATEWAY_BIND, or the default if it is wrong: :func:`on_starting` reports that before anything is bound."""
     default = "127.0.0.1:8080"
     try:
         return rules.bind(os.environ.get("GATEWAY_BIND", "").strip() or default)
@@ -39,46 +40,46 @@ def _bind() -> str:
 
 bind = _bind()
 worker_class = "genesys_gateway.web.gunicorn_worker.BoundedWorker"
-# More wait in the kernel until one of these is done. Each takes a file, of which a process commonly may open 1024.
+# Further connections wait in the kernel. Each takes a file descriptor; the usual limit of a process is 1024.
 worker_connections = 400
-# The registry of channels lives in the worker: a second worker would make a second set of channels.
+# The channel registry lives in the worker: a second worker would make a second set of channels.
 workers = 1
 graceful_timeout = 30
-# Without this gunicorn opens a socket that every gunicorn of this user shares.
+# Otherwise gunicorn opens a control socket that all gunicorns of this user share.
 control_socket_disable = True
-# Seconds for the head of a request, and between two requests: an idle connection keeps a worker from ending that long.
+# Seconds for the head of a request, and between two requests. An idle connection delays the end of a worker that long.
 keepalive = 2
 limit_request_line = 2048
 limit_request_fields = 50
 limit_request_field_size = 8190
-# No header changes an address, a scheme or a caller, whoever sends it: gunicorn would believe any process of this
-# machine, and so whatever a proxy on it hands on. Nothing here asks for what X-Forwarded-… tell.
+# No header may change the address, the scheme or the caller of a request. By default gunicorn believes every process
+# on this machine, and thus every header that a local proxy passes on. Nothing here needs X-Forwarded-… headers.
 forwarded_allow_ips = ""
 forwarder_headers = ""
 logger_class = GunicornLogger
 accesslog = "-"
 
-_FOR_PEOPLE = os.environ.get("GATEWAY_LOG_FORMAT", "").strip().lower() == "text"
-logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), "text" if _FOR_PEOPLE else "json")
-if not _FOR_PEOPLE:
+_LOGS_ARE_TEXT = os.environ.get("GATEWAY_LOG_FORMAT", "").strip().lower() == "text"
+logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), "text" if _LOGS_ARE_TEXT else "json")
+if not _LOGS_ARE_TEXT:
     logs.capture_everything()
 log = logs.get_logger("gunicorn.conf")
 
 
 def _write_problem(sock: Any, status: int, _reason: str, _message: str) -> None:
-    """Answer what is no HTTP, or no request the app ever sees, as all other errors are answered."""
+    """Answer a request that never reaches the app, such as malformed HTTP, in the same form as all other errors."""
     detail = "The request is not valid HTTP." if status < 500 else "An unexpected error; it has been logged."
     body = problems.document(status, detail)
     head = f"HTTP/1.1 {status} -\r\nConnection: close\r\nContent-Type: {problems.CONTENT_TYPE}\r\n"
     gunicorn.util.write_nonblock(sock, f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
-# The one place where gunicorn writes an answer of its own; it would be HTML that repeats the bad header.
+# The one place where gunicorn writes an answer of its own: HTML that repeats the bad header.
 gunicorn.util.write_error = _write_problem
 
 
 def on_starting(_server: Any) -> None:
-    """Check everything that can be wrong before there is a worker: only here does a mistake end with its exit code."""
+    """Check settings and database before any worker starts: only here can a mistake end gunicorn with its exit code."""
     try:
         if getattr(psycopg.waiting.wait, "__name__", "") != "wait_poll":
             raise PermanentFailure("gevent's patches came too late: psycopg would block the whole worker")
@@ -87,7 +88,7 @@ def on_starting(_server: Any) -> None:
             log.info("database_migrated")
         reach("migrated")
     except SettingsError as error:
-        if _FOR_PEOPLE:
+        if _LOGS_ARE_TEXT:
             sys.stderr.write(f"{error}\n")
         else:
             log.critical("settings_wrong", mistakes=error.mistakes)
@@ -103,7 +104,7 @@ on_reload = on_starting
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin the gateway where its greenlets will live, and drain it from the moment the worker is told to end."""
+    """Begin the gateway in the process of its worker, and drain it as soon as the worker is told to end."""
     gateway = worker.wsgi.extensions[routes.GATEWAY]
     tasks = TaskGroup("worker", lambda name, error: log.error("greenlet_crashed", greenlet=name, exc_info=error))
 
@@ -113,12 +114,12 @@ def post_worker_init(worker: Any) -> None:
         tasks.spawn("drain", gateway.drain)
 
     signal.signal(signal.SIGTERM, end)
-    # In the worker alone: slow requests must leave the gateway time to stop before the master kills.
+    # Only in the worker: slow requests must leave the gateway time to stop before the master kills the worker.
     worker.cfg.set("graceful_timeout", _HTTP_DRAIN_SECONDS)
     gateway.begin()
 
 
 def worker_exit(_server: Any, worker: Any) -> None:
-    """Stop the gateway: no request is under way any more."""
+    """Stop the gateway, after the last request has ended."""
     if app := getattr(worker, "wsgi", None):
         app.extensions[routes.GATEWAY].stop(_GATEWAY_STOP_SECONDS)

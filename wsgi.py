@@ -1,8 +1,8 @@
-"""What gunicorn serves: ``gunicorn -c gunicorn.conf.py wsgi:app``."""
+"""The application that gunicorn serves: ``gunicorn -c gunicorn.conf.py wsgi:app``."""
 
 from gevent import monkey
 
-monkey.patch_all()  # before anything imports ssl or psycopg: they would block, or break, later
+monkey.patch_all()  # before anything imports ssl or psycopg, which would block or break later
 
 from app import create_app
 
