@@ -1,26 +1,26 @@
-"""Words that tests plant as secrets and as personal data, and that may come out nowhere.
+"""Values that tests use as secrets and as personal data, and that must not appear in any output.
 
-A value that begins with ``canary`` needs no line here: none may ever be printed or logged.
+A value that begins with ``canary`` needs no entry here: no such value may be printed or logged.
 """
 
 from collections.abc import Iterable
 
-from tests.doubles import web as door
+from tests.doubles import web
 from tests.harness import gateway
 
-#: Whatever prints them betrays them.
+#: Nothing may print or log these.
 SECRETS = (
     "canary",
-    door.BOFE_TOKEN,
-    door.OPS_TOKEN,
-    door.BACKOFFICE_TOKEN,
+    web.BOFE_TOKEN,
+    web.OPS_TOKEN,
+    web.BACKOFFICE_TOKEN,
     gateway.BOFE_TOKEN,
     gateway.OPS_TOKEN,
     gateway.BACKOFFICE_TOKEN,
     "-----BEGIN PRIVATE KEY-----",
-    "PHNhbWxwOlJlc3BvbnNl",  # how every assertion of our own begins, in Base64
+    "PHNhbWxwOlJlc3BvbnNl",  # "<samlp:Response", with which each assertion of the tests begins, in Base64
 )
-#: What a gateway must not write besides; the simulator and the demo show it to people.
+#: A gateway must not print or log these either; the simulator and the demo show some of them to people.
 PRIVATE = (
     *SECRETS,
     "simulator-secret",
@@ -33,5 +33,5 @@ PRIVATE = (
 
 
 def found_in(text: str, words: Iterable[str]) -> list[str]:
-    """Which of them stand in a text."""
+    """Those of the words that the text contains."""
     return [word for word in words if word in text]

@@ -1,4 +1,4 @@
-"""Loaded by pytest before any plugin imports ssl: from then on every socket waits cooperatively."""
+"""Pytest plugin: applies gevent's patches before another plugin imports ssl, so that sockets wait cooperatively."""
 
 from gevent import monkey
 

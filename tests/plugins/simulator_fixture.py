@@ -1,4 +1,7 @@
-"""The fixture `sim`: a simulator in this process, reset for every test. Activate it with `pytest_plugins`."""
+"""Pytest plugin with the fixture `sim`: a simulator in this process, reset for each test.
+
+Activate it with `pytest_plugins`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A test whose output or log shows a planted secret fails, whatever else it asserts."""
+"""Pytest plugin: fails a test whose output or log contains a planted secret, whatever else the test asserts."""
 
 from collections.abc import Generator
 
@@ -9,11 +9,11 @@ from tests.doubles.canaries import SECRETS, found_in
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Of pytest: after a test's last phase everything it printed and logged is there."""
+    """Called by pytest after each phase of a test; after the last one, everything printed and logged is known."""
     report = yield
     if report.when == "teardown" and report.passed:
-        told = "\n".join(content for _, content in report.sections)
-        if shown := found_in(told, SECRETS):
+        output = "\n".join(content for _, content in report.sections)
+        if shown := found_in(output, SECRETS):
             report.outcome = "failed"
             report.longrepr = f"{item.nodeid} printed or logged a planted secret: {', '.join(sorted(shown))}"
     return report

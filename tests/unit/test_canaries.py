@@ -1,4 +1,4 @@
-"""The watch over planted secrets would notice one, wherever a test lets it out."""
+"""The check for planted secrets finds one in everything a test prints or logs."""
 
 import os
 import subprocess
@@ -28,10 +28,10 @@ def test_is_discreet(): print("nothing")
 def test_a_test_that_lets_a_secret_out_fails(tmp_path: Path) -> None:
     (tmp_path / "test_leaks.py").write_text(LEAKS)
     environ = {"PATH": os.environ["PATH"], "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests/plugins'}"}
-    # Patched first, as the tests are that the watch imports.
+    # Patched by gevent first, as for all tests: the plugin imports modules that need it.
     command = [sys.executable, "-m", "pytest", "-q", "-p", "patch_gevent", "-p", "watch_canaries", "test_leaks.py"]
 
-    # Not shown here, or this very test would fail as it should.
+    # Its output is not printed here, because then the check would fail this test too.
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60)
 
     assert done.stdout.splitlines()[-1].startswith("5 passed, 4 errors"), done.returncode
