@@ -1,4 +1,4 @@
-"""A gateway that remembers in a dictionary, for tests of the door that stands before it."""
+"""A gateway that stores in a dictionary, for tests of the HTTP interface, and the requests that they send."""
 
 from typing import Any, cast
 
@@ -15,6 +15,12 @@ BOFE_TOKEN = "bofe-token-for-tests-0001"
 OPS_TOKEN = "ops-token-for-tests-00001"
 BACKOFFICE_TOKEN = "backoffice-token-for-tests"
 
+#: Address of the registrations, and a valid registration.
+ADDRESS = "/customers/supportInteraction"
+CUSTOMER = "11111111-2222-3333-4444-555555555555"
+INTERACTION = "0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44"
+PAIR = {"customerId": CUSTOMER, "interactionId": INTERACTION}
+
 ENVIRON = {
     "GENESYS_ENVIRONMENT": "genesys.invalid",
     "GENESYS_GRANT_TYPE": "client-credentials",
@@ -26,7 +32,7 @@ ENVIRON = {
 
 
 class FakeRegistration:
-    """Registers like the real one, or raises what it was told to."""
+    """Registers like the real one, or raises :attr:`error`."""
 
     def __init__(self) -> None:
         self.views: dict[str, ConversationView] = {}
@@ -47,8 +53,8 @@ class FakeRegistration:
         return self.views.get(interaction_id)
 
 
-class FakeResults:
-    """Takes supportResults and remembers their ids, or raises what it was told to."""
+class FakeSupportResults:
+    """Keeps the events it takes, or raises :attr:`error`."""
 
     def __init__(self) -> None:
         self.events: list[AcwEvent] = []
@@ -64,19 +70,19 @@ class FakeResults:
 
 
 class FakeGateway:
-    """What the door needs of a gateway, and nothing behind it."""
+    """A gateway as far as the HTTP interface needs one."""
 
     def __init__(self, **environ: str) -> None:
         self.settings = Settings.from_environment(ENVIRON | environ)
         self.metrics = Metrics()
-        self.fake = FakeRegistration()
-        self.results = FakeResults()
+        self.registrations = FakeRegistration()
+        self.results = FakeSupportResults()
         self.serving = True
         self.is_ready = True
 
     @property
     def registration(self) -> Registration:
-        return cast(Registration, self.fake)
+        return cast(Registration, self.registrations)
 
     @property
     def support_results(self) -> SupportResults:
@@ -86,11 +92,18 @@ class FakeGateway:
         return self.is_ready
 
     def fail_with(self, error: GatewayError | Exception | None) -> None:
-        self.fake.error = self.results.error = error
+        """Let every call of a use case raise this."""
+        self.registrations.error = self.results.error = error
+
+
+def bearer(token: str) -> dict[str, str]:
+    """The header that presents a token."""
+    return {"Authorization": f"Bearer {token}"}
 
 
 def view(interaction_id: str, customer_id: str | None, **changes: Any) -> ConversationView:
-    known: dict[str, Any] = {"state": "pending", "outcome": None, "records": (), "timeline": ()}
+    """A conversation created at 2026-11-22T10:00:00Z, pending unless ``changes`` say otherwise."""
+    defaults: dict[str, Any] = {"state": "pending", "outcome": None, "records": (), "timeline": ()}
     return ConversationView(
-        interaction_id=interaction_id, customer_id=customer_id, created_at=1_795_341_600_000, **known | changes
+        interaction_id=interaction_id, customer_id=customer_id, created_at=1_795_341_600_000, **defaults | changes
     )

@@ -1,6 +1,5 @@
-"""Is every line one JSON object, whoever writes it and whatever came in?"""
+"""Is every line one JSON object, wherever it comes from and whatever it contains?"""
 
-import io
 import json
 import logging
 import math
@@ -8,50 +7,32 @@ import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
-from datetime import timedelta
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
-import structlog
 
 from genesys_gateway.runtime import logs
-from genesys_gateway.web.gunicorn_logs import GunicornLogger
+from tests.doubles.log_lines import configured, logging_restored, written
 
 HOSTILE = 'a\nb\r\x00\x1b[31m\u2028\u0085"}\ud800{"level": "critical"}'
 
 
 @pytest.fixture(autouse=True)
 def logging_as_it_was() -> Iterator[None]:
-    root, handlers, level = logging.root, list(logging.root.handlers), logging.root.level
-    yield
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
-    structlog.reset_defaults()
-
-
-def written(stream: io.StringIO) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stream.getvalue().splitlines()]
-
-
-def configured(level: str = "info", style: str = "json") -> io.StringIO:
-    stream = io.StringIO()
-    logs.configure(level, style, stream)
-    return stream
+    with logging_restored():
+        yield
 
 
 def test_an_event_is_one_line_with_its_fields() -> None:
     stream = configured()
 
-    logs.get_logger("room").info("channel_opened", channel="streaming-0", topics=3)
+    logs.get_logger("module").info("channel_opened", channel="streaming-0", topics=3)
 
     (line,) = written(stream)
     assert line.pop("at").endswith("Z")
     assert line == {
         "level": "info",
         "event": "channel_opened",
-        "logger": "room",
+        "logger": "module",
         "channel": "streaming-0",
         "topics": 3,
     }
@@ -60,7 +41,7 @@ def test_an_event_is_one_line_with_its_fields() -> None:
 def test_lines_below_the_level_are_not_written() -> None:
     stream = configured("warning")
 
-    logs.get_logger("room").info("quiet")
+    logs.get_logger("module").info("quiet")
     logging.getLogger("library").info("quiet")
 
     assert stream.getvalue() == ""
@@ -70,17 +51,17 @@ def test_lines_below_the_level_are_not_written() -> None:
 def test_a_level_or_style_that_is_not_known_counts_as_the_default(level: str) -> None:
     stream = configured(level, level)
 
-    logs.get_logger("room").debug("quiet")
-    logs.get_logger("room").info("heard")
+    logs.get_logger("module").debug("quiet")
+    logs.get_logger("module").info("written")
 
-    assert [line["event"] for line in written(stream)] == ["heard"]
+    assert [line["event"] for line in written(stream)] == ["written"]
 
 
 @pytest.mark.parametrize("style", ["json", "text"])
 def test_nothing_that_comes_in_can_break_a_line(style: str) -> None:
     stream = configured(style=style)
 
-    logs.get_logger("room").info("strange", value=HOSTILE, many=[HOSTILE], by=HOSTILE.encode("utf-8", "replace"))
+    logs.get_logger("module").info("strange", value=HOSTILE, many=[HOSTILE], by=HOSTILE.encode("utf-8", "replace"))
     logging.getLogger("library").warning("took %s", HOSTILE)
 
     assert len(stream.getvalue().splitlines()) == 2
@@ -91,7 +72,7 @@ def test_nothing_that_comes_in_can_break_a_line(style: str) -> None:
 def test_a_value_json_has_no_word_for_does_not_cost_the_line(value: object) -> None:
     stream = configured()
 
-    logs.get_logger("room").info("strange", value=value, id=7)
+    logs.get_logger("module").info("strange", value=value, id=7)
 
     (line,) = written(stream)
     assert (line["event"], str(line["id"])) == ("strange", "7")
@@ -102,7 +83,7 @@ def test_a_value_that_contains_itself_does_not_cost_the_line() -> None:
     endless: list[object] = []
     endless.append(endless)
 
-    logs.get_logger("room").info("strange", value=endless)
+    logs.get_logger("module").info("strange", value=endless)
 
     assert [line["event"] for line in written(stream)] == ["strange"]
 
@@ -121,7 +102,7 @@ def test_a_traceback_is_a_field() -> None:
     try:
         raise ValueError(HOSTILE)
     except ValueError:
-        logs.get_logger("room").exception("went_wrong", id=1)
+        logs.get_logger("module").exception("went_wrong", id=1)
 
     (line,) = written(stream)
     assert line["exception"].startswith("Traceback (most recent call last):\n")
@@ -183,70 +164,6 @@ def test_what_bypasses_logging_is_logged_once_each() -> None:
         "ValueError: in del",
         "SystemError: the end",
     ]
-
-
-def gunicorn_logger() -> GunicornLogger:
-    return GunicornLogger(SimpleNamespace(loglevel="info", accesslog="-"))
-
-
-def test_a_request_line_has_its_path_but_no_query_and_no_header() -> None:
-    stream = configured()
-    environ = {
-        "REQUEST_METHOD": "GET",
-        "PATH_INFO": "/customers/supportInteraction/0d9f\n" + "x" * 500,
-        "QUERY_STRING": "token=canary",
-        "RAW_URI": "/customers?token=canary",
-        "HTTP_AUTHORIZATION": "Bearer canary",
-        "HTTP_REFERER": "canary",
-        "HTTP_USER_AGENT": "canary",
-    }
-
-    gunicorn_logger().access(SimpleNamespace(status="200 OK"), None, environ, timedelta(milliseconds=12.34))
-
-    (line,) = written(stream)
-    assert (line["event"], line["method"], line["status"], line["ms"]) == ("request", "GET", 200, 12.3)
-    assert line["path"].startswith("/customers/supportInteraction/0d9f\n")
-    assert len(line["path"]) == 200
-    assert "canary" not in stream.getvalue()
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "Error handling request GET /livez?token=canary",
-        "Invalid request from ip=127.0.0.1: Invalid HTTP Header: 'Authorization Bearer canary'",
-        "Invalid request from ip=::1: Invalid HTTP request line: \"GET /'canary' HTTP/9\"",
-        "Invalid request from ip=::1: Invalid chunk size: b'canary'",
-        "Ignored premature client disconnection. No more data after: b'Authorization: Bearer canary\\r\\n'",
-        'Ignored premature client disconnection. No more data after: b"X: \'\\r\\nAuthorization: canary"',
-        "Ignored premature client disconnection. No more data after: bytearray(b'canary')",
-    ],
-)
-def test_what_gunicorn_could_not_handle_is_logged_without_what_came(message: str) -> None:
-    stream = configured()
-
-    gunicorn_logger().warning(message)
-
-    (line,) = written(stream)
-    assert line["event"].startswith(message[:20])
-    assert "canary" not in line["event"]
-
-
-def test_what_gunicorn_quotes_of_its_own_is_kept() -> None:
-    stream = configured()
-
-    gunicorn_logger().error("Can't connect to ('127.0.0.1', 8080)")
-
-    assert [line["event"] for line in written(stream)] == ["Can't connect to ('127.0.0.1', 8080)"]
-
-
-def test_gunicorn_writes_each_of_its_lines_once() -> None:
-    stream, logger = configured(), gunicorn_logger()
-    logger.setup(SimpleNamespace(loglevel="info", accesslog="-"))
-
-    logger.info("Booting worker with pid: %s", 7)
-
-    assert [line["event"] for line in written(stream)] == ["Booting worker with pid: 7"]
 
 
 @pytest.mark.parametrize("library", ["sqlalchemy.engine.Engine", "urllib3.connectionpool", "websocket", "alembic"])

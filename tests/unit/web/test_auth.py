@@ -1,4 +1,4 @@
-"""Who comes in, who does not, and how often?"""
+"""Which requests are admitted, and how many?"""
 
 import contextlib
 import hmac
@@ -90,7 +90,7 @@ def test_every_token_is_compared_whichever_fits(monkeypatch: pytest.MonkeyPatch)
         compared.clear()
         with contextlib.suppress(NotAuthenticated):
             guard().admit(header, READERS)
-        # Four tokens, each time all four, and digests of one length whatever was sent.
+        # All four configured tokens, each time, as digests of equal length.
         assert compared == [(32, 32)] * 4
 
 
@@ -170,8 +170,8 @@ def test_unknown_tokens_have_the_file_read_once_a_second_at_most(tmp_path: Path)
     followed.admit("Bearer second-token", BOFE)
 
 
-class OneCaller:
-    """Reads any token as that of one caller, unless it is ``bad``."""
+class AnyToken:
+    """Reads any token but ``bad`` as valid; its subject is the part before the first dash."""
 
     def __init__(self, *roles: str) -> None:
         self.roles = frozenset(roles)
@@ -180,22 +180,24 @@ class OneCaller:
         return None if token == b"bad" else Caller(roles=self.roles, subject=token.decode().split("-", maxsplit=1)[0])
 
 
-def trusting(*roles: str, per_minute: int = 0, clock: FakeClock | None = None, tokens: str | None = TOKENS) -> Guard:
+def guard_with_issuer(
+    *roles: str, per_minute: int = 0, clock: FakeClock | None = None, tokens: str | None = TOKENS
+) -> Guard:
     secret = None if tokens is None else Secret.of(tokens, role_tokens)
-    return Guard(secret, per_minute, clock or FakeClock(), cast(JwtVerifier, OneCaller(*roles)))
+    return Guard(secret, per_minute, clock or FakeClock(), cast(JwtVerifier, AnyToken(*roles)))
 
 
 def test_the_issuer_s_tokens_open_what_their_roles_open() -> None:
-    trusting("bofe", "cook").admit("Bearer x", BOFE)
+    guard_with_issuer("bofe", "cook").admit("Bearer x", BOFE)
     for roles in ((), ("ops",), ("cook",)):
         with pytest.raises(NotAllowed):
-            trusting(*roles).admit("Bearer x", BOFE)
+            guard_with_issuer(*roles).admit("Bearer x", BOFE)
     with pytest.raises(NotAuthenticated):
-        trusting("bofe").admit("Bearer bad", BOFE)
+        guard_with_issuer("bofe").admit("Bearer bad", BOFE)
 
 
 def test_without_tokens_of_our_own_the_issuer_s_are_enough() -> None:
-    alone = trusting("bofe", tokens=None)
+    alone = guard_with_issuer("bofe", tokens=None)
 
     alone.admit("Bearer x", BOFE)
     with pytest.raises(NotAuthenticated):
@@ -204,11 +206,11 @@ def test_without_tokens_of_our_own_the_issuer_s_are_enough() -> None:
 
 def test_our_own_tokens_are_not_shown_to_the_reader_of_the_issuer_s() -> None:
     with pytest.raises(NotAllowed):
-        trusting("bofe").admit("Bearer ops-token-1", BOFE)
+        guard_with_issuer("bofe").admit("Bearer ops-token-1", BOFE)
 
 
 def test_fresh_tokens_of_one_caller_share_one_limit() -> None:
-    limited = trusting("bofe", per_minute=2)
+    limited = guard_with_issuer("bofe", per_minute=2)
     limited.admit("Bearer maria-1", BOFE)
     limited.admit("Bearer maria-2", BOFE)
 
@@ -218,7 +220,7 @@ def test_fresh_tokens_of_one_caller_share_one_limit() -> None:
 
 
 def test_a_caller_can_not_use_up_what_a_token_of_ours_may() -> None:
-    limited = trusting("bofe", per_minute=1, tokens="bofe:callermaria")
+    limited = guard_with_issuer("bofe", per_minute=1, tokens="bofe:callermaria")
     limited.admit("Bearer maria-1", BOFE)
 
     limited.admit("Bearer callermaria", BOFE)
@@ -226,7 +228,7 @@ def test_a_caller_can_not_use_up_what_a_token_of_ours_may() -> None:
 
 def test_callers_are_forgotten_when_there_are_many() -> None:
     clock = FakeClock()
-    limited = trusting("bofe", per_minute=1, clock=clock)
+    limited = guard_with_issuer("bofe", per_minute=1, clock=clock)
     for n in range(3000):
         limited.admit(f"Bearer c{n}-1", BOFE)
         clock.advance(1)

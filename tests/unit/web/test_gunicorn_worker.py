@@ -1,4 +1,4 @@
-"""A request that takes too long ends with its connection; what is left of one is never answered as another."""
+"""A request that takes too long ends with its connection; the rest of a request is never answered as the next one."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -92,7 +92,7 @@ def test_a_handler_that_hangs_costs_its_own_connection_only(stack: ExitStack) ->
 
 
 def reading(body: bytes, *swallowed: type[BaseException]) -> Application:
-    """An application that reads what came, and answers this even when it was interrupted in that."""
+    """An application that reads for 0.1 s at most and answers this body; it ignores the ``swallowed`` errors."""
 
     def application(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         with suppress(*swallowed), gevent.Timeout(0.1):
@@ -184,7 +184,7 @@ def test_a_client_that_sends_without_end_is_let_go_and_makes_nobody_wait(
     _client, served = serve(stack, answering(b"unread"), head)
     served.join(0)
     rest = piece * (100_000 // len(piece))
-    # It is never waited for: what it sends is there before anybody asks.
+    # Its bytes are always there already, so reading them never waits.
     stack.enter_context(mock.patch("gevent.socket.socket.recv", lambda _socket, size: rest[: size or None]))
     longest, before = 0.0, time.monotonic()
     with gevent.Timeout(10):
@@ -197,6 +197,7 @@ def test_a_client_that_sends_without_end_is_let_go_and_makes_nobody_wait(
 
 
 def received(client: socket.socket) -> bytes:
+    """Everything the client still receives until its connection is closed."""
     came = b""
     try:
         while piece := client.recv(1 << 20):
@@ -204,5 +205,5 @@ def received(client: socket.socket) -> bytes:
     except TimeoutError as error:
         raise AssertionError("the connection was left open") from error
     except ConnectionResetError:
-        pass  # what it had not read is gone, as it may be
+        pass  # the reset may have discarded bytes that were not read yet
     return came

@@ -1,4 +1,4 @@
-"""When are the issuer's keys asked for, which of them are taken, and what if it does not answer?"""
+"""When are the issuer's keys fetched, which of them are used, and what happens if the issuer does not answer?"""
 
 import json
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from tests.doubles.runtime import FakeClock
 
 
 class Issuer:
-    """Serves its key set, or whatever else it is told to."""
+    """Serves its key set, or the bytes in ``answers``, after ``seconds``."""
 
     def __init__(self) -> None:
         self.url = ""
@@ -36,11 +36,6 @@ def issuer() -> Iterator[Issuer]:
     made = Issuer()
     with listening(made.handle) as made.url:
         yield made
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture
@@ -137,7 +132,7 @@ def test_what_is_no_key_set_changes_nothing(issuer: Issuer, keys: Jwks, clock: F
     assert caught.value.retry_after == PAUSE
     with pytest.raises(Unavailable):
         keys.find("rsa-1")
-    assert len(issuer.requests) == 1, "nor is it asked again at once"
+    assert len(issuer.requests) == 1, "and the issuer is not asked again at once"
 
     issuer.answers = good
     clock.advance(PAUSE)
@@ -145,7 +140,7 @@ def test_what_is_no_key_set_changes_nothing(issuer: Issuer, keys: Jwks, clock: F
 
     issuer.answers = bad
     clock.advance(AGE)
-    assert keys.find("rsa-1") is not None, "what is known stays good"
+    assert keys.find("rsa-1") is not None, "known keys stay valid"
     assert keys.find("unknown") is None
 
 
@@ -170,7 +165,7 @@ def test_more_than_a_key_set_is_not_read(clock: FakeClock) -> None:
 
 
 def usable(item: Any) -> bool:
-    """Whether a key is taken; another one beside it always is."""
+    """Whether this key is used. A good one in the same set always is."""
     found = read_keys(json.dumps({"keys": [item, EC.as_dict(private=False) | {"kid": "other"}]}).encode())
     assert "other" in found
     return len(found) == 2

@@ -1,4 +1,4 @@
-"""Which tokens of the issuer are good, and what do all the others have in common? That they are none."""
+"""Which tokens are valid? Every other one is treated as no token at all."""
 
 import hmac
 import json
@@ -21,7 +21,7 @@ GOOD = claims(NOW)
 
 
 class KnownKeys:
-    """The issuer's keys, without an issuer."""
+    """The issuer's keys, without fetching; ``asked`` holds the ids that were looked up."""
 
     def __init__(self) -> None:
         self.keys = read_keys(key_set())
@@ -35,11 +35,6 @@ class KnownKeys:
 @pytest.fixture
 def keys() -> KnownKeys:
     return KnownKeys()
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
 
 
 @pytest.fixture
@@ -120,7 +115,7 @@ def test_claims_that_are_wrong_make_it_no_token(tokens: JwtVerifier, changes: di
 
 
 def signed_bytes(payload: bytes, key: RSAKey = RSA, **header: Any) -> str:
-    """The payload as it is, under a good signature."""
+    """A token with exactly these bytes as its payload, correctly signed."""
     return jws.serialize_compact({"alg": "RS256", "kid": "rsa-1", "typ": "JWT"} | header, payload, key)
 
 

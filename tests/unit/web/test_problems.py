@@ -1,4 +1,4 @@
-"""Whatever is raised behind the door, the caller gets a problem: what to do, and nothing about what is inside."""
+"""Every error becomes a problem that says what the caller can do, and reveals nothing internal."""
 
 import http
 import importlib
@@ -13,15 +13,14 @@ from werkzeug import exceptions as http_errors
 import genesys_gateway
 from app import create_app
 from genesys_gateway.runtime.errors import GatewayError
-from tests.doubles.web import BOFE_TOKEN, FakeGateway
+from tests.doubles.web import ADDRESS, BOFE_TOKEN, PAIR, FakeGateway, bearer
 
 CANARY = "what-is-inside /srv/gateway.db SELECT * FROM entry WHERE host = 'db.bank.internal' +639171234567"
-BODY = {"customerId": "11111111-2222-3333-4444-555555555555", "interactionId": "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee"}
 
 
 def every_error_of_ours() -> Iterator[type[Exception]]:
     for module in pkgutil.walk_packages(genesys_gateway.__path__, "genesys_gateway."):
-        # Those two play other sides and share no code with us; migrations run in their own environment.
+        # Simulator and demo share no code with the service, and migrations run only inside Alembic.
         if not any(part in module.name for part in ("simulator", "demo", "migrations", "__main__")):
             importlib.import_module(module.name)
     yield from sorted(descendants(GatewayError), key=lambda kind: kind.__name__)
@@ -32,7 +31,7 @@ def descendants(kind: type[Exception]) -> set[type[Exception]]:
 
 
 def made(kind: type[Exception]) -> Exception:
-    """One with a text that must not be shown, however many arguments it takes."""
+    """An error of this kind with a text that must not be shown, in each argument that it requires."""
     needed = [
         name
         for name, parameter in inspect.signature(kind.__init__).parameters.items()
@@ -67,16 +66,16 @@ def test_it_becomes_a_problem_without_internals(error: Exception) -> None:
     client = create_app(gateway).test_client()
     gateway.fail_with(error)
 
-    answer = client.post("/customers/supportInteraction", json=BODY, headers={"Authorization": f"Bearer {BOFE_TOKEN}"})
+    answer = client.post(ADDRESS, json=PAIR, headers=bearer(BOFE_TOKEN))
 
-    said = f"{answer.headers}{answer.get_data(as_text=True)}"
+    shown = f"{answer.headers}{answer.get_data(as_text=True)}"
     assert answer.content_type == "application/problem+json"
     assert 400 <= answer.status_code < 600
     problem = json.loads(answer.data)
     assert set(problem) == {"type", "title", "status", "detail"}
     assert problem["status"] == answer.status_code
     assert problem["title"] == http.HTTPStatus(answer.status_code).phrase
-    assert not [word for word in CANARY.split() if len(word) > 4 and word in said]
+    assert not [word for word in CANARY.split() if len(word) > 4 and word in shown]
 
 
 def test_all_families_are_among_them() -> None:

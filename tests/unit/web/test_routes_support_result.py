@@ -1,4 +1,4 @@
-"""What does the old trigger's door take, and what does it answer?"""
+"""What does ``POST /customers/supportResult`` take, and what does it answer?"""
 
 import json
 from typing import Any
@@ -7,10 +7,9 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import create_app
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.errors import StorageUnavailable
-from tests.doubles.web import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway
+from tests.doubles.web import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway, bearer
 
 CONVERSATION = "0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44"
 AGENT = "8c1bb1b4-2a2c-4c1c-9f0d-3a1d8a7d0001"
@@ -36,20 +35,9 @@ EVENT = AcwEvent(
 )
 
 
-@pytest.fixture
-def gateway() -> FakeGateway:
-    return FakeGateway()
-
-
-@pytest.fixture
-def client(gateway: FakeGateway) -> FlaskClient:
-    return create_app(gateway).test_client()
-
-
-def tell(client: FlaskClient, body: object = BODY, token: str = BACKOFFICE_TOKEN) -> TestResponse:
-    headers = {"Authorization": f"Bearer {token}"}
+def report(client: FlaskClient, body: object = BODY, token: str = BACKOFFICE_TOKEN) -> TestResponse:
     data = body if isinstance(body, str) else json.dumps(body)
-    return client.post("/customers/supportResult", data=data, headers=headers, content_type="application/json")
+    return client.post("/customers/supportResult", data=data, headers=bearer(token), content_type="application/json")
 
 
 def without(name: str) -> dict[str, Any]:
@@ -57,7 +45,7 @@ def without(name: str) -> dict[str, Any]:
 
 
 def test_a_new_one_is_202_and_a_known_one_200(client: FlaskClient, gateway: FakeGateway) -> None:
-    first, second = tell(client), tell(client)
+    first, second = report(client), report(client)
 
     assert (first.status_code, second.status_code) == (202, 200)
     assert first.json == second.json == {"recordId": EVENT.record_id, "state": "pending"}
@@ -67,7 +55,7 @@ def test_a_new_one_is_202_and_a_known_one_200(client: FlaskClient, gateway: Fake
 def test_ids_and_words_are_taken_in_either_case(client: FlaskClient, gateway: FakeGateway) -> None:
     words = {name: BODY[name].upper() for name in ("conversationId", "userId", "direction", "mediaType")}
 
-    assert tell(client, BODY | words).status_code == 202
+    assert report(client, BODY | words).status_code == 202
     assert gateway.results.events == [EVENT]
 
 
@@ -78,22 +66,22 @@ def test_ids_and_words_are_taken_in_either_case(client: FlaskClient, gateway: Fa
 def test_a_code_that_is_a_uuid_is_kept_in_lower_case(
     client: FlaskClient, gateway: FakeGateway, code: str, kept: str
 ) -> None:
-    assert tell(client, BODY | {"wrapupCode": code}).status_code == 202
+    assert report(client, BODY | {"wrapupCode": code}).status_code == 202
 
     assert gateway.results.events[0].wrapup_code == kept
 
 
 @pytest.mark.parametrize("subject", [None, ""])
 def test_the_subject_may_be_absent(client: FlaskClient, gateway: FakeGateway, subject: str | None) -> None:
-    assert tell(client, without("subject")).status_code == 202
-    assert tell(client, BODY | {"subject": subject}).status_code == 200
+    assert report(client, without("subject")).status_code == 202
+    assert report(client, BODY | {"subject": subject}).status_code == 200
     assert gateway.results.events[0].subject is None
 
 
 @pytest.mark.parametrize("name", sorted(set(BODY) - {"subject"}))
 def test_everything_else_must_be_there(client: FlaskClient, gateway: FakeGateway, name: str) -> None:
     for body in (without(name), BODY | {name: None}, BODY | {name: 7}, BODY | {name: ["x"]}):
-        response = tell(client, body)
+        response = report(client, body)
 
         assert response.status_code == 422
         assert list(json.loads(response.data)["errors"]) == [name]
@@ -128,7 +116,7 @@ def test_everything_else_must_be_there(client: FlaskClient, gateway: FakeGateway
     ],
 )
 def test_what_is_no_such_value_is_422_and_named(client: FlaskClient, name: str, value: object) -> None:
-    response = tell(client, BODY | {name: value})
+    response = report(client, BODY | {name: value})
 
     assert response.status_code == 422
     assert response.content_type == "application/problem+json"
@@ -145,25 +133,25 @@ def test_what_is_no_such_value_is_422_and_named(client: FlaskClient, name: str, 
     ],
 )
 def test_a_moment_is_the_same_whatever_its_offset(client: FlaskClient, gateway: FakeGateway, moment: str) -> None:
-    assert tell(client, BODY | {"eventTime": moment}).status_code == 202
+    assert report(client, BODY | {"eventTime": moment}).status_code == 202
     assert gateway.results.events == [EVENT]
 
 
 @pytest.mark.parametrize("token", [BOFE_TOKEN, OPS_TOKEN])
-def test_only_the_backoffice_may_tell(client: FlaskClient, gateway: FakeGateway, token: str) -> None:
-    assert tell(client, token=token).status_code == 403
-    assert tell(client, token="nobody").status_code == 401
+def test_only_the_backoffice_may_report(client: FlaskClient, gateway: FakeGateway, token: str) -> None:
+    assert report(client, token=token).status_code == 403
+    assert report(client, token="nobody").status_code == 401
     assert gateway.results.events == []
 
 
 def test_without_a_commit_it_is_503(client: FlaskClient, gateway: FakeGateway) -> None:
     gateway.fail_with(StorageUnavailable("innermost", 3))
 
-    response = tell(client)
+    response = report(client)
 
     assert (response.status_code, response.headers["Retry-After"]) == (503, "3")
     assert "innermost" not in response.text
 
 
 def test_unknown_fields_are_ignored(client: FlaskClient) -> None:
-    assert tell(client, BODY | {"queueId": 7, "participantId": None}).status_code == 202
+    assert report(client, BODY | {"queueId": 7, "participantId": None}).status_code == 202
