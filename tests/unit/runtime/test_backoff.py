@@ -1,4 +1,4 @@
-"""The wait after failures doubles, is bounded, and is spread out."""
+"""The wait after failures doubles up to a limit, and its jitter spreads it out."""
 
 from random import Random
 

@@ -1,4 +1,4 @@
-"""Wall time that follows a jump ahead only when it has lasted."""
+"""Steady time follows a jump ahead only once it has lasted, and every other change at once."""
 
 from genesys_gateway.runtime.clock import SteadyTime
 from tests.doubles.runtime import FakeClock

@@ -1,4 +1,4 @@
-"""A crew is watched, told when to stop, and stopped within a bound whatever its greenlets do."""
+"""A task group reports crashes, tells its greenlets to stop, and stops in bounded time whatever they do."""
 
 import gevent
 import pytest
@@ -8,7 +8,7 @@ from genesys_gateway.runtime.greenlets import TaskGroup
 
 
 class Crashes:
-    """Remembers who crashed of what."""
+    """Keeps the name of each greenlet that crashed, and the kind of its error."""
 
     def __init__(self) -> None:
         self.seen: list[tuple[str, str]] = []
@@ -52,7 +52,7 @@ def test_being_killed_is_no_crash(crashes: Crashes) -> None:
     assert crashes.seen == []
 
 
-def test_wait_sleeps_until_the_crew_is_told_to_stop(crashes: Crashes) -> None:
+def test_wait_sleeps_until_the_group_is_told_to_stop(crashes: Crashes) -> None:
     tasks = TaskGroup("bakers", crashes)
     woken: list[bool] = []
     tasks.spawn("oven", lambda: woken.append(tasks.wait(100)))
@@ -89,7 +89,7 @@ def test_who_does_not_even_die_does_not_hold_up_the_stop(crashes: Crashes) -> No
     let_go.set()
 
 
-def test_a_greenlet_may_stop_its_own_crew(crashes: Crashes) -> None:
+def test_a_greenlet_may_stop_its_own_group(crashes: Crashes) -> None:
     tasks = TaskGroup("bakers", crashes)
     late: list[list[str]] = []
     tasks.spawn("other", tasks.wait, 100)

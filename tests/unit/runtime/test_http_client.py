@@ -1,9 +1,12 @@
-"""One HTTP call: a reply, or what is known when none came. Real sockets on loopback, no sleeping."""
+"""One HTTP call returns a reply, or raises what is known about its outcome. On real sockets on loopback."""
 
+import gzip
+import shutil
 import ssl
 import struct
+import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,17 +30,20 @@ def _stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def target(stack: ExitStack, handle: Callable[[Any], object], *, pool_size: int = 4, **changes: Any) -> HttpClient:
-    return http(stack, stack.enter_context(listening(handle)), pool_size=pool_size, **changes)
+def client_of(stack: ExitStack, handle: Callable[[Any], object], *, pool_size: int = 4, **changes: Any) -> HttpClient:
+    """A client of a loopback server that passes each connection to ``handle``; ``changes`` are settings."""
+    return client_for_url(stack, stack.enter_context(listening(handle)), pool_size=pool_size, **changes)
 
 
-def http(stack: ExitStack, url: str, *, pool_size: int = 4, **changes: Any) -> HttpClient:
-    made = HttpClient(settings(**changes), url, SystemClock(), pool_size)
-    stack.callback(made.close)
-    return made
+def client_for_url(stack: ExitStack, url: str, *, pool_size: int = 4, **changes: Any) -> HttpClient:
+    client = HttpClient(settings(**changes), url, SystemClock(), pool_size)
+    stack.callback(client.close)
+    return client
 
 
 def answering(*answers: bytes) -> Callable[[Any], None]:
+    """A server's handler that gives these answers to the requests of a connection."""
+
     def handle(connection: Any) -> None:
         for one in answers:
             if request_of(connection):
@@ -47,6 +53,7 @@ def answering(*answers: bytes) -> Callable[[Any], None]:
 
 
 def reset(connection: Any) -> None:
+    """Have the connection closed by a reset."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -58,7 +65,7 @@ def closed_port() -> int:
 
 def test_any_status_is_a_reply(stack: ExitStack) -> None:
     for status in ("200 OK", "302 Found", "404 Not Found", "503 Service Unavailable"):
-        reply = target(stack, answering(answer(b'{"a":1}', status, "Location: http://[bad"))).call("GET", "/x")
+        reply = client_of(stack, answering(answer(b'{"a":1}', status, "Location: http://[bad"))).call("GET", "/x")
 
         assert (reply.status, reply.body) == (int(status[:3]), b'{"a":1}')
 
@@ -70,7 +77,7 @@ def test_the_request_carries_our_name_the_query_and_the_json(stack: ExitStack) -
         seen.append(request_of(connection))
         connection.sendall(answer())
 
-    target(stack, handle).call("POST", "/a", params=[("id", "1"), ("id", "2")], json=[{"id": "t"}])
+    client_of(stack, handle).call("POST", "/a", params=[("id", "1"), ("id", "2")], json=[{"id": "t"}])
 
     head, _, body = seen[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /a?id=1&id=2 HTTP/1.1\r\n")
@@ -86,7 +93,7 @@ def test_a_form_is_encoded_once(stack: ExitStack) -> None:
         seen.append(request_of(connection))
         connection.sendall(answer())
 
-    target(stack, handle).call("POST", "/oauth/token", data={"assertion": "ab+/c="})
+    client_of(stack, handle).call("POST", "/oauth/token", data={"assertion": "ab+/c="})
 
     assert seen[0].endswith(b"\r\n\r\nassertion=ab%2B%2Fc%3D")
 
@@ -101,7 +108,7 @@ def test_a_connection_is_used_again_and_cookies_are_not_kept(stack: ExitStack) -
             seen.append(request)
             connection.sendall(answer(b"{}", "200 OK", "Set-Cookie: a=b"))
 
-    calls = target(stack, handle)
+    calls = client_of(stack, handle)
     calls.call("GET", "/1")
     calls.call("GET", "/2")
 
@@ -111,7 +118,7 @@ def test_a_connection_is_used_again_and_cookies_are_not_kept(stack: ExitStack) -
 
 def test_a_refused_connection_is_known_not_to_be_sent(stack: ExitStack) -> None:
     with pytest.raises(NotSent):
-        http(stack, f"http://127.0.0.1:{closed_port()}").call("POST", "/x", json={})
+        client_for_url(stack, f"http://127.0.0.1:{closed_port()}").call("POST", "/x", json={})
 
 
 def test_a_name_that_does_not_resolve_is_known_not_to_be_sent(
@@ -123,19 +130,19 @@ def test_a_name_that_does_not_resolve_is_known_not_to_be_sent(
     monkeypatch.setattr("socket.getaddrinfo", unknown)
 
     with pytest.raises(NotSent, match="NameResolutionError"):
-        http(stack, "https://nowhere.invalid").call("POST", "/x", json={})
+        client_for_url(stack, "https://nowhere.invalid").call("POST", "/x", json={})
 
 
 def test_a_name_that_can_not_even_be_asked_for_is_known_not_to_be_sent(stack: ExitStack) -> None:
     with pytest.raises(NotSent):
-        http(stack, f"https://{'x' * 64}.invalid").call("POST", "/x", json={})
+        client_for_url(stack, f"https://{'x' * 64}.invalid").call("POST", "/x", json={})
 
 
 def test_a_tls_handshake_that_fails_is_known_not_to_be_sent(stack: ExitStack) -> None:
     url = stack.enter_context(listening(lambda connection: connection.sendall(answer())))
 
     with pytest.raises(NotSent, match="SSL"):
-        http(stack, url.replace("http:", "https:")).call("POST", "/x", json={})
+        client_for_url(stack, url.replace("http:", "https:")).call("POST", "/x", json={})
 
 
 def test_a_connection_that_takes_too_long_is_known_not_to_be_sent(
@@ -144,7 +151,7 @@ def test_a_connection_that_takes_too_long_is_known_not_to_be_sent(
     monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: Event().wait())
 
     with pytest.raises(NotSent):
-        http(stack, "https://slow.invalid").call("POST", "/x", json={}, deadline_seconds=0.05)
+        client_for_url(stack, "https://slow.invalid").call("POST", "/x", json={}, deadline_seconds=0.05)
 
 
 def test_a_call_that_waited_for_a_connection_in_vain_was_not_sent(stack: ExitStack) -> None:
@@ -155,7 +162,7 @@ def test_a_call_that_waited_for_a_connection_in_vain_was_not_sent(stack: ExitSta
         asked.set()
         done.wait()
 
-    calls = target(stack, handle, pool_size=1)
+    calls = client_of(stack, handle, pool_size=1)
     first = gevent.spawn(calls.call, "GET", "/first")
     asked.wait()
 
@@ -171,7 +178,7 @@ def test_no_answer_in_time_leaves_the_outcome_unknown(stack: ExitStack) -> None:
     stack.callback(done.set)
 
     with pytest.raises(NoReply):
-        target(stack, lambda c: (request_of(c), done.wait())).call("POST", "/x", json={}, deadline_seconds=0.05)
+        client_of(stack, lambda c: (request_of(c), done.wait())).call("POST", "/x", json={}, deadline_seconds=0.05)
 
 
 def test_a_body_that_drips_is_bounded_by_the_total_time(stack: ExitStack) -> None:
@@ -183,7 +190,7 @@ def test_a_body_that_drips_is_bounded_by_the_total_time(stack: ExitStack) -> Non
             gevent.sleep(0.005)
 
     with gevent.Timeout(2), pytest.raises(NoReply):
-        target(stack, drip).call("GET", "/x", deadline_seconds=0.1)
+        client_of(stack, drip).call("GET", "/x", deadline_seconds=0.1)
 
 
 def test_after_a_timeout_the_connection_is_thrown_away(stack: ExitStack) -> None:
@@ -198,7 +205,7 @@ def test_after_a_timeout_the_connection_is_thrown_away(stack: ExitStack) -> None
         else:
             answering(answer(b'"right"'))(connection)
 
-    calls = target(stack, handle, pool_size=1)
+    calls = client_of(stack, handle, pool_size=1)
     with pytest.raises(NoReply):
         calls.call("GET", "/slow", deadline_seconds=0.05)
     late.set()
@@ -220,7 +227,7 @@ def test_after_a_timeout_the_connection_is_thrown_away(stack: ExitStack) -> None
 )
 def test_an_answer_that_can_not_be_read_leaves_the_outcome_unknown(stack: ExitStack, reply: bytes) -> None:
     with pytest.raises(NoReply):
-        target(stack, answering(reply)).call("POST", "/x", json={})
+        client_of(stack, answering(reply)).call("POST", "/x", json={})
 
 
 def test_a_reset_leaves_the_outcome_unknown(stack: ExitStack) -> None:
@@ -229,7 +236,7 @@ def test_a_reset_leaves_the_outcome_unknown(stack: ExitStack) -> None:
         reset(connection)
 
     with pytest.raises(NoReply):
-        target(stack, handle).call("POST", "/x", json={})
+        client_of(stack, handle).call("POST", "/x", json={})
 
 
 def test_a_kept_connection_that_the_server_resets_is_not_silently_used_again(stack: ExitStack) -> None:
@@ -241,7 +248,7 @@ def test_a_kept_connection_that_the_server_resets_is_not_silently_used_again(sta
         requests.append(request_of(connection))
         reset(connection)
 
-    calls = target(stack, handle)
+    calls = client_of(stack, handle)
     calls.call("POST", "/1", json={})
 
     with pytest.raises(NoReply):
@@ -260,30 +267,28 @@ def test_an_answer_that_is_too_large_is_not_read_to_its_end(stack: ExitStack) ->
             sent.append(65536)
 
     with pytest.raises(NoReply, match="larger"):
-        target(stack, handle, http_timeout_seconds=20.0).call("GET", "/x")
+        client_of(stack, handle, http_timeout_seconds=20.0).call("GET", "/x")
     assert sum(sent) < 4 * MAX_BODY_BYTES
 
 
 def test_a_small_answer_that_unpacks_to_a_huge_one_is_refused(stack: ExitStack) -> None:
-    import gzip
-
     bomb = gzip.compress(b" " * (MAX_BODY_BYTES + 1))
 
     with pytest.raises(NoReply, match="larger"):
-        target(stack, answering(answer(bomb, "200 OK", "Content-Encoding: gzip"))).call("GET", "/x")
+        client_of(stack, answering(answer(bomb, "200 OK", "Content-Encoding: gzip"))).call("GET", "/x")
 
 
 def test_someone_elses_time_limit_passes_through(stack: ExitStack) -> None:
     done = Event()
     stack.callback(done.set)
-    calls = target(stack, lambda c: (request_of(c), done.wait()))
+    calls = client_of(stack, lambda c: (request_of(c), done.wait()))
 
     with pytest.raises(gevent.Timeout) as passed, gevent.Timeout(0.05) as limit:
         calls.call("GET", "/x")
     assert passed.value is limit
 
 
-def test_a_greenlet_killed_during_a_call_gives_its_place_back(stack: ExitStack) -> None:
+def test_a_greenlet_killed_during_a_call_gives_its_connection_back(stack: ExitStack) -> None:
     asked, done, connections = Event(), Event(), []
 
     def handle(connection: Any) -> None:
@@ -295,7 +300,7 @@ def test_a_greenlet_killed_during_a_call_gives_its_place_back(stack: ExitStack) 
         else:
             answering(answer())(connection)
 
-    calls = target(stack, handle, pool_size=1)
+    calls = client_of(stack, handle, pool_size=1)
     greenlet = gevent.spawn(calls.call, "GET", "/slow")
     asked.wait()
     greenlet.kill()
@@ -306,7 +311,7 @@ def test_a_greenlet_killed_during_a_call_gives_its_place_back(stack: ExitStack) 
 
 def test_neither_errors_nor_replies_show_what_was_sent_or_answered(stack: ExitStack) -> None:
     def call(handle: Callable[[Any], object]) -> str:
-        calls = target(stack, handle)
+        calls = client_of(stack, handle)
         try:
             headers = {"Authorization": f"Bearer {SECRET}"}
             return repr(calls.call("GET", f"/{SECRET}", headers=headers, params=[("q", SECRET)]))
@@ -335,7 +340,7 @@ def test_the_environment_brings_neither_proxy_nor_authorities(
         monkeypatch.setenv(name, f"http://127.0.0.1:{closed_port()}")
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/nowhere")
 
-    assert target(stack, answering(answer())).call("GET", "/x").status == 200
+    assert client_of(stack, answering(answer())).call("GET", "/x").status == 200
 
 
 def test_the_proxy_is_asked_for_a_tunnel_and_its_refusal_means_not_sent(stack: ExitStack) -> None:
@@ -348,7 +353,7 @@ def test_the_proxy_is_asked_for_a_tunnel_and_its_refusal_means_not_sent(stack: E
     url = stack.enter_context(listening(proxy))
 
     with pytest.raises(NotSent):
-        http(stack, "https://api.genesys.test", https_proxy=url).call("POST", "/x", json={})
+        client_for_url(stack, "https://api.genesys.test", https_proxy=url).call("POST", "/x", json={})
     assert seen[0].startswith(b"CONNECT api.genesys.test:443")
 
 
@@ -358,13 +363,13 @@ def test_hosts_without_proxy_are_reached_directly(stack: ExitStack) -> None:
     address = f"https://127.0.0.1:{closed_port()}"
 
     with pytest.raises(NotSent):
-        http(stack, address, https_proxy=url, no_proxy=("127.0.0.1",)).call("GET", "/x")
+        client_for_url(stack, address, https_proxy=url, no_proxy=("127.0.0.1",)).call("GET", "/x")
     assert asked == []
 
 
 def test_tls_is_verified_even_if_someone_asks_not_to(stack: ExitStack, tmp_path: Path) -> None:
     url = stack.enter_context(_tls_server(tmp_path))
-    calls = http(stack, url)
+    calls = client_for_url(stack, url)
     calls._session.verify = False
 
     with pytest.raises(NotSent, match="SSLCertVerificationError"):
@@ -374,13 +379,10 @@ def test_tls_is_verified_even_if_someone_asks_not_to(stack: ExitStack, tmp_path:
 def test_the_configured_authority_is_trusted(stack: ExitStack, tmp_path: Path) -> None:
     url = stack.enter_context(_tls_server(tmp_path))
 
-    assert http(stack, url, ca_bundle=tmp_path / "cert.pem").call("GET", "/x").status == 200
+    assert client_for_url(stack, url, ca_bundle=tmp_path / "cert.pem").call("GET", "/x").status == 200
 
 
 def _tls_server(folder: Path) -> Any:
-    import shutil
-    import subprocess
-
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("no openssl command to make a certificate with")
@@ -397,8 +399,6 @@ def _tls_server(folder: Path) -> Any:
                 answering(answer())(secured)
         except ssl.SSLError:
             return  # the client did not trust us
-
-    from contextlib import contextmanager
 
     @contextmanager
     def server() -> Iterator[str]:

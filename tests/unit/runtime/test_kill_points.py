@@ -1,4 +1,4 @@
-"""A place that was not asked for does nothing, and nobody is killed before a real Genesys."""
+"""Only the named kill point kills the process, and none does with a real Genesys."""
 
 import signal
 import sys
@@ -15,7 +15,7 @@ print("alive")
 
 
 def reaching(point: str, api: str) -> tuple[int, str, str]:
-    """Exit code and output of a process that reaches some places."""
+    """Exit code, stdout and stderr of a process that reaches ``claimed`` twice and then ``posted``."""
     environ = {"GATEWAY_KILL_POINT": point, "GENESYS_API_URL": api}
     done = subprocess.run([sys.executable, "-c", _REACH], env=environ, capture_output=True, text=True, timeout=20)
     return done.returncode, done.stdout, done.stderr
@@ -23,9 +23,9 @@ def reaching(point: str, api: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("point", ["claimed", "claimed:2", "posted"])
 def test_the_process_ends_where_it_was_asked_to(point: str) -> None:
-    code, out, said = reaching(point, "http://127.0.0.1:9000")
+    code, out, err = reaching(point, "http://127.0.0.1:9000")
     assert (code, out) == (-signal.SIGKILL, "")
-    assert f'"place": "{point.partition(":")[0]}"' in said
+    assert f'"place": "{point.partition(":")[0]}"' in err
 
 
 @pytest.mark.parametrize("point", ["", "claimed:3", "closed"])
@@ -39,6 +39,6 @@ def test_nobody_is_killed_before_a_real_genesys(api: str) -> None:
 
 
 def test_a_place_that_does_not_exist_is_no_quiet_success() -> None:
-    code, _, said = reaching("clamied", "http://localhost:9000")
+    code, _, err = reaching("clamied", "http://localhost:9000")
     assert code == 1
-    assert "there is no clamied" in said
+    assert "there is no clamied" in err

@@ -1,4 +1,4 @@
-"""Many ask for the same: one works."""
+"""Many callers want the same work: one does it, and all share its result."""
 
 import gevent
 import pytest
@@ -17,10 +17,10 @@ def test_those_who_come_meanwhile_share_the_result_and_later_ones_work_anew() ->
         gevent.sleep(0)
         return len(works)
 
-    crowd = [gevent.spawn(flight.do, "key", work) for _ in range(50)]
-    gevent.joinall(crowd)
+    callers = [gevent.spawn(flight.do, "key", work) for _ in range(50)]
+    gevent.joinall(callers)
 
-    assert [one.value for one in crowd] == [1] * 50
+    assert [one.value for one in callers] == [1] * 50
     assert flight.do("key", work) == 2
 
 
@@ -43,8 +43,8 @@ def test_an_error_is_raised_to_all_alike_and_not_remembered() -> None:
         gevent.sleep(0)
         raise TransientFailure("not now", 3.0)
 
-    crowd = [gevent.spawn(flight.do, "key", fail) for _ in range(3)]
-    for one in crowd:
+    callers = [gevent.spawn(flight.do, "key", fail) for _ in range(3)]
+    for one in callers:
         with pytest.raises(TransientFailure, match="not now"):
             one.get()
 
