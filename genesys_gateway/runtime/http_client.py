@@ -290,7 +290,7 @@ class _PlainConnection(HTTPConnection):
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.is_closed:
-            # http.client would connect in the middle of sending: a failure to connect would look like one after it.
+            # Otherwise plain HTTP connects in the middle of sending, and a failure to connect looks like a later one.
             self.connect()
         _send_state.get().unsent = False
         super().request(*args, **kwargs)

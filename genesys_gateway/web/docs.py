@@ -1,6 +1,6 @@
 """Serves the description of the HTTP interface, for programs (``/openapi.json``) and for people (``/docs``).
 
-Invariant: everything the page needs comes from this process. It contacts no other host, and its headers forbid it to.
+Invariant: everything the page needs comes from this process, and the page's headers forbid it to contact another host.
 """
 
 from functools import cache

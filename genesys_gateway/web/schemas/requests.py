@@ -81,7 +81,7 @@ def _id(data_key: str, description: str) -> fields.Function:
 
 def _one_of(words: tuple[str, ...], data_key: str, description: str) -> fields.Function:
     both = [*words, *(word.upper() for word in words)]
-    return _field(_word(words), data_key, enum=both, description=f"{description} In either case.")
+    return _field(_word(words), data_key, enum=both, description=f"{description} In upper or lower case.")
 
 
 def _text(description: str, **options: Any) -> fields.String:
