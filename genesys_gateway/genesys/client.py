@@ -270,7 +270,7 @@ def _results(reply: Reply) -> tuple[TopicResult, ...]:
     entities = load(TOPICS, read_object(reply.body))["entities"]
     # Only a refusal carries a state for certain; a list that is merely read may have none.
     return tuple(
-        TopicResult(topic=one["id"], permitted=one["state"] != "CallerError", reason=_reason(one["rejectionReason"]))
+        TopicResult(topic=one["id"], permitted=one["state"] != "Rejected", reason=_reason(one["rejectionReason"]))
         for one in entities
     )
 

@@ -169,8 +169,8 @@ def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
 ) -> None:
     entities = [
         {"id": "a", "state": "Permitted", "selfUri": "/x"},
-        {"id": "b", "state": "CallerError", "rejectionReason": "no\nway " + "x" * 1000, "missingPermissions": ["p"]},
-        {"id": "c", "state": "CallerError", "rejectionReason": {"strange": True}},
+        {"id": "b", "state": "Rejected", "rejectionReason": "no\nway " + "x" * 1000, "missingPermissions": ["p"]},
+        {"id": "c", "state": "Rejected", "rejectionReason": {"strange": True}},
         {"id": "d"},
     ]
     wire.register_uri(method, LIST, json={"entities": entities})
@@ -195,7 +195,7 @@ def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
 
 def test_the_list_of_topics_holds_those_that_are_on_it(wire: requests_mock.Mocker) -> None:
     wire.get(
-        LIST, json={"entities": [{"id": "a"}, {"id": "b", "state": "Permitted"}, {"id": "c", "state": "CallerError"}]}
+        LIST, json={"entities": [{"id": "a"}, {"id": "b", "state": "Permitted"}, {"id": "c", "state": "Rejected"}]}
     )
 
     assert House().genesys.topics(CHANNEL, OWN) == {"a", "b"}

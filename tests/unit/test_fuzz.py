@@ -65,7 +65,7 @@ ANSWERS: dict[str, Any] = {
         "expires": "2026-11-23",
     },
     "channels": {"entities": [{"id": "streaming-0-a"}]},
-    "topics": {"entities": [{"id": TOPIC, "state": "CallerError", "rejectionReason": "no"}]},
+    "topics": {"entities": [{"id": TOPIC, "state": "Rejected", "rejectionReason": "no"}]},
     "conversation": orjson.loads(
         genesys_answers.answer(
             genesys_answers.customer(ani="tel:+63917"),
