@@ -1,6 +1,7 @@
-"""One WebSocket to Genesys: opened within a bound, read message by message, never trusted to end.
+"""One WebSocket to Genesys: opened within a time limit, read message by message, and assumed to break at any moment.
 
-Law: whatever the server sends costs bounded memory, and every way of losing it is one error, :class:`SocketLost`.
+Invariant: whatever the server sends, memory is bounded, and however the socket is lost, the error is
+:class:`SocketLost`.
 """
 
 import socket
@@ -24,14 +25,16 @@ from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import Network
 from genesys_gateway.settings import Settings
 
-#: Longest message taken; Genesys's are far below.
+#: Maximum size of a message in bytes; those of Genesys are far smaller.
 MAX_MESSAGE_BYTES = 1 << 20
+#: Maximum number of bytes read in one system call.
 _READ_BYTES = 1 << 16
-#: Longest answer to the request for an upgrade, the body of a refusal included.
+#: Maximum size in bytes of the answer to the upgrade request, including the body of a refusal.
 _HANDSHAKE_BYTES = 1 << 16
-#: Fragments and control frames between two messages; Genesys sends whole messages and beats every 30 s.
+#: Maximum number of fragments and control frames between two messages. Genesys sends whole messages, and a heartbeat
+#: every 30 s.
 _FRAMES_WITHOUT_MESSAGE = 1000
-#: Names no host. An empty list would make the library look into the environment's NO_PROXY.
+#: A no-proxy list that matches no host. With an empty list the library would read NO_PROXY from the environment.
 _NO_HOST = ["-"]
 
 
@@ -40,11 +43,11 @@ class SocketLost(TransientFailure):
 
 
 class ChannelGone(PermanentFailure):
-    """The server knows no such channel for us (404), or no longer accepts its token (401, 403)."""
+    """The server does not know the channel (404), or no longer accepts its token (401, 403)."""
 
 
 class _BoundedFrames(frame_buffer):
-    """Refuses a frame by its announced length, before its bytes are read."""
+    """Rejects a frame by its announced length, before its bytes are read."""
 
     def recv_length(self) -> None:
         super().recv_length()
@@ -53,7 +56,7 @@ class _BoundedFrames(frame_buffer):
 
 
 class _BufferedWebSocket(WebSocket):
-    """Reads what has come in one system call instead of three a frame (5 µs against 14 where it was measured)."""
+    """Reads everything that has arrived in one system call, not three per frame (measured: 5 µs against 14 µs)."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
@@ -64,51 +67,51 @@ class _BufferedWebSocket(WebSocket):
 
     def _recv(self, bufsize: int) -> bytes:
         if self._at >= len(self._chunk):
-            self._chunk = super()._recv(_READ_BYTES)  # type: ignore[no-untyped-call] # it has no types
+            self._chunk = super()._recv(_READ_BYTES)
             self._at = 0
         piece = self._chunk[self._at : self._at + bufsize]
         self._at += len(piece)
         return piece
 
     def recv_frame(self) -> ABNF:
-        frame: ABNF = super().recv_frame()  # type: ignore[no-untyped-call] # it has no types
-        # Each is handled without a pause for other greenlets, so that a flood of them would stop the process.
+        frame = super().recv_frame()
+        # Control frames and fragments are handled without yielding to other greenlets: a flood would stop the process.
         self._frames = 0 if frame.fin and frame.opcode < ABNF.OPCODE_CLOSE else self._frames + 1
         if self._frames > _FRAMES_WITHOUT_MESSAGE:
             raise WebSocketException("too many frames without a message")
-        begun = self.cont_frame.cont_data
-        if begun is not None and len(begun[1]) + len(frame.data) > MAX_MESSAGE_BYTES:
+        fragments = self.cont_frame.cont_data
+        if fragments is not None and len(fragments[1]) + len(frame.data) > MAX_MESSAGE_BYTES:
             raise WebSocketException("message too long")
         return frame
 
 
-class _HandshakeWire:
-    """What the library reads from while it shakes hands.
+class _BoundedHandshake:
+    """The connection that the library reads the handshake from, limited to ``_HANDSHAKE_BYTES``.
 
-    It reads a header byte by byte and without end, and lets no other greenlet run as long as bytes are there.
+    The library reads headers byte by byte and without a limit, and lets no other greenlet run while bytes are there.
     """
 
-    def __init__(self, wire: Any) -> None:
-        self._send_state = wire
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
         self._left = _HANDSHAKE_BYTES
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._send_state, name)
+        return getattr(self._connection, name)
 
     def recv(self, bufsize: int) -> bytes:
         if self._left <= 0:
             raise WebSocketException("handshake too long")
-        piece: bytes = self._send_state.recv(bufsize)
+        piece: bytes = self._connection.recv(bufsize)
         self._left -= len(piece)
         return piece
 
 
 class NotificationSocket:
-    """An open socket. One greenlet receives; any may send or abort.
+    """An open WebSocket. One greenlet receives; any greenlet may send or abort.
 
     Args:
-        connected: What :func:`open_socket` made.
-        send_seconds: How long one message may take to be sent.
+        connected: The connection that :func:`open_socket` made.
+        send_seconds: Time limit for sending one message.
     """
 
     def __init__(self, connected: WebSocket, send_seconds: float) -> None:
@@ -116,10 +119,10 @@ class NotificationSocket:
         self._send_seconds = send_seconds
 
     def receive(self) -> bytes:
-        """Wait for the next message, for ever if none comes (:meth:`abort` ends the wait).
+        """Wait for the next message, without a time limit (:meth:`abort` ends the wait).
 
         Raises:
-            SocketLost: The socket ended, in whatever way.
+            SocketLost: The socket was closed or broke.
         """
         try:
             opcode, frame = self._socket.recv_data_frame()
@@ -127,14 +130,13 @@ class NotificationSocket:
             raise SocketLost(type(error).__name__) from error
         if opcode == ABNF.OPCODE_CLOSE:
             raise SocketLost("closed by the server")
-        data: bytes = frame.data
-        return data
+        return frame.data
 
     def send(self, text: str) -> None:
         """Send one message.
 
         Raises:
-            SocketLost: It could not be handed over in time; whether it arrived is unknown.
+            SocketLost: The message could not be handed to the system in time; whether it arrived is unknown.
         """
         try:
             with gevent.Timeout(self._send_seconds):
@@ -144,19 +146,20 @@ class NotificationSocket:
             raise SocketLost(type(error).__name__) from error
 
     def abort(self) -> None:
-        """Close at once; whoever waits in here gets :class:`SocketLost`. May be repeated."""
-        wire = self._socket.sock
-        if wire is None:
+        """Close at once; a greenlet waiting in :meth:`receive` or :meth:`send` gets SocketLost. May be repeated."""
+        connection = self._socket.sock
+        if connection is None:
             return
         try:
-            # Of the plain socket below TLS: that of TLS would let the next read take ciphertext for a message.
-            gevent.socket.socket.shutdown(wire, socket.SHUT_RDWR)
+            # Shut down the plain socket below TLS. After a shutdown of TLS itself, the next read would take
+            # ciphertext for a message.
+            gevent.socket.socket.shutdown(connection, socket.SHUT_RDWR)
         except OSError:
-            return  # the other side was faster
+            return  # the server closed it first
 
     def close(self) -> None:
-        """Free the socket; only after its receiver has ended."""
-        self._socket.shutdown()  # type: ignore[no-untyped-call] # it has no types
+        """Free the socket. Call it only after the receiving greenlet has ended."""
+        self._socket.shutdown()
 
 
 def open_socket(uri: str, settings: Settings) -> NotificationSocket:
@@ -164,35 +167,35 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
 
     Raises:
         ChannelGone: The server refused this channel or its token.
-        PermanentFailure: The address may not be connected to.
-        SocketLost: It could not be opened now; after a 429 with how long we were asked to wait.
+        PermanentFailure: :func:`connect_uri.check` rejected the address.
+        SocketLost: The socket could not be opened now. After a 429, ``retry_after`` holds the server's Retry-After.
     """
     address = connect_uri.check(uri, settings.genesys_streaming_hosts, settings.may_speak_plainly_to)
     connecting = _BufferedWebSocket(
         sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
         sslopt={"context": _trust(settings.ca_bundle)} if address.secure else {},
-        enable_multithread=True,  # pings, unsubscriptions and answers to pings come from three greenlets
-        skip_utf8_validation=True,  # 258 µs a frame in pure Python; the JSON parser refuses bad UTF-8 itself
+        enable_multithread=True,  # three greenlets send: pings, unsubscriptions and answers to pings
+        skip_utf8_validation=True,  # it takes 258 µs a frame in pure Python; the JSON parser rejects bad UTF-8 itself
     )
     try:
         with gevent.Timeout(settings.http_timeout_seconds):
-            wire, _ = connect(address.uri, connecting.sock_opt, _proxy(settings, address), None)
-            options = {"redirect_limit": 0, "suppress_origin": True, "socket": _HandshakeWire(wire)}
-            connecting.connect(address.uri, **options)  # type: ignore[no-untyped-call] # it has no types
+            connection, _ = connect(address.uri, connecting.sock_opt, _proxy(settings, address), None)
+            options = {"redirect_limit": 0, "suppress_origin": True, "socket": _BoundedHandshake(connection)}
+            connecting.connect(address.uri, **options)
     except WebSocketBadStatusException as error:
         if error.status_code in (401, 403, 404):
             raise ChannelGone(f"upgrade refused with {error.status_code}") from error
         raise SocketLost(f"upgrade refused with {error.status_code}", _asked(error)) from error
     except (WebSocketException, OSError, ValueError, CookieError, gevent.Timeout) as error:
-        connecting.shutdown()  # type: ignore[no-untyped-call] # it has no types
+        connecting.shutdown()
         raise SocketLost(f"not opened: {type(error).__name__}") from error
-    connecting.sock = wire
+    connecting.sock = connection
     connecting.settimeout(None)
     return NotificationSocket(connecting, settings.http_timeout_seconds)
 
 
 def _asked(error: WebSocketBadStatusException) -> float | None:
-    """Seconds that a 429 asks us to wait."""
+    """The seconds in the Retry-After of a 429; None for any other status."""
     if error.status_code != 429 or not error.resp_headers:
         return None
     headers = {"Retry-After": error.resp_headers.get("retry-after", "")}
@@ -201,7 +204,7 @@ def _asked(error: WebSocketBadStatusException) -> float | None:
 
 @cache
 def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
-    """One for all sockets: loading the authorities takes 10 ms in which no greenlet runs."""
+    """The TLS context of all sockets. Loading the authorities takes 10 ms, during which no greenlet runs."""
     try:
         return ssl.create_default_context(cafile=ca_bundle)
     except OSError as error:
@@ -209,12 +212,15 @@ def _trust(ca_bundle: Path | None) -> ssl.SSLContext:
 
 
 def _proxy(network: Network, address: connect_uri.ConnectUri) -> proxy_info:
-    """The configured proxy, or none; the environment's own variables never count."""
+    """The configured proxy, or none; proxy variables of the environment are ignored."""
     if network.https_proxy is None or not address.secure or network.bypasses_proxy(address.host):
-        # Only where a proxy is named does the library listen to the list of hosts that go without it.
-        options: dict[str, object] = {"http_proxy_host": "none", "http_proxy_port": 1, "http_no_proxy": ["*"]}
-        return proxy_info(**options)  # type: ignore[no-untyped-call] # it has no types
+        # The library reads its list of hosts without a proxy only when a proxy is named, so name one that is not used.
+        return proxy_info(http_proxy_host="none", http_proxy_port=1, http_no_proxy=["*"])
     proxy = urlsplit(network.https_proxy)
     login = (unquote(proxy.username), unquote(proxy.password or "")) if proxy.username else None
-    options = {"http_proxy_host": proxy.hostname, "http_proxy_port": proxy.port or 80, "http_proxy_auth": login}
-    return proxy_info(**options, http_no_proxy=_NO_HOST)  # type: ignore[no-untyped-call] # it has no types
+    return proxy_info(
+        http_proxy_host=proxy.hostname,
+        http_proxy_port=proxy.port or 80,
+        http_proxy_auth=login,
+        http_no_proxy=_NO_HOST,
+    )

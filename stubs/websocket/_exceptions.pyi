@@ -1,0 +1,9 @@
+from collections.abc import Mapping
+
+class WebSocketException(Exception): ...
+class WebSocketConnectionClosedException(WebSocketException): ...
+class WebSocketTimeoutException(WebSocketException): ...
+
+class WebSocketBadStatusException(WebSocketException):
+    status_code: int
+    resp_headers: Mapping[str, str] | None
