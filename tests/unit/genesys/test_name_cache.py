@@ -1,13 +1,12 @@
-"""Names are asked for once, remembered for a day, and forgotten before they fill the memory."""
+"""Names are looked up once, kept for a day, and dropped before they fill the memory."""
 
 from typing import cast
 
 import gevent
 import pytest
 
-from genesys_gateway.genesys import name_cache as names_module
 from genesys_gateway.genesys.client import Genesys
-from genesys_gateway.genesys.name_cache import NameCache
+from genesys_gateway.genesys.name_cache import MAX_NAMES, NameCache
 from genesys_gateway.runtime.errors import TransientFailure
 from tests.doubles.runtime import FakeClock
 
@@ -15,8 +14,8 @@ USER = "8d7f1c52-9c4f-4a4e-8a5b-1f5b6f0a2c11"
 DAY, HOUR = 86400, 3600
 
 
-class Answers:
-    """Stands in for Genesys, as far as names go."""
+class FakeGenesys:
+    """Answers lookups of names, and counts them."""
 
     def __init__(self, **names: str | None) -> None:
         self.names = names
@@ -37,99 +36,100 @@ class Answers:
         return self.names.get(one)
 
 
-class House:
-    def __init__(self, **known: str | None) -> None:
+class CacheOnFakeGenesys:
+    """A name cache; ``names`` are the names by id that Genesys knows."""
+
+    def __init__(self, *, max_names: int = MAX_NAMES, **names: str | None) -> None:
         self.clock = FakeClock()
-        self.genesys = Answers(**known)
-        self.names = NameCache(cast(Genesys, self.genesys), self.clock)
+        self.genesys = FakeGenesys(**names)
+        self.names = NameCache(cast(Genesys, self.genesys), self.clock, max_names)
 
 
 def test_a_name_is_asked_for_once_a_day() -> None:
-    house = House(u="Maria Cruz")
+    cache = CacheOnFakeGenesys(u="Maria Cruz")
 
-    assert [house.names.agent("u"), house.names.agent("u")] == ["Maria Cruz"] * 2
-    house.clock.advance(DAY - 1)
-    house.names.agent("u")
-    assert house.genesys.asked == ["u"]
+    assert [cache.names.agent("u"), cache.names.agent("u")] == ["Maria Cruz"] * 2
+    cache.clock.advance(DAY - 1)
+    cache.names.agent("u")
+    assert cache.genesys.asked == ["u"]
 
-    house.clock.advance(1)
-    house.names.agent("u")
-    assert house.genesys.asked == ["u", "u"]
+    cache.clock.advance(1)
+    cache.names.agent("u")
+    assert cache.genesys.asked == ["u", "u"]
 
 
 def test_that_there_is_no_name_is_remembered_for_an_hour() -> None:
-    house = House()
+    cache = CacheOnFakeGenesys()
 
-    assert house.names.wrapup("ININ-WRAP-UP-TIMEOUT") is None
-    house.clock.advance(HOUR - 1)
-    house.names.wrapup("ININ-WRAP-UP-TIMEOUT")
-    assert len(house.genesys.asked) == 1
+    assert cache.names.wrapup("ININ-WRAP-UP-TIMEOUT") is None
+    cache.clock.advance(HOUR - 1)
+    cache.names.wrapup("ININ-WRAP-UP-TIMEOUT")
+    assert len(cache.genesys.asked) == 1
 
-    house.clock.advance(1)
-    house.genesys.names["ININ-WRAP-UP-TIMEOUT"] = "Timeout"
-    assert house.names.wrapup("ININ-WRAP-UP-TIMEOUT") == "Timeout"
+    cache.clock.advance(1)
+    cache.genesys.names["ININ-WRAP-UP-TIMEOUT"] = "Timeout"
+    assert cache.names.wrapup("ININ-WRAP-UP-TIMEOUT") == "Timeout"
 
 
 def test_without_an_id_there_is_nothing_to_ask() -> None:
-    house = House()
+    cache = CacheOnFakeGenesys()
 
-    assert (house.names.agent(None), house.names.wrapup(None), house.names.wrapup("")) == (None, None, None)
-    assert house.genesys.asked == []
+    assert (cache.names.agent(None), cache.names.wrapup(None), cache.names.wrapup("")) == (None, None, None)
+    assert cache.genesys.asked == []
 
 
 def test_an_agent_and_a_code_of_the_same_id_are_two_names() -> None:
-    house = House(same="x")
-    house.names.agent("same")
+    cache = CacheOnFakeGenesys(same="x")
+    cache.names.agent("same")
 
-    house.names.wrapup("same")
+    cache.names.wrapup("same")
 
-    assert len(house.genesys.asked) == 2
+    assert len(cache.genesys.asked) == 2
 
 
 def test_many_who_ask_for_one_name_cost_one_call() -> None:
-    house = House(u="Maria Cruz", v="Jose Ramos")
+    cache = CacheOnFakeGenesys(u="Maria Cruz", v="Jose Ramos")
 
-    crowd = [gevent.spawn(house.names.agent, one) for one in "uv" * 50]
-    gevent.joinall(crowd)
+    lookups = [gevent.spawn(cache.names.agent, one) for one in "uv" * 50]
+    gevent.joinall(lookups)
 
-    assert [one.value for one in crowd] == ["Maria Cruz", "Jose Ramos"] * 50
-    assert sorted(house.genesys.asked) == ["u", "v"]
+    assert [one.value for one in lookups] == ["Maria Cruz", "Jose Ramos"] * 50
+    assert sorted(cache.genesys.asked) == ["u", "v"]
 
 
 def test_a_failure_is_raised_and_asked_again() -> None:
-    house = House(u="Maria Cruz")
-    house.genesys.failing = True
+    cache = CacheOnFakeGenesys(u="Maria Cruz")
+    cache.genesys.failing = True
     with pytest.raises(TransientFailure):
-        house.names.agent("u")
+        cache.names.agent("u")
 
-    house.genesys.failing = False
+    cache.genesys.failing = False
 
-    assert house.names.agent("u") == "Maria Cruz"
+    assert cache.names.agent("u") == "Maria Cruz"
 
 
 def test_known_tells_whether_a_call_would_be_made() -> None:
-    house = House(u="Maria Cruz")
-    known = house.names.known
+    cache = CacheOnFakeGenesys(u="Maria Cruz")
+    known = cache.names.known
 
     assert known(None, None)
     assert not known("u", None)
-    house.names.agent("u")
+    cache.names.agent("u")
     assert known("u", None)
     assert not known("u", "code")
-    house.names.wrapup("code")
+    cache.names.wrapup("code")
     assert known("u", "code")
-    house.clock.advance(HOUR)
+    cache.clock.advance(HOUR)
     assert not known("u", "code")
-    assert house.genesys.asked == ["u", "code"]
+    assert cache.genesys.asked == ["u", "code"]
 
 
-def test_the_one_not_asked_for_the_longest_is_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(names_module, "MAX_NAMES", 3)
-    house = House()
+def test_the_one_not_asked_for_the_longest_is_forgotten_first() -> None:
+    cache = CacheOnFakeGenesys(max_names=3)
     for one in "abc":
-        house.names.agent(one)
+        cache.names.agent(one)
 
-    house.names.agent("a")
-    house.names.agent("d")
+    cache.names.agent("a")
+    cache.names.agent("d")
 
-    assert [house.names.known(one, None) for one in "abcd"] == [True, False, True, True]
+    assert [cache.names.known(one, None) for one in "abcd"] == [True, False, True, True]
