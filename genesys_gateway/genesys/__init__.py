@@ -1,22 +1,22 @@
-"""The only client of Genesys Cloud: login, REST calls, WebSockets, and how their answers are read.
+"""The only client of Genesys Cloud: gets an access token, makes REST calls, opens WebSockets, and reads the answers.
 
-Invariant: no call exceeds the rate limit, no answer is believed unchecked, and no JSON of Genesys leaves this folder.
+Invariant: no call exceeds the rate limit, no answer is used unchecked, and no JSON of Genesys leaves this folder.
 
 The files, in reading order:
 
-    client               Genesys: every REST question as one method
-    call                 one call: counted, its body read, or BadAnswer
-    rate_limiter         at most N calls in any minute, the most urgent first
-    tokens               the access token, renewed before it ends
-    login                how the token is obtained
-    assertions           where a SAML assertion comes from
+    client               Genesys: every REST call as one method
+    call                 makes one counted call and reads its body, or raises BadAnswer
+    rate_limiter         permits at most N calls in any minute, the most urgent first
+    tokens               the access token, renewed before it expires
+    login                requests a token from the login host
+    assertions           where SAML assertions come from
     live_view            reads the answer of ``GET /conversations/{id}``
     analytics            reads the answer of the analytics API
     notifications        reads a WebSocket frame
-    websocket            one WebSocket, bounded in size and time
-    connect_uri          checks the address of a WebSocket
+    websocket            one WebSocket, limited in size and time
+    connect_uri          checks the address of a WebSocket before it is opened
     name_cache           names of agents and wrap-up codes, kept for a day
-    schemas              the JSON of Genesys, as marshmallow schemas
+    schemas              the JSON of Genesys as marshmallow schemas
 """
 
 from genesys_gateway.genesys.client import ChannelGrant, Genesys

@@ -1,7 +1,7 @@
-"""A conversation as Genesys's analytics tell it: late by minutes, but session by session.
+"""Reads the analytics answer about a conversation: minutes late, but with each session and its after-call work.
 
-Law: pure. A session's after-call work is done when a wrap-up segment of it has an end. What is missing here proves
-nothing: analytics lag behind and are corrected for days.
+Invariant: pure. A session's after-call work is done when one of its wrap-up segments has an end. Data missing from
+analytics prove nothing: analytics lag behind, and are corrected for days.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,10 +15,10 @@ from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrapupSegment:
-    """One stretch of after-call work; times in epoch milliseconds."""
+    """One period of after-call work; times in epoch milliseconds."""
 
     started_at: int | None
-    #: None while the agent is still at it
+    #: None while the after-call work goes on
     ended_at: int | None
     code: str | None
     notes: str | None
@@ -27,7 +27,7 @@ class WrapupSegment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """One agent's leg of the conversation in one medium: what the live view calls a communication."""
+    """One agent's leg of the conversation in one medium; the live view calls it a communication."""
 
     id: str
     participant_id: str
@@ -41,7 +41,7 @@ class Session:
     address_to: str | None
     callback_numbers: tuple[str, ...]
     subject: str | None
-    #: of any segment; a wrap-up segment's own queue goes first
+    #: the first queue named by a segment; a wrap-up segment's own queue takes precedence
     queue_id: str | None
     acw_skipped: bool
     #: the tAcw metric; milliseconds
@@ -51,32 +51,32 @@ class Session:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Details:
-    """``GET /api/v2/analytics/conversations/details``, one conversation of it."""
+    """One conversation from ``GET /api/v2/analytics/conversations/details``."""
 
     conversation_id: str
-    #: its end (epoch milliseconds), if it has one and every agent in the answer could be read: only then does it speak
-    #: for the whole
+    #: its end (epoch milliseconds); None if it has none, or if an agent could not be read: then the sessions are not
+    #: complete, and must not pass for the whole conversation
     ended_at: int | None
     sessions: tuple[Session, ...]
 
     @property
     def ended(self) -> bool:
-        """Whether it is over for the customer."""
+        """Whether the conversation is over for the customer."""
         return self.ended_at is not None
 
     @property
     def acw_pending(self) -> bool:
-        """Whether an agent is seen in the middle of after-call work."""
+        """Whether an agent's after-call work has begun and not ended."""
         return any(_is_pending(session) for session in self.sessions)
 
 
 def details_from_answer(body: bytes) -> tuple[Details, ...]:
-    """Read the bulk answer ``{"conversations": […]}``, or the one conversation of the single call.
+    """Read the bulk answer ``{"conversations": […]}``, or the answer of the call for one conversation.
 
-    A conversation without a usable id is left out: an answer about nobody is no answer.
+    A conversation without a usable id is left out, because it can't be assigned to anything.
 
     Raises:
-        BadAnswer: It is neither, or not one conversation of it can be read.
+        BadAnswer: The body is neither, or none of its conversations can be read.
     """
     answer = read_object(body)
     if "conversationId" in answer:
@@ -96,7 +96,7 @@ def _readable(items: list[Any]) -> Iterator[Details]:
     for item in items:
         try:
             yield _details(item)
-        except BadAnswer:  # of fifty one may be odd: the others must not wait for it
+        except BadAnswer:  # one unreadable conversation must not delay the other 49
             continue
 
 

@@ -1,7 +1,7 @@
-"""The address that Genesys hands out for a socket, checked before anything is opened.
+"""Checks the address that Genesys gives for a WebSocket, before anything is opened.
 
-Law: an address out of an answer is never trusted. It may name the configured hosts and nothing else, in the plainest
-form there is, so that no two readers of it can disagree about where it leads.
+Invariant: an address from an answer is never trusted. It may name only the configured hosts, in so plain a form that
+this module and the library that connects can't read different hosts from it.
 """
 
 import re
@@ -12,7 +12,7 @@ from genesys_gateway.runtime.errors import PermanentFailure
 
 _URI = re.compile(
     r"(?P<scheme>wss?)://(?P<host>[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::(?P<port>[0-9]{1,5}))?"
-    # No semicolon: the library that connects takes it for the old way to end a path, and would leave the rest out.
+    # No semicolon: the library that connects treats it as the start of path parameters, and drops the rest.
     r"(?P<path>/[A-Za-z0-9._~!$&'()*+,=:/?%-]{0,2000})",
     re.ASCII,
 )
@@ -21,7 +21,7 @@ _DEFAULT_PORT = {"ws": 80, "wss": 443}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConnectUri:
-    """An address that passed."""
+    """An address that passed the check."""
 
     uri: str
     host: str
@@ -31,16 +31,16 @@ class ConnectUri:
 
 
 def check(uri: str, hosts: Sequence[tuple[str, int | None]], may_be_plain: Callable[[str], bool]) -> ConnectUri:
-    """Accept a ``connectUri`` or refuse it.
+    """Accept or reject a ``connectUri``.
 
     Args:
-        uri: As Genesys answered it; it is used exactly as given or not at all.
-        hosts: What it may name, lower case; a port of None stands for the scheme's own.
-        may_be_plain: Whether a host may be spoken to without TLS.
+        uri: The address from Genesys's answer. It is used exactly as given or not at all.
+        hosts: Host (lower case) and port of each permitted address; a port of None is the default port of the scheme.
+        may_be_plain: Whether a connection to a host may go without TLS.
 
     Raises:
-        PermanentFailure: It names another host or port, carries credentials, a fragment or odd characters, or is
-            not encrypted.
+        PermanentFailure: The address names another host or port, has credentials, a fragment or unusual characters, or
+            is not encrypted.
     """
     match = _URI.fullmatch(uri)
     if match is None:

@@ -1,7 +1,7 @@
-"""A conversation as Genesys shows it live: is it over, and whose after-call work is done?
+"""Reads the live view of a conversation: who took part, whether it has ended, and the state of each after-call work.
 
-Law: pure, and in doubt *not yet*. An after-call work is named only where exactly one communication can be meant; where
-several could be, the verdict says that this answer can't name it, and analytics must.
+Invariant: pure. Only ids and the lists that hold them can make an answer unreadable; any other wrong value counts as
+absent.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from genesys_gateway.genesys.schemas.conversations import AGENT_PARTICIPANT, CON
 
 
 class AcwState(Enum):
-    """``afterCallWork.state`` of a communication; absent and new words count as unknown."""
+    """``afterCallWork.state`` of a communication; an absent or new value counts as unknown."""
 
     UNKNOWN = "unknown"
     NOT_APPLICABLE = "notapplicable"
@@ -25,12 +25,12 @@ class AcwState(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrapup:
-    """What an agent noted, finally: drafts (``provisional``) do not become one of these."""
+    """What an agent noted in the end; a draft (``provisional``) never becomes a Wrapup."""
 
     code: str | None
     notes: str | None
     duration_ms: int | None
-    #: epoch milliseconds, like every time here
+    #: epoch milliseconds, like all times in this module
     ended_at: int | None
 
 
@@ -52,13 +52,13 @@ class Communication:
     acw_required: bool
     #: only where after-call work belongs to the communication, not to the participant
     wrapup: Wrapup | None
-    #: a wrap-up is being written and would replace the participant's
+    #: whether a wrap-up is being written that would replace the participant's
     draft: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """A participant with a user id, whatever its purpose is called."""
+    """A participant with a user id, whatever its ``purpose``."""
 
     id: str
     user_id: str
@@ -67,7 +67,7 @@ class Agent:
     dnis: str | None
     wrapup_required: bool
     wrapup_skipped: bool
-    #: by default one wrap-up stands here for all communications of the participant
+    #: by default one wrap-up belongs to all communications of the participant, and is stored here
     wrapup: Wrapup | None
     draft: bool
     acw_started_at: int | None
@@ -77,7 +77,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
-    """How the other side can be reached, as far as the conversation tells."""
+    """How the customer can be reached, as far as the answer shows."""
 
     ani: str | None = None
     dnis: str | None = None
@@ -86,22 +86,22 @@ class Customer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
-    """Everybody who was on the line, as of one answer."""
+    """A conversation as one answer shows it."""
 
     id: str
-    #: when the last participant left; None while it goes on
+    #: when the last participant left; None while the conversation goes on
     ended_at: int | None
     agents: tuple[Agent, ...]
     customer: Customer
 
     @property
     def ended(self) -> bool:
-        """Whether nobody is on the line any more; after-call work may still go on."""
+        """Whether every participant has left; after-call work may still go on."""
         return self.ended_at is not None
 
 
-#: A participant's lists of communications, and what a notification calls each medium. Internal messages and screen
-#: monitorings are left out: Genesys gives them no after-call work.
+#: Names of a participant's lists of communications, and the ``mediaType`` of each in notifications. Internal messages
+#: and screen monitorings are left out, because Genesys gives them no after-call work.
 _MEDIA = {
     "calls": "VOICE",
     "callbacks": "CALLBACK",
@@ -118,10 +118,10 @@ _ACW_STATES = {state.value: state for state in AcwState}
 
 
 def from_answer(body: bytes) -> Conversation:
-    """Read ``GET /api/v2/conversations/{id}``.
+    """Read the answer of ``GET /api/v2/conversations/{id}``.
 
     Raises:
-        BadAnswer: It is no conversation, or an agent's participant or communication has no usable id.
+        BadAnswer: The body is no conversation, or an agent's participant or communication has no usable id.
     """
     answer = load(CONVERSATION, read_object(body))
     participants = answer["participants"]
@@ -181,7 +181,7 @@ def _wrapup(values: Mapping[str, Any] | None) -> Wrapup | None:
         return None
     seconds, ended_at = values["durationSeconds"], moment(values["endTime"])
     if values["code"] is None and ended_at is None:
-        return None  # neither a code nor an end: nobody finished this
+        return None  # without a code and an end it is not finished
     return Wrapup(
         code=values["code"],
         notes=values["notes"],
@@ -195,7 +195,7 @@ def _address(values: Mapping[str, Any] | None) -> str | None:
 
 
 def _customer(others: list[dict[str, Any]]) -> Customer:
-    """The customer's participant; one that was called without a queue is called external."""
+    """Data of the customer's participant. In a call made without a queue its purpose is ``external``."""
     for purpose in ("customer", "external"):
         for other in others:
             if (other["purpose"] or "").lower() == purpose:

@@ -1,11 +1,11 @@
-"""Where a SAML assertion comes from.
+"""Where SAML assertions come from: a file, the URL of an identity provider, or a key of our own.
 
-Invariant: an assertion is handed out once.
+Invariant: an assertion is given out once.
 
 The files, in reading order:
 
     source               what every source offers, and the memory of used assertions
-    file                 a file that another process renews
-    url                  an internal identity provider, asked over HTTP
-    signed               signed here, with a key of our own
+    file                 a file that another process keeps replacing
+    url                  an identity provider inside the organisation, called over HTTP
+    signed               made and signed here, with our own key
 """

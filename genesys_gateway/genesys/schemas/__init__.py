@@ -1,9 +1,11 @@
 """The JSON of Genesys, as marshmallow schemas.
 
+Invariant: fields that Genesys adds are ignored.
+
 The files, in reading order:
 
-    notification         frames of the WebSocket, and the after-call work event
+    notification         the body of an after-call-work notification
     conversations        the live view and the analytics of a conversation; names
-    channels             notification channels and their topics
-    login                access tokens, and what ``check`` asks about them
+    channels             notification channels and their topics; the API's errors
+    login                access tokens, and the answers that ``check`` reads about them
 """

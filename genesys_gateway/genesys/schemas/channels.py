@@ -1,13 +1,14 @@
-"""What Genesys answers about notification channels and their topic lists, and the body of its errors.
+"""Answers about notification channels and their topic lists, and the body of Genesys's errors.
 
-Law: an id that would go into a path, and an address that would be opened, is well-formed or the answer is none.
+Invariant: an answer loads only if the id, which goes into paths, and the address, which is opened, are well-formed.
 """
 
 import re
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
-#: Not a UUID: ``streaming-0-abc…``. It goes into paths, so it must not be able to leave its segment, and into a column.
+#: Not a UUID: ``streaming-0-abc…``. It becomes a segment of a path, so it must hold no separator, and is stored in a
+#: column, so its length is limited.
 CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}\Z")
 
 
@@ -27,7 +28,7 @@ class Channel(_Answer):
 
 
 class Topic(_Answer):
-    """One entry of a topic list. Only the id may fail it: a strange reason must not hide a thousand other topics."""
+    """One entry of a topic list. Only a bad id is an error: a strange reason must not hide all other topics."""
 
     id = fields.String(required=True, validate=validate.Length(min=1, max=512))
     state = fields.Raw(load_default=None)
@@ -35,13 +36,13 @@ class Topic(_Answer):
 
 
 class Topics(_Answer):
-    """A channel's topic list, and what a change of it did to each topic."""
+    """A channel's topic list, or the result of a change for each topic."""
 
     entities = fields.List(fields.Nested(Topic), required=True, validate=validate.Length(max=10_000))
 
 
 class Channels(_Answer):
-    """``GET /api/v2/notifications/channels``; other tokens' channels come without their ids."""
+    """``GET /api/v2/notifications/channels``; channels of other tokens have no id here."""
 
     entities = fields.List(fields.Dict(), required=True, validate=validate.Length(max=10_000))
 

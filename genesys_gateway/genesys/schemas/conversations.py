@@ -1,7 +1,7 @@
-"""What Genesys answers about conversations, cut down to what decides whether after-call work is done.
+"""Answers about conversations, reduced to the fields that a record or the end of a conversation depends on.
 
-Law: only identities and the lists that hold them may fail. Any other wrong value counts as absent, because Genesys
-adds fields and values at any time and one of them must not hide a finished after-call work.
+Invariant: only ids and the lists that hold them can make an answer unreadable. Any other wrong value counts as absent:
+Genesys adds fields and values at any time, and none of them may hide a finished after-call work.
 """
 
 import re
@@ -12,15 +12,14 @@ from marshmallow import EXCLUDE, Schema, fields, validate
 
 _IDENTIFIER = validate.Regexp(re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"), error="Not an identifier.")
 
-#: Bounds of texts, the same as for live events: what would be dropped there is dropped here.
+#: Maximum lengths of texts in characters, the same as in notifications: a longer text is dropped here as there.
 _WORD, _CODE, _ADDRESS, _PROSE = 64, 200, 500, 20_000
-
-#: Ten years in seconds; no duration of an after-call work is longer.
+#: Longest duration of an after-call work that is read, in seconds: ten years.
 _LONGEST = 315_360_000
 
 
 def _tolerant(read: Callable[[Any], object]) -> fields.Field[Any]:
-    """A field that never fails: ``read`` gives None for what it can't use."""
+    """A field that never fails: ``read`` returns None for a value that can't be used."""
     return fields.Function(deserialize=read, allow_none=True, load_default=None)
 
 
@@ -37,7 +36,7 @@ def _texts() -> fields.Field[Any]:
 
 
 def _moment() -> fields.Field[Any]:
-    return _text(_WORD)  # ISO 8601; read by the room, which owns the clock's format
+    return _text(_WORD)  # ISO 8601; turned into milliseconds by ``call.moment``
 
 
 def _flag() -> fields.Field[Any]:
@@ -59,7 +58,7 @@ def _part(schema: Schema) -> fields.Field[Any]:
 
 
 def _parts(schema: Schema) -> fields.Field[Any]:
-    """A list of such objects; what is no object is left out."""
+    """A list of such objects; items that are not objects are left out."""
 
     def read(value: object) -> list[dict[str, Any]]:
         items = value if isinstance(value, list) else []
@@ -73,7 +72,7 @@ def _identifier() -> fields.String:
 
 
 def _list_of(schema: type[Schema]) -> fields.List[Any]:
-    """May be missing, but what is in it must be readable: it holds identities."""
+    """A list that may be missing, but whose items must be readable, because they hold ids."""
     return fields.List(fields.Nested(schema), allow_none=True, load_default=None)
 
 
@@ -110,7 +109,7 @@ class Address(_Answer):
 
 
 class Communication(_Answer):
-    """What ``Call``, ``Callback``, ``Chat``, ``Email``, ``Message`` and their like have in common or alone."""
+    """``Call``, ``Callback``, ``Chat``, ``Email``, ``Message`` and so on: the common fields and the special ones."""
 
     id = _identifier()
     direction = _text(_WORD)
@@ -149,7 +148,7 @@ class AgentParticipant(_Answer):
 
 
 class OtherParticipant(_Answer):
-    """``Participant`` without a ``userId``: the customer, a queue, a flow. Nothing of it can fail."""
+    """``Participant`` without a ``userId``: the customer, a queue, a flow. No field of it can fail."""
 
     purpose = _text(_WORD)
     ani = _text(_ADDRESS)
@@ -158,7 +157,7 @@ class OtherParticipant(_Answer):
 
 
 class ConversationAnswer(_Answer):
-    """``Conversation``; its participants are loaded one by one, by what they are."""
+    """``Conversation``; its participants are loaded one by one, with the schema for an agent or for others."""
 
     id = _identifier()
     endTime = _moment()
@@ -217,27 +216,21 @@ class AnalyticsConversation(_Answer):
     participants = fields.List(fields.Dict(), allow_none=True, load_default=None)
 
 
-#: One of each for the whole process: building a schema costs as much as loading several answers.
-CONVERSATION = ConversationAnswer()
-
-AGENT_PARTICIPANT = AgentParticipant()
-
-OTHER_PARTICIPANT = OtherParticipant()
-
-ANALYTICS_CONVERSATION = AnalyticsConversation()
-
-ANALYTICS_AGENT = AnalyticsAgent()
-
-
 class Named(Schema):
     """``GET /api/v2/users/{id}`` and ``GET /api/v2/routing/wrapupcodes/{id}``."""
 
     class Meta:
-        """Genesys answers much more, most of it personal."""
+        """Genesys answers with many more fields, most of them personal data."""
 
         unknown = EXCLUDE
 
     name = fields.String(load_default=None, allow_none=True)
 
 
+#: One schema of each kind for the whole process: building one takes as long as loading several answers.
+CONVERSATION = ConversationAnswer()
+AGENT_PARTICIPANT = AgentParticipant()
+OTHER_PARTICIPANT = OtherParticipant()
+ANALYTICS_CONVERSATION = AnalyticsConversation()
+ANALYTICS_AGENT = AnalyticsAgent()
 NAMED = Named()

@@ -1,4 +1,4 @@
-"""What the login host answers: a token, or one of its errors."""
+"""Answers of the login host (a token or an error), and the answers that ``check`` reads about a token."""
 
 import math
 import re
@@ -27,7 +27,7 @@ class TokenInfo(_Answer):
 
 
 class TopicKind(_Answer):
-    """One kind of topic, with ``{id}`` where an id goes."""
+    """One kind of topic; its name has ``{id}`` in place of an id."""
 
     id = fields.String(required=True)
     requiresPermissions = fields.List(fields.String(), load_default=None, allow_none=True)
@@ -38,11 +38,6 @@ class TopicKinds(_Answer):
     """``GET /api/v2/notifications/availabletopics``."""
 
     entities = fields.List(fields.Nested(TopicKind), required=True, validate=validate.Length(max=100_000))
-
-
-TOKEN_INFO = TokenInfo()
-
-TOPIC_KINDS = TopicKinds()
 
 
 def _positive(value: object) -> None:
@@ -58,13 +53,15 @@ class TokenAnswer(Schema):
 
         unknown = EXCLUDE
 
-    # It goes into a header, where a line break would begin another one.
+    # The token goes into a header, where a line break would begin another header.
     access_token = fields.String(required=True, validate=validate.Regexp(re.compile(r"[!-~]{1,8192}\Z")))
     expires_in = fields.Raw(required=True, validate=_positive)
 
 
 class LoginError(Schema):
-    """Not the API's error body: three keys, of which two say the same; 400 even for a wrong secret."""
+    """The login host's error. It differs from the API's: two of the three keys hold the same text, and even a wrong
+    secret gives 400.
+    """
 
     class Meta:
         """Genesys may add fields at any time."""
@@ -76,6 +73,7 @@ class LoginError(Schema):
     error_description = fields.String(load_default=None, allow_none=True)
 
 
+TOKEN_INFO = TokenInfo()
+TOPIC_KINDS = TopicKinds()
 TOKEN_ANSWER = TokenAnswer()
-
 LOGIN_ERROR = LoginError()

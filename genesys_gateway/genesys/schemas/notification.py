@@ -1,6 +1,7 @@
-"""The body of an after-call-work notification, as Genesys publishes it: every field optional.
+"""The body of an after-call-work notification. As in Genesys's own schema, every field is optional.
 
-Law: only what identifies the after-call work may fail; a wrong field elsewhere is dropped and named by the caller.
+Invariant: only a field that identifies the after-call work can make a notification unreadable; the caller drops any
+other wrong field and reports its name.
 """
 
 import re
@@ -9,10 +10,10 @@ from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from genesys_gateway.runtime.clock import LAST_MOMENT
 
-#: What of the body decides which after-call work this is.
+#: The fields that identify the after-call work.
 IDENTITY_FIELDS = frozenset({"conversationId", "participantId", "sessionId"})
 
-#: More telephone numbers than anybody has; each costs 3 µs, in which no other greenlet runs.
+#: Maximum number of callback numbers, more than anybody has. Each takes 3 µs, during which no other greenlet runs.
 _MOST_NUMBERS = 100
 _IDENTIFIER = validate.Regexp(re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"), error="Not an identifier.")
 
@@ -23,7 +24,7 @@ def _whole(value: object) -> None:
 
 
 class _Millis(fields.Integer):
-    """Milliseconds as JSON integer; a bool, a float or a text is none."""
+    """Milliseconds as a JSON integer; a bool, a float or a text is an error."""
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> int:
         _whole(value)
@@ -31,7 +32,7 @@ class _Millis(fields.Integer):
 
 
 class _Numbers(fields.List[str]):
-    """A short list of texts; a long one fails before its items are looked at."""
+    """A short list of texts; a long one fails before its items are checked."""
 
     def _deserialize(self, value: object, attr: str | None, data: object, **kwargs: object) -> list[str | None]:
         if isinstance(value, list) and len(value) > _MOST_NUMBERS:
@@ -48,7 +49,7 @@ def _identifier() -> fields.String:
 
 
 class AcwBody(Schema):
-    """``eventBody`` of ``v2.detail.events.conversation.{id}.acw``; fields as in the official SDK's model."""
+    """``eventBody`` of ``v2.detail.events.conversation.{id}.acw``; the fields are those of the official SDK's model."""
 
     class Meta:
         """Genesys may add fields at any time."""
@@ -75,5 +76,5 @@ class AcwBody(Schema):
     wrapupDurationMs = _Millis(allow_none=True, validate=validate.Range(min=0, max=LAST_MOMENT))
 
 
-#: One schema for the whole process: building one costs more than half of what loading an event does.
+#: One schema for the whole process: building one takes more than half as long as loading an event.
 ACW_BODY = AcwBody()
