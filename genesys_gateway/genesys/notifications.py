@@ -1,13 +1,13 @@
-"""A frame from a socket becomes a frozen notification, whatever it holds.
+"""Turns a WebSocket frame, whatever it holds, into a frozen notification.
 
-Law: no frame raises. Genesys's JSON ends here: upper and lower case, epoch milliseconds and optional fields are
-settled, and what can't be read comes back as :class:`Unreadable` with a reason.
+Invariant: no frame raises an error. No JSON of Genesys leaves this module: letter case, times and optional fields are
+normalised, and a frame that can't be read becomes :class:`Unreadable` with a reason.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from marshmallow import ValidationError
@@ -16,20 +16,17 @@ from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.genesys.schemas.notification import ACW_BODY, IDENTITY_FIELDS
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-
 _TOPIC_PATTERN = rf"v2\.detail\.events\.conversation\.({_UUID})\.acw"
-
 _ACW_TOPIC = re.compile(_TOPIC_PATTERN, re.IGNORECASE | re.ASCII)
-
 _ACW_TOPIC_IN_BYTES = re.compile(rb'"' + _TOPIC_PATTERN.encode() + rb'"', re.IGNORECASE)
 
-#: Without participant and session these are the identity.
+#: The fields that identify an after-call work without participant or session.
 _AGENT_IDENTITY = frozenset({"userId", "eventTime"})
 
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Genesys's beat, or the answer to our ping: nothing but a sign of life."""
+    """A heartbeat of Genesys, or the answer to our ping: it shows only that the socket is alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +36,14 @@ class Closing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoLongerSubscribed:
-    """Topics that the server took from this channel; empty when it did not name them."""
+    """Topics that the server removed from this channel; empty if it does not name them."""
 
     topics: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class TokenRevoked:
-    """The token that made this channel is dead, and so is the channel."""
+    """The token that created this channel was revoked; the channel is gone with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,13 +52,13 @@ class Reply:
 
     correlation_id: str | None
     topics: tuple[str, ...]
-    #: HTTP-like status as text, "200" when it worked
+    #: HTTP-like status as text, "200" for success
     result: str | None
     status: str | None
 
     @property
     def worked(self) -> bool:
-        """Whether the server did what the message asked for."""
+        """Whether the server carried out the request."""
         return self.result == "200"
 
 
@@ -76,12 +73,12 @@ Notification = Acw | Heartbeat | Closing | NoLongerSubscribed | TokenRevoked | R
 
 
 def acw_topic(conversation_id: str) -> str:
-    """The topic that brings a conversation's after-call work."""
+    """The topic of a conversation's after-call work."""
     return f"v2.detail.events.conversation.{conversation_id}.acw"
 
 
 def conversation_of(topic: str) -> str | None:
-    """The conversation (lower case) whose after-call work a topic brings; None for any other topic."""
+    """The id (lower case) of the conversation whose after-call work a topic is about; None for any other topic."""
     match = _ACW_TOPIC.fullmatch(topic)
     return match[1].lower() if match else None
 
@@ -107,7 +104,10 @@ def parse(frame: bytes | str) -> Notification:
 
 
 def _not_json(frame: bytes | str) -> Unreadable:
-    """Half a character in an agent's notes must not hide whose after-call work this is: it can be asked about."""
+    """Find the conversation in a frame that is not JSON, for example because of half a character in an agent's notes.
+
+    With the conversation's id, reconciliation can fetch the after-call work.
+    """
     match = _ACW_TOPIC_IN_BYTES.search(frame if isinstance(frame, bytes) else frame.encode(errors="replace"))
     if match is None:
         return Unreadable(reason="not_json")
@@ -119,7 +119,7 @@ def _system(topic: str, body: Mapping[str, Any]) -> Notification:
     match topic:
         case "channel.metadata":
             return Heartbeat()
-        case "v2.system.socket_closing":  # its body is not documented: the topic alone counts
+        case "v2.system.socket_closing":  # its body is not documented, so only the topic counts
             return Closing()
         case "v2.system.token_revoked":
             return TokenRevoked()
@@ -134,10 +134,10 @@ def _reply(message: Mapping[str, Any]) -> Notification:
     if result is None and status is None:
         return Unknown(topic=None)
     return Reply(
-        correlation_id=_word(correlation_id),
+        correlation_id=_text_of(correlation_id),
         topics=_texts(message.get("topics")),
-        result=_word(result),
-        status=_word(status),
+        result=_text_of(result),
+        status=_text_of(status),
     )
 
 
@@ -154,7 +154,8 @@ def _acw(topic: str, conversation_id: str, body: object) -> Notification:
         if IDENTITY_FIELDS & set(error.messages_dict):
             return unreadable("bad_identity")
         dropped = tuple(sorted(map(str, error.messages_dict)))
-        values = {name: value for name, value in error.valid_data.items() if name not in dropped}  # type: ignore[union-attr] # a dict for a dict
+        valid = cast("dict[str, Any]", error.valid_data)  # marshmallow gives a list only for many=True
+        values = {name: value for name, value in valid.items() if name not in dropped}
     if _lower(values.get("conversationId")) not in (None, conversation_id):
         return unreadable("other_conversation")
     event = _event(conversation_id, values)
@@ -190,8 +191,8 @@ def _texts(value: object) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str)) if isinstance(value, list) else ()
 
 
-def _word(value: object) -> str | None:
-    """A short word, which some send as a number."""
+def _text_of(value: object) -> str | None:
+    """A field of a reply as text; it may be sent as a number."""
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value)
