@@ -12,7 +12,7 @@ from uuid import uuid4
 from genesys_gateway.channels import ChannelContext, ChannelRegistry, RegistryListener
 from genesys_gateway.delivery import Delivery, History
 from genesys_gateway.genesys import Genesys, NameCache, RateLimiter, Tokens, open_socket
-from genesys_gateway.genesys.rate_limiter import PLACES
+from genesys_gateway.genesys.rate_limiter import CONNECTIONS
 from genesys_gateway.intake import EventSpool, Registration, SupportResults
 from genesys_gateway.maintenance import Gauges, Lease, Resync, Retention
 from genesys_gateway.reconciliation import Inquiry, Reconciliation
@@ -85,7 +85,7 @@ class Gateway:
     def _clients(self) -> tuple[Genesys, History, Tokens]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
         login = HttpClient(settings, settings.genesys_login_url, clock, 1)
-        api = HttpClient(settings, settings.genesys_api_url, clock, PLACES)
+        api = HttpClient(settings, settings.genesys_api_url, clock, CONNECTIONS)
         receiver = HttpClient(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
         self._http_clients = (login, api, receiver)
         tokens = Tokens(settings, login, clock, metrics, used=StoredUsedAssertions(self.storage))

@@ -1,11 +1,13 @@
-"""Lets calls to Genesys through, at most so many in any minute, the most urgent first.
+"""Permits at most N calls to Genesys in any minute, the most urgent first.
 
-Law: whatever 60 seconds Genesys looks at, it sees no more calls than allowed. A call therefore counts from its
-beginning until 60 seconds after its *end*: when between the two Genesys counted it, nobody here knows. Whoever is let
-through has a connection to itself: one that waited for it behind our back would be sent in the middle of a pause.
+Invariant: in no period of 60 seconds does Genesys see more calls than allowed. A call therefore counts from its start
+until 60 seconds after its *end*, because we can't see when in between Genesys counted it.
 
-One budget serves the process, also while an old and a new token are both in use. Genesys counts each token by itself,
-so this is stricter than it must be for an hour a day, and needs no knowledge of which call used which token.
+A permitted call always has a free connection. If it had to wait for one, it could go out during a pause that began
+meanwhile.
+
+The process has one limiter, even while an old and a new token are both in use. Genesys counts each token separately,
+so this is stricter than necessary for an hour a day, but calls need not be counted for each token.
 """
 
 import math
@@ -21,21 +23,19 @@ from gevent.event import Event
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.logs import get_logger
 
-#: Genesys docs: the limit is given in calls a minute.
+#: The period, in seconds, that the limit is about. Genesys docs: the limit is given in calls a minute.
 WINDOW_SECONDS = 60.0
-
-#: Calls that may be under way at a time, and so the connections to Genesys.
-PLACES = 16
-
-#: Part of the calls that reconciliation leaves to the others: with a full window even the most urgent call waits for
-#: the oldest one to leave it.
+#: Maximum number of calls under way at the same time, and so the number of connections to Genesys.
+CONNECTIONS = 16
+#: Share of the limit that reconciliation leaves to other calls. With a full window even the most urgent call has to
+#: wait until the oldest one no longer counts.
 RESERVE = 0.1
 
 log = get_logger(__name__)
 
 
 class Priority(IntEnum):
-    """Who is served first when there is not room for all."""
+    """Order in which waiting calls are permitted; the lowest number is the most urgent."""
 
     CHANNELS = 0
     SUBSCRIPTIONS = 1
@@ -47,23 +47,24 @@ class Priority(IntEnum):
 class _Waiter:
     priority: Priority
     arrival: int
-    #: set when this one has become the first of the queue, or is the first and a place has become free
+    #: set when this waiter has become the first of the queue, or is the first and a connection has become free
     turn: Event = field(compare=False, default_factory=Event)
 
 
 class RateLimiter:
-    """The calls of one process to the Genesys API.
+    """Limits the calls of one process to the Genesys API.
 
     Args:
-        per_minute: Calls in any 60 seconds at most.
-        clock: Its monotonic time counts.
-        places: Calls under way at a time; whoever makes them has as many connections.
+        per_minute: Maximum number of calls in any 60 seconds.
+        clock: Its monotonic time decides.
+        connections: Maximum number of calls under way at the same time. The HTTP client that makes the calls must have
+            as many connections.
     """
 
-    def __init__(self, per_minute: int, clock: Clock, places: int = PLACES) -> None:
+    def __init__(self, per_minute: int, clock: Clock, connections: int = CONNECTIONS) -> None:
         self._per_minute = per_minute
         self._clock = clock
-        self._places = places
+        self._connections = connections
         self._limit = per_minute
         self._under_way = 0
         self._ended: list[float] = []  # monotonic seconds, ascending
@@ -73,12 +74,12 @@ class RateLimiter:
 
     @contextmanager
     def take(self, priority: Priority) -> Iterator[None]:
-        """Wait for room, then count whatever is done inside the ``with`` as one call.
+        """Wait until a call is permitted, then count the body of the ``with`` as one call.
 
-        The wait has no limit of its own; killing the waiting greenlet, or a Timeout in it, leaves no trace.
+        The wait has no time limit. If the waiting greenlet is killed or gets a Timeout, nothing is counted.
 
         Args:
-            priority: Lower ones wait as long as a higher one waits; equals are served in the order they came.
+            priority: A call waits while a more urgent one waits. Calls of equal priority go in the order of arrival.
         """
         self._wait(priority)
         try:
@@ -89,18 +90,18 @@ class RateLimiter:
             self._wake_first()
 
     def pause(self, seconds: float) -> None:
-        """Let nobody through for that long, as after a 429. A shorter pause never ends a longer one.
+        """Permit no calls for that many seconds, as after a 429. A shorter pause never ends a longer one.
 
-        Called inside the ``with`` of the answered call, or the next one would take its place before.
+        Call it inside the ``with`` of the call that was answered; after it, the next call may already have started.
         """
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
         log.warning("genesys_calls_paused", seconds=round(seconds, 3), waiting=len(self._queue))
 
     def observe(self, headers: Mapping[str, str]) -> None:
-        """Learn from an answer what Genesys itself counted (``inin-ratelimit-count``, ``-allowed``, ``-reset``).
+        """Adjust to what Genesys counted (``inin-ratelimit-count``, ``-allowed`` and ``-reset`` of an answer).
 
-        Another user of the same token shows only here. Its calls are believed to leave the count after ``-reset``
-        seconds. A count lower than ours is not believed: it may be that of another token, or of a new minute.
+        Calls by another user of the same token are visible only here. They count here until ``-reset`` seconds have
+        passed. A count lower than ours is ignored: it may belong to another token or to a new minute.
         """
         allowed = _whole(headers.get("inin-ratelimit-allowed"))
         if allowed:
@@ -118,7 +119,7 @@ class RateLimiter:
         waiter = _Waiter(priority, next(self._arrivals))
         insort(self._queue, waiter)
         try:
-            while (seconds := self._seconds_until_room(waiter)) > 0:
+            while (seconds := self._seconds_until_permitted(waiter)) > 0:
                 self._clock.sleep(seconds)
             self._under_way += 1
         finally:
@@ -129,32 +130,32 @@ class RateLimiter:
         if self._queue:
             self._queue[0].turn.set()
 
-    def _seconds_until_room(self, waiter: _Waiter) -> float:
-        """Wait until the waiter is the first and a place is free, then tell how long it must still wait.
+    def _seconds_until_permitted(self, waiter: _Waiter) -> float:
+        """Block until the waiter is the first and a connection is free, then return how long it must still wait.
 
-        Only the first watches the time. Room never comes earlier than it was told, so it need not be woken; when a
-        more urgent one comes before it while it sleeps, it finds itself second again.
+        Only the first waiter sleeps for a time. A call is never permitted earlier than returned here, so nothing has
+        to wake it. If a more urgent waiter arrives meanwhile, the sleeper is second when this is called again.
         """
-        while self._queue[0] is not waiter or self._under_way >= self._places:
+        while self._queue[0] is not waiter or self._under_way >= self._connections:
             waiter.turn.clear()
             waiter.turn.wait()
         now = self._forget()
-        over = len(self._ended) + self._under_way - self._room_for(waiter.priority)
+        over = len(self._ended) + self._under_way - self._limit_for(waiter.priority)
         seconds = self._paused_until - now
         if over >= 0:
-            # What is still under way ends now at the earliest, and counts for a whole window from then on.
+            # A call still under way ends now at the earliest, and then counts for a whole window.
             freed_at = self._ended[over] if over < len(self._ended) else now
             seconds = max(seconds, freed_at + WINDOW_SECONDS - now)
         return seconds
 
-    def _room_for(self, priority: Priority) -> int:
-        """Calls in a window that may be made before one of this priority; the least urgent never fill it."""
+    def _limit_for(self, priority: Priority) -> int:
+        """Maximum number of calls in a window for calls of this priority; the least urgent never fill it."""
         if priority is Priority.RECONCILIATION:
             return max(1, round(self._limit * (1 - RESERVE)))
         return self._limit
 
     def _forget(self) -> float:
-        """Drop what no longer counts, and return the time."""
+        """Drop the calls that no longer count, and return the current monotonic time."""
         now = self._clock.monotonic()
         while self._ended and self._ended[0] + WINDOW_SECONDS <= now:
             del self._ended[0]
@@ -162,5 +163,5 @@ class RateLimiter:
 
 
 def _whole(text: str | None) -> int | None:
-    """A header's number; None when it is missing or none of reasonable size."""
+    """The number in a header; None if it is missing, not a number, or unreasonably large."""
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 10 else None

@@ -20,7 +20,7 @@ from genesys_gateway.genesys.client import (
     TooManyTopics,
     TopicResult,
 )
-from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
+from genesys_gateway.genesys.rate_limiter import CONNECTIONS, RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
@@ -48,7 +48,7 @@ class House:
         made = settings(**changes)
         self.tokens = Tokens(made, HttpClient(made, LOGIN, self.clock, 1), self.clock, self.metrics)
         self.limiter = RateLimiter(made.api_rate_per_minute, self.clock)
-        api = HttpClient(made, API, self.clock, PLACES)
+        api = HttpClient(made, API, self.clock, CONNECTIONS)
         self.genesys = Genesys(made, api, self.tokens, self.limiter, self.clock, self.metrics)
 
     def outcomes(self) -> dict[tuple[str, str], float]:
@@ -414,14 +414,14 @@ def test_after_429_only_those_calls_go_out_that_were_under_way(wire: requests_mo
 
     wire.get(f"{API}/api/v2/users/{USER}", json=throttled)
     begun = house.clock.monotonic()
-    callers = [gevent.spawn(_quietly, house.genesys.user_name, USER) for _ in range(PLACES + 20)]
-    until(lambda: sum(one.dead for one in callers) == PLACES)
+    callers = [gevent.spawn(_quietly, house.genesys.user_name, USER) for _ in range(CONNECTIONS + 20)]
+    until(lambda: sum(one.dead for one in callers) == CONNECTIONS)
     gevent.sleep(0.02)
-    assert arrived == [begun] * PLACES
+    assert arrived == [begun] * CONNECTIONS
 
     house.clock.advance(3)
 
-    until(lambda: len(arrived) == 2 * PLACES)
+    until(lambda: len(arrived) == 2 * CONNECTIONS)
     gevent.killall(callers)
 
 

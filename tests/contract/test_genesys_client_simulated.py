@@ -11,7 +11,7 @@ import pytest
 
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, NoToken, TokenDead, TooManyTopics
 from genesys_gateway.genesys.name_cache import NameCache
-from genesys_gateway.genesys.rate_limiter import PLACES, RateLimiter
+from genesys_gateway.genesys.rate_limiter import CONNECTIONS, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import NoReply, TransientFailure
@@ -41,7 +41,7 @@ class House:
             }
         )
         clock, metrics = SystemClock(), Metrics()
-        login, api = (HttpClient(made, sim.url, clock, size) for size in (1, PLACES))
+        login, api = (HttpClient(made, sim.url, clock, size) for size in (1, CONNECTIONS))
         stack.callback(login.close)
         stack.callback(api.close)
         self.clock = clock

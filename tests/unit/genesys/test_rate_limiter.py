@@ -169,7 +169,7 @@ def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
 
 
 def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
-    limiter = RateLimiter(300, HeldClock(), places=2)
+    limiter = RateLimiter(300, HeldClock(), connections=2)
     served: list[str] = []
     ends: list[Event] = []
 
@@ -201,7 +201,7 @@ def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
 
 def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
     clock = HeldClock()
-    limiter = RateLimiter(300, clock, places=1)
+    limiter = RateLimiter(300, clock, connections=1)
     with limiter.take(Priority.NAMES):
         waiters = [gevent.spawn(spend, limiter, 1) for _ in range(3)]
         gevent.sleep(0.01)
@@ -215,7 +215,7 @@ def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
 
 
 def test_a_waiter_killed_before_it_had_a_place_takes_none() -> None:
-    limiter = RateLimiter(300, HeldClock(), places=1)
+    limiter = RateLimiter(300, HeldClock(), connections=1)
     with limiter.take(Priority.NAMES):
         first, second = (gevent.spawn(spend, limiter, 1) for _ in range(2))
         gevent.sleep(0.01)
