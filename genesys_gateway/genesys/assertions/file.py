@@ -1,4 +1,4 @@
-"""The assertion that someone else puts into a file, again and again."""
+"""Assertions from a file that another process keeps replacing."""
 
 from pathlib import Path
 
@@ -8,41 +8,41 @@ _USED = "the assertion was used already: replace GENESYS_SAML_ASSERTION_FILE by 
 
 
 class AssertionFile:
-    """Assertions out of one file.
+    """Assertions from one file.
 
     Args:
-        path: Holds the identity provider's ``SAMLResponse``, in Base64, perhaps broken into lines.
-        used: What was used before us.
+        path: File with the identity provider's ``SAMLResponse`` in Base64, perhaps broken into lines.
+        used: The assertions used before.
     """
 
     def __init__(self, path: Path, used: UsedAssertions) -> None:
         self._path = path
-        self._unused = SingleUse(used)
+        self._single_use = SingleUse(used)
 
     def take(self) -> str:
-        """What is in the file; raises AssertionMissing when it can't be read or sent, or was used."""
-        line = self._unused.take(self._fresh())
+        """The assertion in the file. Raises AssertionMissing if it can't be read, is not Base64, or was used."""
+        line = self._single_use.take(self._unused())
         if line is None:
-            raise AssertionMissing(_USED)  # by another instance, a moment ago
+            raise AssertionMissing(_USED)  # another instance has used it since the check
         return line
 
     def give_back(self) -> None:
-        """It may be taken again."""
-        self._unused.give_back()
+        """Let the assertion be taken again."""
+        self._single_use.give_back()
 
     def trouble(self) -> str | None:
-        """Also when nobody has replaced the file since it was used."""
+        """Why :meth:`take` would fail now, for example because the file has not been replaced since it was used."""
         try:
-            self._fresh()
+            self._unused()
         except AssertionMissing as error:
             return str(error)
         return None
 
-    def _fresh(self) -> bytes:
+    def _unused(self) -> bytes:
         text = self._read()
         if not is_base64(text):
             raise AssertionMissing("GENESYS_SAML_ASSERTION_FILE holds no Base64: put the SAMLResponse there unchanged")
-        if self._unused.knows(text):
+        if self._single_use.knows(text):
             raise AssertionMissing(_USED)
         return text
 

@@ -1,6 +1,7 @@
-"""The assertion that the gateway makes and signs itself, in the name of one Genesys user.
+"""Assertions that the gateway makes and signs itself, for one Genesys user.
 
-Law: whoever holds the key can be any user of the organisation. It is read when it is needed, and never shown.
+Invariant: the private key is read only when it is needed, and never shown. With it, anyone could log in as any user of
+the organisation.
 """
 
 import base64
@@ -16,11 +17,12 @@ from genesys_gateway.runtime.clock import Clock, isoformat
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.signing_key import SigningKey
 
-#: How long one is good for: the call that sends it takes seconds, clocks may be minutes apart.
+#: How long an assertion is valid, in seconds. Sending it takes seconds, but clocks may differ by minutes.
 VALID_SECONDS = 300
-#: How far our clock may be ahead. Genesys docs: it allows for 10 s; the rest is ours to allow for.
+#: How far our clock may be ahead, in seconds. Genesys docs: Genesys allows for 10 s; we have to allow for the rest.
 AHEAD_SECONDS = 60
-#: Genesys docs: what the login leads to. A token leads nowhere, but the attribute is expected.
+#: The attribute ServiceName. Genesys docs: the service that the login leads to. A request for a token leads to none,
+#: but the attribute is expected.
 _SERVICE = "directory"
 
 _SAML = "urn:oasis:names:tc:SAML:2.0:assertion"
@@ -34,11 +36,11 @@ _SUCCESS = "urn:oasis:names:tc:SAML:2.0:status:Success"
 
 
 class SignedAssertions:
-    """Assertions of our own.
+    """Assertions made and signed here.
 
     Args:
-        settings: GENESYS_SAML_KEY_FILE and those beside it, and GENESYS_ORG_NAME; all are there.
-        clock: Its wall time stands in the assertion.
+        settings: GENESYS_SAML_KEY_FILE, the other settings for signing, and GENESYS_ORG_NAME must all be set.
+        clock: Its wall time goes into the assertion.
     """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
@@ -51,20 +53,20 @@ class SignedAssertions:
         self._clock = clock
 
     def take(self) -> str:
-        """A new one; raises AssertionMissing when key and certificate can't be used."""
+        """A new assertion. Raises AssertionMissing if key and certificate can't be used."""
         key = self._key()
         now = self._clock.now()
         assertion = _signed(self._assertion(now), key)
         response = self._response(now)
         response.append(assertion)
-        # Both are signed, as Okta does by default: Genesys may look at either.
+        # Response and assertion are both signed, as Okta does by default: Genesys may check either.
         return base64.b64encode(etree.tostring(_signed(response, key))).decode("ascii")
 
     def give_back(self) -> None:
-        """The next one is another anyway."""
+        """Do nothing: each assertion is a new one."""
 
     def trouble(self) -> str | None:
-        """Also when the certificate has ended."""
+        """Why :meth:`take` would fail now, or that the certificate has expired."""
         try:
             key = self._key()
         except AssertionMissing as error:
@@ -72,7 +74,7 @@ class SignedAssertions:
         return "the certificate in GENESYS_SAML_CERTIFICATE_FILE has ended" if key.ended(self._clock.now()) else None
 
     def _key(self) -> SigningKey:
-        # Read for each of these rare calls, so that both can be replaced while we run.
+        # These calls are rare, so the files are read for each of them; both can be replaced while the gateway runs.
         try:
             return SigningKey.read(self._key_file, self._certificate_file)
         except ValueError as error:
@@ -101,8 +103,8 @@ class SignedAssertions:
         login = _add(assertion, _SAML, "AuthnStatement", AuthnInstant=isoformat(now))
         _add(_add(login, _SAML, "AuthnContext"), _SAML, "AuthnContextClassRef", _UNSPECIFIED)
         attributes = _add(assertion, _SAML, "AttributeStatement")
-        told = {"email": self._subject, "OrganizationName": self._org_name, "ServiceName": _SERVICE}
-        for name, value in told.items():
+        values = {"email": self._subject, "OrganizationName": self._org_name, "ServiceName": _SERVICE}
+        for name, value in values.items():
             _add(_add(attributes, _SAML, "Attribute", Name=name), _SAML, "AttributeValue", value)
         return assertion
 
@@ -118,11 +120,11 @@ def _add(parent: etree._Element, namespace: str, name: str, text: str | None = N
 
 
 def _add_place_for_signature(parent: etree._Element) -> None:
-    """Where the schema wants the signature; with the prefix it will have, which is part of what is signed."""
+    """Mark where the schema requires the signature, with its later prefix, because the prefix is signed as well."""
     etree.SubElement(parent, f"{{{_DSIG}}}Signature", {"Id": "placeholder"}, nsmap={"ds": _DSIG})
 
 
 def _signed(element: etree._Element, key: SigningKey) -> etree._Element:
-    # Exclusive: an element signed by itself is then moved into another, or out of it.
+    # Exclusive canonicalisation: each element is signed by itself, and then moved into another one or out of it.
     signer = XMLSigner(c14n_algorithm=CanonicalizationMethod.EXCLUSIVE_XML_CANONICALIZATION_1_0)
     return signer.sign(element, key=key.private, cert=[key.certificate], reference_uri=element.get("ID"))

@@ -1,8 +1,10 @@
-"""Where a SAML assertion comes from: a file that someone keeps fresh, an identity provider's address, our own key.
+"""What every source of SAML assertions offers, and the memory of the assertions that were used.
 
-Law: treat one as single-use and minutes-lived. It is made or read afresh for every token, and none is handed out twice,
-not even by the next process: Genesys gives no refresh token for this grant, and takes a repeated assertion for a
-replay. So it is noted as used before it is sent, and the note is taken back only when it has certainly not left.
+Invariant: no assertion is sent twice, not even by the next process. Genesys gives no refresh token for this grant, and
+treats a repeated assertion as a replay. Each token therefore needs a new assertion; it is noted as used before it is
+sent, and the note is removed only when the assertion has certainly not been sent.
+
+An assertion is valid for minutes only.
 """
 
 import hashlib
@@ -12,110 +14,113 @@ from typing import Protocol
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.logs import get_logger
 
-#: Largest assertion we take, in bytes; a signed response with a certificate has about 10 kB.
+#: Maximum size of an assertion in bytes; a signed response with a certificate has about 10 kB.
 MAX_BYTES = 256 * 1024
 
 log = get_logger(__name__)
 
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
-_UNTOLD = "whether the assertion was used already can't be told before the database can be written again"
+_NOT_KNOWN = "whether the assertion was used already can't be told before the database can be written again"
 
 
 class AssertionMissing(TransientFailure):
-    """There is none that could be sent, and looking again costs nothing; the message says what to mend."""
+    """There is no assertion that could be sent. Trying again costs nothing; the message says what to fix."""
 
 
 class Assertions(Protocol):
     """One source of assertions."""
 
     def take(self) -> str:
-        """An assertion as Base64, from now on held to be used.
+        """An assertion in Base64; it counts as used from now on.
 
         Raises:
             AssertionMissing: There is none here.
-            TransientFailure: Another machine was asked, and gave none; ask it again after a pause only.
+            TransientFailure: A call to another host gave none; call again only after a pause.
         """
 
     def give_back(self) -> None:
-        """The assertion taken last has certainly not reached Genesys."""
+        """Make the last assertion usable again: it has certainly not reached Genesys."""
 
     def trouble(self) -> str | None:
-        """Why :meth:`take` would fail now, as far as it shows without asking anybody or using anything up."""
+        """Why :meth:`take` would fail now, as far as that can be seen without a call or using an assertion."""
 
 
 class UsedAssertions(Protocol):
-    """Remembers digests of what was used. Each may raise StorageUnavailable."""
+    """Remembers the digests of used assertions. Each method may raise StorageUnavailable."""
 
     def knows(self, digest: str) -> bool:
-        """Whether it was used."""
+        """Whether the assertion was used."""
 
     def note(self, digest: str) -> bool:
-        """It is about to be used, and that outlives us; False when it was used before."""
+        """Note lastingly that the assertion is about to be used; False if it was used before."""
 
     def forget(self, digest: str) -> None:
-        """It was not used after all."""
+        """Remove the note: the assertion was not used."""
 
 
 class InMemoryUsedAssertions:
-    """Remembers for as long as the process lives: for those who have no disk."""
+    """Remembers used assertions for the life of the process; for use without a database."""
 
     def __init__(self) -> None:
         self._digests: set[str] = set()
 
     def knows(self, digest: str) -> bool:
-        """Whether it was noted."""
+        """Whether the assertion was noted."""
         return digest in self._digests
 
     def note(self, digest: str) -> bool:
-        """Note it; False when it was noted before."""
+        """Note the assertion; False if it was noted before."""
         known = digest in self._digests
         self._digests.add(digest)
         return not known
 
     def forget(self, digest: str) -> None:
-        """As if it had never been noted."""
+        """Remove the note."""
         self._digests.discard(digest)
 
 
 class SingleUse:
-    """Hands out each assertion once, however it is broken into lines."""
+    """Gives out each assertion once; line breaks in it make no difference."""
 
     def __init__(self, used: UsedAssertions) -> None:
         self._used = used
         self._taken: str | None = None
 
     def knows(self, text: bytes) -> bool:
-        """Whether it was handed out before. Raises AssertionMissing when that can't be told."""
+        """Whether the assertion was given out before. Raises AssertionMissing if the storage does not answer."""
         try:
             return self._used.knows(_digest(text))
         except StorageUnavailable as error:
-            raise AssertionMissing(_UNTOLD) from error
+            raise AssertionMissing(_NOT_KNOWN) from error
 
     def take(self, text: bytes) -> str | None:
-        """The text on one line, from now on known; None when it was known before. It must be Base64.
+        """Note the assertion as used and return it on one line; None if it was used before.
+
+        Args:
+            text: Base64, perhaps broken into lines.
 
         Raises:
-            AssertionMissing: It can't be noted; it may be known from now on all the same.
+            AssertionMissing: The note could not be stored for certain; it may have been stored all the same.
         """
         digest = _digest(text)
         try:
             new = self._used.note(digest)
         except StorageUnavailable as error:
-            raise AssertionMissing(_UNTOLD) from error
+            raise AssertionMissing(_NOT_KNOWN) from error
         if not new:
             return None
         self._taken = digest
         return one_line(text).decode("ascii")
 
     def give_back(self) -> None:
-        """What was handed out last may be handed out again."""
+        """Let the last assertion be given out again."""
         digest, self._taken = self._taken, None
         if digest is None:
             return
         try:
             self._used.forget(digest)
         except StorageUnavailable as error:
-            log.warning("assertion_not_given_back", error=str(error))  # it is lost; the next one is not
+            log.warning("assertion_not_given_back", error=str(error))  # only this assertion is lost
 
 
 def _digest(text: bytes) -> str:
@@ -123,10 +128,10 @@ def _digest(text: bytes) -> str:
 
 
 def one_line(text: bytes) -> bytes:
-    """Without the blanks and line breaks that an editor or a tool may have put into it."""
+    """The text without the spaces and line breaks that an editor or a tool may have added."""
     return b"".join(text.split())
 
 
 def is_base64(text: bytes) -> bool:
-    """Whether it could be an assertion at all."""
+    """Whether the text is Base64, apart from spaces and line breaks."""
     return _BASE64.fullmatch(one_line(text)) is not None

@@ -1,4 +1,4 @@
-"""The assertion that an identity provider inside the house makes for whoever asks its address."""
+"""Assertions from the URL of an identity provider inside the organisation."""
 
 from urllib.parse import urlsplit
 
@@ -13,13 +13,13 @@ _NAME = "GENESYS_SAML_ASSERTION_URL"
 
 
 class AssertionUrl:
-    """Assertions from one address, asked with GET; the whole body of the answer is the assertion.
+    """Assertions from one URL, fetched with GET; the whole body of the answer is the assertion.
 
     Args:
         settings: For proxy, trusted authorities and time limit.
-        url: The address, which may have a query.
-        token: Sent as a bearer token; None when the address needs none.
-        used: What was used before us.
+        url: The URL; it may have a query.
+        token: Sent as a bearer token; None if the URL needs none.
+        used: The assertions used before.
     """
 
     def __init__(self, settings: Settings, url: str, token: Secret | None, clock: Clock, used: UsedAssertions) -> None:
@@ -27,10 +27,10 @@ class AssertionUrl:
         self._http = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._token = token
-        self._unused = SingleUse(used)
+        self._single_use = SingleUse(used)
 
     def take(self) -> str:
-        """Ask for one, once; within GATEWAY_HTTP_TIMEOUT_SECONDS. Raises Delayed, whatever went wrong."""
+        """Fetch an assertion once, within GATEWAY_HTTP_TIMEOUT_SECONDS. Raises TransientFailure on every error."""
         try:
             reply = self._http.call("GET", self._target, headers=self._headers())
         except TransientFailure as error:
@@ -40,9 +40,9 @@ class AssertionUrl:
         if len(reply.body) > MAX_BYTES or not is_base64(reply.body):
             raise TransientFailure(f"{_NAME} answers with something else than a SAMLResponse in Base64")
         try:
-            line = self._unused.take(reply.body)
+            line = self._single_use.take(reply.body)
         except AssertionMissing as error:
-            raise TransientFailure(str(error)) from error  # to look again is to ask again, so after a pause only
+            raise TransientFailure(str(error)) from error  # trying again costs a call here, so only after a pause
         if line is None:
             raise TransientFailure(
                 f"{_NAME} gives an assertion that was used already; it must make a new one each time"
@@ -50,11 +50,11 @@ class AssertionUrl:
         return line
 
     def give_back(self) -> None:
-        """The address may give the same one once more."""
-        self._unused.give_back()
+        """Accept the same assertion once more."""
+        self._single_use.give_back()
 
     def trouble(self) -> str | None:
-        """Only asking would tell."""
+        """Always None: only a call would show what is wrong."""
         return None
 
     def _headers(self) -> dict[str, str]:
