@@ -1,6 +1,7 @@
-"""The body of a Genesys REST answer becomes plain values, or :class:`BadAnswer`.
+"""Makes one counted call to Genesys, and turns the body of its answer into plain values or :class:`BadAnswer`.
 
-Law: an answer that can't be read proves nothing. It is asked for again, and never taken for an empty one.
+Invariant: an answer that can't be read proves nothing. It never counts as an empty answer; the call is made again
+later.
 """
 
 from collections.abc import Mapping
@@ -16,17 +17,17 @@ from genesys_gateway.runtime.metrics import Metrics
 
 
 class BadAnswer(TransientFailure):
-    """Genesys answered 2xx with something that is no such answer.
+    """Genesys answered 2xx, but the body is not the expected answer.
 
-    Its text names fields, never their values: answers hold personal data.
+    The text names fields, never their values, because answers hold personal data.
     """
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object of a body.
+    """The JSON object in a body.
 
     Raises:
-        BadAnswer: It is no JSON, or no object.
+        BadAnswer: The body is not JSON, or not an object.
     """
     try:
         value = orjson.loads(body)
@@ -38,7 +39,7 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def load(schema: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
-    """One object by its schema.
+    """Load one object with its schema.
 
     Raises:
         BadAnswer: An identity, or a list that holds identities, is missing or wrong.
@@ -52,7 +53,7 @@ def load(schema: Schema, value: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def moment(text: str | None) -> int | None:
-    """Epoch milliseconds of one of Genesys's dates; None when there is none, or it is none."""
+    """Epoch milliseconds of a date in an answer; None if it is missing or not a date."""
     if text is None:
         return None
     try:
@@ -62,28 +63,28 @@ def moment(text: str | None) -> int | None:
 
 
 def lower(text: str | None) -> str | None:
-    """How ids are compared and stored."""
+    """An id as it is compared and stored; None if it is missing or empty."""
     return text.lower() if text else None
 
 
 def upper(text: str | None) -> str | None:
-    """How enums are stored: notifications spell them so, REST in lower case."""
+    """An enum value as it is stored: upper case, as in notifications (REST uses lower case)."""
     return text.upper() if text else None
 
 
 def has_user(participant: Mapping[str, Any]) -> bool:
-    """Whether this is an agent; a user id of a wrong type is one too, and fails where it is loaded."""
+    """Whether this participant is an agent. A user id of a wrong type counts, and fails later when it is loaded."""
     return participant.get("userId") not in (None, "")
 
 
 _OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "failed", 409: "failed", 429: "throttled"}
 
 
-def ask(http: HttpClient, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:
-    """Make one call as :meth:`HttpClient.call` does, which also says what it raises.
+def counted_call(http: HttpClient, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:
+    """Make one call with :meth:`HttpClient.call`, count it, and raise what that method raises.
 
     Args:
-        operation: Its name in ``genesys_requests_total``; a fixed word of the caller.
+        operation: The call's name in ``genesys_requests_total``; a fixed word, so that the metric stays small.
         parts: The keyword arguments of :meth:`HttpClient.call`.
     """
     try:

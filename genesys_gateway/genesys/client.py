@@ -1,7 +1,9 @@
-"""Everything we ask of the Genesys Cloud API, each as one method that returns plain values or says what to do.
+"""Every call that the gateway makes to the Genesys Cloud API, each as one method that returns plain values.
 
-Law: no call beyond the budget, none repeated but after a 401 (then nothing was done), no answer believed unchecked.
-A channel is spoken of with the token that made it: Genesys knows it under no other.
+Invariant: no call exceeds the rate limit, none is repeated except after a 401 (then Genesys did nothing), and every
+answer is checked before it is used.
+
+Every call about a channel must carry the token that created it; with any other, Genesys answers 404.
 """
 
 import re
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from genesys_gateway.genesys import analytics, live_view
-from genesys_gateway.genesys.call import BadAnswer, ask, load, moment, read_object, transient
+from genesys_gateway.genesys.call import BadAnswer, counted_call, load, moment, read_object, transient
 from genesys_gateway.genesys.live_view import Conversation
 from genesys_gateway.genesys.rate_limiter import Priority, RateLimiter
 from genesys_gateway.genesys.schemas.channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
@@ -23,28 +25,27 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 
-#: Genesys docs: a channel lives a day.
+#: Life of a channel in seconds. Genesys docs: a day.
 LIFE_SECONDS = 86_400.0
-
-#: Genesys docs give no limit for the bulk question; this many ids keep its URL short.
+#: Maximum number of ids in one bulk query. Genesys docs give no limit; 50 ids keep the URL short.
 MAX_DETAILS = 50
 
 _CHANNELS = "/api/v2/notifications/channels"
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}\Z")
-
 #: A UUID, or a system code such as ININ-WRAP-UP-TIMEOUT.
 _WRAPUP_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 
+#: Genesys's error code for a topic list that would be too long.
 _TOO_MANY = "notification.subscription.too.many.subscriptions"
-
+#: Maximum length in characters of the reason kept for a rejected topic.
 _MAX_REASON = 200
 
 log = get_logger(__name__)
 
 
 class NotFound(PermanentFailure):
-    """Genesys does not know it (404)."""
+    """Genesys does not know the id (404)."""
 
 
 class Forbidden(PermanentFailure):
@@ -52,69 +53,71 @@ class Forbidden(PermanentFailure):
 
 
 class TooManyTopics(PermanentFailure):
-    """The channel would hold more topics than Genesys allows; nothing was added."""
+    """The channel would hold more topics than Genesys allows; no topic was added."""
 
 
 class TokenDead(TransientFailure):
-    """Genesys takes the token no more (401); a channel made with it is gone too."""
+    """Genesys no longer accepts the token (401); a channel created with it is gone too."""
 
 
 class NoToken(TransientFailure):
-    """The login host gives no token before someone mends what the text says; then the same call will do."""
+    """The login host issues no token until a person fixes what the text says; then the same call succeeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelGrant:
-    """A channel just made."""
+    """A channel that was just created."""
 
     #: not a UUID
     id: str
-    #: where its socket is; not checked yet
+    #: the address of its WebSocket; not checked yet
     connect_uri: str
     #: epoch milliseconds
     expires_at: int
-    #: the only one that may speak of this channel
+    #: the token that created it; every call about this channel must carry it
     token: Token
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicResult:
-    """What became of one topic."""
+    """Whether Genesys permitted one topic."""
 
     topic: str
     permitted: bool
-    #: why not, if Genesys said so
+    #: why Genesys rejected it, if the answer gives a reason
     reason: str | None = None
 
 
 class Genesys:
     """The API of Genesys Cloud, called with the current token and within the rate limit.
 
-    Every method waits for the rate limiter, and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer; after a
-    401 twice that, with a new token. Beside the errors it names, each method raises :class:`TransientFailure` and, for
-    every other 4xx, :class:`PermanentFailure` with the status and Genesys's code. After NoReply and BadAnswer the call
-    may have had its effect; NoToken lasts until a person fixes something.
+    Every method waits for the rate limiter, and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer. A 401
+    doubles that, because the call is repeated once with a new token; calls about a channel are never repeated.
+
+    Besides the errors it names, each method raises :class:`TransientFailure` and, for every other 4xx,
+    :class:`PermanentFailure` with the status and Genesys's code. After NoReply and BadAnswer the call may have had its
+    effect; NoToken lasts until a person fixes something.
     """
 
     def __init__(
         self,
         settings: Settings,
-        outbound_api: HttpClient,
+        http: HttpClient,
         tokens: Tokens,
         limiter: RateLimiter,
         clock: Clock,
         metrics: Metrics,
     ) -> None:
         self._settings = settings
-        self._http = outbound_api
+        self._http = http
         self._tokens = tokens
         self._limiter = limiter
         self._clock = clock
         self._metrics = metrics
 
     def create_channel(self) -> ChannelGrant:
-        """Make a channel. Each repetition makes another one, and Genesys removes one of ours for the 21st."""
-        token, reply = self._ask_anew("create_channel", Priority.CHANNELS, "POST", _CHANNELS)
+        """Create a channel. Each repetition creates another one; for the 21st, Genesys removes one of ours."""
+        token, reply = self._call_renewing("create_channel", Priority.CHANNELS, "POST", _CHANNELS)
         answer = load(CHANNEL, read_object(reply.body))
         expires_at = moment(answer["expires"])
         if expires_at is None:
@@ -124,51 +127,55 @@ class Genesys:
         return ChannelGrant(id=answer["id"], connect_uri=answer["connectUri"], expires_at=expires_at, token=token)
 
     def count_channels(self) -> int:
-        """How many channels our user has in this application, whoever made them."""
+        """Number of channels of our user and OAuth client, including those created with other tokens."""
         params = [("includechannels", "oauthclient")]
-        _, reply = self._ask_anew("count_channels", Priority.CHANNELS, "GET", _CHANNELS, params=params)
+        _, reply = self._call_renewing("count_channels", Priority.CHANNELS, "GET", _CHANNELS, params=params)
         return len(load(CHANNELS, read_object(reply.body))["entities"])
 
     def topics(self, channel_id: str, token: Token) -> frozenset[str]:
-        """The channel's list, as Genesys holds it. Raises NotFound, TokenDead: the channel is gone."""
-        reply = self._ask("list_topics", Priority.SUBSCRIPTIONS, token, "GET", _subscriptions(channel_id))
+        """The channel's topic list as Genesys has it. Raises NotFound or TokenDead if the channel is gone."""
+        reply = self._call("list_topics", Priority.SUBSCRIPTIONS, token, "GET", _subscriptions(channel_id))
         return frozenset(result.topic for result in _results(reply) if result.permitted)
 
     def add_topics(self, channel_id: str, token: Token, topics: Sequence[str]) -> tuple[TopicResult, ...]:
-        """Add to the channel's list; a topic that is on it stays on it. Raises TooManyTopics, NotFound, TokenDead.
+        """Add topics to the channel's list; those already on it stay. Raises TooManyTopics, NotFound, TokenDead.
 
         Returns:
-            What Genesys says of each topic; one it does not mention may or may not have been added.
+            Genesys's result for each topic. A topic without a result may or may not have been added.
         """
         return self._change("add_topics", "POST", channel_id, token, topics)
 
     def replace_topics(self, channel_id: str, token: Token, topics: Sequence[str]) -> tuple[TopicResult, ...]:
-        """Make this the channel's whole list. Raises TooManyTopics, NotFound, TokenDead."""
+        """Replace the channel's whole list. Raises TooManyTopics, NotFound, TokenDead."""
         return self._change("replace_topics", "PUT", channel_id, token, topics)
 
     def clear_topics(self, channel_id: str, token: Token) -> None:
         """Empty the channel's list. Raises NotFound, TokenDead."""
-        self._ask("clear_topics", Priority.SUBSCRIPTIONS, token, "DELETE", _subscriptions(channel_id))
+        self._call("clear_topics", Priority.SUBSCRIPTIONS, token, "DELETE", _subscriptions(channel_id))
 
     def conversation(self, conversation_id: str) -> Conversation:
-        """The conversation as it is now; the id in lower case.
+        """The conversation as it is now.
+
+        Args:
+            conversation_id: In lower case.
 
         Raises:
-            NotFound, Forbidden: The latter when the permission conversation:communication:view is missing.
+            NotFound: Genesys does not know the conversation.
+            Forbidden: The permission conversation:communication:view is missing.
         """
         path = f"/api/v2/conversations/{_checked(conversation_id)}"
-        _, reply = self._ask_anew("conversation", Priority.RECONCILIATION, "GET", path)
+        _, reply = self._call_renewing("conversation", Priority.RECONCILIATION, "GET", path)
         conversation = live_view.from_answer(reply.body)
         if conversation.id != conversation_id:
             raise BadAnswer("the answer is about another conversation")
         return conversation
 
     def conversation_details(self, ids: Sequence[str]) -> tuple[analytics.Details, ...]:
-        """What analytics know of up to MAX_DETAILS conversations; those they do not know yet are left out.
+        """The analytics of up to MAX_DETAILS conversations; conversations not in analytics yet are left out.
 
         Raises:
             Forbidden: The permission analytics:conversationDetail:view is missing.
-            ValueError: Too many ids.
+            ValueError: There are more ids than MAX_DETAILS.
         """
         if len(ids) > MAX_DETAILS:
             raise ValueError(f"{len(ids)} ids, at most {MAX_DETAILS}")
@@ -176,20 +183,20 @@ class Genesys:
             return ()
         params = [("id", _checked(one)) for one in ids]
         path = "/api/v2/analytics/conversations/details"
-        _, reply = self._ask_anew("conversation_details", Priority.RECONCILIATION, "GET", path, params=params)
+        _, reply = self._call_renewing("conversation_details", Priority.RECONCILIATION, "GET", path, params=params)
         return analytics.details_from_answer(reply.body)
 
     def user_name(self, user_id: str) -> str | None:
-        """The name of an agent; None when Genesys knows none or does not tell."""
+        """The name of an agent; None if there is no such user, no name, or no permission to see it."""
         return self._name("user_name", f"/api/v2/users/{user_id}") if _UUID.match(user_id) else None
 
     def wrapup_name(self, code: str) -> str | None:
-        """The name of a wrap-up code; None when there is none, as for system codes, or it is not told."""
+        """The name of a wrap-up code; None if it has none (as system codes) or there is no permission to see it."""
         return self._name("wrapup_name", f"/api/v2/routing/wrapupcodes/{code}") if _WRAPUP_CODE.match(code) else None
 
     def _name(self, operation: str, path: str) -> str | None:
         try:
-            _, reply = self._ask_anew(operation, Priority.NAMES, "GET", path)
+            _, reply = self._call_renewing(operation, Priority.NAMES, "GET", path)
         except (NotFound, Forbidden):
             return None
         name: str | None = load(NAMED, read_object(reply.body))["name"]
@@ -199,53 +206,54 @@ class Genesys:
         self, operation: str, method: str, channel_id: str, token: Token, topics: Sequence[str]
     ) -> tuple[TopicResult, ...]:
         body = [{"id": topic} for topic in topics]
-        # Genesys docs: without it one forbidden topic fails the whole call.
+        # Genesys docs: without ignoreErrors one forbidden topic fails the whole call.
         params = [("ignoreErrors", "true")]
         path = _subscriptions(channel_id)
-        return _results(self._ask(operation, Priority.SUBSCRIPTIONS, token, method, path, json=body, params=params))
+        return _results(self._call(operation, Priority.SUBSCRIPTIONS, token, method, path, json=body, params=params))
 
-    def _ask_anew(
+    def _call_renewing(
         self, operation: str, priority: Priority, method: str, path: str, **parts: Any
     ) -> tuple[Token, Reply]:
-        """Ask with the present token; if Genesys takes it no more, once again with a new one."""
+        """Call with the current token; if Genesys no longer accepts it, once more with a new one."""
         token = self._token()
         try:
-            return token, self._ask(operation, priority, token, method, path, **parts)
+            return token, self._call(operation, priority, token, method, path, **parts)
         except TokenDead:
             token = self._token()
-            return token, self._ask(operation, priority, token, method, path, **parts)
+            return token, self._call(operation, priority, token, method, path, **parts)
 
     def _token(self) -> Token:
         try:
             return self._tokens.current()
         except TokenRefused as error:
-            # It speaks of the deployment, not of the question: nobody may take it for Genesys's answer to that.
+            # The deployment is at fault, not this call: a PermanentFailure would pass for Genesys's answer to the call.
             raise NoToken(str(error)) from error
 
-    def _ask(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
+    def _call(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
         with self._limiter.take(priority):
             headers = {"Authorization": f"Bearer {token.value}"}
-            reply = ask(self._http, self._metrics, operation, method, path, headers=headers, **parts)
+            reply = counted_call(self._http, self._metrics, operation, method, path, headers=headers, **parts)
             self._limiter.observe(reply.headers)
             if reply.status == 429:
-                self._limiter.pause(self._asked(reply))
+                self._limiter.pause(self._pause_seconds(reply))
         if 200 <= reply.status < 300:
             return reply
         if reply.status == 401:
             self._tokens.discard(token)
-        raise self._fault(operation, reply)
+        raise self._error_of(operation, reply)
 
-    def _asked(self, reply: Reply) -> float:
+    def _pause_seconds(self, reply: Reply) -> float:
+        """The Retry-After of a 429, or the first back-off if it has none."""
         return self._settings.retry_base_seconds if reply.retry_after is None else reply.retry_after
 
-    def _fault(self, operation: str, reply: Reply) -> TransientFailure | PermanentFailure:
-        """What an answer that is no success means for the caller."""
+    def _error_of(self, operation: str, reply: Reply) -> TransientFailure | PermanentFailure:
+        """The error to raise for an answer that is no success."""
         code = _code(reply)
         text = f"{operation}: Genesys answered {reply.status} {code}".rstrip()
         if reply.status == 401:
             return TokenDead(text)
         if transient(reply.status):
-            return TransientFailure(text, self._asked(reply) if reply.status == 429 else reply.retry_after)
+            return TransientFailure(text, self._pause_seconds(reply) if reply.status == 429 else reply.retry_after)
         if reply.status == 404:
             return NotFound(text)
         log.warning("genesys_refused", operation=operation, status=reply.status, code=code, request=_request_id(reply))
@@ -268,22 +276,22 @@ def _checked(conversation_id: str) -> str:
 
 def _results(reply: Reply) -> tuple[TopicResult, ...]:
     entities = load(TOPICS, read_object(reply.body))["entities"]
-    # Only a refusal carries a state for certain; a list that is merely read may have none.
+    # Only a rejected topic is certain to have a state; in a list that is merely read it may be missing.
     return tuple(
         TopicResult(topic=one["id"], permitted=one["state"] != "Rejected", reason=_reason(one["rejectionReason"]))
         for one in entities
     )
 
 
-def _reason(said: object) -> str | None:
-    """Shown in the conversation's timeline, so it is kept short and on one line."""
-    if not isinstance(said, str):
+def _reason(text: object) -> str | None:
+    """The reason of a rejection, short and on one line, because the conversation's timeline shows it."""
+    if not isinstance(text, str):
         return None
-    return "".join(c if c.isprintable() else " " for c in said[:_MAX_REASON]).strip() or None
+    return "".join(c if c.isprintable() else " " for c in text[:_MAX_REASON]).strip() or None
 
 
 def _code(reply: Reply) -> str:
-    """Genesys's word for the error; its message is left out, because it may name people."""
+    """Genesys's error code. The error's message is left out, because it may name people."""
     try:
         return str(load(ERROR_BODY, read_object(reply.body))["code"])
     except BadAnswer:
@@ -291,6 +299,6 @@ def _code(reply: Reply) -> str:
 
 
 def _request_id(reply: Reply) -> str | None:
-    """What Genesys support asks for."""
+    """The id of the request that Genesys support needs to find it."""
     text = reply.headers.get("ININ-Correlation-Id", "")
     return text if re.fullmatch(r"[A-Za-z0-9-]{1,64}", text) else None

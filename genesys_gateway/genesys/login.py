@@ -1,6 +1,6 @@
-"""The login host of Genesys Cloud: sends one grant, and reads the token or what to mend.
+"""Requests an access token from the login host of Genesys Cloud, and turns a refusal into advice.
 
-Law: what the host says is shown only after everything that could be a secret was taken out of it.
+Invariant: text from the host is shown only after everything that could be a secret has been removed from it.
 """
 
 import base64
@@ -11,7 +11,7 @@ from urllib.parse import quote_plus
 from genesys_gateway.genesys.assertions.file import AssertionFile
 from genesys_gateway.genesys.assertions.source import Assertions, InMemoryUsedAssertions, UsedAssertions
 from genesys_gateway.genesys.assertions.url import AssertionUrl
-from genesys_gateway.genesys.call import BadAnswer, ask, load, read_object, transient
+from genesys_gateway.genesys.call import BadAnswer, counted_call, load, read_object, transient
 from genesys_gateway.genesys.schemas.login import LOGIN_ERROR, TOKEN_ANSWER
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import NotSent, PermanentFailure, TransientFailure
@@ -19,7 +19,7 @@ from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 
-#: Genesys docs: no token lives longer (two days); a larger figure is a mistake of its sender.
+#: Longest life of a token in seconds. Genesys docs: two days; a larger figure in an answer is wrong.
 MAX_LIFE_SECONDS = 172_800.0
 
 _SAML = "urn:ietf:params:oauth:grant-type:saml2-bearer"
@@ -33,64 +33,70 @@ _ADVICE = {
     "invalid_scope": "check the scopes of the OAuth client",
     "access_denied": "check the roles of the OAuth client and of the user the assertion names",
 }
+#: Maximum length in characters of a text from the host that is shown.
 _MAX_SHOWN = 200
-_LONG_WORD = re.compile(r"\S{33,}")  # longer than a UUID without dashes: a token or an assertion rather than a word
+#: Longer than a UUID without dashes, so probably a token or an assertion.
+_LONG_WORD = re.compile(r"\S{33,}")
 
 
 class TokenRefused(PermanentFailure):
-    """Genesys gives no token before someone mends what the text says."""
+    """Genesys issues no token until a person fixes what the text says."""
 
 
 class Grant(Protocol):
-    """What a token is asked for with."""
+    """What a request for a token contains, apart from the client's id and secret."""
 
     def form(self) -> dict[str, str]:
-        """The fields to send, to be used once. Raises Delayed when there is nothing to send yet."""
+        """The form fields of one request. Raises TransientFailure if there is nothing to send yet."""
 
     def unsent(self) -> None:
-        """The last form has certainly not reached Genesys."""
+        """Take back the last form: it has certainly not reached Genesys."""
 
     def trouble(self) -> str | None:
-        """Why the next form can't be made, as far as it shows without making it."""
+        """Why the next form can't be made, as far as that can be seen without making it; None if nothing is wrong."""
 
 
 class ClientCredentials:
-    """The client's own id and secret are all it takes."""
+    """The grant ``client_credentials``: the client's id and secret are enough."""
 
     def form(self) -> dict[str, str]:
         """The grant type alone."""
         return {"grant_type": "client_credentials"}
 
     def unsent(self) -> None:
-        """Nothing was used up."""
+        """Do nothing: no part of the form can be used only once."""
 
     def trouble(self) -> str | None:
-        """Never any."""
+        """Always None."""
         return None
 
 
 class Saml2Bearer:
-    """A user whom the organisation's identity provider vouches for."""
+    """The grant ``saml2-bearer``: an assertion of the organisation's identity provider names a Genesys user."""
 
     def __init__(self, org_name: str, assertions: Assertions) -> None:
         self._org_name = org_name
         self._assertions = assertions
 
     def form(self) -> dict[str, str]:
-        """With the assertion of this moment; raises what :meth:`Assertions.take` does."""
+        """The form with a new assertion. Raises what :meth:`Assertions.take` raises."""
         return {"grant_type": _SAML, "orgName": self._org_name, "assertion": self._assertions.take()}
 
     def unsent(self) -> None:
-        """The assertion is still fresh."""
+        """Give the assertion back, so that it can be sent again."""
         self._assertions.give_back()
 
     def trouble(self) -> str | None:
-        """That of the assertions."""
+        """What is wrong with the source of assertions."""
         return self._assertions.trouble()
 
 
 class Login:
-    """The way to the login host.
+    """Requests tokens from the login host.
+
+    Args:
+        http: A client of the login host.
+        used: The assertions used before; None to remember them for the life of this process only.
 
     Raises:
         TokenRefused: A setting that the grant type needs is missing.
@@ -105,23 +111,24 @@ class Login:
         self._grant = _grant(settings, clock, used)
 
     def trouble(self) -> str | None:
-        """Why :meth:`ask` would have nothing to ask with, as far as it shows without asking anybody."""
+        """Why :meth:`request_token` would have nothing to send, as far as that can be seen without a call."""
         return self._grant.trouble()
 
-    def ask(self) -> tuple[str, float]:
-        """Ask for a token, once.
+    def request_token(self) -> tuple[str, float]:
+        """Request a token once, without a retry.
 
         Returns:
-            The token and the seconds it lives, counted from before the call.
+            The token and its life in seconds, counted from before the call.
 
         Raises:
-            TransientFailure: No answer, none that can be read, or the host asks to come later.
-            TokenRefused: The host said no.
+            TransientFailure: There was no answer or no readable one, the host can't answer now (429, 5xx), or there
+                is no assertion to send.
+            TokenRefused: The host refused.
         """
         form = self._grant.form()
         try:
             headers = {"Authorization": self._basic()}
-            reply = ask(self._http, self._metrics, "token", "POST", "/oauth/token", headers=headers, data=form)
+            reply = counted_call(self._http, self._metrics, "token", "POST", "/oauth/token", headers=headers, data=form)
         except NotSent:
             self._grant.unsent()
             raise
@@ -132,7 +139,8 @@ class Login:
         raise TokenRefused(self._refusal(reply, form))
 
     def _basic(self) -> str:
-        # Read anew for each of these rare calls, a secret replaced in its file works at once and spares an assertion.
+        # These calls are rare, so the secret is read again for each: a secret replaced in its file works at once, and
+        # no assertion is wasted on the old one.
         self._settings.genesys_client_secret.refresh()
         pair = f"{self._settings.genesys_client_id}:{self._settings.genesys_client_secret.reveal()}"
         return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
@@ -144,8 +152,8 @@ class Login:
             return f"the login host answered {reply.status} without saying why: check GENESYS_LOGIN_URL"
         secrets = (self._settings.genesys_client_secret.reveal(), form.get("assertion", ""))
         code = _shown(answer["error"], secrets)
-        said = _shown(answer["description"] or answer["error_description"] or "", secrets)
-        text = f"the login host refused the token: {code}" + (f" ({said})" if said else "")
+        description = _shown(answer["description"] or answer["error_description"] or "", secrets)
+        text = f"the login host refused the token: {code}" + (f" ({description})" if description else "")
         advice = _ADVICE.get(answer["error"])
         return f"{text}; {advice}" if advice else text
 
@@ -160,7 +168,11 @@ def _grant(settings: Settings, clock: Clock, used: UsedAssertions | None) -> Gra
 
 
 def assertions_of(settings: Settings, clock: Clock, used: UsedAssertions | None = None) -> Assertions | None:
-    """The one source that the settings name, if they name any; without ``used`` it remembers for itself."""
+    """The source of assertions that the settings name; None if they name none.
+
+    Args:
+        used: The assertions used before; None to remember them for the life of this process only.
+    """
     used = used or InMemoryUsedAssertions()
     if settings.genesys_saml_assertion_file is not None:
         return AssertionFile(settings.genesys_saml_assertion_file, used)
@@ -168,7 +180,7 @@ def assertions_of(settings: Settings, clock: Clock, used: UsedAssertions | None 
         url, token = settings.genesys_saml_assertion_url, settings.genesys_saml_assertion_url_token
         return AssertionUrl(settings, url, token, clock, used)
     if settings.genesys_saml_key_file is not None:
-        # XML and its signatures cost 28 MB: only for those who use them.
+        # The libraries for XML and its signatures take 28 MB, so they are imported only where they are used.
         from genesys_gateway.genesys.assertions.signed import SignedAssertions
 
         return SignedAssertions(settings, clock)
@@ -181,7 +193,7 @@ def _token(reply: Reply) -> tuple[str, float]:
 
 
 def _shown(text: str, secrets: tuple[str, ...]) -> str:
-    """What may be shown of a text from outside: short, on one line, without our secrets in any spelling we sent."""
+    """A text from the host made fit to be shown: short, on one line, without our secrets in any encoding we sent."""
     for secret in filter(None, secrets):
         for spelling in (secret, quote_plus(secret)):
             text = text.replace(spelling, "…")

@@ -1,6 +1,7 @@
-"""The token that speaks for us at Genesys: one for all who need it, renewed before it ends.
+"""The access token for Genesys: one for the whole process, renewed before it expires.
 
-Law: one request to the login host at a time however many wait, and after a failure none before its back-off is over.
+Invariant: however many callers wait, there is one request to the login host at a time, and after a failure none before
+the back-off is over.
 """
 
 import math
@@ -18,9 +19,9 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.runtime.single_flight import SingleFlight
 from genesys_gateway.settings import Settings
 
-#: A token is renewed when a tenth of its life is left, but at most this long before its end.
+#: A token is renewed when a tenth of its life is left, but at most this many seconds before its end.
 MAX_MARGIN_SECONDS = 300.0
-#: Whether anything is there to renew it with is looked at this many such margins before its end.
+#: How early, in such margins before expiry, to check that an assertion for the renewal is available.
 _LOOK_MARGINS = 3
 
 log = get_logger(__name__)
@@ -30,7 +31,7 @@ __all__ = ["Token", "TokenRefused", "Tokens"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Token:
-    """An access token; channels made with it live no longer than it does."""
+    """An access token. A channel created with it ends with it at the latest."""
 
     value: str = field(repr=False)
     #: epoch milliseconds, both
@@ -39,19 +40,19 @@ class Token:
 
 
 class Tokens:
-    """Hands out the present token.
+    """Gives the current token to all callers.
 
     Args:
-        settings: The grant and its credentials, and the back-off.
-        outbound_login: The login host.
+        settings: The grant with its credentials, and the back-off.
+        http: A client of the login host.
         random: For the jitter of the back-off.
-        used: The assertions that were used before; None where only this process counts.
+        used: The assertions used before; None to remember them for the life of this process only.
     """
 
     def __init__(
         self,
         settings: Settings,
-        outbound_login: HttpClient,
+        http: HttpClient,
         clock: Clock,
         metrics: Metrics,
         random: Random | None = None,
@@ -61,35 +62,37 @@ class Tokens:
         self._clock = clock
         self._metrics = metrics
         self._random = random or Random()
-        self._login = Login(settings, outbound_login, clock, metrics, used)
+        self._login = Login(settings, http, clock, metrics, used)
         self._flight: SingleFlight[str, Token] = SingleFlight()
         self._token: Token | None = None
-        # monotonic seconds, all of them: a wall clock that jumps must neither bury a token nor keep it alive
+        # All in monotonic seconds: a jump of the wall clock must neither end a token nor prolong it.
         self._look_at = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
         self._stale = False
         self._failures = 0
         self._trouble: GatewayError = TransientFailure("no token yet")
 
     def current(self) -> Token:
-        """A token that is alive; asks for one if need be, which takes one HTTP call, and one for an assertion.
+        """A valid token. If a new one is needed, that takes one HTTP call, and one more for an assertion from a URL.
 
-        While a renewal fails, the token that is still alive is handed out until its end.
+        While renewals fail, the old token is returned until it expires.
 
         Raises:
-            TransientFailure: There is none now; ``retry_after`` says how long nobody will be asked.
-            TokenRefused: There is none before someone mends what the text says. It may be asked for again all the same.
+            TransientFailure: There is no token now; ``retry_after`` is the time left until the next request to the
+                login host.
+            TokenRefused: The login host issues no token until a person fixes what the text says. Calling again is
+                harmless.
         """
         if self._token is not None and self._clock.monotonic() < self._renew_at:
             return self._token
         return self._flight.do("token", self._renew)
 
     def look_ahead(self) -> None:
-        """Alarm when the token's end is near and nothing fresh is there to renew it with; to be called now and then."""
+        """Raise an alarm if the token expires soon and there is nothing to renew it with. Call it at intervals."""
         trouble = self._login.trouble() if self._end_is_near() else None
         if self._flight.busy("token"):
-            return  # the renewal has used up what is in the file: only once it has failed is nothing fresh there
+            return  # a renewal is using the assertion in the file; its absence counts only after that has failed
         if not self._end_is_near():
-            trouble = None  # it was renewed while we looked
+            trouble = None  # the token was renewed during the check
         self._metrics.assertion_stale.set(trouble is not None)
         if trouble is not None and not self._stale:
             log.error("assertion_stale", trouble=trouble)
@@ -99,9 +102,10 @@ class Tokens:
         return self._clock.monotonic() >= self._look_at
 
     def discard(self, token: Token) -> None:
-        """Genesys answered 401 to it: the next to ask gets another one. A repetition, or an old token, changes nothing.
+        """Drop a token that Genesys answered 401 to; the next caller gets a new one.
 
-        When the new one is refused as well, the login host is not to blame and must not be hammered: back-off.
+        Dropping a token again, or an older one, changes nothing. If Genesys rejects the new token as well, back off:
+        the login host is not at fault, and must not be called for each call to the API.
         """
         if token is not self._token:
             return
@@ -115,21 +119,21 @@ class Tokens:
     def _renew(self) -> Token:
         alive = self._token if self._clock.monotonic() < self._dead_at else None
         try:
-            return self._ask()
+            return self._request()
         except (TransientFailure, TokenRefused):
             if alive is None:
                 raise
             return alive
 
-    def _ask(self) -> Token:
+    def _request(self) -> Token:
         left = self._retry_at - self._clock.monotonic()
         if left > 0:
             raise _again(self._trouble, left)
         issued_at, begun = self._clock.now(), self._clock.monotonic()
         try:
-            value, life = self._login.ask()
+            value, life = self._login.request_token()
         except AssertionMissing as error:
-            self._note(error)  # nothing was sent, so there is nothing to hold back from: the next one looks again
+            self._note(error)  # nothing was sent, so no back-off is needed: the next caller tries again at once
             raise
         except (TransientFailure, TokenRefused) as error:
             self._back_off(error)
@@ -149,7 +153,7 @@ class Tokens:
         return token
 
     def _recently_discarded(self) -> bool:
-        # Twice, or the longest back-off between two discards would make the second one look like the first.
+        # Twice the longest back-off: once would let a second discard right after such a back-off pass for a first.
         return self._clock.monotonic() - self._discarded_at < 2 * self._settings.retry_max_seconds
 
     def _back_off(self, error: TransientFailure | TokenRefused) -> None:
@@ -157,18 +161,18 @@ class Tokens:
         wait = full_jitter(
             self._random, settings.retry_base_seconds, settings.retry_max_seconds, failures=self._failures
         )
-        asked = (error.retry_after or 0.0) if isinstance(error, TransientFailure) else 0.0
+        requested = (error.retry_after or 0.0) if isinstance(error, TransientFailure) else 0.0
         self._failures += 1
-        self._retry_at = self._clock.monotonic() + max(asked, wait)
+        self._retry_at = self._clock.monotonic() + max(requested, wait)
         self._note(error)
 
     def _note(self, error: TransientFailure | TokenRefused) -> None:
-        """Log what is new; a thousand who ask for the same missing token make one line."""
+        """Log an error that differs from the last one: a thousand callers without a token make one line."""
         if str(error) != str(self._trouble):
             log.error("token_missing", error=str(error))
         self._trouble = error
 
 
 def _again(trouble: GatewayError, seconds: float) -> TransientFailure | TokenRefused:
-    """The same trouble for someone who came later; raising one error twice would pile up its traceback."""
+    """A copy of the error for a later caller; raising the same object again would add to its traceback each time."""
     return TokenRefused(str(trouble)) if isinstance(trouble, TokenRefused) else TransientFailure(str(trouble), seconds)
