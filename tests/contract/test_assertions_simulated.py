@@ -1,4 +1,4 @@
-"""Assertions that the gateway signs, judged by the simulator as Genesys would judge them."""
+"""Assertions that the gateway signs, checked by the simulator in the way Genesys checks them."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -11,6 +11,7 @@ from lxml import etree
 from genesys_gateway.genesys.assertions.signed import SignedAssertions
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings
+from tests.doubles.genesys import ENVIRONMENT
 from tests.doubles.identity_provider import AUDIENCE, ISSUER, pair, signing
 from tests.doubles.runtime import FakeClock
 from tests.doubles.simulator import Simulated
@@ -21,28 +22,22 @@ pytest_plugins = ["simulator_fixture"]
 Change = Callable[[etree._Element], None]
 SAML = "{urn:oasis:names:tc:SAML:2.0:assertion}"
 SIGNATURE = "{http://www.w3.org/2000/09/xmldsig#}Signature"
-BASIS = {
-    "GENESYS_ENVIRONMENT": "genesys.test",
-    "GENESYS_CLIENT_ID": "simulator-client",
-    "GENESYS_CLIENT_SECRET": "simulator-secret",
-    "COMMUNICATION_HISTORY_URL": "https://history.test",
-    "GATEWAY_TOKENS": "bofe:long-enough-to-be-a-token",
-}
 
 NOTHING: Mapping[str, str] = {}
 
 
-def source(
-    folder: Path, seconds: float = 0, who: str = "gateway", changes: Mapping[str, str] = NOTHING
+def signer(
+    folder: Path, seconds: float = 0, name: str = "gateway", changes: Mapping[str, str] = NOTHING
 ) -> SignedAssertions:
-    """A signer whose clock goes wrong by so many seconds."""
+    """A signer whose clock is wrong by that many seconds and whose key is made for that name."""
     clock = FakeClock(SystemClock().now() + round(seconds * 1000))
-    return SignedAssertions(Settings.from_environment(BASIS | signing(folder, who) | dict(changes)), clock)
+    return SignedAssertions(Settings.from_environment(ENVIRONMENT | signing(folder, name) | dict(changes)), clock)
 
 
-def believe(sim: Simulated, **changes: str) -> None:
-    told = {"samlCertificate": pair()[1].decode(), "samlAudience": AUDIENCE, "samlIssuer": ISSUER}
-    sim.sim("PATCH", "settings", told | changes)
+def trust(sim: Simulated, **changes: str) -> None:
+    """Make the simulator trust the signer's certificate."""
+    options = {"samlCertificate": pair()[1].decode(), "samlAudience": AUDIENCE, "samlIssuer": ISSUER}
+    sim.sim("PATCH", "settings", options | changes)
 
 
 def refusal(sim: Simulated, assertion: str) -> str:
@@ -52,7 +47,7 @@ def refusal(sim: Simulated, assertion: str) -> str:
 
 
 def changed(assertion: str, *changes: Change) -> str:
-    """The assertion after somebody had it in their hands."""
+    """The assertion with these changes, but not signed again."""
     response = etree.fromstring(base64.b64decode(assertion))
     for change in changes:
         change(response)
@@ -60,42 +55,42 @@ def changed(assertion: str, *changes: Change) -> str:
 
 
 def test_what_the_gateway_signs_is_believed_once(sim: Simulated, tmp_path: Path) -> None:
-    believe(sim)
-    signer = source(tmp_path)
-    first, second = signer.take(), signer.take()
+    trust(sim)
+    assertions = signer(tmp_path)
+    first, second = assertions.take(), assertions.take()
 
     assert sim.saml_grant(assertion=first).status_code == 200
     assert sim.saml_grant(assertion=second).status_code == 200
     assert refusal(sim, first) == "the assertion was used before"
-    # Spelled differently it is still the same assertion.
+    # With other bytes it is still the same assertion.
     assert refusal(sim, changed(first, lambda response: response.set("x", "y"))).startswith("the signature is wrong")
     assert refusal(sim, changed(first, without_outer_signature)) == "the assertion was used before"
 
 
 @pytest.mark.parametrize("seconds", [-280, -60, 0, 9, 60])
 def test_a_clock_may_be_somewhat_wrong(sim: Simulated, tmp_path: Path, seconds: float) -> None:
-    believe(sim)
+    trust(sim)
 
-    assert sim.saml_grant(assertion=source(tmp_path, seconds).take()).status_code == 200
+    assert sim.saml_grant(assertion=signer(tmp_path, seconds).take()).status_code == 200
 
 
 def test_a_clock_that_is_far_out_is_not_believed(sim: Simulated, tmp_path: Path) -> None:
-    believe(sim)
+    trust(sim)
 
-    assert refusal(sim, source(tmp_path, -330).take()) == "the assertion is out of date"
-    assert refusal(sim, source(tmp_path, 90).take()) == "the assertion is not valid yet"
+    assert refusal(sim, signer(tmp_path, -330).take()) == "the assertion is out of date"
+    assert refusal(sim, signer(tmp_path, 90).take()) == "the assertion is not valid yet"
 
 
 def test_another_key_is_not_believed_even_with_the_right_certificate_beside_it(sim: Simulated, tmp_path: Path) -> None:
-    believe(sim)
+    trust(sim)
 
-    foreign = source(tmp_path, who="somebody").take()
+    foreign = signer(tmp_path, name="somebody").take()
 
     assert refusal(sim, foreign).startswith("the signature is wrong")
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "description"),
     [
         ({"GENESYS_SAML_AUDIENCE": "https://other.example"}, "audience and recipient are not the application"),
         ({"GENESYS_SAML_ISSUER": "https://other.example"}, "the issuer is not the organisation's identity provider"),
@@ -103,11 +98,11 @@ def test_another_key_is_not_believed_even_with_the_right_certificate_beside_it(s
     ],
 )
 def test_what_belongs_to_another_application_or_organisation_is_not_believed(
-    sim: Simulated, tmp_path: Path, changes: dict[str, str], told: str
+    sim: Simulated, tmp_path: Path, changes: dict[str, str], description: str
 ) -> None:
-    believe(sim)
+    trust(sim)
 
-    assert refusal(sim, source(tmp_path, changes=changes).take()) == told
+    assert refusal(sim, signer(tmp_path, changes=changes).take()) == description
 
 
 def without_outer_signature(response: etree._Element) -> None:
@@ -140,7 +135,7 @@ def wrapped(response: etree._Element) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "description"),
     [
         ((without_outer_signature, without_inner_signature), "the assertion is not signed"),
         ((another_user,), "the signature is wrong, or not of the configured certificate"),
@@ -151,18 +146,18 @@ def wrapped(response: etree._Element) -> None:
     ids=["no signature", "another user", "another user inside", "wrapped", "wrapped inside a signed response"],
 )
 def test_what_was_changed_on_the_way_is_not_believed(
-    sim: Simulated, tmp_path: Path, changes: tuple[Change, ...], told: str
+    sim: Simulated, tmp_path: Path, changes: tuple[Change, ...], description: str
 ) -> None:
-    believe(sim)
+    trust(sim)
 
-    assert refusal(sim, changed(source(tmp_path).take(), *changes)) == told
+    assert refusal(sim, changed(signer(tmp_path).take(), *changes)) == description
 
 
 def test_one_signature_is_enough(sim: Simulated, tmp_path: Path) -> None:
-    believe(sim)
-    signer = source(tmp_path)
+    trust(sim)
+    assertions = signer(tmp_path)
 
-    assert sim.saml_grant(assertion=changed(signer.take(), without_outer_signature)).status_code == 200
+    assert sim.saml_grant(assertion=changed(assertions.take(), without_outer_signature)).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -170,7 +165,7 @@ def test_one_signature_is_enough(sim: Simulated, tmp_path: Path) -> None:
     [b"no XML", b"<a/>", b'<!DOCTYPE a [<!ENTITY e SYSTEM "file:///etc/passwd">]><a>&e;</a>', b"\xff\xfe\x00"],
 )
 def test_what_is_no_assertion_is_not_believed(sim: Simulated, xml: bytes) -> None:
-    believe(sim)
+    trust(sim)
 
     assert "etc" not in refusal(sim, base64.b64encode(xml).decode())
 
@@ -179,9 +174,9 @@ def test_the_certificate_can_be_given_at_the_start(tmp_path: Path) -> None:
     (tmp_path / "idp.pem").write_bytes(pair()[1])
     with ExitStack() as stack:
         given = ("--saml-certificate", str(tmp_path / "idp.pem"))
-        running = Simulator(tmp_path, {"samlAudience": AUDIENCE}, arguments=given)
-        stack.callback(running.stop)
-        settings = running.control("GET", "/settings")
+        simulator = Simulator(tmp_path, {"samlAudience": AUDIENCE}, arguments=given)
+        stack.callback(simulator.stop)
+        settings = simulator.control("GET", "/settings")
 
     assert settings["samlCertificate"] == pair()[1].decode()
     assert settings["samlAudience"] == AUDIENCE

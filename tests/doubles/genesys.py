@@ -1,4 +1,4 @@
-"""What the tests of the way to Genesys share: settings without an environment, and a target that plays a script."""
+"""For tests of calls to Genesys: settings, values that Genesys's answers become, and a scripted TCP server."""
 
 import dataclasses
 from collections.abc import Callable, Iterator
@@ -9,40 +9,87 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from gevent.socket import socket
 
+from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.genesys.analytics import Session, WrapupSegment
 from genesys_gateway.settings import Settings
 
 LOGIN = "https://login.genesys.test"
 API = "https://api.genesys.test"
+#: The variables that a gateway needs at least.
+ENVIRONMENT = {
+    "GENESYS_ENVIRONMENT": "genesys.test",
+    "GENESYS_GRANT_TYPE": "client-credentials",
+    "GENESYS_CLIENT_ID": "the-client",
+    "GENESYS_CLIENT_SECRET": "the-secret",
+    "COMMUNICATION_HISTORY_URL": "https://history.test",
+    "GATEWAY_TOKENS": "bofe:long-enough-to-be-a-token",
+}
 
 
 def settings(**changes: Any) -> Settings:
-    """Settings as the service would read them, but for the given fields."""
-    made = Settings.from_environment(
-        {
-            "GENESYS_ENVIRONMENT": "genesys.test",
-            "GENESYS_GRANT_TYPE": "client-credentials",
-            "GENESYS_CLIENT_ID": "the-client",
-            "GENESYS_CLIENT_SECRET": "the-secret",
-            "COMMUNICATION_HISTORY_URL": "https://history.test",
-            "GATEWAY_TOKENS": "bofe:long-enough-to-be-a-token",
-        }
-    )
-    return dataclasses.replace(made, **changes)
+    """Settings as the service reads them from ENVIRONMENT, with some fields changed."""
+    return dataclasses.replace(Settings.from_environment(ENVIRONMENT), **changes)
+
+
+def acw_event(**changes: Any) -> AcwEvent:
+    """The event of a whole call, with some fields changed."""
+    values: dict[str, Any] = {
+        "conversation_id": "633ba5f4-38cd-48fc-bb4c-d77057990b9e",
+        "participant_id": "298c6ba8-fec0-428c-9b8f-385b9f80854f",
+        "session_id": "aba6f468-0377-4258-b016-71884bca5d38",
+        "user_id": "8ce2f903-78e6-4b50-b7aa-e1aa7e7c39ac",
+        "event_time": 1_757_114_402_112,
+        "media_type": "VOICE",
+        "direction": "INBOUND",
+        "ani": "tel:+33123456789",
+        "dnis": "tel:+33987654321",
+        "queue_id": "9a58c219-a109-4a46-a1af-dd8303f12a5a",
+        "wrapup_code": "7fb334b0-0e9e-11e4-9191-0800200c9a66",
+        "wrapup_notes": "Customer asked about invoice",
+        "wrapup_duration_ms": 43_250,
+    }
+    return AcwEvent(**{**values, **changes})
+
+
+def wrapup_segment(**changes: Any) -> WrapupSegment:
+    """A wrap-up segment of analytics in which every field is None but the given ones."""
+    values: dict[str, Any] = dict.fromkeys(("started_at", "ended_at", "code", "notes", "queue_id"))
+    return WrapupSegment(**{**values, **changes})
+
+
+def session(**changes: Any) -> Session:
+    """A session of analytics with the ids s, p and u, without after-call work, and with the given fields."""
+    absent = ("media_type", "message_type", "direction", "ani", "dnis", "address_from", "address_to", "subject")
+    values: dict[str, Any] = {
+        **dict.fromkeys((*absent, "queue_id", "acw_ms")),
+        "id": "s",
+        "participant_id": "p",
+        "user_id": "u",
+        "callback_numbers": (),
+        "acw_skipped": False,
+        "wrapups": (),
+    }
+    return Session(**{**values, **changes})
 
 
 @contextmanager
 def listening(handle: Callable[[socket], object]) -> Iterator[str]:
-    """A TCP server on loopback; ``handle`` gets each connection, which is closed after it. Yields its base URL."""
+    """Run a TCP server on loopback and yield its base URL.
+
+    ``handle`` is called with each connection, which is closed afterwards.
+    """
 
     def serve(connection: socket, _: object) -> None:
         try:
             handle(connection)
         except OSError:
-            return  # the client went first
+            return  # the client closed first
         finally:
             connection.close()
 
-    server = StreamServer(("127.0.0.1", 0), serve, spawn=Pool())  # a pool, so that stop() ends who still waits
+    server = StreamServer(
+        ("127.0.0.1", 0), serve, spawn=Pool()
+    )  # with a pool, stop() also ends the greenlets that still wait
     server.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
@@ -51,7 +98,7 @@ def listening(handle: Callable[[socket], object]) -> Iterator[str]:
 
 
 def request_of(connection: socket) -> bytes:
-    """Everything of one HTTP request, body included; empty when the client closed instead."""
+    """One whole HTTP request with its body; empty if the client closed the connection instead."""
     data = b""
     while b"\r\n\r\n" not in data:
         piece = connection.recv(65536)

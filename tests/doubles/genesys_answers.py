@@ -1,4 +1,4 @@
-"""What Genesys answers about a conversation, as small as a test needs it."""
+"""JSON of Genesys's answers about a conversation, with only the fields that tests need."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ DRAFT = {**WRAPUP, "provisional": True}
 
 
 def call(number: int = 1, acw: object = None, /, **more: object) -> dict[str, Any]:
-    """A communication; without ``acw`` Genesys says nothing about its after-call work."""
+    """A communication; without ``acw`` it has no after-call work."""
     stated = {} if acw is None else {"afterCallWork": acw}
     return {"id": f"session-{number}", "state": "disconnected", "direction": "inbound", **stated, **more}
 

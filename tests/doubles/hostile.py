@@ -1,11 +1,11 @@
-"""Bodies that nobody should choke on, and values that stand where others belong; for hypothesis."""
+"""Hypothesis strategies for bad bodies: hostile ones, and samples with a wrong value in some place."""
 
 from typing import Any
 
 import orjson
 from hypothesis import strategies as st
 
-#: What is worth a try everywhere, and what chance would hardly find.
+#: Bodies to try on every reader, which random data would hardly produce.
 NASTY: tuple[bytes, ...] = (
     b"",
     b"null",
@@ -50,7 +50,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 
 
 def bodies(sample: Any) -> st.SearchStrategy[bytes]:
-    """Bodies like the sample, but cut off, or with something else in some place; and the nasty ones."""
+    """Bodies like the sample, but cut off or with another value in some place; and the NASTY ones."""
     whole = orjson.dumps(sample)
     return st.one_of(
         st.sampled_from(NASTY),
@@ -98,4 +98,4 @@ def _put(target: Any, path: tuple[Any, ...], value: Any) -> Any:
         return target | {key: _put(target[key], rest, value)}
     if isinstance(target, list) and isinstance(key, int) and key < len(target):
         return [*target[:key], _put(target[key], rest, value), *target[key + 1 :]]
-    return target  # an earlier change took the place away
+    return target  # an earlier change removed this path

@@ -1,4 +1,4 @@
-"""An identity provider's key and certificate for tests, and settings that sign with them."""
+"""Keys and certificates of an identity provider, and the environment of a gateway that signs with them."""
 
 import datetime
 from functools import cache
@@ -16,20 +16,20 @@ SUBJECT = "gateway@bank.example"
 _KEY_FORM = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8)
 
 
-def pair(who: str = "gateway", bits: int = 2048, days: int = 365) -> tuple[bytes, bytes]:
-    """Key and certificate as PEM; the same for the same arguments, because making one takes a moment."""
-    return _pair(who, bits, days)
+def pair(name: str = "gateway", bits: int = 2048, days: int = 365) -> tuple[bytes, bytes]:
+    """Key and certificate in PEM form; cached by the arguments, because making a key is slow."""
+    return _pair(name, bits, days)
 
 
 @cache
-def _pair(who: str, bits: int, days: int) -> tuple[bytes, bytes]:
+def _pair(name: str, bits: int, days: int) -> tuple[bytes, bytes]:
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, who)])
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(days=days)
     certificate = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(end - datetime.timedelta(days=700))
@@ -41,17 +41,17 @@ def _pair(who: str, bits: int, days: int) -> tuple[bytes, bytes]:
 
 
 def locked_key() -> bytes:
-    """The usual key behind a passphrase."""
+    """The default key, encrypted with a passphrase."""
     key = serialization.load_pem_private_key(pair()[0], None)
     return key.private_bytes(*_KEY_FORM, serialization.BestAvailableEncryption(b"passphrase"))
 
 
-def signing(folder: Path, who: str = "gateway", bits: int = 2048, days: int = 365) -> dict[str, str]:
-    """The variables of a gateway that signs, with its files in that folder."""
-    key, certificate = pair(who, bits, days)
-    for name, content in (("key.pem", key), ("certificate.pem", certificate)):
-        (folder / name).write_bytes(content)
-        (folder / name).chmod(0o600)
+def signing(folder: Path, name: str = "gateway", bits: int = 2048, days: int = 365) -> dict[str, str]:
+    """The environment variables of a gateway that signs; writes its key and certificate into that folder."""
+    key, certificate = pair(name, bits, days)
+    for file, content in (("key.pem", key), ("certificate.pem", certificate)):
+        (folder / file).write_bytes(content)
+        (folder / file).chmod(0o600)
     return {
         "GENESYS_GRANT_TYPE": "saml2-bearer",
         "GENESYS_ORG_NAME": "simulator-org",

@@ -1,122 +1,24 @@
-"""Assertions from an address and of our own: fresh each time, never sent twice, every trouble named."""
+"""Assertions that the gateway signs: their content, and the settings that they need."""
 
 import base64
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import requests
-import requests_mock
 from lxml import etree
 
 from genesys_gateway.genesys.assertions.signed import SignedAssertions
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, InMemoryUsedAssertions
-from genesys_gateway.genesys.assertions.url import AssertionUrl
-from genesys_gateway.runtime.errors import TransientFailure
+from genesys_gateway.genesys.assertions.source import AssertionMissing
 from genesys_gateway.settings import Settings, SettingsError
-from genesys_gateway.settings.secret import Secret
-from tests.doubles.genesys import settings
+from tests.doubles.genesys import ENVIRONMENT
 from tests.doubles.identity_provider import AUDIENCE, ISSUER, SUBJECT, locked_key, pair, signing
 from tests.doubles.runtime import FakeClock
 
-IDP = "https://idp.bank.example/saml/?for=genesys"
 NAMES = {"saml": "urn:oasis:names:tc:SAML:2.0:assertion", "ds": "http://www.w3.org/2000/09/xmldsig#"}
-BASIS = {
-    "GENESYS_ENVIRONMENT": "genesys.test",
-    "GENESYS_CLIENT_ID": "the-client",
-    "GENESYS_CLIENT_SECRET": "the-secret",
-    "COMMUNICATION_HISTORY_URL": "https://history.test",
-    "GATEWAY_TOKENS": "bofe:long-enough-to-be-a-token",
-}
-
-
-@pytest.fixture(name="idp")
-def _idp() -> Iterator[requests_mock.Mocker]:
-    with requests_mock.Mocker() as idp:
-        yield idp
-
-
-def source(token: Secret | None = None) -> AssertionUrl:
-    return AssertionUrl(settings(), IDP, token, FakeClock(), InMemoryUsedAssertions())
-
-
-def trouble(of: AssertionUrl) -> TransientFailure:
-    with pytest.raises(TransientFailure) as caught:
-        of.take()
-    return caught.value
-
-
-def test_the_whole_body_is_the_assertion_and_the_address_is_asked_as_it_stands(idp: requests_mock.Mocker) -> None:
-    idp.get(IDP, text="QXNz\r\nZXJ0aW9u\n")
-
-    assert source(Secret.of("idp-token")).take() == "QXNzZXJ0aW9u"
-
-    (asked,) = idp.request_history
-    assert asked.url == IDP
-    assert asked.headers["Authorization"] == "Bearer idp-token"
-
-
-def test_without_a_token_none_is_sent(idp: requests_mock.Mocker) -> None:
-    idp.get(IDP, text="QQ==")
-    source().take()
-
-    assert "Authorization" not in idp.request_history[-1].headers
-
-
-def test_an_address_that_repeats_itself_is_found_out(idp: requests_mock.Mocker) -> None:
-    idp.get(IDP, text="QQ==")
-    repeating = source()
-    repeating.take()
-
-    assert "make a new one each time" in str(trouble(repeating))
-    repeating.give_back()
-    assert repeating.take() == "QQ=="
-
-
-@pytest.mark.parametrize(
-    ("answer", "told"),
-    [
-        ({"status_code": 503, "headers": {"Retry-After": "7"}}, "answers 503"),
-        ({"status_code": 302, "headers": {"Location": "https://evil.example/"}}, "answers 302"),
-        ({"status_code": 201, "text": "QQ=="}, "answers 201"),
-        ({"status_code": 403}, "check GENESYS_SAML_ASSERTION_URL_TOKEN"),
-        ({"text": ""}, "something else"),
-        ({"text": "<samlp:Response/>"}, "something else"),
-        ({"content": b"A" * (MAX_BYTES + 1)}, "something else"),
-        ({"exc": requests.ConnectTimeout}, "no connection in time"),
-        ({"exc": requests.ReadTimeout}, "connection failed"),
-    ],
-)
-def test_whatever_goes_wrong_there_is_named_and_backed_off_from(
-    idp: requests_mock.Mocker, answer: dict[str, Any], told: str
-) -> None:
-    idp.get(IDP, **answer)
-
-    found = trouble(source())
-
-    assert "GENESYS_SAML_ASSERTION_URL" in str(found)
-    assert told in str(found)
-    assert not isinstance(found, AssertionMissing)  # that one would be asked again at once
-    assert found.retry_after == (7 if answer.get("status_code") == 503 else None)
-    assert idp.call_count == 1
-
-
-def test_a_token_replaced_in_its_file_is_used_after_a_refusal(idp: requests_mock.Mocker, tmp_path: Path) -> None:
-    idp.get(IDP, [{"status_code": 401}, {"text": "QQ=="}])
-    (tmp_path / "token").write_text("old")
-    asking = source(Secret.of_file(tmp_path / "token"))
-    (tmp_path / "token").write_text("new")
-    trouble(asking)
-
-    asking.take()
-
-    assert idp.request_history[-1].headers["Authorization"] == "Bearer new"
 
 
 def signed(folder: Path, now: int = 1_795_341_600_000, **changes: str) -> tuple[SignedAssertions, FakeClock]:
     clock = FakeClock(now)
-    return SignedAssertions(Settings.from_environment(BASIS | signing(folder) | changes), clock), clock
+    return SignedAssertions(Settings.from_environment(ENVIRONMENT | signing(folder) | changes), clock), clock
 
 
 def taken(source: SignedAssertions) -> etree._Element:
@@ -128,11 +30,11 @@ def test_an_assertion_of_our_own_says_what_genesys_asks_for(tmp_path: Path) -> N
 
     response = taken(source)
 
-    told = {
+    values = {
         attribute.get("Name"): attribute.findtext("saml:AttributeValue", namespaces=NAMES)
         for attribute in response.iterfind(".//saml:Attribute", NAMES)
     }
-    assert told == {"email": SUBJECT, "OrganizationName": "simulator-org", "ServiceName": "directory"}
+    assert values == {"email": SUBJECT, "OrganizationName": "simulator-org", "ServiceName": "directory"}
     assert {issuer.text for issuer in response.iterfind(".//saml:Issuer", NAMES)} == {ISSUER}
     assert response.findtext(".//saml:Audience", namespaces=NAMES) == AUDIENCE
     (subject,) = response.iterfind(".//saml:SubjectConfirmationData", NAMES)
@@ -176,7 +78,7 @@ def test_a_certificate_that_has_ended_is_a_trouble_but_the_receiver_decides(tmp_
 
 
 def wrong(folder: Path, **changes: str) -> tuple[str, ...]:
-    environ = BASIS | signing(folder) | changes
+    environ = ENVIRONMENT | signing(folder) | changes
     with pytest.raises(SettingsError) as caught:
         Settings.from_environment({name: value for name, value in environ.items() if value})
     return caught.value.mistakes
@@ -207,7 +109,7 @@ def test_what_signing_needs_is_asked_for_by_name(tmp_path: Path) -> None:
 def test_a_key_that_can_not_sign_is_a_mistake_of_the_settings(
     tmp_path: Path, file: str, content: bytes, mistake: str
 ) -> None:
-    environ = BASIS | signing(tmp_path)
+    environ = ENVIRONMENT | signing(tmp_path)
     (tmp_path / file).write_bytes(content)
 
     with pytest.raises(SettingsError) as caught:
@@ -223,7 +125,7 @@ def test_there_is_one_source_only(tmp_path: Path) -> None:
 
 
 def test_a_key_that_others_can_read_and_a_certificate_near_its_end_are_warned_about(tmp_path: Path) -> None:
-    environ = BASIS | signing(tmp_path, days=20)
+    environ = ENVIRONMENT | signing(tmp_path, days=20)
     (tmp_path / "key.pem").chmod(0o640)
 
     warnings = Settings.from_environment(environ).warnings

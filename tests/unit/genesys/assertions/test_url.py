@@ -1,0 +1,101 @@
+"""Assertions from a URL: a new one for each call, and every error named."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import requests_mock
+
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, InMemoryUsedAssertions
+from genesys_gateway.genesys.assertions.url import AssertionUrl
+from genesys_gateway.runtime.errors import TransientFailure
+from genesys_gateway.settings.secret import Secret
+from tests.doubles.genesys import settings
+from tests.doubles.runtime import FakeClock
+
+IDP = "https://idp.bank.example/saml/?for=genesys"
+
+
+@pytest.fixture(name="idp")
+def _idp() -> Iterator[requests_mock.Mocker]:
+    with requests_mock.Mocker() as idp:
+        yield idp
+
+
+def assertions(token: Secret | None = None) -> AssertionUrl:
+    return AssertionUrl(settings(), IDP, token, FakeClock(), InMemoryUsedAssertions())
+
+
+def error_of(source: AssertionUrl) -> TransientFailure:
+    with pytest.raises(TransientFailure) as caught:
+        source.take()
+    return caught.value
+
+
+def test_the_whole_body_is_the_assertion_and_the_address_is_asked_as_it_stands(idp: requests_mock.Mocker) -> None:
+    idp.get(IDP, text="QXNz\r\nZXJ0aW9u\n")
+
+    assert assertions(Secret.of("idp-token")).take() == "QXNzZXJ0aW9u"
+
+    (asked,) = idp.request_history
+    assert asked.url == IDP
+    assert asked.headers["Authorization"] == "Bearer idp-token"
+
+
+def test_without_a_token_none_is_sent(idp: requests_mock.Mocker) -> None:
+    idp.get(IDP, text="QQ==")
+    assertions().take()
+
+    assert "Authorization" not in idp.request_history[-1].headers
+
+
+def test_an_address_that_repeats_itself_is_found_out(idp: requests_mock.Mocker) -> None:
+    idp.get(IDP, text="QQ==")
+    repeating = assertions()
+    repeating.take()
+
+    assert "make a new one each time" in str(error_of(repeating))
+    repeating.give_back()
+    assert repeating.take() == "QQ=="
+
+
+@pytest.mark.parametrize(
+    ("answer", "text"),
+    [
+        ({"status_code": 503, "headers": {"Retry-After": "7"}}, "answers 503"),
+        ({"status_code": 302, "headers": {"Location": "https://evil.example/"}}, "answers 302"),
+        ({"status_code": 201, "text": "QQ=="}, "answers 201"),
+        ({"status_code": 403}, "check GENESYS_SAML_ASSERTION_URL_TOKEN"),
+        ({"text": ""}, "something else"),
+        ({"text": "<samlp:Response/>"}, "something else"),
+        ({"content": b"A" * (MAX_BYTES + 1)}, "something else"),
+        ({"exc": requests.ConnectTimeout}, "no connection in time"),
+        ({"exc": requests.ReadTimeout}, "connection failed"),
+    ],
+)
+def test_whatever_goes_wrong_there_is_named_and_backed_off_from(
+    idp: requests_mock.Mocker, answer: dict[str, Any], text: str
+) -> None:
+    idp.get(IDP, **answer)
+
+    found = error_of(assertions())
+
+    assert "GENESYS_SAML_ASSERTION_URL" in str(found)
+    assert text in str(found)
+    assert not isinstance(found, AssertionMissing)  # that one would be asked again at once
+    assert found.retry_after == (7 if answer.get("status_code") == 503 else None)
+    assert idp.call_count == 1
+
+
+def test_a_token_replaced_in_its_file_is_used_after_a_refusal(idp: requests_mock.Mocker, tmp_path: Path) -> None:
+    idp.get(IDP, [{"status_code": 401}, {"text": "QQ=="}])
+    (tmp_path / "token").write_text("old")
+    asking = assertions(Secret.of_file(tmp_path / "token"))
+    (tmp_path / "token").write_text("new")
+    error_of(asking)
+
+    asking.take()
+
+    assert idp.request_history[-1].headers["Authorization"] == "Bearer new"
