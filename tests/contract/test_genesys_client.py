@@ -1,4 +1,4 @@
-"""What we send to Genesys Cloud, and what we make of each of its answers."""
+"""The calls that go to Genesys Cloud, and the value or error that each answer becomes."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -35,12 +35,12 @@ LIST = f"{CHANNELS}/{CHANNEL}/subscriptions"
 CONVERSATION = "1b4e28ba-2fa1-41d2-883f-0016d3cca427"
 USER = "8d7f1c52-9c4f-4a4e-8a5b-1f5b6f0a2c11"
 TOPIC = f"v2.detail.events.conversation.{CONVERSATION}.acw"
-#: the way of a channel's own token
+#: the token that created the channel
 OWN = Token(value="own", issued_at=0, expires_at=1)
 
 
-class House:
-    """The client with everything below it; only the wire is mocked."""
+class ClientOnMockedHttp:
+    """The client with all modules below it; requests_mock answers for Genesys."""
 
     def __init__(self, clock: FakeClock | None = None, **changes: Any) -> None:
         self.clock = clock or FakeClock()
@@ -48,8 +48,8 @@ class House:
         made = settings(**changes)
         self.tokens = Tokens(made, HttpClient(made, LOGIN, self.clock, 1), self.clock, self.metrics)
         self.limiter = RateLimiter(made.api_rate_per_minute, self.clock)
-        api = HttpClient(made, API, self.clock, CONNECTIONS)
-        self.genesys = Genesys(made, api, self.tokens, self.limiter, self.clock, self.metrics)
+        http = HttpClient(made, API, self.clock, CONNECTIONS)
+        self.genesys = Genesys(made, http, self.tokens, self.limiter, self.clock, self.metrics)
 
     def outcomes(self) -> dict[tuple[str, str], float]:
         """Calls by operation and outcome."""
@@ -61,16 +61,16 @@ class House:
         }
 
 
-@pytest.fixture(name="wire")
-def _send_state() -> Iterator[requests_mock.Mocker]:
-    with requests_mock.Mocker() as wire:
+@pytest.fixture(name="http")
+def _http() -> Iterator[requests_mock.Mocker]:
+    with requests_mock.Mocker() as http:
         tokens = [{"json": {"access_token": f"token-{n}", "expires_in": 86399}} for n in range(1, 9)]
-        wire.post(f"{LOGIN}/oauth/token", tokens)
-        yield wire
+        http.post(f"{LOGIN}/oauth/token", tokens)
+        yield http
 
 
-def calls(wire: requests_mock.Mocker) -> list[str]:
-    return [f"{one.method} {one.url}" for one in wire.request_history if one.url.startswith(API)]
+def calls(http: requests_mock.Mocker) -> list[str]:
+    return [f"{one.method} {one.url}" for one in http.request_history if one.url.startswith(API)]
 
 
 def error(status: int, code: str = "some.code", **more: Any) -> dict[str, Any]:
@@ -96,32 +96,36 @@ def every_operation(genesys: Genesys) -> dict[str, tuple[str, str, Callable[[], 
     }
 
 
-OPERATIONS = list(every_operation(House().genesys))
+OPERATIONS = list(every_operation(ClientOnMockedHttp().genesys))
 ON_A_CHANNEL = ["list_topics", "add_topics", "replace_topics", "clear_topics"]
 ANSWERED = [one for one in OPERATIONS if one != "clear_topics"]
 
 
-def _quietly(call: Callable[[str], object], argument: str) -> None:
+def _call_once(call: Callable[[str], object], argument: str) -> None:
+    """Make the call, and ignore a transient failure."""
     with suppress(TransientFailure):
         call(argument)
 
 
-def answering(wire: requests_mock.Mocker, house: House, operation: str, *answers: Any) -> Callable[[], object]:
-    method, url, call = every_operation(house.genesys)[operation]
-    wire.register_uri(method, url, list(answers))
+def answering(
+    http: requests_mock.Mocker, client: ClientOnMockedHttp, operation: str, *answers: Any
+) -> Callable[[], object]:
+    """Make Genesys give these answers to the operation, and return the call."""
+    method, url, call = every_operation(client.genesys)[operation]
+    http.register_uri(method, url, list(answers))
     return call
 
 
-def test_a_channel_is_made_with_the_present_token_which_stays_its_own(wire: requests_mock.Mocker) -> None:
-    house = House()
+def test_a_channel_is_made_with_the_present_token_which_stays_its_own(http: requests_mock.Mocker) -> None:
+    client = ClientOnMockedHttp()
     uri = f"wss://streaming.genesys.test/channels/{CHANNEL}"
-    wire.post(CHANNELS, json={"connectUri": uri, "id": CHANNEL, "expires": "2025-11-23T10:00:00.000Z", "new": 1})
+    http.post(CHANNELS, json={"connectUri": uri, "id": CHANNEL, "expires": "2025-11-23T10:00:00.000Z", "new": 1})
 
-    grant = house.genesys.create_channel()
+    grant = client.genesys.create_channel()
 
-    token = house.tokens.current()
+    token = client.tokens.current()
     assert grant == ChannelGrant(id=CHANNEL, connect_uri=uri, expires_at=1_763_892_000_000, token=token)
-    sent = wire.request_history[-1]
+    sent = http.request_history[-1]
     assert sent.body is None
     assert sent.headers["Authorization"] == "Bearer token-1"
 
@@ -140,32 +144,32 @@ def test_a_channel_is_made_with_the_present_token_which_stays_its_own(wire: requ
         {"expires": "2025-11-23T10:00:00"},
     ],
 )
-def test_a_channel_that_can_not_be_used_is_no_channel(wire: requests_mock.Mocker, wrong: dict[str, Any]) -> None:
+def test_a_channel_that_can_not_be_used_is_no_channel(http: requests_mock.Mocker, wrong: dict[str, Any]) -> None:
     answer = {"connectUri": "wss://x/y", "id": CHANNEL, "expires": "2025-11-23T10:00:00Z"} | wrong
-    wire.post(CHANNELS, json=answer)
+    http.post(CHANNELS, json=answer)
 
     with pytest.raises(BadAnswer):
-        House().genesys.create_channel()
+        ClientOnMockedHttp().genesys.create_channel()
 
 
-def test_a_channel_that_has_expired_already_hints_at_a_wrong_clock(wire: requests_mock.Mocker) -> None:
-    wire.post(CHANNELS, json={"connectUri": "wss://x/y", "id": CHANNEL, "expires": "2020-11-23T10:00:00Z"})
+def test_a_channel_that_has_expired_already_hints_at_a_wrong_clock(http: requests_mock.Mocker) -> None:
+    http.post(CHANNELS, json={"connectUri": "wss://x/y", "id": CHANNEL, "expires": "2020-11-23T10:00:00Z"})
 
     with structlog.testing.capture_logs() as lines:
-        House().genesys.create_channel()
+        ClientOnMockedHttp().genesys.create_channel()
 
     assert "channel_life_implausible" in [line["event"] for line in lines]
 
 
-def test_channels_of_other_tokens_are_counted_too(wire: requests_mock.Mocker) -> None:
-    wire.get(f"{CHANNELS}?includechannels=oauthclient", json={"entities": [{}, {"id": CHANNEL}, {"connectUri": None}]})
+def test_channels_of_other_tokens_are_counted_too(http: requests_mock.Mocker) -> None:
+    http.get(f"{CHANNELS}?includechannels=oauthclient", json={"entities": [{}, {"id": CHANNEL}, {"connectUri": None}]})
 
-    assert House().genesys.count_channels() == 3
+    assert ClientOnMockedHttp().genesys.count_channels() == 3
 
 
 @pytest.mark.parametrize(("operation", "method"), [("add_topics", "POST"), ("replace_topics", "PUT")])
 def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
-    wire: requests_mock.Mocker, operation: str, method: str
+    http: requests_mock.Mocker, operation: str, method: str
 ) -> None:
     entities = [
         {"id": "a", "state": "Permitted", "selfUri": "/x"},
@@ -173,9 +177,9 @@ def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
         {"id": "c", "state": "Rejected", "rejectionReason": {"strange": True}},
         {"id": "d"},
     ]
-    wire.register_uri(method, LIST, json={"entities": entities})
+    http.register_uri(method, LIST, json={"entities": entities})
 
-    change = getattr(House().genesys, operation)
+    change = getattr(ClientOnMockedHttp().genesys, operation)
     results = change(CHANNEL, OWN, ["a", "b", "c", "d"])
 
     assert results == (
@@ -186,57 +190,57 @@ def test_topics_are_sent_as_a_bare_array_and_answered_one_by_one(
     )
     assert results[1].reason.startswith("no way xxx")
     assert len(results[1].reason) <= 200
-    sent = wire.request_history[-1]
+    sent = http.request_history[-1]
     assert sent.url == f"{LIST}?ignoreErrors=true"
     assert sent.text == '[{"id":"a"},{"id":"b"},{"id":"c"},{"id":"d"}]'
     assert sent.headers["Authorization"] == "Bearer own"
-    assert len(wire.request_history) == 1  # no other token was needed
+    assert len(http.request_history) == 1  # no other token was needed
 
 
-def test_the_list_of_topics_holds_those_that_are_on_it(wire: requests_mock.Mocker) -> None:
-    wire.get(
+def test_the_list_of_topics_holds_those_that_are_on_it(http: requests_mock.Mocker) -> None:
+    http.get(
         LIST, json={"entities": [{"id": "a"}, {"id": "b", "state": "Permitted"}, {"id": "c", "state": "Rejected"}]}
     )
 
-    assert House().genesys.topics(CHANNEL, OWN) == {"a", "b"}
+    assert ClientOnMockedHttp().genesys.topics(CHANNEL, OWN) == {"a", "b"}
 
 
 @pytest.mark.parametrize("status", [200, 204])
-def test_a_list_is_cleared_by_delete(wire: requests_mock.Mocker, status: int) -> None:
-    wire.delete(LIST, status_code=status)
+def test_a_list_is_cleared_by_delete(http: requests_mock.Mocker, status: int) -> None:
+    http.delete(LIST, status_code=status)
 
-    House().genesys.clear_topics(CHANNEL, OWN)
+    ClientOnMockedHttp().genesys.clear_topics(CHANNEL, OWN)
 
-    assert calls(wire) == [f"DELETE {LIST}"]
+    assert calls(http) == [f"DELETE {LIST}"]
 
 
-def test_a_list_that_would_be_too_long_is_told_apart(wire: requests_mock.Mocker) -> None:
-    wire.post(LIST, **error(400, "notification.subscription.too.many.subscriptions"))
+def test_a_list_that_would_be_too_long_has_its_own_error(http: requests_mock.Mocker) -> None:
+    http.post(LIST, **error(400, "notification.subscription.too.many.subscriptions"))
 
     with pytest.raises(TooManyTopics):
-        House().genesys.add_topics(CHANNEL, OWN, [TOPIC])
+        ClientOnMockedHttp().genesys.add_topics(CHANNEL, OWN, [TOPIC])
 
 
-def test_a_conversation_is_read(wire: requests_mock.Mocker) -> None:
+def test_a_conversation_is_read(http: requests_mock.Mocker) -> None:
     answer = {"id": CONVERSATION, "endTime": "2025-11-22T10:00:00Z", "participants": []}
-    wire.get(f"{API}/api/v2/conversations/{CONVERSATION}", json=answer)
+    http.get(f"{API}/api/v2/conversations/{CONVERSATION}", json=answer)
 
-    conversation = House().genesys.conversation(CONVERSATION)
+    conversation = ClientOnMockedHttp().genesys.conversation(CONVERSATION)
 
     assert (conversation.id, conversation.ended) == (CONVERSATION, True)
 
 
-def test_fifty_conversations_are_asked_for_in_one_call(wire: requests_mock.Mocker) -> None:
+def test_fifty_conversations_are_asked_for_in_one_call(http: requests_mock.Mocker) -> None:
     details = f"{API}/api/v2/analytics/conversations/details"
-    wire.get(details, json={"conversations": []})
+    http.get(details, json={"conversations": []})
     ids = [f"{n:08d}-2fa1-41d2-883f-0016d3cca427" for n in range(50)]
-    genesys = House().genesys
+    genesys = ClientOnMockedHttp().genesys
 
     assert genesys.conversation_details(ids) == ()
 
-    assert calls(wire) == [f"GET {details}?" + "&".join(f"id={one}" for one in ids)]
+    assert calls(http) == [f"GET {details}?" + "&".join(f"id={one}" for one in ids)]
     assert genesys.conversation_details([]) == ()
-    assert len(calls(wire)) == 1
+    assert len(calls(http)) == 1
     with pytest.raises(ValueError, match="51 ids"):
         genesys.conversation_details([*ids, CONVERSATION])
 
@@ -253,22 +257,22 @@ def test_fifty_conversations_are_asked_for_in_one_call(wire: requests_mock.Mocke
     ],
 )
 @pytest.mark.parametrize("operation", ["user_name", "wrapup_name"])
-def test_a_name_is_told_or_there_is_none(
-    wire: requests_mock.Mocker, operation: str, answer: dict[str, Any], name: str | None
+def test_a_name_is_returned_or_there_is_none(
+    http: requests_mock.Mocker, operation: str, answer: dict[str, Any], name: str | None
 ) -> None:
-    assert answering(wire, House(), operation, answer)() == name
+    assert answering(http, ClientOnMockedHttp(), operation, answer)() == name
 
 
-def test_a_system_code_is_asked_for_like_any_other(wire: requests_mock.Mocker) -> None:
-    wire.get(f"{API}/api/v2/routing/wrapupcodes/ININ-WRAP-UP-TIMEOUT", **error(404))
+def test_a_system_code_is_asked_for_like_any_other(http: requests_mock.Mocker) -> None:
+    http.get(f"{API}/api/v2/routing/wrapupcodes/ININ-WRAP-UP-TIMEOUT", **error(404))
 
-    assert House().genesys.wrapup_name("ININ-WRAP-UP-TIMEOUT") is None
-    assert len(calls(wire)) == 1
+    assert ClientOnMockedHttp().genesys.wrapup_name("ININ-WRAP-UP-TIMEOUT") is None
+    assert len(calls(http)) == 1
 
 
 @pytest.mark.parametrize("bad", ["", "..", "a/b", "a?b", "a%2fb", "a b", "é", "a\n", "x" * 300])
-def test_what_is_no_id_never_gets_into_an_address(wire: requests_mock.Mocker, bad: str) -> None:
-    genesys = House().genesys
+def test_what_is_no_id_never_gets_into_an_address(http: requests_mock.Mocker, bad: str) -> None:
+    genesys = ClientOnMockedHttp().genesys
 
     for call in (
         lambda: genesys.topics(bad, OWN),
@@ -280,7 +284,7 @@ def test_what_is_no_id_never_gets_into_an_address(wire: requests_mock.Mocker, ba
         with pytest.raises(PermanentFailure):
             call()
     assert (genesys.user_name(bad), genesys.wrapup_name(bad)) == (None, None)
-    assert wire.call_count == 0
+    assert http.call_count == 0
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)
@@ -301,10 +305,10 @@ def test_what_is_no_id_never_gets_into_an_address(wire: requests_mock.Mocker, ba
     ],
 )
 def test_every_failure_says_what_to_do_is_counted_and_repeats_nothing(
-    wire: requests_mock.Mocker, operation: str, answer: dict[str, Any], error_type: type[Exception], outcome: str
+    http: requests_mock.Mocker, operation: str, answer: dict[str, Any], error_type: type[Exception], outcome: str
 ) -> None:
-    house = House()
-    call = answering(wire, house, operation, answer)
+    client = ClientOnMockedHttp()
+    call = answering(http, client, operation, answer)
     if operation in ("user_name", "wrapup_name") and error_type in (Forbidden, NotFound):
         assert call() is None
     else:
@@ -316,14 +320,14 @@ def test_every_failure_says_what_to_do_is_counted_and_repeats_nothing(
             7 if answer.get("headers", {}).get("Retry-After") else None
         )
 
-    assert len(calls(wire)) == 1
-    assert house.outcomes()[operation, outcome] == 1
+    assert len(calls(http)) == 1
+    assert client.outcomes()[operation, outcome] == 1
 
 
 @pytest.mark.parametrize("operation", ANSWERED)
 @pytest.mark.parametrize("body", ["", "no json", "[]", '"x"', "null", "[" * 100_000, '{"a": NaN}'])
-def test_a_success_that_can_not_be_read_proves_nothing(wire: requests_mock.Mocker, operation: str, body: str) -> None:
-    call = answering(wire, House(), operation, {"text": body})
+def test_a_success_that_can_not_be_read_proves_nothing(http: requests_mock.Mocker, operation: str, body: str) -> None:
+    call = answering(http, ClientOnMockedHttp(), operation, {"text": body})
 
     with pytest.raises(BadAnswer):
         call()
@@ -332,9 +336,9 @@ def test_a_success_that_can_not_be_read_proves_nothing(wire: requests_mock.Mocke
 @pytest.mark.parametrize("operation", ["list_topics", "add_topics", "replace_topics"])
 @pytest.mark.parametrize("entities", [None, {}, "x", [7], [{}], [{"id": None}], [{"id": ["a"]}]])
 def test_a_topic_list_that_can_not_be_read_proves_nothing(
-    wire: requests_mock.Mocker, operation: str, entities: object
+    http: requests_mock.Mocker, operation: str, entities: object
 ) -> None:
-    call = answering(wire, House(), operation, {"json": {"entities": entities}})
+    call = answering(http, ClientOnMockedHttp(), operation, {"json": {"entities": entities}})
 
     with pytest.raises(BadAnswer):
         call()
@@ -342,114 +346,114 @@ def test_a_topic_list_that_can_not_be_read_proves_nothing(
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one not in ON_A_CHANNEL])
 def test_a_token_that_is_not_taken_is_renewed_once_and_the_call_repeated_once(
-    wire: requests_mock.Mocker, operation: str
+    http: requests_mock.Mocker, operation: str
 ) -> None:
-    house = House()
-    call = answering(wire, house, operation, error(401, "bad.credentials"))
+    client = ClientOnMockedHttp()
+    call = answering(http, client, operation, error(401, "bad.credentials"))
 
     with pytest.raises(TokenDead):
         call()
 
-    sent = [one.headers["Authorization"] for one in wire.request_history if one.url.startswith(API)]
+    sent = [one.headers["Authorization"] for one in http.request_history if one.url.startswith(API)]
     assert sent == ["Bearer token-1", "Bearer token-2"]
-    assert house.outcomes()[operation, "unauthorized"] == 2
+    assert client.outcomes()[operation, "unauthorized"] == 2
 
 
-def test_the_repeated_call_is_answered_as_if_nothing_had_happened(wire: requests_mock.Mocker) -> None:
-    house = House()
-    call = answering(wire, house, "user_name", error(401), {"json": {"name": "Maria Cruz"}})
+def test_the_repeated_call_is_answered_as_if_nothing_had_happened(http: requests_mock.Mocker) -> None:
+    client = ClientOnMockedHttp()
+    call = answering(http, client, "user_name", error(401), {"json": {"name": "Maria Cruz"}})
 
     assert call() == "Maria Cruz"
-    assert house.tokens.current().value == "token-2"
+    assert client.tokens.current().value == "token-2"
 
 
 @pytest.mark.parametrize("operation", ON_A_CHANNEL)
-def test_a_channel_whose_own_token_is_not_taken_is_lost(wire: requests_mock.Mocker, operation: str) -> None:
-    call = answering(wire, House(), operation, error(401))
+def test_a_channel_whose_own_token_is_not_taken_is_lost(http: requests_mock.Mocker, operation: str) -> None:
+    call = answering(http, ClientOnMockedHttp(), operation, error(401))
 
     with pytest.raises(TokenDead):
         call()
 
-    assert len(wire.request_history) == 1
+    assert len(http.request_history) == 1
 
 
-def test_a_channels_dead_token_is_not_handed_out_any_more(wire: requests_mock.Mocker) -> None:
-    house = House()
-    token = house.tokens.current()
-    wire.get(LIST, **error(401))
+def test_a_channels_dead_token_is_no_longer_handed_out(http: requests_mock.Mocker) -> None:
+    client = ClientOnMockedHttp()
+    token = client.tokens.current()
+    http.get(LIST, **error(401))
 
     with pytest.raises(TokenDead):
-        house.genesys.topics(CHANNEL, token)
+        client.genesys.topics(CHANNEL, token)
 
-    assert house.tokens.current().value == "token-2"
+    assert client.tokens.current().value == "token-2"
 
 
 @pytest.mark.parametrize(("header", "seconds"), [({"Retry-After": "30"}, 30.0), ({}, 1.0)])
 def test_after_429_no_call_of_any_kind_goes_out_before_the_time_is_over(
-    wire: requests_mock.Mocker, header: dict[str, str], seconds: float
+    http: requests_mock.Mocker, header: dict[str, str], seconds: float
 ) -> None:
-    house = House()
-    call = answering(wire, house, "user_name", error(429, headers=header))
-    with pytest.raises(TransientFailure) as delayed:
+    client = ClientOnMockedHttp()
+    call = answering(http, client, "user_name", error(429, headers=header))
+    with pytest.raises(TransientFailure) as failure:
         call()
-    assert delayed.value.retry_after == seconds
+    assert failure.value.retry_after == seconds
 
-    begun = house.clock.monotonic()
-    answering(wire, house, "clear_topics", {"status_code": 200})()
+    begun = client.clock.monotonic()
+    answering(http, client, "clear_topics", {"status_code": 200})()
 
-    assert house.clock.monotonic() - begun == pytest.approx(seconds)
-    assert house.outcomes()["user_name", "throttled"] == 1
+    assert client.clock.monotonic() - begun == pytest.approx(seconds)
+    assert client.outcomes()["user_name", "throttled"] == 1
 
 
-def test_after_429_only_those_calls_go_out_that_were_under_way(wire: requests_mock.Mocker) -> None:
-    house = House(PacedClock())
-    house.tokens.current()
+def test_after_429_only_those_calls_go_out_that_were_under_way(http: requests_mock.Mocker) -> None:
+    client = ClientOnMockedHttp(PacedClock())
+    client.tokens.current()
     arrived: list[float] = []
 
     def throttled(_: object, context: Any) -> dict[str, Any]:
-        arrived.append(house.clock.monotonic())
+        arrived.append(client.clock.monotonic())
         gevent.sleep(0.01)
         context.status_code, context.headers = 429, {"Retry-After": "3"}
         return {}
 
-    wire.get(f"{API}/api/v2/users/{USER}", json=throttled)
-    begun = house.clock.monotonic()
-    callers = [gevent.spawn(_quietly, house.genesys.user_name, USER) for _ in range(CONNECTIONS + 20)]
+    http.get(f"{API}/api/v2/users/{USER}", json=throttled)
+    begun = client.clock.monotonic()
+    callers = [gevent.spawn(_call_once, client.genesys.user_name, USER) for _ in range(CONNECTIONS + 20)]
     until(lambda: sum(one.dead for one in callers) == CONNECTIONS)
     gevent.sleep(0.02)
     assert arrived == [begun] * CONNECTIONS
 
-    house.clock.advance(3)
+    client.clock.advance(3)
 
     until(lambda: len(arrived) == 2 * CONNECTIONS)
     gevent.killall(callers)
 
 
-def test_what_genesys_counted_is_believed(wire: requests_mock.Mocker) -> None:
-    house = House()
+def test_what_genesys_counted_is_believed(http: requests_mock.Mocker) -> None:
+    client = ClientOnMockedHttp()
     headers = {"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300", "inin-ratelimit-reset": "12"}
-    answering(wire, house, "clear_topics", {"status_code": 200, "headers": headers})()
+    answering(http, client, "clear_topics", {"status_code": 200, "headers": headers})()
 
-    begun = house.clock.monotonic()
-    answering(wire, house, "clear_topics", {"status_code": 200})()
+    begun = client.clock.monotonic()
+    answering(http, client, "clear_topics", {"status_code": 200})()
 
-    assert house.clock.monotonic() - begun == pytest.approx(12)
+    assert client.clock.monotonic() - begun == pytest.approx(12)
 
 
-def test_the_calls_of_a_minute_are_bounded_whatever_they_ask(wire: requests_mock.Mocker) -> None:
-    house = House(api_rate_per_minute=2)
-    call = answering(wire, house, "clear_topics", {"status_code": 200})
-    begun = house.clock.monotonic()
+def test_the_calls_of_a_minute_are_bounded_whatever_they_ask(http: requests_mock.Mocker) -> None:
+    client = ClientOnMockedHttp(api_rate_per_minute=2)
+    call = answering(http, client, "clear_topics", {"status_code": 200})
+    begun = client.clock.monotonic()
 
     for _ in range(6):
         call()
 
-    assert house.clock.monotonic() - begun == pytest.approx(120)
+    assert client.clock.monotonic() - begun == pytest.approx(120)
 
 
-def test_a_refusal_is_logged_with_its_code_and_request_id_but_not_its_words(wire: requests_mock.Mocker) -> None:
+def test_a_refusal_is_logged_with_its_code_and_request_id_but_not_its_words(http: requests_mock.Mocker) -> None:
     headers = {"ININ-Correlation-Id": "5a3c-11"}
-    call = answering(wire, House(), "conversation", error(403, "missing.permissions", headers=headers))
+    call = answering(http, ClientOnMockedHttp(), "conversation", error(403, "missing.permissions", headers=headers))
 
     with structlog.testing.capture_logs() as lines, pytest.raises(Forbidden, match="answered 403 missing"):
         call()

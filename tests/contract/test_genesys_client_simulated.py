@@ -1,4 +1,4 @@
-"""The client against the simulator, over real HTTP: what both sides of the wire agree on."""
+"""The client against the simulator, over real HTTP: both understand the API in the same way."""
 
 import base64
 from collections.abc import Iterator
@@ -28,8 +28,8 @@ NOBODY = "00000000-0000-0000-0000-000000000000"
 DAY_MS = 86_400_000
 
 
-class House:
-    """The client as the gateway wires it."""
+class ClientOnSimulator:
+    """The client as the gateway builds it, connected to the simulator."""
 
     def __init__(self, sim: Simulated, stack: ExitStack, **changes: Any) -> None:
         made = settings(
@@ -56,23 +56,23 @@ def _stack() -> Iterator[ExitStack]:
         yield stack
 
 
-@pytest.fixture(name="house")
-def _house(sim: Simulated, stack: ExitStack) -> House:
-    return House(sim, stack)
+@pytest.fixture(name="client")
+def _client(sim: Simulated, stack: ExitStack) -> ClientOnSimulator:
+    return ClientOnSimulator(sim, stack)
 
 
 def answered(sim: Simulated, path: str) -> list[int]:
-    """The status of each call to that path."""
+    """Status of each call that the simulator has received for paths beginning with this one."""
     return [call["status"] for call in sim.sim("GET", "ledger")["calls"] if call["path"].startswith(path)]
 
 
-def test_a_channel_its_topics_and_their_end(house: House) -> None:
-    genesys = house.genesys
+def test_a_channel_its_topics_and_their_end(client: ClientOnSimulator) -> None:
+    genesys = client.genesys
     grant = genesys.create_channel()
     first, second, third = (acw_topic({"conversationId": f"{n:08d}{NOBODY[8:]}"}) for n in (1, 2, 3))
 
-    assert abs(grant.expires_at - house.clock.now() - DAY_MS) < 60_000
-    assert grant.token is house.tokens.current()
+    assert abs(grant.expires_at - client.clock.now() - DAY_MS) < 60_000
+    assert grant.token is client.tokens.current()
     assert all(result.permitted for result in genesys.add_topics(grant.id, grant.token, [first, second]))
     assert genesys.topics(grant.id, grant.token) == {first, second}
     genesys.replace_topics(grant.id, grant.token, [second, third])
@@ -82,56 +82,56 @@ def test_a_channel_its_topics_and_their_end(house: House) -> None:
     assert genesys.count_channels() == 1
 
 
-def test_a_thousand_topics_go_in_one_call_and_one_more_does_not(house: House) -> None:
-    grant = house.genesys.create_channel()
+def test_a_thousand_topics_go_in_one_call_and_one_more_does_not(client: ClientOnSimulator) -> None:
+    grant = client.genesys.create_channel()
     topics = [acw_topic({"conversationId": f"{n:08d}{NOBODY[8:]}"}) for n in range(1001)]
 
-    house.genesys.add_topics(grant.id, grant.token, topics[:1000])
+    client.genesys.add_topics(grant.id, grant.token, topics[:1000])
 
     with pytest.raises(TooManyTopics):
-        house.genesys.add_topics(grant.id, grant.token, topics[1000:])
-    assert house.genesys.topics(grant.id, grant.token) == set(topics[:1000])
+        client.genesys.add_topics(grant.id, grant.token, topics[1000:])
+    assert client.genesys.topics(grant.id, grant.token) == set(topics[:1000])
 
 
-def test_one_forbidden_topic_does_not_spoil_the_others(sim: Simulated, house: House) -> None:
+def test_one_forbidden_topic_does_not_spoil_the_others(sim: Simulated, client: ClientOnSimulator) -> None:
     good, bad = (acw_topic({"conversationId": f"{n:08d}{NOBODY[8:]}"}) for n in (1, 2))
     sim.sim("POST", "faults", {"name": "reject_topics", "topic": bad})
-    grant = house.genesys.create_channel()
+    grant = client.genesys.create_channel()
 
-    results = house.genesys.add_topics(grant.id, grant.token, [good, bad])
+    results = client.genesys.add_topics(grant.id, grant.token, [good, bad])
 
     assert {result.topic: result.permitted for result in results} == {good: True, bad: False}
 
 
-def test_an_unknown_channel_is_not_found(house: House) -> None:
+def test_an_unknown_channel_is_not_found(client: ClientOnSimulator) -> None:
     with pytest.raises(NotFound):
-        house.genesys.topics("streaming-0-unknown", house.tokens.current())
+        client.genesys.topics("streaming-0-unknown", client.tokens.current())
 
 
-def test_a_conversation_and_what_analytics_say_of_it(sim: Simulated, house: House) -> None:
+def test_a_conversation_and_what_analytics_say_of_it(sim: Simulated, client: ClientOnSimulator) -> None:
     sim.sim("PATCH", "settings", {"analyticsLagSeconds": 0})
     call = sim.call(mediaType="VOICE", direction="INBOUND")
     sim.play(call, "wrapup")
     sim.play(call, "end")
 
-    conversation = house.genesys.conversation(call["conversationId"])
-    details = house.genesys.conversation_details([call["conversationId"], NOBODY])
+    conversation = client.genesys.conversation(call["conversationId"])
+    details = client.genesys.conversation_details([call["conversationId"], NOBODY])
 
     assert (conversation.id, conversation.ended, len(conversation.agents)) == (call["conversationId"], True, 1)
     assert [one.conversation_id for one in details] == [call["conversationId"]]
     with pytest.raises(NotFound):
-        house.genesys.conversation(NOBODY)
+        client.genesys.conversation(NOBODY)
 
 
-def test_names_of_agents_and_codes(sim: Simulated, house: House) -> None:
+def test_names_of_agents_and_codes(sim: Simulated, client: ClientOnSimulator) -> None:
     user, code = f"11111111{NOBODY[8:]}", f"22222222{NOBODY[8:]}"
     sim.sim("POST", "users", {"id": user, "name": "Maria Cruz"})
     sim.sim("POST", "wrapup-codes", {"id": code, "name": "Loan question"})
 
     for _ in range(3):
-        assert house.names.agent(user) == "Maria Cruz"
-        assert house.names.wrapup(code) == "Loan question"
-        assert house.names.wrapup("ININ-WRAP-UP-TIMEOUT") is None
+        assert client.names.agent(user) == "Maria Cruz"
+        assert client.names.wrapup(code) == "Loan question"
+        assert client.names.wrapup("ININ-WRAP-UP-TIMEOUT") is None
 
     assert answered(sim, "/api/v2/users") == [200]
     assert sorted(answered(sim, "/api/v2/routing/wrapupcodes")) == [200, 404]
@@ -140,70 +140,72 @@ def test_names_of_agents_and_codes(sim: Simulated, house: House) -> None:
 def test_a_missing_permission_hides_the_name_and_forbids_the_conversation(sim: Simulated, stack: ExitStack) -> None:
     missing = ["routing:wrapupCode:view", "conversation:communication:view"]
     sim.sim("POST", "clients", {"id": "poor", "secret": "poor-secret", "missing": missing})
-    house = House(sim, stack, genesys_client_id="poor", genesys_client_secret=Secret.of("poor-secret"))
+    client = ClientOnSimulator(sim, stack, genesys_client_id="poor", genesys_client_secret=Secret.of("poor-secret"))
     code = f"22222222{NOBODY[8:]}"
     sim.sim("POST", "wrapup-codes", {"id": code, "name": "Loan question"})
 
-    assert house.names.wrapup(code) is None
+    assert client.names.wrapup(code) is None
     with pytest.raises(Forbidden):
-        house.genesys.conversation(sim.call()["conversationId"])
+        client.genesys.conversation(sim.call()["conversationId"])
 
 
-def test_a_revoked_token_is_renewed_and_its_channel_is_lost(sim: Simulated, house: House) -> None:
-    grant = house.genesys.create_channel()
+def test_a_revoked_token_is_renewed_and_its_channel_is_lost(sim: Simulated, client: ClientOnSimulator) -> None:
+    grant = client.genesys.create_channel()
     sim.sim("POST", "tokens/revoke")
 
-    assert house.genesys.user_name(NOBODY) is None
+    assert client.genesys.user_name(NOBODY) is None
     with pytest.raises(TokenDead):
-        house.genesys.topics(grant.id, grant.token)
-    assert house.tokens.current() is not grant.token
+        client.genesys.topics(grant.id, grant.token)
+    assert client.tokens.current() is not grant.token
     assert answered(sim, "/oauth/token") == [200, 200]
 
 
-def test_a_channel_whose_answer_was_lost_was_made_once_and_only_once(sim: Simulated, house: House) -> None:
+def test_a_channel_whose_answer_was_lost_was_made_once_and_only_once(sim: Simulated, client: ClientOnSimulator) -> None:
     sim.sim("POST", "faults", {"name": "reply_lost", "method": "POST", "path": "/api/v2/notifications/channels"})
 
     with pytest.raises(NoReply):
-        house.genesys.create_channel()
+        client.genesys.create_channel()
 
     assert len(sim.sim("GET", "channels")) == 1
 
 
 @pytest.mark.parametrize("fault", ["reset", "reply_lost", "garbage_answer"])
-def test_a_fault_on_the_wire_is_delayed(sim: Simulated, house: House, fault: str) -> None:
-    house.tokens.current()
+def test_a_fault_on_the_wire_is_transient(sim: Simulated, client: ClientOnSimulator, fault: str) -> None:
+    client.tokens.current()
     sim.sim("POST", "faults", {"name": fault, "path": "/api/v2/users/*", "count": 1})
 
     with pytest.raises(TransientFailure):
-        house.genesys.user_name(NOBODY)
+        client.genesys.user_name(NOBODY)
 
-    assert house.genesys.user_name(NOBODY) is None
+    assert client.genesys.user_name(NOBODY) is None
 
 
 @pytest.mark.parametrize("fault", [{"name": "hang"}, {"name": "slow_body", "bytesPerSecond": 1}])
 def test_an_answer_that_does_not_come_in_time_is_no_reply(
     sim: Simulated, stack: ExitStack, fault: dict[str, Any]
 ) -> None:
-    house = House(sim, stack, http_timeout_seconds=0.3)
-    house.tokens.current()
+    client = ClientOnSimulator(sim, stack, http_timeout_seconds=0.3)
+    client.tokens.current()
     sim.sim("POST", "faults", {"path": "/api/v2/users/*", "seconds": 30, **fault})
 
     with gevent.Timeout(3), pytest.raises(NoReply):
-        house.genesys.user_name(NOBODY)
+        client.genesys.user_name(NOBODY)
 
 
-def test_the_limit_that_genesys_tells_is_kept_before_it_has_to_say_no(sim: Simulated, house: House) -> None:
+def test_the_limit_that_genesys_reports_is_kept_before_it_has_to_refuse(
+    sim: Simulated, client: ClientOnSimulator
+) -> None:
     sim.sim("PATCH", "settings", {"callsPerMinute": 5})
-    crowd = [gevent.spawn(house.genesys.user_name, NOBODY)]
-    gevent.joinall(crowd)
+    callers = [gevent.spawn(client.genesys.user_name, NOBODY)]
+    gevent.joinall(callers)
 
-    crowd += [gevent.spawn(house.genesys.user_name, NOBODY) for _ in range(10)]
-    until(lambda: sum(one.dead for one in crowd) == 5)
+    callers += [gevent.spawn(client.genesys.user_name, NOBODY) for _ in range(10)]
+    until(lambda: sum(one.dead for one in callers) == 5)
     gevent.sleep(0.05)
 
-    assert sum(one.dead for one in crowd) == 5
+    assert sum(one.dead for one in callers) == 5
     assert answered(sim, "/api/v2/users") == [404] * 5
-    gevent.killall(crowd)
+    gevent.killall(callers)
 
 
 def test_an_assertion_is_taken_once_and_its_successor_next(sim: Simulated, stack: ExitStack, tmp_path: Path) -> None:
@@ -214,28 +216,28 @@ def test_an_assertion_is_taken_once_and_its_successor_next(sim: Simulated, stack
         "genesys_org_name": "simulator-org",
         "genesys_saml_assertion_file": file,
     }
-    house = House(sim, stack, **saml)
-    first = house.tokens.current()
+    client = ClientOnSimulator(sim, stack, **saml)
+    first = client.tokens.current()
 
-    house.tokens.discard(first)
+    client.tokens.discard(first)
     with pytest.raises(TransientFailure, match="replace"):
-        house.tokens.current()
+        client.tokens.current()
     file.write_bytes(base64.b64encode(b"fresh"))
 
-    assert house.tokens.current() != first
+    assert client.tokens.current() != first
     assert answered(sim, "/oauth/token") == [200, 200]
 
 
-def test_a_wrong_secret_is_refused_with_what_to_mend(sim: Simulated, stack: ExitStack) -> None:
-    house = House(sim, stack, genesys_client_secret=Secret.of("wrong"))
+def test_a_wrong_secret_is_refused_with_what_to_fix(sim: Simulated, stack: ExitStack) -> None:
+    client = ClientOnSimulator(sim, stack, genesys_client_secret=Secret.of("wrong"))
 
     with pytest.raises(NoToken, match="GENESYS_CLIENT_SECRET"):
-        house.genesys.create_channel()
+        client.genesys.create_channel()
 
 
-def test_two_hundred_who_need_a_token_cost_one_request(sim: Simulated, house: House) -> None:
-    crowd = [gevent.spawn(house.tokens.current) for _ in range(200)]
-    gevent.joinall(crowd)
+def test_two_hundred_who_need_a_token_cost_one_request(sim: Simulated, client: ClientOnSimulator) -> None:
+    callers = [gevent.spawn(client.tokens.current) for _ in range(200)]
+    gevent.joinall(callers)
 
-    assert len({one.value.value for one in crowd if one.value}) == 1
+    assert len({one.value.value for one in callers if one.value}) == 1
     assert answered(sim, "/oauth/token") == [200]
