@@ -1,4 +1,4 @@
-"""Whatever the other sides answer: the outcome is a value or one of our own errors, and what is stored can be sent."""
+"""Every answer, however wrong, becomes a value or one of our own errors, and every event read can be delivered."""
 
 from base64 import b64encode
 from collections.abc import Callable
@@ -145,12 +145,12 @@ HEADERS = st.dictionaries(
     st.sampled_from(["Retry-After", "inin-ratelimit-count", "inin-ratelimit-allowed", "inin-ratelimit-reset"]),
     st.text(max_size=12) | st.sampled_from(["-1", "nan", "inf", "1e400", "٣", "0" * 400, *FAR_DATES]),
 )
-#: from success to what must never be
+#: from success to statuses that no server may send
 STATUSES = st.sampled_from([200, 200, 200, 201, 204, 302, 400, 403, 404, 408, 409, 425, 429, 500, 503, 599, 999])
 
 
-class Wire:
-    """Stands where HTTP calls leave: every call is answered with the same."""
+class FakeHttp:
+    """Stands in for HttpClient: gives the same answer to every call."""
 
     def __init__(self, clock: FakeClock) -> None:
         self._clock = clock
@@ -168,16 +168,16 @@ class Wire:
         """There is nothing to close."""
 
 
-class House:
-    """Everything that reads answers, on two wires: the login host's, and everybody else's."""
+class ReadersOnFakeHttp:
+    """All modules that read answers. The login host has a FakeHttp of its own; all other hosts share one."""
 
     def __init__(self) -> None:
         self.clock, self.metrics = FakeClock(), Metrics()
         made = genesys_doubles.settings(genesys_org_name="org", oidc_jwks_url="https://idp.test/keys")
-        self.wire, self.login_wire = Wire(self.clock), Wire(self.clock)
-        self.login_wire.answers(200, {}, orjson.dumps(ANSWERS["token"]))
-        http = cast("HttpClient", self.wire)
-        self.tokens = Tokens(made, cast("HttpClient", self.login_wire), self.clock, self.metrics)
+        self.http, self.login_http = FakeHttp(self.clock), FakeHttp(self.clock)
+        self.login_http.answers(200, {}, orjson.dumps(ANSWERS["token"]))
+        http = cast("HttpClient", self.http)
+        self.tokens = Tokens(made, cast("HttpClient", self.login_http), self.clock, self.metrics)
         limiter = RateLimiter(1_000_000, self.clock)
         self.settings = made
         self.genesys = Genesys(made, http, self.tokens, limiter, self.clock, self.metrics)
@@ -202,36 +202,39 @@ def due() -> Due:
     )
 
 
-def finding(area: str, ask: Callable[[], Finding]) -> None:
-    """What the check says of an answer: always something."""
-    told = cloud._told(area, ask)
-    assert told.text
-    orjson.dumps(told.text)
+def check_finding(area: str, ask: Callable[[], Finding]) -> None:
+    """Assert that the check finds a text for an answer, whatever it is."""
+    found = cloud._told(area, ask)
+    assert found.text
+    orjson.dumps(found.text)
 
 
-READERS: dict[str, tuple[str, Callable[[House], object]]] = {
-    "create_channel": ("channel", lambda house: house.genesys.create_channel()),
-    "count_channels": ("channels", lambda house: house.genesys.count_channels()),
-    "topics": ("topics", lambda house: house.genesys.topics("streaming-0-a", OWN)),
-    "add_topics": ("topics", lambda house: house.genesys.add_topics("streaming-0-a", OWN, [TOPIC])),
-    "replace_topics": ("topics", lambda house: house.genesys.replace_topics("streaming-0-a", OWN, [TOPIC])),
-    "clear_topics": ("error", lambda house: house.genesys.clear_topics("streaming-0-a", OWN)),
-    "user_name": ("name", lambda house: house.genesys.user_name(AGENT)),
-    "wrapup_name": ("name", lambda house: house.genesys.wrapup_name(genesys_answers.CODE)),
-    "live": ("conversation", lambda house: house.inquiry.live(CONVERSATION).finished),
-    "bulk": ("details", lambda house: house.inquiry.bulk([due()])[CONVERSATION].finished),
-    "last look": ("details", lambda house: house.inquiry.finished([CONVERSATION]).get(CONVERSATION)),
-    "issuer keys": ("keys", lambda house: house.keys.find("rsa-1")),
+READERS: dict[str, tuple[str, Callable[[ReadersOnFakeHttp], object]]] = {
+    "create_channel": ("channel", lambda readers: readers.genesys.create_channel()),
+    "count_channels": ("channels", lambda readers: readers.genesys.count_channels()),
+    "topics": ("topics", lambda readers: readers.genesys.topics("streaming-0-a", OWN)),
+    "add_topics": ("topics", lambda readers: readers.genesys.add_topics("streaming-0-a", OWN, [TOPIC])),
+    "replace_topics": ("topics", lambda readers: readers.genesys.replace_topics("streaming-0-a", OWN, [TOPIC])),
+    "clear_topics": ("error", lambda readers: readers.genesys.clear_topics("streaming-0-a", OWN)),
+    "user_name": ("name", lambda readers: readers.genesys.user_name(AGENT)),
+    "wrapup_name": ("name", lambda readers: readers.genesys.wrapup_name(genesys_answers.CODE)),
+    "live": ("conversation", lambda readers: readers.inquiry.live(CONVERSATION).finished),
+    "bulk": ("details", lambda readers: readers.inquiry.bulk([due()])[CONVERSATION].finished),
+    "last look": ("details", lambda readers: readers.inquiry.finished([CONVERSATION]).get(CONVERSATION)),
+    "issuer keys": ("keys", lambda readers: readers.keys.find("rsa-1")),
     "check of the token": (
         "me",
-        lambda house: finding("tokens/me", lambda: cloud._token_info(house.wire.reply, house.settings)),
+        lambda readers: check_finding("tokens/me", lambda: cloud._token_info(readers.http.reply, readers.settings)),
     ),
-    "check of the topic": ("kinds", lambda house: finding("topic", lambda: cloud._topic(house.wire.reply, set()))),
+    "check of the topic": (
+        "kinds",
+        lambda readers: check_finding("topic", lambda: cloud._topic(readers.http.reply, set())),
+    ),
 }
 
 
-def sendable(event: AcwEvent, source: str) -> None:
-    """What was read once survives the outbox and becomes a proper record."""
+def check_sendable(event: AcwEvent, source: str) -> None:
+    """Assert that the event survives the outbox and becomes a valid record."""
     kept = AcwEvent.from_json(event.to_json())
     assert kept == event
     known = FirstAttemptFacts(agent_name=None, wrapup_name=None, customer_id=None)
@@ -245,50 +248,50 @@ def sendable(event: AcwEvent, source: str) -> None:
 @settings(deadline=None)
 def test_an_answer_of_genesys_is_read_or_refused_in_our_own_words(name: str, data: st.DataObject) -> None:
     kind, ask = READERS[name]
-    house = House()
+    readers = ReadersOnFakeHttp()
     status = data.draw(STATUSES)
     sample = ANSWERS[kind if status < 300 else "error"]
-    house.wire.answers(status, data.draw(HEADERS), data.draw(hostile.bodies(sample)))
+    readers.http.answers(status, data.draw(HEADERS), data.draw(hostile.bodies(sample)))
     found: object = ()
     with suppress(GatewayError):
-        found = ask(house)
+        found = ask(readers)
     for event in found if isinstance(found, tuple) else ():
         if isinstance(event, AcwEvent):
-            sendable(event, "backfill")
+            check_sendable(event, "backfill")
 
 
 @given(STATUSES, HEADERS, hostile.bodies(ANSWERS["token"]) | hostile.bodies(ANSWERS["login error"]))
 @settings(deadline=None)
 def test_an_answer_of_the_login_host_is_a_token_or_a_reason(status: int, headers: dict[str, str], body: bytes) -> None:
-    house = House()
-    house.login_wire.answers(status, headers, body)
+    readers = ReadersOnFakeHttp()
+    readers.login_http.answers(status, headers, body)
     with suppress(GatewayError):
-        token = house.tokens.current()
+        token = readers.tokens.current()
         assert token.value.isascii()
         assert token.expires_at > token.issued_at
 
 
 @given(STATUSES, HEADERS, st.sampled_from(hostile.NASTY) | st.binary(max_size=60) | st.binary().map(b64encode))
 def test_an_answer_with_an_assertion_is_one_or_a_reason(status: int, headers: dict[str, str], body: bytes) -> None:
-    house = House()
-    house.wire.answers(status, headers, body)
+    readers = ReadersOnFakeHttp()
+    readers.http.answers(status, headers, body)
     with suppress(TransientFailure):
-        assert house.assertions.take().encode("ascii") == b"".join(body.split())
+        assert readers.assertions.take().encode("ascii") == b"".join(body.split())
         assert status == 200
 
 
 @given(st.text(max_size=40) | st.sampled_from(FAR_DATES))
-def test_a_date_of_any_host_tells_the_time_or_nothing(date: str) -> None:
-    told = hosts._skew({"Date": date}, 1_795_341_600_000, 1_795_341_600_500)
-    assert told is None or told.area == "clock"
+def test_a_date_of_any_host_gives_the_time_or_nothing(date: str) -> None:
+    skew = hosts._skew({"Date": date}, 1_795_341_600_000, 1_795_341_600_500)
+    assert skew is None or skew.area == "clock"
 
 
 @given(STATUSES, HEADERS, st.sampled_from(hostile.NASTY))
 def test_an_answer_of_communication_history_is_an_outcome(status: int, headers: dict[str, str], body: bytes) -> None:
-    house = House()
-    house.wire.answers(status, headers, body)
-    assert isinstance(house.history.post({"id": AGENT}), Result)
-    assert isinstance(house.history.lookup(AGENT), Result | None)
+    readers = ReadersOnFakeHttp()
+    readers.http.answers(status, headers, body)
+    assert isinstance(readers.history.post({"id": AGENT}), Result)
+    assert isinstance(readers.history.lookup(AGENT), Result | None)
 
 
 @given(hostile.bodies(NOTIFICATION))
@@ -296,14 +299,14 @@ def test_an_answer_of_communication_history_is_an_outcome(status: int, headers: 
 def test_a_frame_is_a_notification_whatever_it_is(frame: bytes) -> None:
     notification = parse(frame)
     if isinstance(notification, Acw):
-        sendable(notification.event, "live")
+        check_sendable(notification.event, "live")
 
 
 @pytest.mark.parametrize(
     "end", ["9999-12-31T23:59:59-23:59", "9999-12-31T23:59:59.9999999Z", "0001-01-01T00:00:00+23:59"]
 )
-def test_an_end_that_no_record_could_tell_is_none(end: str) -> None:
-    house = House()
+def test_an_end_that_no_record_could_hold_is_none(end: str) -> None:
+    readers = ReadersOnFakeHttp()
     details = orjson.loads(orjson.dumps(ANSWERS["details"]).replace(genesys_answers.ACW_END.encode(), end.encode()))
-    house.wire.answers(200, {}, orjson.dumps(details))
-    assert house.inquiry.bulk([due()])[CONVERSATION].finished == ()
+    readers.http.answers(200, {}, orjson.dumps(details))
+    assert readers.inquiry.bulk([due()])[CONVERSATION].finished == ()
