@@ -1,4 +1,4 @@
-"""An address out of an answer may lead to the configured hosts, and nowhere else."""
+"""An address in an answer may lead to the configured hosts only."""
 
 import pytest
 from hypothesis import given
@@ -79,7 +79,7 @@ HOSTILE = [
     "wss://streaming.mypurecloud.jp%40evil.example/channels/x",
     "wss://streaming.mypurecloud.jp:443@evil.example/channels/x",
     "wss://streaming.mypurecloud.jp/@evil.example",
-    # two readers, two opinions
+    # addresses that two parsers may read differently
     "wss://streaming.mypurecloud.jp\\@evil.example/channels/x",
     "wss:\\\\streaming.mypurecloud.jp\\channels",
     "wss://evil.example#@streaming.mypurecloud.jp/channels/x",
@@ -123,7 +123,7 @@ HOSTILE = [
 def test_any_other_address_is_refused(uri: str) -> None:
     with pytest.raises(PermanentFailure, match=r"^connectUri ") as refusal:
         checked(uri)
-    assert uri[6:] not in str(refusal.value) or len(uri) < 7  # what somebody else wrote stays out of our logs
+    assert uri[6:] not in str(refusal.value) or len(uri) < 7  # text from outside stays out of our logs
 
 
 def test_without_a_list_of_hosts_nothing_passes() -> None:

@@ -1,4 +1,4 @@
-"""What of a Genesys answer becomes part of a backfilled event, and what of it may be wrong."""
+"""Which fields of the live view become part of a backfilled event, and which of them may be wrong."""
 
 import orjson
 import pytest
@@ -78,7 +78,7 @@ def test_media_without_after_call_work_do_not_blur_whose_it_is(medium: str) -> N
     assert (len(verdict.finished), verdict.nameable) == (1, True)
 
 
-def test_a_message_tells_its_kind_and_both_ends() -> None:
+def test_a_message_has_its_kind_and_both_ends() -> None:
     sms = call(
         1,
         COMPLETE,
@@ -114,7 +114,7 @@ def test_without_a_customers_participant_the_agents_own_numbers_stand() -> None:
     assert (event.ani, event.dnis) == ("tel:+63917", "tel:+632")
 
 
-def test_who_was_called_without_a_queue_is_external_and_the_customer_goes_first() -> None:
+def test_a_person_called_without_a_queue_is_external_and_the_customer_goes_first() -> None:
     consulted = {"id": "x", "purpose": "external", "dnis": "tel:+1"}
     handler = agent(calls=[call(1, COMPLETE, direction="outbound")])
     (alone,) = verdict_on(consulted, handler).finished
@@ -228,7 +228,7 @@ def test_an_answer_without_its_identities_proves_nothing(body: bytes) -> None:
     assert isinstance(refusal.value, TransientFailure)
 
 
-def test_what_is_wrong_with_an_answer_is_said_without_personal_data() -> None:
+def test_what_is_wrong_with_an_answer_is_reported_without_personal_data() -> None:
     with pytest.raises(BadAnswer) as refusal:
         from_answer(answer(customer(), agent(userId=["maria.cruz@example.org"])))
     assert "userId" in str(refusal.value)

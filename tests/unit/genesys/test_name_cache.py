@@ -108,7 +108,7 @@ def test_a_failure_is_raised_and_asked_again() -> None:
     assert cache.names.agent("u") == "Maria Cruz"
 
 
-def test_known_tells_whether_a_call_would_be_made() -> None:
+def test_known_returns_whether_no_call_would_be_made() -> None:
     cache = CacheOnFakeGenesys(u="Maria Cruz")
     known = cache.names.known
 

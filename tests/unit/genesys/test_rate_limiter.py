@@ -1,4 +1,4 @@
-"""How many calls go out in a minute, and whose turn it is."""
+"""How many calls go out in a minute, and in which order."""
 
 from collections.abc import Callable
 from random import Random
@@ -13,13 +13,14 @@ from tests.doubles.runtime import FakeClock, until
 
 
 def spend(limiter: RateLimiter, calls: int, priority: Priority = Priority.NAMES) -> None:
+    """Make that many calls, one after the other."""
     for _ in range(calls):
         with limiter.take(priority):
             pass
 
 
 class HeldClock(FakeClock):
-    """A clock on which sleepers sleep until someone else moves it."""
+    """A clock on which ``sleep`` lasts until the test advances it."""
 
     def sleep(self, seconds: float) -> None:
         end = self.monotonic() + seconds
@@ -35,6 +36,7 @@ def headers(counted: object, allowed: object = 300, reset: object = 60) -> dict[
 
 
 def waited(clock: FakeClock, work: Callable[[], object]) -> float:
+    """Seconds that the work takes on the clock."""
     begun = clock.monotonic()
     work()
     return clock.monotonic() - begun
@@ -96,7 +98,7 @@ def test_no_minute_sees_more_calls_than_allowed_wherever_in_a_call_the_server_co
 
     assert len(spans) == 50
     for begun, _ in spans:
-        # Those that the server may have counted in the minute before this one began, itself included.
+        # The calls that the server may have counted in the minute before this one began, and this one itself.
         counted = [end for start, end in spans if start <= begun and end > begun - WINDOW_SECONDS + 1e-6]
         assert len(counted) <= limit
 
@@ -111,16 +113,16 @@ def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
         with limiter.take(priority):
             served.append(name)
 
-    come = [
+    arrivals = [
         ("reconciliation", Priority.RECONCILIATION),
         ("name 1", Priority.NAMES),
         ("channel", Priority.CHANNELS),
         ("name 2", Priority.NAMES),
         ("subscription", Priority.SUBSCRIPTIONS),
     ]
-    waiters = [gevent.spawn(wait, *one) for one in come]
+    waiters = [gevent.spawn(wait, *one) for one in arrivals]
     gevent.sleep(0)
-    for number in range(1, len(come) + 1):
+    for number in range(1, len(arrivals) + 1):
         clock.advance(WINDOW_SECONDS)
         until(lambda number=number: len(served) == number)  # type: ignore[misc]
     gevent.joinall(waiters, raise_error=True)
@@ -168,7 +170,7 @@ def test_a_call_that_fails_counts_too_and_one_that_was_killed() -> None:
     assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
 
 
-def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
+def test_with_every_connection_in_use_the_most_urgent_gets_the_next_one() -> None:
     limiter = RateLimiter(300, HeldClock(), connections=2)
     served: list[str] = []
     ends: list[Event] = []
@@ -179,7 +181,7 @@ def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
             ends.append(end := Event())
             end.wait()
 
-    come = [
+    arrivals = [
         ("reconciliation 1", Priority.RECONCILIATION),
         ("reconciliation 2", Priority.RECONCILIATION),
         ("reconciliation 3", Priority.RECONCILIATION),
@@ -187,19 +189,19 @@ def test_with_every_place_taken_the_most_urgent_gets_the_next_one() -> None:
         ("channel", Priority.CHANNELS),
     ]
     calls = []
-    for one in come:
+    for one in arrivals:
         calls.append(gevent.spawn(call, *one))
         gevent.sleep(0.001)
-    for number in range(len(come)):
+    for number in range(len(arrivals)):
         assert len(served) - number <= 2
         ends[number].set()
-        until(lambda number=number: len(served) == min(number + 3, len(come)))  # type: ignore[misc]
+        until(lambda number=number: len(served) == min(number + 3, len(arrivals)))  # type: ignore[misc]
     gevent.joinall(calls, raise_error=True)
 
     assert served == ["reconciliation 1", "reconciliation 2", "channel", "name", "reconciliation 3"]
 
 
-def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
+def test_a_pause_that_comes_while_one_waits_for_a_connection_holds_it_too() -> None:
     clock = HeldClock()
     limiter = RateLimiter(300, clock, connections=1)
     with limiter.take(Priority.NAMES):
@@ -214,7 +216,7 @@ def test_a_pause_that_comes_while_one_waits_for_a_place_holds_it_too() -> None:
     until(lambda: all(one.dead for one in waiters))
 
 
-def test_a_waiter_killed_before_it_had_a_place_takes_none() -> None:
+def test_a_waiter_killed_before_it_had_a_connection_takes_none() -> None:
     limiter = RateLimiter(300, HeldClock(), connections=1)
     with limiter.take(Priority.NAMES):
         first, second = (gevent.spawn(spend, limiter, 1) for _ in range(2))
