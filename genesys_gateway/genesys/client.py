@@ -92,7 +92,7 @@ class Genesys:
     """The API of Genesys Cloud, called with the current token and within the rate limit.
 
     Every method waits for the rate limiter, and then at most GATEWAY_HTTP_TIMEOUT_SECONDS for its answer. A 401
-    doubles that, because the call is repeated once with a new token; calls about a channel are never repeated.
+    doubles that, because the call is repeated once with a new token. Calls that take a token are not repeated.
 
     Besides the errors it names, each method raises :class:`TransientFailure` and, for every other 4xx,
     :class:`PermanentFailure` with the status and Genesys's code. After NoReply and BadAnswer the call may have had its

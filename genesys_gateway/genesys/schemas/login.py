@@ -59,9 +59,7 @@ class TokenAnswer(Schema):
 
 
 class LoginError(Schema):
-    """The login host's error. It differs from the API's: two of the three keys hold the same text, and even a wrong
-    secret gives 400.
-    """
+    """The login host's error. Two of its three keys hold the same text; even a wrong secret gives status 400."""
 
     class Meta:
         """Genesys may add fields at any time."""

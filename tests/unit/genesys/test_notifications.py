@@ -84,8 +84,8 @@ def test_the_event_of_genesys_schema_is_read_field_by_field() -> None:
 
 @pytest.mark.parametrize("absent", ["participantId", "sessionId", "userId", "eventTime"])
 def test_an_event_without_one_field_of_its_identity_is_read_all_the_same(absent: str) -> None:
-    attribute = _NAMES.get(absent, absent.replace("Id", "_id"))
-    assert event_of(frame(**{absent: ...})) == replace(event_of(frame()), **{attribute: None})
+    nulled: dict[str, Any] = {_NAMES.get(absent, absent.replace("Id", "_id")): None}
+    assert event_of(frame(**{absent: ...})) == replace(event_of(frame()), **nulled)
 
 
 def test_an_event_without_any_field_is_the_topics_conversation() -> None:

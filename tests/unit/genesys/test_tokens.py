@@ -115,8 +115,8 @@ def test_the_login_host_may_ask_for_more_patience(login: requests_mock.Mocker) -
 
 
 def test_a_success_ends_the_back_off(login: requests_mock.Mocker) -> None:
-    failure = {"status_code": 503}
-    login.post(TOKEN_URL, [failure, failure, failure, granted(seconds=10), failure])
+    unavailable = {"status_code": 503}
+    login.post(TOKEN_URL, [unavailable, unavailable, unavailable, granted(seconds=10), unavailable])
     tokens = TokensOnMockedLogin()
     for seconds in (1, 2, 4):
         tokens.error()
