@@ -1,6 +1,6 @@
-"""What an answer of Genesys proves: is the conversation over, and whose after-call work is done?
+"""Decides what an answer of Genesys proves: is the conversation over, and whose after-call work is done?
 
-Invariant: pure, and in doubt *not yet*. What is missing in an answer proves nothing.
+Invariant: pure. In doubt the answer is *not yet*: what is missing in an answer proves nothing.
 """
 
 from collections import Counter
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment, _event_of
+from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
 from genesys_gateway.genesys.live_view import AcwState, Agent, Communication, Conversation, Customer, Wrapup
 
 _TELEPHONE = frozenset({"VOICE", "CALLBACK"})
@@ -17,34 +17,35 @@ _TELEPHONE = frozenset({"VOICE", "CALLBACK"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What one answer proves."""
+    """What one answer of the live view proves."""
 
-    #: ended, and no agent has after-call work left
+    #: the conversation has ended, and no agent has after-call work left
     over: bool
     #: after-call work that is done and whose session is certain
     finished: tuple[AcwEvent, ...]
-    #: whether ``finished`` is all that is done; if not, analytics must say, and this answer alone closes nothing
+    #: whether ``finished`` holds all work that is done; if not, analytics decide, and this answer alone closes nothing
     nameable: bool
-    #: ids of participants who certainly have done after-call work that ``finished`` does not name
+    #: ids of participants with work that is certainly done but missing in ``finished``
     unnamed: frozenset[str] = frozenset()
-    #: by id of participant, whose work ``finished`` may not name: how many of its sessions have done some, or may have
+    #: participants whose work may be missing in ``finished``: id -> number of sessions in which work was done, or may
+    #: have been done
     unclear: Mapping[str, int] = field(default_factory=dict)
-    #: the latest moment that the answer tells of
-    told_until: int | None = None
+    #: the latest moment in the answer (epoch milliseconds)
+    shown_until: int | None = None
 
 
 class Work(Enum):
-    """How far one session's after-call work is."""
+    """State of one session's after-call work."""
 
     NONE = auto()
     OPEN = auto()
     DONE = auto()
-    #: nothing is awaited, but whether anything was done this answer does not tell
+    #: nothing is awaited, but the answer does not show whether anything was done
     DOUBTFUL = auto()
 
 
 def judge(conversation: Conversation) -> Verdict:
-    """What this answer proves about the whole conversation."""
+    """Decide what this answer of the live view proves about the whole conversation."""
     finished: list[AcwEvent] = []
     is_open, unnamed, unclear = False, set(), dict[str, int]()
     for agent in conversation.agents:
@@ -52,7 +53,7 @@ def judge(conversation: Conversation) -> Verdict:
         states = [work for _, work in works]
         done = [communication for communication, work in works if work is Work.DONE]
         named = [leg for leg in done if leg and (len(done) == 1 or _has_its_own(agent, leg))]
-        finished += (_event(conversation, agent, leg) for leg in named)
+        finished += (_event_from_live(conversation, agent, leg) for leg in named)
         is_open |= Work.OPEN in states
         unnamed |= {agent.id} if len(named) < len(done) else set()
         if agent.id in unnamed or Work.DOUBTFUL in states:
@@ -63,12 +64,12 @@ def judge(conversation: Conversation) -> Verdict:
         nameable=not unclear,
         unnamed=frozenset(unnamed),
         unclear=unclear,
-        told_until=max(_moments(conversation), default=None),
+        shown_until=max(_moments(conversation), default=None),
     )
 
 
 def _works(agent: Agent) -> list[tuple[Communication | None, Work]]:
-    if not agent.communications:  # a medium that we do not know: it can be awaited, but not named
+    if not agent.communications:  # an unknown medium: its work can be awaited, but no session can be named
         return [(None, _by_participant(agent))]
     return [(communication, _work(agent, communication)) for communication in agent.communications]
 
@@ -87,13 +88,13 @@ def _work(agent: Agent, communication: Communication) -> Work:
 
 
 def _by_participant(agent: Agent, required: bool = False) -> Work:
-    """The state of a session that itself has none."""
+    """Derive the state of a session that shows none from its participant."""
     if agent.wrapup:
         return Work.DOUBTFUL if agent.wrapup_skipped else Work.DONE
     if agent.wrapup_skipped:
         return Work.NONE
     if agent.wrapup_required or required:
-        # Where after-call work belongs to communications, one that wrapped up leaves its siblings without a state.
+        # Where wrap-ups belong to communications, the siblings of one that was wrapped up are left without a state.
         return Work.DOUBTFUL if any(sibling.wrapup for sibling in agent.communications) else Work.OPEN
     if agent.acw_ended_at is not None:
         return Work.DOUBTFUL
@@ -101,7 +102,10 @@ def _by_participant(agent: Agent, required: bool = False) -> Work:
 
 
 def _has_its_own(agent: Agent, communication: Communication) -> bool:
-    """Whether a wrap-up is this communication's alone; a participant's tags every one it fits (a callback has two)."""
+    """Whether the communication has a wrap-up of its own.
+
+    A participant's wrap-up is copied to all communications that it may belong to; a callback has two.
+    """
     return communication.wrapup is not None and agent.wrapup is None
 
 
@@ -112,7 +116,7 @@ def _moments(conversation: Conversation) -> Iterator[int]:
     return (end for end in ends if end is not None)
 
 
-def _event(conversation: Conversation, agent: Agent, communication: Communication) -> AcwEvent:
+def _event_from_live(conversation: Conversation, agent: Agent, communication: Communication) -> AcwEvent:
     wrapup = communication.wrapup or agent.wrapup
     customer = conversation.customer
     address_from, address_to = _addresses(communication, customer)
@@ -125,7 +129,7 @@ def _event(conversation: Conversation, agent: Agent, communication: Communicatio
         media_type=communication.media_type,
         message_type=communication.message_type,
         direction=communication.direction,
-        # The agent's own dnis is the address of a telephone; the customer's participant shows the dialled number.
+        # The agent's own dnis is the address of a telephone; the number dialled is on the customer's participant.
         ani=customer.ani or agent.ani,
         dnis=customer.dnis or agent.dnis,
         address_from=address_from,
@@ -135,19 +139,19 @@ def _event(conversation: Conversation, agent: Agent, communication: Communicatio
         queue_id=agent.queue_id,
         wrapup_code=wrapup.code if wrapup else None,
         wrapup_notes=wrapup.notes if wrapup else None,
-        wrapup_duration_ms=_duration(agent, communication, wrapup),
+        wrapup_duration_ms=_duration_from_live(agent, communication, wrapup),
     )
 
 
 def _addresses(communication: Communication, customer: Customer) -> tuple[str | None, str | None]:
-    written = communication.address_from, communication.address_to
-    if any(written) or communication.media_type in _TELEPHONE:
-        return written
+    stated = communication.address_from, communication.address_to
+    if any(stated) or communication.media_type in _TELEPHONE:
+        return stated
     return (None, customer.address) if communication.direction == "OUTBOUND" else (customer.address, None)
 
 
-def _duration(agent: Agent, communication: Communication, wrapup: Wrapup | None) -> int | None:
-    """Milliseconds. The wrap-up says it in whole seconds; the clocks refine that where they agree with it."""
+def _duration_from_live(agent: Agent, communication: Communication, wrapup: Wrapup | None) -> int | None:
+    """Milliseconds. The wrap-up states whole seconds; where start and end agree with it, they are more exact."""
     measured = _first(
         _between(communication.acw_started_at, communication.acw_ended_at),
         _between(agent.acw_started_at, agent.acw_ended_at),
@@ -167,15 +171,16 @@ def _first(*values: int | None) -> int | None:
 
 
 def finished_acw(details: Details) -> tuple[AcwEvent, ...]:
-    """Every after-call work that this answer shows as done; an agent who skipped it did none."""
+    """List all after-call work that analytics show as done. An agent who skipped it did none."""
     done = ((session, _last_done(session)) for session in details.sessions if not session.acw_skipped)
-    return tuple(_event_of(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
+    return tuple(_event_from_analytics(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
 
 
 def all_wrapped_up(details: Details) -> bool:
-    """Whether it has ended, and each agent's session shows its after-call work as done or skipped.
+    """Whether the conversation has ended, and each agent's session shows its after-call work as done or skipped.
 
-    A session that shows neither may have had none, or may still be in the middle of it: that only the live view tells.
+    A session that shows neither may have had no after-call work or may be in the middle of it; only the live view shows
+    which.
     """
     if not details.ended or details.acw_pending or not details.sessions:
         return False
@@ -185,25 +190,52 @@ def all_wrapped_up(details: Details) -> bool:
 def completes(details: Details, verdict: Verdict, complete_until: int | None = None) -> bool:
     """Whether analytics have caught up with a verdict that could not name everything.
 
-    Only then do both together name every finished after-call work of a conversation that is over. Who certainly did
-    some must be seen here; where fewer sessions are seen done than may have been, that is believed only of what
-    analytics have had the time to learn.
+    If so, both together name all finished after-call work of a conversation that is over. Each participant with work
+    that is certainly done must be shown here. Fewer finished sessions than the live view allows for are believed only
+    if analytics are complete up to the latest moment of the live answer.
 
     Args:
         details: The conversation in analytics.
-        verdict: On the live answer, taken before.
+        verdict: The verdict on a live answer that was taken earlier.
         complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
     """
     if not details.ended or details.acw_pending:
         return False
     found = Counter(event.participant_id for event in finished_acw(details))
-    told, until = verdict.told_until, complete_until
-    had_time = told is not None and until is not None and told <= until
-    all_seen = all(found[participant] >= sessions for participant, sessions in verdict.unclear.items())
-    return verdict.unnamed <= found.keys() and (had_time or all_seen)
+    shown, until = verdict.shown_until, complete_until
+    caught_up = shown is not None and until is not None and shown <= until
+    all_found = all(found[participant] >= sessions for participant, sessions in verdict.unclear.items())
+    return verdict.unnamed <= found.keys() and (caught_up or all_found)
 
 
 def _last_done(session: Session) -> WrapupSegment | None:
-    """A reopened message is wrapped up again in the same session: the last end is the valid one."""
+    """Find the valid wrap-up: a reopened message is wrapped up again in the same session, and the last end counts."""
     done = [wrapup for wrapup in session.wrapups if wrapup.ended_at is not None]
     return max(done, key=lambda wrapup: wrapup.ended_at or 0, default=None)
+
+
+def _event_from_analytics(conversation_id: str, session: Session, wrapup: WrapupSegment) -> AcwEvent:
+    return AcwEvent(
+        conversation_id=conversation_id,
+        participant_id=session.participant_id,
+        session_id=session.id,
+        user_id=session.user_id,
+        event_time=wrapup.ended_at,
+        media_type=session.media_type,
+        message_type=session.message_type,
+        direction=session.direction,
+        ani=session.ani,
+        dnis=session.dnis,
+        address_from=session.address_from,
+        address_to=session.address_to,
+        callback_numbers=session.callback_numbers,
+        subject=session.subject,
+        queue_id=wrapup.queue_id or session.queue_id,
+        wrapup_code=wrapup.code,
+        wrapup_notes=wrapup.notes,
+        wrapup_duration_ms=_duration_from_analytics(session, wrapup),
+    )
+
+
+def _duration_from_analytics(session: Session, wrapup: WrapupSegment) -> int | None:
+    return _between(wrapup.started_at, wrapup.ended_at) if session.acw_ms is None else session.acw_ms

@@ -1,4 +1,7 @@
-"""Is a conversation over, and whose after-call work is done? Judged by what GET /api/v2/conversations/{id} shows."""
+"""What the live view proves: is a conversation over, and whose after-call work is done?
+
+Analytics have tests of their own, in test_evidence_of_analytics.py.
+"""
 
 from typing import Any
 
@@ -36,9 +39,9 @@ def named(verdict: Verdict) -> set[tuple[str | None, str | None]]:
 FIRST = ("participant-1", "session-1")
 SECOND = ("participant-2", "session-2")
 
-#: what the agents look like in a conversation that has ended -> over, named after-call work, all of it named
+#: Case, agents of a conversation that has ended, and what is proved: over, named after-call work, all of it named.
 ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]] = [
-    ("nobody but the customer", [], True, set(), True),
+    ("only the customer", [], True, set(), True),
     ("complete", [agent(calls=[call(1, COMPLETE)], wrapup=WRAPUP)], True, {FIRST}, True),
     ("complete by its own wrap-up", [agent(calls=[call(1, COMPLETE, wrapup=WRAPUP)])], True, {FIRST}, True),
     ("complete without a code", [agent(calls=[call(1, COMPLETE)])], True, {FIRST}, True),
@@ -70,7 +73,7 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
         {FIRST},
         True,
     ),
-    # Genesys states nothing for the communication: the participant decides.
+    # "Silent": Genesys states nothing for the communication, so the participant decides.
     ("silent, required", [agent(calls=[call()])], False, set(), True),
     (
         "silent, required by the agent's request",
@@ -92,7 +95,7 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
     ("silent, required, an empty wrap-up", [agent(calls=[call()], wrapup={})], False, set(), True),
     ("silent, required, notes alone", [agent(calls=[call()], wrapup={"notes": "n"})], False, set(), True),
     ("silent, not required: no ACW at all", [agent(wrapupRequired=False, calls=[call()])], True, set(), True),
-    ("silent, nothing said about required", [agent(wrapupRequired=None, calls=[call()])], True, set(), True),
+    ("silent, required not stated", [agent(wrapupRequired=None, calls=[call()])], True, set(), True),
     (
         "silent, not required, yet begun",
         [agent(wrapupRequired=False, calls=[call()], startAcwTime=ACW_START)],
@@ -101,7 +104,7 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
         True,
     ),
     (
-        "silent, not required, begun and ended without a wrap-up: analytics must say",
+        "silent, not required, begun and ended without a wrap-up: analytics decide",
         [agent(wrapupRequired=False, calls=[call()], startAcwTime=ACW_START, endAcwTime=ACW_END)],
         True,
         set(),
@@ -115,7 +118,7 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
         True,
     ),
     (
-        "silent, skipped and wrapped up: analytics must say",
+        "silent, skipped and wrapped up: analytics decide",
         [agent(calls=[call()], wrapupSkipped=True, wrapup=WRAPUP)],
         True,
         set(),
@@ -123,15 +126,15 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
     ),
     ("state unknown counts as none", [agent(calls=[call(1, {"state": "unknown"})])], False, set(), True),
     (
-        "a state of tomorrow counts as none",
+        "a state that is not known yet counts as none",
         [agent(calls=[call(1, {"state": "delegated"})], wrapup=WRAPUP)],
         True,
         {FIRST},
         True,
     ),
     ("silent, its own wrap-up", [agent(calls=[call(wrapup=WRAPUP)])], True, {FIRST}, True),
-    ("a medium we do not know, required", [agent()], False, set(), True),
-    ("a medium we do not know, wrapped up", [agent(wrapup=WRAPUP)], True, set(), False),
+    ("an unknown medium, required", [agent()], False, set(), True),
+    ("an unknown medium, wrapped up", [agent(wrapup=WRAPUP)], True, set(), False),
     ("an agent who did not answer", [agent(wrapupRequired=False, calls=[call()])], True, set(), True),
     ("any purpose, if it has a user", [agent(purpose="user", calls=[call(1, PENDING)])], False, set(), True),
     # Several communications of one participant.
@@ -157,7 +160,7 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
         True,
     ),
     (
-        "a callback wrapped up by communication, its own state silent: analytics must say",
+        "a callback wrapped up by communication, its own state silent: analytics decide",
         [agent(callbacks=[call(1)], calls=[call(2, COMPLETE, wrapup=WRAPUP)])],
         True,
         {("participant-1", "session-2")},
@@ -224,7 +227,7 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
         True,
     ),
     (
-        "a consult: who was asked has none",
+        "a consult: the agent consulted has none",
         [
             agent(1, calls=[call(1, COMPLETE)], wrapup=WRAPUP),
             agent(2, calls=[call(2, NOT_APPLICABLE)], wrapupRequired=False),
@@ -299,13 +302,13 @@ def test_beside_a_session_that_is_named_one_in_doubt_counts_too() -> None:
 
 
 def test_the_latest_moment_of_an_answer_is_told_so_that_analytics_can_be_waited_for() -> None:
-    assert verdict_on().told_until == parse_iso(ENDED)
-    assert verdict_on(agent(calls=[call(1, COMPLETE)], endAcwTime="bad")).told_until == parse_iso(ACW_END)
-    assert verdict_on(agent(endAcwTime=TWO_HOURS_LATER)).told_until == parse_iso(TWO_HOURS_LATER)
-    assert verdict_on(endTime=None).told_until is None
+    assert verdict_on().shown_until == parse_iso(ENDED)
+    assert verdict_on(agent(calls=[call(1, COMPLETE)], endAcwTime="bad")).shown_until == parse_iso(ACW_END)
+    assert verdict_on(agent(endAcwTime=TWO_HOURS_LATER)).shown_until == parse_iso(TWO_HOURS_LATER)
+    assert verdict_on(endTime=None).shown_until is None
 
 
 def test_participants_without_a_user_are_not_agents_whatever_they_hold() -> None:
     flow = {"id": 7, "purpose": "ivr", "wrapupRequired": True, "calls": "none", "userId": None}
     queue = {"purpose": "acd", "calls": [call(1, PENDING)], "userId": ""}
-    assert verdict_on(flow, queue) == Verdict(over=True, finished=(), nameable=True, told_until=parse_iso(ENDED))
+    assert verdict_on(flow, queue) == Verdict(over=True, finished=(), nameable=True, shown_until=parse_iso(ENDED))
