@@ -1,7 +1,34 @@
 """Reconciliation: asks Genesys over REST what the sockets may have missed, and closes conversations that are over.
 
-Invariant: what an answer does not prove did not happen. A conversation is not closed against anything newer than the
-answer that proves it over.
+Invariant: an answer counts only for what it proves; a failed question proves nothing. A conversation is not closed if
+anything newer than the answer is stored about it.
+
+How it works. A conversation is *due* at once when its topic is confirmed after a gap and when frames were lost, and
+``GATEWAY_QUIET_SECONDS`` after an event. Otherwise it is due ``GATEWAY_RECONCILE_SECONDS`` after its registration, and
+then at intervals that double up to an hour. After a gap, until its doubt has ended, the intervals are shorter, and one
+question falls on the moment at which analytics are complete.
+
+Genesys has two views. The *live view* is up to date, but costs one call per conversation, and where an agent has
+several sessions it may not show whose after-call work is done. *Analytics* show up to 50 conversations in one call,
+session by session, but may be late by ``GATEWAY_ANALYTICS_SETTLE_SECONDS``. In each round a few due conversations are
+asked about live, many in bulk. Then live questions go to those that the live view may decide: covered ones in doubt,
+and those that analytics show as ended, that are past their deadline, or that Genesys did not know.
+
+A gap leaves a *doubt*: was an event missed? Two answers end it. One is a live answer that names all finished work, if
+the question was asked after the conversation was covered again. The other is one of analytics, if they were asked after
+that cover had lasted for as long as they may be late. What is found is stored like an event, as a ``backfill``.
+
+A conversation is *closed* by an answer that shows its end, no agent with after-call work left, and all finished work by
+name; the transaction that closes it stores that work. Analytics alone close it only if every session shows its own end,
+and both the end and the cover are older than analytics may be late. Past its deadline a live answer closes it unless it
+shows the conversation going on (404 and 403 are answers, too); without a record it is then ``unresolved``.
+
+The *last look*: ``GATEWAY_LAST_LOOK_SECONDS`` after the close analytics are asked again, once nothing else is due.
+Anything found then was missed: it is delivered, and an alarm is raised.
+
+If Genesys does not answer, nothing changes but the date of the next question, and the others go on. After three failed
+questions in a row the loop backs off; a wait that Genesys demands is always kept. If analytics alone fail, bulk
+questions pause and live questions go on.
 
 The files, in reading order:
 

@@ -1,6 +1,6 @@
-"""Questions to Genesys about conversations, and what the answers prove.
+"""Asks Genesys about conversations, and states what each answer proves.
 
-Law: nothing is concluded from what is absent in analytics, and no failure is taken for an answer.
+Invariant: nothing is concluded from what is absent in analytics, and no failure is taken for an answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
 
-#: Ids in one bulk question; Genesys takes no more with good grace.
+#: Maximum number of conversations in one bulk question. Genesys does not accept many more.
 BULK = 50
-#: Live questions in a row: beyond them the bulk question is cheaper.
+#: Maximum number of live questions in a row. For more conversations than this a bulk question costs fewer calls.
 LIVE = 5
 
 
@@ -33,32 +33,32 @@ class Finding:
 
     #: epoch milliseconds before the question was asked
     asked_at: int
-    #: after-call works that are done
+    #: after-call work that is done
     finished: Sequence[AcwEvent] = ()
-    #: whether it came from the live view, not from analytics
+    #: whether the live view was asked, not only analytics
     live: bool = False
-    #: Genesys says the conversation goes on
+    #: the live view shows the conversation without an end
     goes_on: bool = False
-    #: it is over, and ``finished`` names every after-call work
+    #: the conversation is over, and ``finished`` holds all its after-call work
     over: bool = False
-    #: whether it clears the doubt that a gap has left behind
+    #: whether the answer ends the doubt that a gap has left behind
     clears_doubt: bool = False
-    #: whether it may close a conversation whose deadline has passed
+    #: whether the answer may close a conversation whose deadline has passed
     evidence: bool = False
-    #: Genesys knows no such conversation
+    #: Genesys answered that it has no such conversation
     unknown: bool = False
-    #: it was in the answer; neither this nor ``unknown`` when that tells nothing
+    #: the conversation was in the answer; if neither ``shown`` nor ``unknown``, the answer means nothing
     shown: bool = False
-    #: analytics show an end: the live view may prove it
+    #: analytics show an end, so the live view may prove it
     ended: bool = False
 
 
 class Pace:
-    """Lets live questions through evenly, so that they leave room for the bulk questions of every round.
+    """Spreads live questions evenly, so that each round has calls left for its bulk questions.
 
     Args:
-        per_second: On the long run.
-        clock: Its monotonic time counts.
+        per_second: Live questions a second, on average. Up to :data:`LIVE` unused ones are saved.
+        clock: The monotonic time counts.
     """
 
     def __init__(self, per_second: float, clock: Clock) -> None:
@@ -68,23 +68,27 @@ class Pace:
         self._at = clock.monotonic()
 
     def allowance(self) -> int:
-        """How many may be asked now."""
+        """Number of live questions that may be asked now."""
         now = self._clock.monotonic()
         self._saved = min(LIVE, self._saved + (now - self._at) * self._per_second)
         self._at = now
         return int(self._saved)
 
     def spend(self) -> None:
-        """One is asked."""
+        """Count one question as asked."""
         self._saved -= 1
 
-    def seconds(self) -> float:
-        """How long until the next may be asked."""
+    def seconds_until_next(self) -> float:
+        """Seconds until the next question may be asked."""
         return max(0.0, 1 - self._saved) / self._per_second
 
 
 class Inquiry:
-    """Asks, live or in bulk. Every failure that may pass is raised as Delayed, unless half of the answer is there."""
+    """Asks Genesys about conversations, one at a time in the live view or in bulk through analytics.
+
+    A failure that may pass is raised as :class:`TransientFailure`, except that of analytics asked after the live view:
+    then the live answer is used alone.
+    """
 
     def __init__(self, genesys: Genesys, settings: Settings, clock: Clock) -> None:
         self._genesys = genesys
@@ -93,40 +97,52 @@ class Inquiry:
         self._forbidden: set[str] = set()
 
     def live(self, conversation_id: str) -> Finding:
-        """The live view of one; where it can't name everything, analytics are asked as well."""
+        """Ask the live view about one conversation, and analytics as well where the live view can't name everything.
+
+        Raises:
+            TransientFailure: There was no answer.
+        """
         asked_at = self._clock.now()
         try:
             conversation = self._genesys.conversation(conversation_id)
         except TokenRefused as error:
-            raise TransientFailure(str(error)) from error  # it speaks of us, not of the conversation
+            raise TransientFailure(str(error)) from error  # a refusal of our login, not of the conversation
         except NotFound:
             return Finding(asked_at=asked_at, live=True, evidence=True, unknown=True)
         except Forbidden as error:
-            self._tell_forbidden("conversation:communication:view", error)
+            self._log_forbidden("conversation:communication:view", error)
             return self._without_live_view(conversation_id, asked_at)
         except PermanentFailure as error:
             log.error("question_refused", conversation=conversation_id, error=str(error))
             return Finding(asked_at=asked_at, live=True)
-        return self._judged(conversation, asked_at)
+        return self._from_live_view(conversation, asked_at)
 
     def bulk(self, due: Sequence[Due]) -> Mapping[str, Finding]:
-        """What analytics tell of up to 50; a conversation that they do not show gives a finding that proves nothing."""
+        """Ask analytics about up to 50 conversations. One that they do not show gets a finding that proves nothing.
+
+        Raises:
+            TransientFailure: There was no answer.
+        """
         asked_at = self._clock.now()
         found = {details.conversation_id: details for details in self._details([one.id for one in due])}
         return {one.id: self._from_analytics(one, found.get(one.id), asked_at) for one in due}
 
     def finished(self, conversation_ids: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
-        """All after-call works that analytics show as done, by conversation; one that they do not show is not in it."""
+        """Ask analytics for all after-call work that is done, by conversation; those they do not show are left out.
+
+        Raises:
+            TransientFailure: There was no answer.
+        """
         return {one.conversation_id: finished_acw(one) for one in self._details(conversation_ids)}
 
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
-        """Nothing when analytics refuse: that proves nothing, and the live view goes on telling."""
+        """Ask analytics. A refusal gives an empty answer: that proves nothing, and the live view can still be asked."""
         try:
             return self._genesys.conversation_details(conversation_ids)
         except TokenRefused as error:
             raise TransientFailure(str(error)) from error
         except Forbidden as error:
-            self._tell_forbidden("analytics:conversationDetail:view", error)
+            self._log_forbidden("analytics:conversationDetail:view", error)
         except PermanentFailure as error:
             log.error("bulk_question_refused", conversations=len(conversation_ids), error=str(error))
         return ()
@@ -134,8 +150,8 @@ class Inquiry:
     def _from_analytics(self, one: Due, details: Details | None, asked_at: int) -> Finding:
         if details is None:
             return Finding(asked_at=asked_at)
-        heard = one.covered_at if one.uncovered_since is None else None
-        complete = heard is not None and asked_at >= heard + self._settle_ms
+        covered_since = one.covered_at if one.uncovered_since is None else None
+        complete = covered_since is not None and asked_at >= covered_since + self._settle_ms
         settled = details.ended_at is not None and asked_at >= details.ended_at + self._settle_ms
         return Finding(
             asked_at=asked_at,
@@ -146,14 +162,14 @@ class Inquiry:
             shown=True,
         )
 
-    def _judged(self, conversation: Conversation, asked_at: int) -> Finding:
+    def _from_live_view(self, conversation: Conversation, asked_at: int) -> Finding:
         verdict = judge(conversation)
         finished = {event.record_id: event for event in verdict.finished}
         named = answered = verdict.nameable
         if not named:
             try:
                 shown, answered = self._details([conversation.id]), True
-            except TransientFailure as error:  # what the live view has told stands all the same
+            except TransientFailure as error:  # the live answer is valid without analytics
                 shown = ()
                 log.warning("question_half_answered", conversation=conversation.id, error=str(error))
             for details in shown:
@@ -172,13 +188,13 @@ class Inquiry:
         )
 
     def _without_live_view(self, conversation_id: str, asked_at: int) -> Finding:
-        """What analytics show has to be enough then; when it ends only its deadline decides."""
+        """Use analytics alone. They prove no end here: the conversation is followed until its deadline."""
         shown = [one for one in self._details([conversation_id]) if one.conversation_id == conversation_id]
         finished = tuple(event for one in shown for event in finished_acw(one))
         return Finding(asked_at=asked_at, finished=finished, live=True, evidence=True, shown=bool(shown))
 
-    def _tell_forbidden(self, permission: str, error: PermanentFailure) -> None:
-        """Once for each permission: it is missing for every conversation alike."""
+    def _log_forbidden(self, permission: str, error: PermanentFailure) -> None:
+        """Log each missing permission once: it is missing for all conversations."""
         if permission not in self._forbidden:
             self._forbidden.add(permission)
             log.error("permission_missing", permission=permission, error=str(error))

@@ -1,9 +1,9 @@
-"""The last look: some time after its close Genesys is asked about a conversation once more.
+"""Asks Genesys about each conversation once more, some time after its close.
 
-It measures our own honesty: what it finds is delivered, and alarms.
+The last look is a check on ourselves: anything it finds was closed too early; it is delivered, and an alarm is raised.
 
-Law: only an answer that shows a conversation concludes its last look. Without one it is taken again, until there is
-nothing left to keep of it.
+Invariant: only an answer that shows a conversation concludes its last look. Without one the look is repeated, until the
+retention of the closed conversation is over.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,11 +22,12 @@ log = get_logger(__name__)
 
 
 class LastLook:
-    """Looks at those that were closed long ago, some at a time.
+    """Takes the last looks that are due, up to 50 in one bulk question.
 
     Args:
-        put: Puts what Genesys showed of a conversation at a moment, in that transaction; how much of it was new.
-        count: Told how many were new, after the commit.
+        put: Stores the events of a conversation in a transaction, at a moment (epoch milliseconds); returns how many
+            were new.
+        count: Called with a conversation and its number of new events, after the commit.
     """
 
     def __init__(
@@ -47,7 +48,7 @@ class LastLook:
         self._count = count
 
     def look(self) -> bool:
-        """Look at some; False when nobody is due, or Genesys does not answer."""
+        """Take up to 50 last looks. False if none is due or Genesys does not answer."""
         now = self._clock.now()
         furthest = now + round(max(self._settings.last_look_seconds, DAY_SECONDS) * 1000) + SKEW_MS
         ids = self._storage.run(
@@ -58,7 +59,7 @@ class LastLook:
         try:
             shown = self._inquiry.finished(ids)
         except TransientFailure as error:
-            # Nobody hurries for this: what is asked of the living must not wait for it.
+            # Not urgent: the questions about followed conversations must not wait for it.
             log.warning("last_look_failed", conversations=len(ids), error=str(error))
             self._look_later(ids, self._settings.retry_max_seconds)
             return False

@@ -1,8 +1,8 @@
-"""The side door: asks Genesys what the sockets may have missed, and whether a conversation is over.
+"""Runs the loop that asks Genesys what the sockets may have missed, and closes conversations that are over.
 
-Law: what is found takes the same way as a live event, under the same id. The answer that proves a conversation over is
-also its last reconciliation: what it names is stored in the transaction that closes, and an answer that can't name
-everything closes nothing.
+Invariant: what is found is stored like a live event, under the same id. The answer that proves a conversation over is
+also its last reconciliation: what it names is stored in the transaction that closes the conversation, and an answer
+that can't name everything closes nothing.
 """
 
 from collections import deque
@@ -30,22 +30,22 @@ from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
 
-#: Conversations looked at in one round.
+#: Maximum number of due conversations in one round.
 _ROUND = 500
-#: Findings of one answer that are written side by side.
+#: Number of findings of one bulk answer that are stored concurrently.
 _LEARNERS = 16
-#: So many questions in a row without an answer: it is not these conversations' trouble, it is Genesys's.
+#: Number of questions in a row without an answer after which the cause is taken to be Genesys, not the conversations.
 _FAILURES_IN_A_ROW = 3
-#: Part of the calls a minute that live questions may take; the bulk questions need the rest.
+#: Share of the rate limiter's calls that live questions may use; the bulk questions need the rest.
 _LIVE_SHARE = 0.55
 
 
 class Reconciliation:
-    """The loop that asks.
+    """The loop and its state: who is asked about next, and how often questions have failed.
 
     Args:
         stored: Called after new entries were committed; must not wait.
-        closed: Told each conversation that was closed, after the commit; must not wait.
+        closed: Called with each conversation that was closed, after the commit; must not wait.
     """
 
     def __init__(
@@ -65,11 +65,11 @@ class Reconciliation:
         self._metrics = runtime.metrics
         self._stored = stored
         self._closed = closed
-        self._poked = Event()
+        self._woken = Event()
         self._failures = 0
         self._failed_in_a_row = 0
-        self._decidable: dict[str, Due] = {}  # longest known first
-        self._unseen_first = False
+        self._decidable: dict[str, Due] = {}  # conversations that a live answer may decide, oldest first
+        self._doubtful_first = False
         self._bulk_failures = 0
         self._bulk_again_at = clock.monotonic()
         self._last_look = LastLook(storage, inquiry, settings, clock, put=self._put, count=self._count)
@@ -78,45 +78,45 @@ class Reconciliation:
         self._tasks = TaskGroup("reconciliation", runtime.on_crash)
 
     def start(self) -> None:
-        """Begin to ask."""
+        """Start asking."""
         self._tasks.spawn("asker", self._run)
 
     def stop(self, seconds: float) -> list[str]:
-        """Ask no more; a question under way ends within ``seconds``.
+        """Stop asking. A question under way may take up to ``seconds``.
 
         Returns:
             The names of greenlets that were late.
         """
-        self._poked.set()
+        self._woken.set()
         return self._tasks.stop(seconds)
 
     def wake(self) -> None:
-        """Somebody may have become due. Does not wait."""
-        self._poked.set()
+        """Look for due conversations now. Does not wait."""
+        self._woken.set()
 
     def _run(self) -> None:
-        least = 60 / self._settings.api_rate_per_minute
+        shortest = 60 / self._settings.api_rate_per_minute
         while not self._tasks.stopping:
-            self._poked.clear()
-            pause = least
+            self._woken.clear()
+            pause = shortest
             try:
                 seconds = self._round()
                 self._failures = 0
             except (TransientFailure, StorageUnavailable) as error:
                 self._failures += 1
                 seconds = error.retry_after or self._back_off(self._failures)
-                # What was asked of us is kept to. Else only a moment: a gap that ends meanwhile is asked about at once.
-                pause = error.retry_after or min(seconds, max(least, self._settings.retry_base_seconds))
+                # A wait that was demanded can't be cut short. Any other can: a gap that ends meanwhile needs an answer.
+                pause = error.retry_after or min(seconds, max(shortest, self._settings.retry_base_seconds))
                 log.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
             if not self._tasks.wait(pause) and not self._tasks.stopping:
-                self._poked.wait(max(0.0, seconds - pause))
+                self._woken.wait(max(0.0, seconds - pause))
 
     def _back_off(self, failures: int) -> float:
         return ceiling(self._settings.retry_base_seconds, self._settings.retry_max_seconds, failures)
 
     def _round(self) -> float:
-        """Ask about everyone due; seconds until somebody else is."""
-        self._steady.now()  # it has to be asked often
+        """Ask about all conversations that are due; return the seconds until the next round."""
+        self._steady.now()  # it notices a jump of the clock only when it is read
         due = self._due()
         many = len(due) > self._pace.allowance()
         if many:
@@ -124,16 +124,16 @@ class Reconciliation:
         else:
             self._ask_live(due)
         now = self._clock.now()
-        unseen = self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=LIVE))
-        self._unseen_first = not self._unseen_first  # neither may wait for the end of the other
+        doubtful = self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=LIVE))
+        self._doubtful_first = not self._doubtful_first  # in turns, so that neither list waits for the end of the other
         decidable = list(self._decidable.values())
-        for some in (unseen, decidable) if self._unseen_first else (decidable, unseen):
+        for some in (doubtful, decidable) if self._doubtful_first else (decidable, doubtful):
             self._ask_live(some)
         resting = many and self._bulk_rests()
         if resting:
-            self._ask_live(self._due())  # who is left; few at a time, but analytics may be down for hours
-        if unseen or self._decidable or resting:
-            return self._pace.seconds()
+            self._ask_live(self._due())  # the rest, a few at a time: analytics may be down for hours
+        if doubtful or self._decidable or resting:
+            return self._pace.seconds_until_next()
         if len(due) == _ROUND or (not due and self._last_look.look()):
             return 0.0
         return self._until_next()
@@ -149,10 +149,14 @@ class Reconciliation:
                 self._put_off([one], error, looked_at=asked_at)
             else:
                 self._failed_in_a_row = 0
-                self._learn(one, finding)
+                self._apply(one, finding)
 
     def _put_off(self, some: Sequence[Due], error: TransientFailure, looked_at: int | None = None) -> None:
-        """Who can't be asked about must not hold up the others; but a trouble of them all is waited for."""
+        """Postpone conversations whose question failed, so that the others go on.
+
+        Raises:
+            TransientFailure: Genesys itself seems to be in trouble, or demands a wait: the loop has to pause.
+        """
         now = self._clock.now()
 
         def job(connection: Connection) -> None:
@@ -188,7 +192,7 @@ class Reconciliation:
         return self._clock.monotonic() < self._bulk_again_at
 
     def _ask_many(self, due: Sequence[Due]) -> None:
-        """Ask in bulk, unless analytics failed just now: that must not keep the live view from being asked."""
+        """Ask in bulk, unless analytics failed just now. Their failure must not stop the questions to the live view."""
         if self._bulk_rests():
             return
         try:
@@ -200,13 +204,13 @@ class Reconciliation:
             self._bulk_again_at = self._clock.monotonic() + self._back_off(self._bulk_failures)
 
     def _ask_in_bulk(self, due: Sequence[Due]) -> None:
-        """Remember those of which the live view decides something: the next live questions are about them."""
+        """Ask in bulk, and note the conversations that a live answer may decide: they are asked about live next."""
         for start in range(0, len(due), BULK):
             some = due[start : start + BULK]
             findings = self._bulk(some)
             if not findings:
                 continue
-            closed = self._learn_all(some, findings)
+            closed = self._apply_all(some, findings)
             for one in some:
                 finding = findings[one.id]
                 unknown = one.unknown_since is not None and not finding.shown
@@ -214,7 +218,7 @@ class Reconciliation:
                     self._decidable[one.id] = one
 
     def _bulk(self, some: Sequence[Due]) -> Mapping[str, Finding]:
-        """Findings for all of them, or for none when there was no answer."""
+        """Return a finding for each of them, or none at all if there was no answer."""
         try:
             findings = self._inquiry.bulk(some)
         except TransientFailure as error:
@@ -223,30 +227,30 @@ class Reconciliation:
         self._failed_in_a_row = self._bulk_failures = 0
         return findings
 
-    def _learn_all(self, some: Sequence[Due], findings: Mapping[str, Finding]) -> set[str]:
-        """Learn side by side, so that they share commits: one by one, 50 findings take longer than their question.
+    def _apply_all(self, some: Sequence[Due], findings: Mapping[str, Finding]) -> set[str]:
+        """Store findings concurrently, so that they share commits: one by one, 50 take longer than their question.
 
         Returns:
-            Those that were closed.
+            The conversations that were closed.
         """
         left, closed, errors = deque(some), set(), list[StorageUnavailable]()
 
-        def learn() -> None:
+        def apply_some() -> None:
             while left and not errors:
                 one = left.popleft()
                 try:
-                    if self._learn(one, findings[one.id]):
+                    if self._apply(one, findings[one.id]):
                         closed.add(one.id)
                 except StorageUnavailable as error:
                     errors.append(error)
 
-        gevent.joinall([self._tasks.spawn(f"learner-{n}", learn) for n in range(_LEARNERS)])
+        gevent.joinall([self._tasks.spawn(f"learner-{n}", apply_some) for n in range(_LEARNERS)])
         if errors:
             raise errors[0]
         return closed
 
-    def _learn(self, one: Due, finding: Finding) -> bool:
-        """Put what was found and decide what follows, in one transaction; True when that closed it."""
+    def _apply(self, one: Due, finding: Finding) -> bool:
+        """Store what was found and what follows from it, in one transaction. True if that closed the conversation."""
         reach("asked")
         stored, ended_as = self._storage.run(lambda connection: self._write(connection, one, finding))
         self._count(one.id, stored)
@@ -267,11 +271,11 @@ class Reconciliation:
 
     def _write(self, connection: Connection, one: Due, finding: Finding) -> tuple[int, str | None]:
         now = self._clock.now()
-        # What the answer that proves the end names is nothing newer than that answer.
+        # Events named by the answer that proves the end are not newer than it, so they don't move the deadline.
         stored = self._put(connection, one.id, finding.finished, now, moves_deadline=not finding.over)
         ended_as = self._close(connection, one, finding, now)
         if ended_as is None:
-            self._postpone(connection, one, finding, now)
+            self._ask_again(connection, one, finding, now)
         return stored, ended_as
 
     def _put(
@@ -283,24 +287,27 @@ class Reconciliation:
         *,
         moves_deadline: bool = True,
     ) -> int:
-        # Each answer names all that was ever finished: most of it is known, and each put takes half a dozen statements.
+        # Each answer names all work that was ever finished. Most of it is stored, and each put takes six statements.
         known = intake.told_by_genesys(connection, conversation_id) if events else set()
         due_at = now + round(self._settings.quiet_seconds * 1000)
         deadline_at = self._deadline(now) if moves_deadline else None
-        taken = [
+        results = [
             intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
             for event in events
             if event.record_id not in known
         ]
-        return taken.count(IntakeResult.STORED)
+        return results.count(IntakeResult.STORED)
 
     def _deadline(self, now: int) -> int:
         return now + round(self._settings.follow_deadline_seconds * 1000)
 
     def _close(self, connection: Connection, one: Due, finding: Finding, now: int) -> str | None:
-        """Close it if the answer proves it over, or decides it after its deadline; how it ended.
+        """Close the conversation if the answer proves it over, or its deadline has passed and the answer allows it.
 
-        Never against what is newer than the answer, and analytics are as old as they may be late.
+        Nothing may be newer than the answer; one of analytics counts as old as analytics may be late.
+
+        Returns:
+            The outcome; None if it stays followed.
         """
         if not finding.over and (finding.goes_on or not finding.evidence):
             return None
@@ -326,7 +333,7 @@ class Reconciliation:
             settle_seconds=self._settings.analytics_settle_seconds,
         )
 
-    def _postpone(self, connection: Connection, one: Due, finding: Finding, now: int) -> None:
+    def _ask_again(self, connection: Connection, one: Due, finding: Finding, now: int) -> None:
         unknown_since = None if finding.shown else one.unknown_since
         if finding.unknown:
             unknown_since = one.unknown_since or now
@@ -344,8 +351,8 @@ class Reconciliation:
         )
 
     def _note_unknown(self, connection: Connection, conversation_id: str, since: int, now: int) -> None:
-        """A conversation may be unknown for a moment after its start; after long it is worth telling, once."""
-        known = timeline.noted(connection, conversation_id, "unknown_to_genesys", since)
-        if not known and now - since >= unknown_for_long(self._settings.reconcile_seconds) * 1000:
+        """Report, once, a conversation that stays unknown; for a moment after its start that is normal."""
+        noted = timeline.noted(connection, conversation_id, "unknown_to_genesys", since)
+        if not noted and now - since >= unknown_for_long(self._settings.reconcile_seconds) * 1000:
             timeline.note(connection, conversation_id, now, "unknown_to_genesys")
             log.warning("unknown_to_genesys", conversation=conversation_id)

@@ -1,29 +1,27 @@
-"""When Genesys is asked about a conversation next.
+"""Decides when Genesys is asked about a conversation next.
 
-Law: pure. While a gap is in doubt the questions start close together and thin out towards the moment at which analytics
-are complete; without a doubt they thin out, for ever, to one an hour.
+Invariant: pure. After a gap the questions start close together and become rarer until analytics are complete. Without a
+doubt they become rarer, down to one an hour, for as long as the conversation is followed.
 """
 
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import HOUR_SECONDS, SKEW_MS
 
-#: Of the time that analytics take to settle: the period of the first questions after a gap.
+#: Period of the first questions after a gap, as a share of the time that analytics take to settle.
 _FIRST = 1 / 40
-
-#: Of the time since the gap: the period later on.
+#: Period of the later questions, as a share of the time since the gap.
 _LATER = 1 / 4
-
-#: So many first periods a conversation may be unknown to Genesys, by default an hour.
+#: Number of first routine periods for which a conversation may be unknown to Genesys; by default they make an hour.
 _UNKNOWN_PERIODS = 30
 
 
 def furthest(now: int, *, quiet_seconds: float, reconcile_seconds: float, settle_seconds: float) -> int:
-    """The moment (epoch milliseconds) beyond which no question is ever planned: a later date is a wrong clock's."""
+    """The latest moment (epoch milliseconds) for which a question is planned. A wrong clock has set any later date."""
     return now + round(max(HOUR_SECONDS, quiet_seconds, reconcile_seconds, settle_seconds) * 1000) + SKEW_MS
 
 
 def unknown_for_long(reconcile_seconds: float) -> float:
-    """Seconds after which it is worth telling that Genesys does not know a conversation; an hour at most."""
+    """Seconds after which a conversation that Genesys does not know is reported; at most an hour."""
     return min(HOUR_SECONDS, _UNKNOWN_PERIODS * reconcile_seconds)
 
 
@@ -34,9 +32,10 @@ def next_question(
 
     Args:
         now: Epoch milliseconds.
-        asked: How many questions there were in this stage.
-        doubt_since: When the gap in doubt ended; None when nothing is in doubt or it has not ended.
-        reconcile_seconds: First period of the routine questions; it doubles.
+        asked: Number of due questions that were answered since something last happened to the conversation: a
+            registration that opened it, an event, the start of its cover, lost frames.
+        doubt_since: When the gap in doubt ended (epoch milliseconds); None if nothing is in doubt or the gap lasts.
+        reconcile_seconds: First period of the routine questions; it doubles with each.
         settle_seconds: How long analytics may be incomplete.
     """
     if doubt_since is None:
