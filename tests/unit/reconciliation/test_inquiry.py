@@ -9,7 +9,7 @@ from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
 from genesys_gateway.genesys.live_view import Conversation, Customer, from_answer
 from genesys_gateway.genesys.tokens import TokenRefused
-from genesys_gateway.reconciliation.inquiry import Finding, Inquiry
+from genesys_gateway.reconciliation.inquiry import Finding, Inquiry, Pace
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.storage.statements.reconciliation import Due
 from tests.doubles.channels import conversation, quick
@@ -173,3 +173,16 @@ def test_analytics_prove_an_end_only_of_what_was_covered_while_they_settled(
     genesys.details = (Details(conversation_id=A, ended_at=LONG_AGO, sessions=(WRAPPED_UP,)),)
     finding = inquiry.bulk([due(A, covered_at=covered_at, uncovered_since=uncovered_since)])[A]
     assert (finding.over, finding.clears_doubt, finding.ended) == (over, over, True)
+
+
+def test_live_questions_are_paced_on_the_long_run_and_saved_up_for_a_few() -> None:
+    clock = FakeClock()
+    pace = Pace(2.0, clock)
+    assert pace.allowance() == 5
+    for _ in range(5):
+        pace.spend()
+    assert (pace.allowance(), pace.seconds_until_next()) == (0, 0.5)
+    clock.advance(1.0)
+    assert pace.allowance() == 2
+    clock.advance(1000)
+    assert pace.allowance() == 5

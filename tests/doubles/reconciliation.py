@@ -1,0 +1,144 @@
+"""A reconciler that asks an inquiry of our own instead of Genesys."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, cast
+
+import gevent
+
+from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.reconciliation.inquiry import Finding, Inquiry
+from genesys_gateway.reconciliation.reconciler import Reconciliation
+from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.storage.statements import conversations
+from tests.doubles.channels import quick
+from tests.doubles.runtime import FakeClock, runtime
+from tests.doubles.storage_in_memory import StorageInMemory
+
+GOES_ON: dict[str, Any] = {"goes_on": True, "evidence": True, "clears_doubt": True, "shown": True}
+
+
+def work(one: str, session: str = "s") -> AcwEvent:
+    """A finished after-call work of a conversation."""
+    return AcwEvent(conversation_id=one, participant_id="p", session_id=session, event_time=1)
+
+
+class FakeInquiry:
+    """Answers by conversation; an error stands for a question that failed."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.live_answers: dict[str, dict[str, Any] | Exception] = {}
+        self.bulk_answers: dict[str, dict[str, Any]] = {}
+        self.bulk_errors: dict[str, Exception] = {}
+        #: kind and conversations of each question: "live", "bulk" or "last"
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+        #: number of questions that are not answered yet
+        self.under_way = 0
+        #: what a last look shows, or the error that it fails with
+        self.last_look: dict[str, Sequence[AcwEvent]] | Exception = {}
+        #: called with the conversation before a live answer is given
+        self.meanwhile: Callable[[str], object] = lambda one: None
+        #: called before a last look is answered
+        self.meanwhile_last: Callable[[], object] = lambda: None
+
+    def live(self, one: str) -> Finding:
+        self._ask("live", one)
+        asked_at = self._clock.now()
+        answer = self.live_answers.get(one, GOES_ON)
+        self.meanwhile(one)
+        if isinstance(answer, Exception):
+            raise answer
+        return Finding(asked_at=asked_at, live=True, **answer)
+
+    def bulk(self, due: Sequence[Any]) -> Mapping[str, Finding]:
+        some = [one.id for one in due]
+        self._ask("bulk", *some)
+        for one in some:
+            if one in self.bulk_errors:
+                raise self.bulk_errors[one]
+        return {one: Finding(asked_at=self._clock.now(), **self.bulk_answers.get(one, {})) for one in some}
+
+    def finished(self, some: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
+        self._ask("last", *some)
+        self.meanwhile_last()
+        if isinstance(self.last_look, Exception):
+            raise self.last_look
+        return self.last_look
+
+    def _ask(self, kind: str, *some: str) -> None:
+        self.asked.append((kind, some))
+        self.under_way += 1
+        gevent.sleep(0)
+        self.under_way -= 1
+
+    def about(self, one: str, kind: str) -> int:
+        """Number of questions of this kind about a conversation."""
+        return sum(1 for what, some in self.asked if what == kind and one in some)
+
+    def count(self, kind: str) -> int:
+        """Number of questions of this kind."""
+        return sum(1 for what, _ in self.asked if what == kind)
+
+
+class ReconcilerOnFakeInquiry:
+    """A reconciliation on a storage in memory, with a clock that moves only while the reconciliation waits."""
+
+    def __init__(self, **changes: Any) -> None:
+        self.clock = FakeClock()
+        self.settings = quick(**{"reconcile_seconds": 120.0, "quiet_seconds": 60.0, **changes})
+        self.storage = StorageInMemory(self.clock)
+        self.inquiry = FakeInquiry(self.clock)
+        self.metrics = Metrics()
+        self.closed: list[str] = []
+        #: number of calls of ``stored``
+        self.stored = 0
+        self.crashes: list[str] = []
+        self._jobs_before_round = 0
+        self.reconciliation = Reconciliation(
+            self.storage,
+            cast(Inquiry, self.inquiry),
+            self.settings,
+            runtime(self.clock, self.crashes, metrics=self.metrics),
+            stored=self._count_stored,
+            closed=self.closed.append,
+        )
+
+    def _count_stored(self) -> None:
+        self.stored += 1
+
+    def follow(self, *some: str, covered: bool = False, seconds: float = 259_200.0) -> None:
+        """Register conversations that are due now and reach their deadline in so many seconds."""
+        self.storage.register(*some, deadline_in=seconds)
+        if covered:
+            self.storage.cover(*some)
+
+    def start(self) -> None:
+        self.reconciliation.start()
+
+    def until(self, condition: Callable[[], object], step: float = 0.001) -> None:
+        """Let the reconciler make round after round until the condition holds; ``step`` seconds pass between two.
+
+        The clock stands still during a round, so the number of rounds in a given time is the same on a busy machine.
+        """
+        with gevent.Timeout(15.0, AssertionError("it did not happen in time")):
+            while not condition():
+                if self._waits():
+                    self.clock.advance(step)
+                    self._jobs_before_round = self.storage.jobs
+                    self.reconciliation.wake()
+                gevent.sleep(0.0005)
+
+    def _waits(self) -> bool:
+        """Whether a round was made since the last call of ``wake``, and the reconciler does nothing now."""
+        busy = self.storage.under_way or self.inquiry.under_way
+        return not busy and self.storage.jobs > self._jobs_before_round
+
+    def value(self, name: str, **labels: str) -> float:
+        return self.metrics.registry.get_sample_value(f"genesys_gateway_{name}", labels) or 0.0
+
+    def end(self) -> None:
+        assert self.reconciliation.stop(5.0) == []
+        balance = self.storage.uncounted(conversations.balance)
+        self.storage.close()
+        assert balance.accepted == sum(balance.states.values())
+        assert self.crashes == []

@@ -1,0 +1,94 @@
+"""The last look is taken after the close, and repeated until an answer shows the conversation."""
+
+from genesys_gateway.runtime.errors import TransientFailure
+from genesys_gateway.storage.statements import conversations
+from tests.doubles.channels import conversation, eventually
+from tests.doubles.reconciliation import ReconcilerOnFakeInquiry, work
+
+A, B = conversation(1), conversation(2)
+
+
+def test_a_day_after_its_end_it_is_looked_at_once_more(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.follow(A)
+    reconciler.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    reconciler.start()
+    reconciler.until(lambda: reconciler.closed == [A])
+    reconciler.inquiry.last_look = {A: (work(A),)}
+    reconciler.clock.advance(86_400)
+    reconciler.until(lambda: reconciler.storage.view(A).records)
+    assert reconciler.storage.view(A).outcome == "logged"
+    assert reconciler.storage.uncounted(conversations.balance).unaccounted == 1
+    assert reconciler.storage.row(A)["last_look_at"] is None
+
+
+def test_a_last_look_waits_for_no_question_about_others() -> None:
+    reconciler = ReconcilerOnFakeInquiry(last_look_seconds=0.05, reconcile_seconds=3600.0)
+    reconciler.follow(A)
+    reconciler.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    reconciler.inquiry.last_look = {A: ()}
+    reconciler.start()
+    eventually(lambda: reconciler.inquiry.about(A, "last"), reconciler.clock)
+    reconciler.end()
+
+
+def test_a_last_look_leaves_the_deadline_of_one_that_is_followed_again(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.follow(A)
+    reconciler.inquiry.live_answers[A] = {"over": True, "evidence": True}
+    reconciler.start()
+    reconciler.until(lambda: reconciler.closed == [A])
+    reconciler.inquiry.live_answers[A] = {"goes_on": True}
+    reconciler.inquiry.meanwhile_last = lambda: reconciler.follow(A)
+    reconciler.inquiry.last_look = {A: (work(A),)}
+    reconciler.clock.advance(86_400)
+    reconciler.until(lambda: reconciler.storage.view(A).records)
+    assert reconciler.storage.row(A)["deadline_at"] > reconciler.clock.now() + 250_000_000
+
+
+def follow_and_close(reconciler: ReconcilerOnFakeInquiry, *some: str, seconds: float = 0.0) -> None:
+    reconciler.follow(*some)
+    reconciler.storage.close_conversations(*some, at=reconciler.clock.now() - round(seconds * 1000))
+
+
+def test_a_last_look_is_concluded_by_an_answer_that_shows_the_conversation_and_by_nothing_else(
+    reconciler: ReconcilerOnFakeInquiry,
+) -> None:
+    follow_and_close(reconciler, A, B)
+    reconciler.inquiry.last_look = {A: ()}
+    reconciler.start()
+    reconciler.until(lambda: reconciler.storage.row(A)["last_look_at"] is None)
+    reconciler.until(lambda: reconciler.storage.row(B)["last_look_at"] > reconciler.clock.now() + 86_000_000)
+    reconciler.inquiry.last_look = {B: (work(B),)}
+    reconciler.clock.advance(86_400)
+    reconciler.until(lambda: reconciler.storage.view(B).records)
+    assert reconciler.storage.row(B)["last_look_at"] is None
+
+
+def test_a_last_look_without_an_answer_is_given_up_when_there_is_nothing_left_to_keep(
+    reconciler: ReconcilerOnFakeInquiry,
+) -> None:
+    follow_and_close(reconciler, A, seconds=86_400 * reconciler.settings.retention_days)
+    reconciler.start()
+    reconciler.until(lambda: reconciler.storage.row(A)["last_look_at"] is None)
+    assert reconciler.inquiry.about(A, "last") == 1
+
+
+def test_a_last_look_that_fails_is_put_off_and_holds_up_nobody() -> None:
+    reconciler = ReconcilerOnFakeInquiry(retry_base_seconds=100.0, retry_max_seconds=300.0)
+    follow_and_close(reconciler, A)
+    reconciler.inquiry.last_look = TransientFailure("503")
+    reconciler.start()
+    reconciler.until(lambda: reconciler.inquiry.asked)
+    reconciler.follow(B, covered=True)
+    reconciler.until(lambda: reconciler.inquiry.about(B, "live"))
+    assert reconciler.inquiry.about(A, "last") == 1
+    reconciler.until(lambda: reconciler.inquiry.about(A, "last") == 2, step=1)
+    reconciler.end()
+
+
+def test_a_last_look_that_a_wrong_clock_dated_is_taken_now(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.clock.jump(3 * 86_400)
+    follow_and_close(reconciler, A)
+    reconciler.clock.jump(-3 * 86_400)
+    reconciler.inquiry.last_look = {A: ()}
+    reconciler.start()
+    reconciler.until(lambda: reconciler.storage.row(A)["last_look_at"] is None)
