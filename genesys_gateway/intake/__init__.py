@@ -1,12 +1,12 @@
-"""What comes in: registrations, supportResults, and the events of the sockets.
+"""Intake: stores registrations, supportResults, and what the sockets bring, before anything is done about them.
 
-Invariant: whatever is passed on was committed first. No network call stands between an arrival and the disk (ADR 0001).
+Invariant: an arrival is passed on only after its commit, and no network call delays that commit (ADR 0001).
 
 The files, in reading order:
 
     registration         ``supportInteraction``: a conversation is stored, once, and followed
-    support_result       ``supportResult``: the older report of an after-call work
-    event_spool          events and changes of coverage from the sockets, written in order
+    support_result       ``supportResult``: the older report of the same after-call work
+    event_spool          events and changes of coverage from the sockets, written in order of arrival
 """
 
 from genesys_gateway.intake.event_spool import EventSpool

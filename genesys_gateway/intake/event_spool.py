@@ -1,7 +1,7 @@
-"""What the sockets bring is put on disk, in the order it came: events, coverage, frames for quarantine.
+"""Stores in order of arrival what the sockets bring: events, changes of coverage, frames for quarantine.
 
-Law: nothing is done about an event before its row is committed, and nothing between a socket and the disk calls the
-network. While the disk refuses, things wait in a bounded spool; what does not fit is made good by asking Genesys.
+Invariant: nothing is done about an event before its row is committed, and nothing between a socket and the disk calls
+the network. While the disk refuses, arrivals wait in a bounded spool; if some don't fit, Genesys is asked about all.
 """
 
 from collections import Counter, deque
@@ -25,20 +25,21 @@ from genesys_gateway.storage.statements.intake import IntakeResult
 
 log = get_logger(__name__)
 
-#: Frames that wait for the disk at most.
+#: Maximum number of frames waiting to be written.
 SPOOL_FRAMES = 10_000
-#: Of each, what quarantine may show of it.
-_RAW_BYTES = 20_000
-#: Conversations in changes of coverage that wait for the disk, each counted as often as it changed, at most.
+#: Maximum number of coverage changes waiting to be written, counted per conversation.
 SPOOL_CHANGES = 1_000_000
-#: Things put into one transaction at most, and conversations in them: it must be on disk before patience ends.
+#: Number of bytes of a frame that quarantine may keep.
+_RAW_BYTES = 20_000
+#: Maximum number of arrivals in one transaction, which must be committed within the patience of the storage.
 _BATCH = 256
+#: Maximum number of coverage changes in one transaction, counted per conversation.
 _BATCH_WEIGHT = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Frame:
-    """An event, or a frame that holds none, as it came."""
+    """An event, or a frame that could not be read as one, with its bytes."""
 
     notification: Acw | Unreadable
     raw: bytes
@@ -65,7 +66,7 @@ class _Rejected:
     reason: str
 
 
-_Thing = _Frame | _Covered | _Uncovered | _Rejected
+_Arrival = _Frame | _Covered | _Uncovered | _Rejected
 
 
 class EventSpool:
@@ -75,6 +76,8 @@ class EventSpool:
         owner: Id of this instance.
         stored: Called after new entries were committed; must not wait.
         due: Called after conversations became due; must not wait.
+        most_frames: Maximum number of frames waiting to be written.
+        most_changes: Maximum number of coverage changes waiting to be written, counted per conversation.
     """
 
     def __init__(
@@ -86,6 +89,8 @@ class EventSpool:
         owner: str,
         stored: Callable[[], None],
         due: Callable[[], None],
+        most_frames: int = SPOOL_FRAMES,
+        most_changes: int = SPOOL_CHANGES,
     ) -> None:
         self._storage = storage
         self._settings = settings
@@ -94,70 +99,72 @@ class EventSpool:
         self._owner = owner
         self._stored = stored
         self._due = due
-        self._spool: deque[_Thing] = deque()
+        self._most_frames = most_frames
+        self._most_changes = most_changes
+        self._spool: deque[_Arrival] = deque()
         self._frames = 0
         self._changes = 0
         self._overflowed = False
-        self._poked = Event()
+        self._woken = Event()
         self._tasks = TaskGroup("following", runtime.on_crash)
 
     def start(self) -> None:
-        """Begin to empty the spool."""
+        """Start emptying the spool."""
         self._tasks.spawn("disk", self._drain)
 
     def stop(self, seconds: float) -> list[str]:
-        """Put on disk what has come, within ``seconds``; nothing new may come meanwhile.
+        """Store what has arrived, within ``seconds``; nothing new may arrive meanwhile.
 
         Returns:
             The names of greenlets that were late.
         """
-        self._poked.set()
+        self._woken.set()
         return self._tasks.stop(seconds)
 
     def notified(self, notification: Acw | Unreadable, frame: bytes) -> None:
-        """Take an event, or a frame that could not be read. Does not wait."""
+        """Add an event, or a frame that could not be read, to the spool. Does not wait."""
         reach("heard")
         self._put(_Frame(notification=notification, raw=frame[:_RAW_BYTES], received_at=self._clock.now()))
 
     def covered(self, ids: list[str], channel_id: str) -> None:
-        """These conversations' topics are confirmed on an open socket."""
+        """Add that these conversations' topics are confirmed on an open socket. Does not wait."""
         self._put(_Covered(ids=ids, channel_id=channel_id))
 
     def uncovered(self, ids: list[str], since: int) -> None:
-        """These are not covered since that moment (epoch milliseconds)."""
+        """Add that these conversations are not covered since a moment (epoch milliseconds). Does not wait."""
         self._put(_Uncovered(ids=ids, since=since))
 
     def rejected(self, conversation_id: str, reason: str) -> None:
-        """Genesys refuses this conversation's topic."""
+        """Add that Genesys refuses this conversation's topic. Does not wait."""
         self._put(_Rejected(conversation_id=conversation_id, reason=reason))
 
-    def _put(self, thing: _Thing) -> None:
-        self._poked.set()
-        is_frame = isinstance(thing, _Frame)
-        if self._frames >= SPOOL_FRAMES if is_frame else self._changes >= SPOOL_CHANGES:
+    def _put(self, arrival: _Arrival) -> None:
+        self._woken.set()
+        is_frame = isinstance(arrival, _Frame)
+        if self._frames >= self._most_frames if is_frame else self._changes >= self._most_changes:
             self._overflowed = True
             self._metrics.events_rejected.labels(reason="spool_full").inc(is_frame)
             return
-        self._spool.append(thing)
+        self._spool.append(arrival)
         self._frames += is_frame
-        self._changes += _weight(thing)
+        self._changes += _weight(arrival)
 
-    def _next_batch(self) -> list[_Thing]:
-        batch: list[_Thing] = []
+    def _next_batch(self) -> list[_Arrival]:
+        batch: list[_Arrival] = []
         weight = 0
-        for thing in islice(self._spool, _BATCH):
-            weight += _weight(thing)
+        for arrival in islice(self._spool, _BATCH):
+            weight += _weight(arrival)
             if batch and weight > _BATCH_WEIGHT:
                 break
-            batch.append(thing)
+            batch.append(arrival)
         return batch
 
     def _drain(self) -> None:
         while True:
-            self._poked.wait()
-            self._poked.clear()
+            self._woken.wait()
+            self._woken.clear()
             while self._spool or self._overflowed:
-                if not self._commit_some() and self._tasks.wait(self._settings.retry_base_seconds):
+                if not self._commit_batch() and self._tasks.wait(self._settings.retry_base_seconds):
                     break
             if self._tasks.stopping:
                 self._report_leftovers()
@@ -165,12 +172,13 @@ class EventSpool:
 
     def _report_leftovers(self) -> None:
         if self._spool:
-            log.error("spool_not_stored", things=len(self._spool))  # asked for again at the next start
+            log.error("spool_not_stored", things=len(self._spool))  # at the next start Genesys is asked about all
 
-    def _commit_some(self) -> bool:
-        """Commit what waits, 256 things at most; False when the disk refuses."""
+    def _commit_batch(self) -> bool:
+        """Commit the next batch. False if the disk refuses."""
         batch = self._next_batch()
-        overflowed, self._overflowed = self._overflowed, False  # what overflows from here on is another matter
+        # An overflow that begins during the commit needs a commit of its own.
+        overflowed, self._overflowed = self._overflowed, False
         if self._frames:
             reach("before_storing")
         try:
@@ -180,14 +188,14 @@ class EventSpool:
             log.warning("storage_refuses", waiting=len(self._spool), error=str(error))
             return False
         reach("stored" if self._frames else "covered")
-        for thing in batch:
+        for arrival in batch:
             self._spool.popleft()
-            self._frames -= isinstance(thing, _Frame)
-            self._changes -= _weight(thing)
-        self._tell(batch, outcomes)
+            self._frames -= isinstance(arrival, _Frame)
+            self._changes -= _weight(arrival)
+        self._report(batch, outcomes)
         return True
 
-    def _commit(self, batch: Sequence[_Thing], overflowed: bool) -> Counter[IntakeResult]:
+    def _commit(self, batch: Sequence[_Arrival], overflowed: bool) -> Counter[IntakeResult]:
         try:
             return self._storage.run(lambda connection: self._write(connection, batch, overflowed))
         except NOT_STORABLE:
@@ -195,41 +203,43 @@ class EventSpool:
             self._overflowed = self._overflowed or overflowed
             return self._one_by_one(batch)
 
-    def _one_by_one(self, batch: Sequence[_Thing]) -> Counter[IntakeResult]:
-        """One thing among these can't be stored: find it, and keep the others. A repetition harms none of them."""
+    def _one_by_one(self, batch: Sequence[_Arrival]) -> Counter[IntakeResult]:
+        """Store what can be stored of a batch that failed. To write any of it a second time is harmless."""
         outcomes: Counter[IntakeResult] = Counter()
-        for thing in batch:
+        for arrival in batch:
             try:
-                outcomes += self._storage.run(partial(self._write, batch=[thing], overflowed=False))
+                outcomes += self._storage.run(partial(self._write, batch=[arrival], overflowed=False))
             except NOT_STORABLE:
-                log.exception("not_stored", kind=type(thing).__name__)
+                log.exception("not_stored", kind=type(arrival).__name__)
                 self._metrics.events_rejected.labels(reason="not_storable").inc()
-                self._make_good(thing)
+                self._make_due(arrival)
         return outcomes
 
-    def _make_good(self, thing: _Thing) -> None:
-        """What this was is lost to us: Genesys has to be asked about whom it was about, or about all."""
-        one = _about(thing)
+    def _make_due(self, arrival: _Arrival) -> None:
+        """Make the conversation of a lost arrival due, or all if it is unknown which: Genesys has to be asked."""
+        one = _conversation_of(arrival)
         if one is None:
             self._overflowed = True
         else:
             self._storage.run(lambda connection: conversations.make_due(connection, one, self._clock.now()))
 
-    def _write(self, connection: Connection, batch: Sequence[_Thing], overflowed: bool) -> Counter[IntakeResult]:
+    def _write(self, connection: Connection, batch: Sequence[_Arrival], overflowed: bool) -> Counter[IntakeResult]:
         now = self._clock.now()
         outcomes: Counter[IntakeResult] = Counter()
-        for thing in batch:
-            match thing:
+        for arrival in batch:
+            match arrival:
                 case _Frame(notification=Acw(event=event)):
-                    outcomes[self._put_event(connection, event, thing.raw, now)] += 1
+                    outcomes[self._put_event(connection, event, arrival.raw, now)] += 1
                 case _Frame(notification=Unreadable() as unreadable):
-                    intake.set_aside(connection, unreadable, thing.raw, now)
+                    intake.set_aside(connection, unreadable, arrival.raw, now)
                 case _Covered():
-                    conversations.cover(connection, thing.ids, channel_id=thing.channel_id, owner=self._owner, now=now)
+                    conversations.cover(
+                        connection, arrival.ids, channel_id=arrival.channel_id, owner=self._owner, now=now
+                    )
                 case _Uncovered():
-                    conversations.uncover(connection, thing.ids, since=thing.since, now=now)
+                    conversations.uncover(connection, arrival.ids, since=arrival.since, now=now)
                 case _Rejected():
-                    timeline.note(connection, thing.conversation_id, now, "rejected", thing.reason)
+                    timeline.note(connection, arrival.conversation_id, now, "rejected", arrival.reason)
         if overflowed:
             conversations.make_all_due(connection, now)
         return outcomes
@@ -247,10 +257,10 @@ class EventSpool:
             intake.set_aside(connection, Unreadable(reason="never_registered"), raw, now)
         return taken
 
-    def _tell(self, batch: Sequence[_Thing], outcomes: Counter[IntakeResult]) -> None:
-        for thing in batch:
-            if isinstance(thing, _Frame):
-                self._count(thing)
+    def _report(self, batch: Sequence[_Arrival], outcomes: Counter[IntakeResult]) -> None:
+        for arrival in batch:
+            if isinstance(arrival, _Frame):
+                self._count(arrival)
         self._metrics.events_duplicate.inc(outcomes[IntakeResult.DUPLICATE])
         self._metrics.events_amended.inc(outcomes[IntakeResult.AMENDED])
         if outcomes[IntakeResult.UNREGISTERED]:
@@ -273,13 +283,13 @@ class EventSpool:
                 self._metrics.events_rejected.labels(reason=reason).inc()
 
 
-def _weight(thing: _Thing) -> int:
-    """How many conversations' rows it changes, beside those of events."""
-    return len(thing.ids) if isinstance(thing, _Covered | _Uncovered) else int(isinstance(thing, _Rejected))
+def _weight(arrival: _Arrival) -> int:
+    """Number of conversations whose coverage or timeline it changes; 0 for a frame."""
+    return len(arrival.ids) if isinstance(arrival, _Covered | _Uncovered) else int(isinstance(arrival, _Rejected))
 
 
-def _about(thing: _Thing) -> str | None:
-    match thing:
+def _conversation_of(arrival: _Arrival) -> str | None:
+    match arrival:
         case _Frame(notification=Acw(event=event)):
             return event.conversation_id
         case _Frame(notification=Unreadable(conversation_id=conversation_id)):

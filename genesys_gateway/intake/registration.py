@@ -1,6 +1,6 @@
-"""BOFE registers an interaction: it is remembered, once, and followed from then on.
+"""Stores BOFE's registration of an interaction, once, and has the conversation followed from then on.
 
-Law: whoever returns from :meth:`Registration.register` without an error has a promise that is on disk.
+Invariant: when :meth:`Registration.register` returns without an error, the registration is committed.
 """
 
 from collections.abc import Callable
@@ -16,19 +16,19 @@ from genesys_gateway.storage.statements.conversations import ConversationView, P
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registered:
-    """What became of a registration."""
+    """The result of a registration."""
 
-    #: whether the conversation was unknown before
+    #: whether the conversation had never been registered before
     created: bool
     view: ConversationView
 
 
 class Registration:
-    """Takes registrations and tells of them.
+    """Stores registrations, and reads what is stored about an interaction.
 
     Args:
         owner: Id of this instance.
-        follow: Told each conversation to be followed, after the commit; must not wait.
+        follow: Called with each conversation to be followed, after the commit; must not wait.
     """
 
     def __init__(
@@ -48,13 +48,13 @@ class Registration:
         self._follow = follow
 
     def register(self, customer_id: str, interaction_id: str) -> Registered:
-        """Pair an interaction (Genesys: conversation) with a customer and follow it; ids in lower case.
+        """Pair an interaction (at Genesys: a conversation) with a customer and follow it. Ids are in lower case.
 
-        Returns after the commit. A repetition changes nothing but the conversation's deadline.
+        Returns after the commit. A repetition for a conversation that is followed changes only its deadline.
 
         Raises:
             PairedAlready: It is paired with another customer, and a first delivery attempt has begun.
-            StorageUnavailable: Nothing is promised.
+            StorageUnavailable: It is not committed, or that is unknown.
         """
 
         def job(connection: Connection) -> tuple[Pairing, ConversationView]:
@@ -79,7 +79,7 @@ class Registration:
         return Registered(created=pairing is Pairing.NEW, view=view)
 
     def view(self, interaction_id: str) -> ConversationView | None:
-        """What is known of an interaction; None when it was never registered.
+        """Read what is stored about an interaction; None if it was never registered.
 
         Raises:
             StorageUnavailable: It can't be read now.

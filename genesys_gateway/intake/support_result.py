@@ -1,6 +1,7 @@
-"""The old trigger's door: a supportResult tells of an after-call work that Genesys tells of as well, sooner or later.
+"""Stores a supportResult: the older trigger reports the same after-call work as a Genesys event, before or after it.
 
-Law: what both tell of is one record, whoever comes first; nothing is registered and nobody is followed because of it.
+Invariant: both reports make one record, in either order. A supportResult registers no conversation and has none
+followed.
 """
 
 from collections.abc import Callable
@@ -17,7 +18,7 @@ __all__ = ["IntakeResult", "SupportResultReceipt", "SupportResults"]
 
 
 class SupportResults:
-    """Takes supportResults.
+    """Stores supportResults in the outbox.
 
     Args:
         stored: Called after new entries were committed; must not wait.
@@ -41,12 +42,12 @@ class SupportResults:
         self._due = due
 
     def take(self, result: AcwEvent) -> SupportResultReceipt:
-        """Put it into the outbox, unless its after-call work is known. Returns after the commit.
+        """Put a result into the outbox, unless its after-call work is there already. Returns after the commit.
 
-        A repetition gives the record of the first time.
+        A repetition returns the record of the first time.
 
         Raises:
-            StorageUnavailable: Nothing is promised.
+            StorageUnavailable: It is not committed, or that is unknown.
         """
 
         def job(connection: Connection) -> SupportResultReceipt:
@@ -59,11 +60,11 @@ class SupportResults:
                 deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
             )
 
-        kept = self._storage.run(job)
+        receipt = self._storage.run(job)
         self._metrics.events_received.labels(source=SUPPORT_RESULT).inc()
-        self._metrics.events_duplicate.inc(kept.taken is IntakeResult.DUPLICATE)
-        self._metrics.events_amended.inc(kept.taken is IntakeResult.AMENDED)
-        if kept.taken is IntakeResult.STORED:
+        self._metrics.events_duplicate.inc(receipt.taken is IntakeResult.DUPLICATE)
+        self._metrics.events_amended.inc(receipt.taken is IntakeResult.AMENDED)
+        if receipt.taken is IntakeResult.STORED:
             self._stored()
             self._due()
-        return kept
+        return receipt

@@ -1,4 +1,4 @@
-"""Questions about conversations: a failure is no answer, and absence in analytics proves nothing."""
+"""Questions to Genesys: a failure is no answer, and absence in analytics proves nothing."""
 
 from collections.abc import Sequence
 from typing import Any, cast
@@ -20,7 +20,7 @@ A, B = conversation(1), conversation(2)
 
 
 class FakeGenesys:
-    """What Genesys answers, or the error that it answers with."""
+    """A client whose answers are set by tests; an error is raised."""
 
     def __init__(self) -> None:
         self.live: Conversation | Exception = Conversation(id=A, ended_at=None, agents=(), customer=Customer())

@@ -81,7 +81,7 @@ def test_a_last_look_that_fails_is_put_off_and_holds_up_nobody() -> None:
     reconciler.follow(B, covered=True)
     reconciler.until(lambda: reconciler.inquiry.about(B, "live"))
     assert reconciler.inquiry.about(A, "last") == 1
-    reconciler.until(lambda: reconciler.inquiry.about(A, "last") == 2, step=1)
+    reconciler.until(lambda: reconciler.inquiry.about(A, "last") == 2, step=30)
     reconciler.end()
 
 

@@ -6,7 +6,7 @@ from genesys_gateway.reconciliation.inquiry import BULK
 from tests.doubles.channels import conversation, ids
 from tests.doubles.reconciliation import ReconcilerOnFakeInquiry, work
 
-A, B = conversation(1), conversation(2)
+A = conversation(1)
 
 
 def test_what_is_found_is_stored_as_a_backfill_and_counted(reconciler: ReconcilerOnFakeInquiry) -> None:

@@ -9,7 +9,7 @@ from genesys_gateway.storage.statements import intake
 from tests.doubles.channels import conversation, ids
 from tests.doubles.reconciliation import ReconcilerOnFakeInquiry, work
 
-A, B = conversation(1), conversation(2)
+A = conversation(1)
 
 
 def test_the_answer_that_proves_it_over_closes_it_with_all_that_it_names(reconciler: ReconcilerOnFakeInquiry) -> None:
@@ -65,7 +65,10 @@ def test_a_clock_that_jumps_past_a_deadline_closes_nothing_before_the_jump_has_l
     reconciler: ReconcilerOnFakeInquiry,
 ) -> None:
     reconciler.follow(A)
-    reconciler.inquiry.live_answers[A] = {"evidence": True, "shown": True}  # ended, and its agent is still at it
+    reconciler.inquiry.live_answers[A] = {
+        "evidence": True,
+        "shown": True,
+    }  # ended, not wrapped up
     reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.about(A, "live") == 1)
     reconciler.clock.jump(4 * 86_400)
@@ -126,6 +129,7 @@ def test_registered_again_while_the_answer_that_it_is_over_is_on_its_way_it_stay
     reconciler.until(lambda: reconciler.closed == [A], step=60)
 
 
+#: What analytics show may be as old as they may be late.
 SHOWN_AS_OVER = {"over": True, "ended": True, "clears_doubt": True, "shown": True}
 
 
@@ -147,7 +151,7 @@ def has_an_event(reconciler: ReconcilerOnFakeInquiry) -> None:
 
 
 def is_looked_at(reconciler: ReconcilerOnFakeInquiry) -> None:
-    """Its second agent is still at it: no end, but no sign of life either."""
+    """A live answer shows its second agent still in after-call work: that proves no end and moves no deadline."""
     reconciler.storage.change_all(looked_at=reconciler.clock.now())
 
 

@@ -57,7 +57,7 @@ def test_a_gap_that_ends_while_questions_fail_is_asked_about_at_once() -> None:
     reconciler.follow(*ids(4))
     for one in ids(4):
         reconciler.inquiry.live_answers[one] = TransientFailure("503")
-    reconciler.reconciliation._failures = 20  # as after long trouble: it waits for its longest time now
+    reconciler.reconciliation._failures = 20  # as after many failures: it waits for its longest time now
     reconciler.start()
     reconciler.until(lambda: len(reconciler.inquiry.asked) == 3)
     gap = conversation(9)
@@ -119,7 +119,7 @@ def test_how_long_it_may_be_unknown_shrinks_with_the_first_period() -> None:
     begun = reconciler.clock.now()
     reconciler.start()
     reconciler.until(
-        lambda: "unknown_to_genesys" in [item.event for item in reconciler.storage.view(A).timeline], step=1
+        lambda: "unknown_to_genesys" in [item.event for item in reconciler.storage.view(A).timeline], step=5
     )
     assert 60_000 <= reconciler.clock.now() - begun < 1_200_000
     reconciler.end()

@@ -1,4 +1,4 @@
-"""When Genesys is asked next: close together while a gap is in doubt, thinning out to one an hour."""
+"""When Genesys is asked next: soon and often after a gap, otherwise at intervals that grow to an hour."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ def routine(asked: int, now: int = NOW) -> float:
 
 
 def doubtful(age: float, settle: float = 300) -> float:
-    """Seconds until the next question, so long after a gap ended."""
+    """Seconds until the next question, ``age`` seconds after a gap ended."""
     since = NOW - round(age * 1000)
     at = next_question(NOW, asked=9, doubt_since=since, reconcile_seconds=120, settle_seconds=settle)
     return (at - NOW) / 1000
