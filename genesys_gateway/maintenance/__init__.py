@@ -1,13 +1,13 @@
-"""What runs on a timer beside the path of the data.
+"""Maintenance: what runs on a timer beside the path of the data.
 
-Invariant: each of these may be late or fail, and nothing is lost.
+Invariant: if one of these is late or fails, no registration, event or record is lost.
 
 The files, in reading order:
 
     lease                this instance owns its conversations and channels as long as its lease holds
     resync               compares database and channels, and corrects the differences
-    gauges               metrics that are read off the state
-    retention            erases content that is no longer needed
+    gauges               metrics that are read from the state
+    retention            erases personal content after its time
 """
 
 from genesys_gateway.maintenance.gauges import Gauges

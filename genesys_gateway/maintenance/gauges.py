@@ -1,6 +1,6 @@
-"""Numbers that are read off the state now and then: the balance, the backlog, the channels, the event loop's lag.
+"""Sets the metrics that are read from the state at intervals: balance, backlog, channels, the event loop's lag.
 
-Law: reading them changes nothing, and a disk that refuses leaves the last ones standing.
+Invariant: reading changes nothing. While the disk refuses, the last values stay.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, outbox
 
 log = get_logger(__name__)
 
-#: How often in each period the event loop is asked whether it is late.
+#: Number of times in each period that the lag of the event loop is measured.
 _PROBES = 50
-#: How many times as long as it took the counting of all rows rests.
+#: Pause between two counts of all rows, in multiples of the time that a count takes.
 _REST = 100
 
 
@@ -26,7 +26,7 @@ class Gauges:
     """Sets the gauges, once in a quarter of the lease.
 
     Args:
-        look_ahead: Called as often; sets what only its owner can see.
+        look_ahead: Called as often, to set gauges that only its owner can read.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class Gauges:
         runtime.metrics.channel_budget.set(settings.channel_budget)
 
     def run(self, tasks: TaskGroup) -> None:
-        """The loop, until the crew stops."""
+        """Set the gauges again and again until the task group stops."""
         while not tasks.stopping:
             self._look_ahead()
             try:
@@ -57,7 +57,7 @@ class Gauges:
             self._metrics.hub_lag_seconds.set(self._lag(tasks))
 
     def _lag(self, tasks: TaskGroup) -> float:
-        """The longest delay of a wake-up in one period, in seconds."""
+        """Wait for one period; return the longest delay of a wake-up in it (seconds)."""
         worst = 0.0
         step = self._period / _PROBES
         for _ in range(_PROBES):
@@ -73,7 +73,7 @@ class Gauges:
         self._set_others()
 
     def _set_balance(self) -> None:
-        """It counts all rows there ever were: the more there are, the more rarely, so that it takes 1 % of the disk."""
+        """Count all rows. That takes longer the more there are, so it is done more rarely, for 1 % of the time."""
         begun = self._clock.monotonic()
         balance = self._storage.run(conversations.balance)
         for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
@@ -86,10 +86,7 @@ class Gauges:
     def _set_others(self) -> None:
         self._metrics.channels_open.set(sum(channel.listening for channel in self._registry.channels()))
         now = self._clock.now()
-        backlog = self._storage.run(lambda connection: self._backlog(connection, now))
+        backlog = self._storage.run(lambda connection: outbox.backlog(connection, now))
         self._metrics.delivery_backlog.set(backlog.pending)
         self._metrics.records_dead.set(backlog.dead)
         self._metrics.delivery_oldest_pending_seconds.set(backlog.oldest_ms / 1000)
-
-    def _backlog(self, connection: Connection, now: int) -> outbox.Backlog:
-        return outbox.backlog(connection, now)

@@ -1,7 +1,7 @@
-"""The lease of this instance: while it holds, the instance owns its conversations and its channels.
+"""Holds the lease of this instance: while it lasts, the instance owns its conversations and its channels.
 
-Invariant: an instance whose lease has ended owns nothing for certain; it enters again before it adopts. What can't be
-written now is never lost: a lease, and with it the channels of its owner, ends by itself.
+Invariant: once its lease has ended an instance may have lost what it owned; it enters again before it adopts. Nothing
+has to be written for a lease to end: it, and with it the channels of its owner, ends by itself.
 """
 
 from collections.abc import Callable
@@ -18,12 +18,12 @@ log = get_logger(__name__)
 
 
 class Lease:
-    """The row of this instance, its renewal, and what the instance owns by it.
+    """The row of this instance, its renewal, and what the instance owns through it.
 
     Args:
         owner: Id of this instance.
-        seconds: How long the lease holds without renewal.
-        alone: Whether this process holds the lock of a SQLite file, so that all other instances are gone.
+        seconds: How long the lease lasts without renewal.
+        alone: Whether this process holds the lock of a SQLite file, so that no other instance runs.
         follow: Called with each conversation that the instance adopts while it runs; must not wait.
     """
 
@@ -52,12 +52,12 @@ class Lease:
             The adopted conversations, oldest first.
 
         Raises:
-            StorageUnavailable: Nothing is certain; try again.
+            StorageUnavailable: It may have begun or not; a repetition is harmless.
         """
         return self._storage.run(self._enter)
 
     def renew(self) -> bool:
-        """Make the lease last from now on; False when the instance is no longer known.
+        """Begin the time of the lease anew. False if the instance is not in the database: it has to enter again.
 
         Raises:
             StorageUnavailable: It may have been renewed or not.
@@ -65,7 +65,7 @@ class Lease:
         return self._storage.run(self._renew)
 
     def run(self, tasks: TaskGroup) -> None:
-        """Renew three times in each lease, and adopt what has lost its owner, until the task group stops."""
+        """Renew three times in each lease, and adopt conversations without a living owner, until the group stops."""
         while not tasks.wait(self._seconds / 3):
             try:
                 if not self.renew():
@@ -84,10 +84,10 @@ class Lease:
             log.warning("lease_not_ended", error=str(error))  # it ends by itself
 
     def channel_created(self, grant: ChannelGrant) -> None:
-        """Remember a channel of this instance before it is connected.
+        """Store a channel of this instance, before it is connected.
 
         Raises:
-            StorageUnavailable: It may have been remembered or not.
+            StorageUnavailable: It may be stored or not.
         """
         now = self._clock.now()
         self._storage.run(
@@ -95,7 +95,7 @@ class Lease:
         )
 
     def channel_closed(self, channel_id: str) -> None:
-        """Forget a channel that will not be connected again."""
+        """Store that a channel will not be connected again."""
         now = self._clock.now()
         try:
             self._storage.run(lambda connection: instances.channel_closed(connection, channel_id, now))

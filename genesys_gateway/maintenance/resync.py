@@ -1,7 +1,8 @@
-"""The disk and the channels are made to agree, now and then, whatever was lost between them.
+"""Resynchronises the database and the channel registry at intervals.
 
-Law: the disk says who is followed, the channels say who is covered. A commit whose outcome nobody knew, a change that
-found no room in the spool: all that is mended here, so nothing stays uncovered or subscribed for ever because of it.
+Invariant: the database decides which conversations are followed, the channels which are covered. Differences come from
+commits with an unknown outcome and from changes that did not fit into the event spool. They are corrected here, so no
+conversation stays uncovered, or subscribed, for ever because of them.
 """
 
 from collections.abc import Callable
@@ -20,11 +21,12 @@ log = get_logger(__name__)
 
 
 class Resync:
-    """Compares and mends.
+    """Compares the followed conversations of this instance with its channels, and corrects both sides.
 
     Args:
         owner: Id of this instance.
-        uncovered: Told who counts as covered on disk and is not, since a moment (epoch milliseconds).
+        uncovered: Called with conversations that the database wrongly has as covered, and the moment (epoch
+            milliseconds) since which their cover is in doubt; must not wait.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Resync:
         self._uncovered = uncovered
 
     def run(self, tasks: TaskGroup) -> None:
-        """The loop, until the crew stops: who is pending every third of a lease, all of them every audit period."""
+        """Run until the task group stops: pending conversations every third of a lease, all every audit period."""
         compared = self._clock.monotonic()
         while not tasks.wait(self._settings.lease_seconds / 3):
             try:
@@ -57,12 +59,15 @@ class Resync:
                 log.warning("agreement_put_off", error=str(error))
 
     def follow_pending(self) -> None:
-        """Have the registry take, or tell again as covered, whoever is pending on disk."""
+        """Have the registry follow each conversation that is pending in the database, or report it covered again."""
         for one in self._storage.run(lambda connection: instances.pending_of(connection, self._owner)):
             self._registry.follow(one)
 
     def compare_all(self) -> None:
-        """Take off the channels who is followed no longer, and tell who is not covered although the disk says so."""
+        """Unsubscribe conversations no longer followed, and report those that the database wrongly has as covered.
+
+        The latter count as uncovered for one audit period, and are followed again.
+        """
         known = self._registry.followed()
         followed = self._storage.run(lambda connection: instances.followed_by(connection, self._owner))
         stale = known - followed.keys()

@@ -1,9 +1,9 @@
-"""What is no longer needed loses its personal content: delivered records, closed conversations, frames set aside.
+"""Erases the personal content of delivered records, closed conversations and frames in quarantine after their time.
 
-Law: a date alone erases nothing. The process first watches the clock for a while; then only that goes whose time is
-over by three clocks: the wall clock now, the wall clock as it was when the watch began plus the time this process has
-lived through since, and the clock of the database. A clock that is set forward during a watch, for however long,
-makes nothing older than it is.
+Invariant: a date alone erases nothing. The process first watches its clocks for a while. Then only content is erased
+whose retention is over by each of three clocks: the wall clock now, the wall clock at the start of the watch plus the
+time that the monotonic clock has counted since, and the clock of the database. A clock that is set forward during a
+watch, by however much, makes nothing older (ADR 0015).
 """
 
 from collections.abc import Callable
@@ -21,17 +21,17 @@ from genesys_gateway.storage.statements import erasure
 
 log = get_logger(__name__)
 
-#: Of the retention: how often it is looked what is over, when that is more often than daily.
+#: Time between two runs as a share of the retention, if that is less than a day.
 _PERIOD_SHARE = 1 / 7
-#: Of the period: the watch after a start, so that a process need not live for a day to erase anything.
+#: Length of the first watch as a share of that period, so that a process need not run for a day to erase anything.
 _FIRST_WATCH_SHARE = 1 / 4
-#: Rows in one transaction: what takes the disk for a few milliseconds.
+#: Maximum number of rows in one transaction; they keep the disk busy for a few milliseconds.
 _BATCH = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """Both clocks of this process, as they were when it began to watch them."""
+    """What both clocks of this process showed at the start of a watch."""
 
     #: epoch milliseconds
     at: int
@@ -41,7 +41,7 @@ class Watch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Erased:
-    """What one run came to."""
+    """Numbers of rows that one run has erased."""
 
     records: int
     conversations: int
@@ -49,23 +49,35 @@ class Erased:
 
 
 class Retention:
-    """The greenlet that erases, at most once a day."""
+    """The greenlet that erases, once a day, or more often if the retention is less than a week.
 
-    def __init__(self, storage: Storage, settings: Settings, runtime: Runtime) -> None:
+    Args:
+        database_now: Reads the clock of the database (epoch milliseconds).
+    """
+
+    def __init__(
+        self,
+        storage: Storage,
+        settings: Settings,
+        runtime: Runtime,
+        *,
+        database_now: Callable[[Connection], int] = database_now,
+    ) -> None:
         self._storage = storage
         self._clock = runtime.clock
         self._metrics = runtime.metrics
+        self._database_now = database_now
         self._retention_ms = round(settings.retention_days * DAY_SECONDS * 1000)
         self._period = min(DAY_SECONDS, settings.retention_days * DAY_SECONDS * _PERIOD_SHARE)
         self._pause = settings.retry_base_seconds
         self._tasks = TaskGroup("retention", runtime.on_crash)
 
     def start(self) -> None:
-        """Begin the first watch."""
+        """Start the first watch."""
         self._tasks.spawn("eraser", self._run)
 
     def stop(self, seconds: float) -> list[str]:
-        """End after the batch that is under way, within ``seconds``; the rest is erased by the next process.
+        """Stop after the batch that is under way, within ``seconds``. The next process erases the rest.
 
         Returns:
             The names of greenlets that were late.
@@ -73,22 +85,24 @@ class Retention:
         return self._tasks.stop(seconds)
 
     def watch(self) -> Watch:
-        """Read the clocks now, as evidence for later."""
+        """Read both clocks now, to be given to :meth:`erase` later."""
         return Watch(at=self._clock.now(), since=self._clock.monotonic())
 
     def erase(self, watch: Watch) -> Erased:
-        """Erase whatever is over by every clock, in small transactions. A repetition goes on where this ended.
+        """Erase content whose retention is over by every clock, in small transactions.
+
+        A repetition continues where the last one ended.
 
         Raises:
-            StorageUnavailable: Batches that were committed stay so.
+            StorageUnavailable: The run has ended early; committed batches stay erased.
         """
         lived = watch.at + round((self._clock.monotonic() - watch.since) * 1000)
-        now = min(lived, self._clock.now(), self._storage.run(database_now))
+        now = min(lived, self._clock.now(), self._storage.run(self._database_now))
         before = now - self._retention_ms
         self._storage.run(lambda c: erasure.redate(c, latest=now + self._retention_ms))
         return Erased(
             records=self._in_batches("record", lambda c: erasure.old_records(c, before=before, now=now, limit=_BATCH)),
-            # After the records: only a conversation without content may be erased.
+            # After the records: a conversation may be erased only when all its records are.
             conversations=self._conversations(before, now),
             frames=self._in_batches("frame", lambda c: erasure.old_frames(c, before=before, limit=_BATCH)),
         )
@@ -123,7 +137,7 @@ class Retention:
             seconds = self._period
 
     def _erase(self, watch: Watch) -> bool:
-        """Erase, however often the disk refuses; False: the end came first."""
+        """Erase, and try again while the disk refuses. False if the service stops first."""
         while True:
             try:
                 erased = self.erase(watch)

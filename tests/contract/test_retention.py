@@ -1,7 +1,7 @@
-"""What age erases, what it must not, and why a clock that jumps erases nothing; on both databases."""
+"""What retention erases, what it must not, and that a clock that jumps erases nothing; on both databases."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Connection, Row
@@ -24,21 +24,29 @@ SECOND = 1000
 
 
 class Archive:
-    """The retention of seven days, a clock to move, and short ways to rows."""
+    """A retention of seven days on a database, with a clock to move and short ways to rows."""
 
     def __init__(self, storage: Storage, clock: FakeClock) -> None:
         self.clock = clock
         self.metrics = Metrics()
         self.crashes: list[str] = []
         self.run = storage.run
-        self.retention = Retention(storage, settings(), runtime(clock, self.crashes, metrics=self.metrics))
+        #: how far the clock of the database is behind ours (milliseconds)
+        self.database_lag = 0
+        self.retention = Retention(
+            storage,
+            settings(),
+            runtime(clock, self.crashes, metrics=self.metrics),
+            # PostgreSQL has a clock of its own, which no test can move.
+            database_now=lambda _: clock.now() - self.database_lag,
+        )
 
     def store(self, *jobs: Callable[[Connection], None]) -> None:
         for job in jobs:
             self.run(job)
 
     def later(self, days: float) -> Erased:
-        """Time passes, all of it under watch."""
+        """Erase after a watch of that length."""
         watch = self.retention.watch()
         self.clock.advance(days * 86_400)
         return self.retention.erase(watch)
@@ -54,7 +62,7 @@ class Archive:
 
 
 def has(*rows: dict[str, Any]) -> Callable[[Connection], None]:
-    """A job that stores conversations and entries, told apart by their columns."""
+    """A job that stores conversations and entries, which differ in their columns."""
 
     def job(connection: Connection) -> None:
         stored.put_conversations(connection, *(row for row in rows if "conversation_id" not in row))
@@ -64,9 +72,7 @@ def has(*rows: dict[str, Any]) -> Callable[[Connection], None]:
 
 
 @pytest.fixture
-def archive(storage: Storage, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Archive:
-    # PostgreSQL has a clock of its own, which no test can move: here it agrees with ours.
-    monkeypatch.setattr("genesys_gateway.maintenance.retention.database_now", lambda _: clock.now())
+def archive(storage: Storage, clock: FakeClock) -> Archive:
     return Archive(storage, clock)
 
 
@@ -137,7 +143,7 @@ def test_old_frames_are_deleted(archive: Archive) -> None:
 
 def test_more_than_one_batch_is_erased_and_each_is_counted(archive: Archive) -> None:
     rows = [stored.conversation_row(f"c-{n:03}", closed_at=NOW - n % 2) for n in range(250)]
-    # Some that can't be erased stand among them.
+    # Every fifth can't be erased.
     entries = [(stored.dead_row if n % 5 == 0 else stored.entry_row)(f"r-{n:03}", f"c-{n:03}") for n in range(250)]
     archive.store(has(*rows, *entries))
 
@@ -162,7 +168,7 @@ def test_a_clock_set_forward_during_a_watch_erases_nothing(archive: Archive, day
     assert archive.entry("r-1").content is not None
 
 
-def test_a_clock_that_was_wrong_when_the_watch_began_and_is_mended_erases_nothing(archive: Archive) -> None:
+def test_a_clock_that_was_wrong_when_the_watch_began_and_is_corrected_erases_nothing(archive: Archive) -> None:
     archive.store(has(stored.conversation_row("c-1"), stored.entry_row("r-1", "c-1")))
 
     archive.clock.jump(30 * 86_400)
@@ -185,11 +191,9 @@ def test_a_clock_set_back_delays_and_erases_in_the_end(archive: Archive) -> None
     assert archive.later(1) == Erased(records=1, conversations=1, frames=0)
 
 
-def test_a_database_whose_clock_is_behind_is_believed(
-    archive: Archive, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_database_whose_clock_is_behind_is_believed(archive: Archive) -> None:
     archive.store(has(stored.conversation_row("c-1"), stored.entry_row("r-1", "c-1")))
-    monkeypatch.setattr("genesys_gateway.maintenance.retention.database_now", lambda _: clock.now() - 2 * DAY)
+    archive.database_lag = 2 * DAY
 
     assert archive.later(8) == NOTHING
     assert archive.later(1.1) == Erased(records=1, conversations=1, frames=0)
@@ -295,16 +299,14 @@ LONG_AGO = has(
 )
 
 
-class Refusing:
-    """A storage that refuses a few times."""
+class RefusingStorage:
+    """A storage of either kind whose first jobs are refused."""
 
     def __init__(self, storage: Storage, refusals: int) -> None:
         self._storage = storage
         self.refusals = refusals
-        self.jobs = 0
 
     def run(self, job: Callable[[Connection], Any]) -> Any:
-        self.jobs += 1
         if self.refusals:
             self.refusals -= 1
             raise StorageUnavailable("the disk is full")
@@ -312,19 +314,19 @@ class Refusing:
 
 
 @pytest.fixture
-def quick(storage: Storage, clock: FakeClock) -> Iterator[tuple[Retention, Refusing]]:
-    """One whose days last milliseconds, on a disk that refuses twice."""
-    refusing = Refusing(storage, 2)
+def quick(storage: Storage, clock: FakeClock) -> Iterator[tuple[Retention, RefusingStorage]]:
+    """A retention of milliseconds, on a storage that refuses twice."""
+    refusing = RefusingStorage(storage, 2)
     shrunk = settings(retention_days=0.14 / 86_400, retry_base_seconds=0.001)
     crashes: list[str] = []
-    retention = Retention(refusing, shrunk, runtime(clock, crashes))  # type: ignore[arg-type]
+    retention = Retention(cast(Storage, refusing), shrunk, runtime(clock, crashes))
     yield retention, refusing
     assert retention.stop(1.0) == []
     assert crashes == []
 
 
 def test_the_greenlet_watches_and_erases_by_itself_whatever_the_disk_does(
-    quick: tuple[Retention, Refusing], storage: Storage
+    quick: tuple[Retention, RefusingStorage], storage: Storage
 ) -> None:
     retention, refusing = quick
     storage.run(LONG_AGO)
@@ -335,7 +337,9 @@ def test_the_greenlet_watches_and_erases_by_itself_whatever_the_disk_does(
     assert refusing.refusals == 0
 
 
-def test_a_retention_that_is_told_to_stop_leaves_the_rest(quick: tuple[Retention, Refusing], storage: Storage) -> None:
+def test_a_retention_that_is_told_to_stop_leaves_the_rest(
+    quick: tuple[Retention, RefusingStorage], storage: Storage
+) -> None:
     retention, _ = quick
     storage.run(LONG_AGO)
 
