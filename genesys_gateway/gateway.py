@@ -1,7 +1,7 @@
-"""The only place that wires the rooms together, and the order in which they start and stop.
+"""Creates all parts of the service, connects them, and starts and stops them in order.
 
-Law: nothing is served before the lock is held and the disk answers; on the way down the sockets close first, then what
-they brought is stored, then what is being delivered is finished.
+Invariant: nothing is served before the file lock is held and the database answers. At the stop the sockets close first,
+then what they brought is stored, then deliveries under way are finished.
 """
 
 from collections.abc import Callable
@@ -31,7 +31,7 @@ from genesys_gateway.storage.statements.used_assertions import StoredUsedAsserti
 
 log = get_logger(__name__)
 
-#: Calls to CommunicationHistory that may be under way at a time.
+#: Maximum number of concurrent calls to CommunicationHistory.
 _HISTORY_CALLS = 8
 
 
@@ -45,12 +45,12 @@ class Phase(Enum):
 
 
 class Gateway:
-    """The whole service without its HTTP door.
+    """The whole service without its HTTP interface.
 
     Args:
-        settings: Checked; the tables of the database are migrated.
-        on_broken: Told the name of a greenlet that died of a mistake of ours: what it did is done by nobody now, so
-            the process should be started afresh. Everything promised is on disk.
+        settings: Checked settings; the tables of the database are migrated.
+        on_broken: Called with the name of a greenlet that an unexpected error ended. Its work is no longer done, so
+            the process should be restarted; everything promised is stored.
     """
 
     def __init__(
@@ -139,16 +139,16 @@ class Gateway:
 
     @property
     def phase(self) -> Phase:
-        """How far it is."""
+        """How far the gateway is between its start and its end."""
         return self._phase
 
     @property
     def serving(self) -> bool:
-        """Whether registrations can be taken: from the moment everything runs until the end of the drain."""
+        """Whether registrations are accepted: from the moment everything runs until the stop."""
         return self._phase in (Phase.RUNNING, Phase.DRAINING)
 
     def ready(self) -> bool:
-        """Whether new work should be sent here: it runs, does not drain, and a commit works now."""
+        """Whether new requests should be sent here: it runs, does not drain, and a commit succeeds now."""
         if self._phase is not Phase.RUNNING:
             return False
         try:
@@ -161,13 +161,13 @@ class Gateway:
         self._tasks.spawn("start", self._start)
 
     def drain(self) -> None:
-        """Say that the end is near: :meth:`ready` turns false, registrations are still taken. May be repeated."""
+        """Prepare the stop: :meth:`ready` turns false, registrations are still accepted. May be repeated."""
         if self._phase is Phase.RUNNING:
             self._phase = Phase.DRAINING
             log.info("draining")
 
     def stop(self, seconds: float) -> None:
-        """End everything within ``seconds``; what was promised is on disk. A repetition does nothing."""
+        """Stop everything within ``seconds``; what was promised is stored. A repetition does nothing."""
         if self._phase is Phase.STOPPED:
             return
         was_serving = self.serving
@@ -205,12 +205,12 @@ class Gateway:
         self._tasks.spawn("gauges", self._gauges.run, self._tasks)
 
     def _take_lock(self) -> bool:
-        """A worker that is being replaced holds the lock until it has stopped; False when told to stop first."""
-        told = False
+        """Wait for the lock: a worker that is replaced holds it until it has stopped. False if stopped first."""
+        logged = False
         while self._lock is not None and not self._lock.acquire():
-            if not told:
+            if not logged:
                 log.info("waiting_for_lock")
-                told = True
+                logged = True
             if self._tasks.wait(self.settings.lease_seconds / 400):
                 return False
         return True
