@@ -1,31 +1,28 @@
-"""The disk and the channels agree in the end, whatever was lost between them."""
+"""Database and channels agree after a resync, whichever change was lost between them."""
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import gevent
 import pytest
 
 from genesys_gateway.channels.registry import ChannelRegistry
 from genesys_gateway.maintenance.resync import Resync
-from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
-from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations
 from tests.doubles.channels import conversation, eventually, ids, quick
 from tests.doubles.runtime import FakeClock
+from tests.doubles.storage_in_memory import OWNER, StorageInMemory
 
-CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
-OWNER = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
 
 
 class FakeRegistry:
-    """Who is followed and who is covered, as tests say."""
+    """Sets of followed and covered conversations, which tests may change."""
 
     def __init__(self) -> None:
         self.homes: set[str] = set()
         self.covering: set[str] = set()
+        #: each conversation that ``follow`` was called with
         self.asked: list[str] = []
 
     def follow(self, one: str) -> None:
@@ -43,16 +40,16 @@ class FakeRegistry:
         return set(self.covering)
 
 
-class House:
-    """An agreement over a storage in memory."""
+class ResyncOnFakeRegistry:
+    """A resync between a storage in memory and a registry of our own."""
 
     def __init__(self) -> None:
         self.clock = FakeClock()
-        self.storage = Storage("sqlite://", self.clock)
-        self.storage.open()
+        self.storage = StorageInMemory(self.clock)
         self.registry = FakeRegistry()
+        #: conversations and moment of each call of ``uncovered``
         self.uncovered: list[tuple[list[str], int]] = []
-        self.resync = Resync(
+        resync = Resync(
             self.storage,
             quick(lease_seconds=0.003, audit_seconds=600.0),
             self.clock,
@@ -60,31 +57,14 @@ class House:
             owner=OWNER,
             uncovered=lambda some, since: self.uncovered.append((some, since)),
         )
-
-    def register(self, *some: str, owner: str = OWNER) -> None:
-        now = self.clock.now()
-
-        def job(connection: Any) -> None:
-            for one in some:
-                conversations.register(
-                    connection, one, CUSTOMER, owner=owner, now=now, due_at=now, deadline_at=now + 1000
-                )
-
-        self.storage.run(job)
-
-    def cover(self, *some: str) -> None:
-        now = self.clock.now()
-        self.storage.run(lambda c: conversations.cover(c, some, channel_id="c", owner=OWNER, now=now))
-
-    def close(self, one: str) -> None:
-        self.storage.run(
-            lambda c: conversations.close(c, one, without_record=conversations.NO_ACW, now=0, last_look_at=0)
-        )
+        self.follow_pending = resync.follow_pending
+        self.compare_all = resync.compare_all
+        self.run = resync.run
 
 
 @pytest.fixture
-def house() -> Iterator[House]:
-    made = House()
+def resync() -> Iterator[ResyncOnFakeRegistry]:
+    made = ResyncOnFakeRegistry()
     yield made
     made.storage.close()
 
@@ -92,82 +72,69 @@ def house() -> Iterator[House]:
 A, B = conversation(1), conversation(2)
 
 
-def test_a_registration_whose_commit_nobody_knew_of_is_followed(house: House) -> None:
-    house.register(A)
-    house.resync.follow_pending()
-    assert house.registry.homes == {A}
+def test_a_registration_whose_commit_nobody_knew_of_is_followed(resync: ResyncOnFakeRegistry) -> None:
+    resync.storage.register(A)
+    resync.follow_pending()
+    assert resync.registry.homes == {A}
 
 
-def test_whoever_is_covered_or_closed_or_somebody_elses_is_left_alone(house: House) -> None:
-    house.register(A, B)
-    house.register(conversation(3), owner=OTHER)
-    house.cover(A)
-    house.close(B)
-    house.resync.follow_pending()
-    assert house.registry.asked == []
+def test_whoever_is_covered_or_closed_or_somebody_elses_is_left_alone(resync: ResyncOnFakeRegistry) -> None:
+    resync.storage.register(A, B)
+    resync.storage.register(conversation(3), owner=OTHER)
+    resync.storage.cover(A)
+    resync.storage.close_conversations(B)
+    resync.follow_pending()
+    assert resync.registry.asked == []
 
 
-def test_a_close_whose_commit_nobody_knew_of_takes_its_topic_off_the_channel(house: House) -> None:
-    house.register(A, B)
-    house.cover(A, B)
-    house.registry.homes = house.registry.covering = {A, B}
-    house.close(A)
-    house.resync.compare_all()
-    assert house.registry.homes == {B}
-    assert house.uncovered == []
+def test_a_close_whose_commit_nobody_knew_of_takes_its_topic_off_the_channel(resync: ResyncOnFakeRegistry) -> None:
+    resync.storage.register(A, B)
+    resync.storage.cover(A, B)
+    resync.registry.homes = resync.registry.covering = {A, B}
+    resync.storage.close_conversations(A)
+    resync.compare_all()
+    assert resync.registry.homes == {B}
+    assert resync.uncovered == []
 
 
-def test_whom_the_disk_believes_to_be_covered_and_nobody_covers_is_told_and_followed(house: House) -> None:
-    house.register(*ids(4))
-    house.cover(*ids(4))
-    house.registry.homes = set(ids(3))
-    house.registry.covering = set(ids(2))
-    house.resync.compare_all()
-    ((lost, since),) = house.uncovered
+def test_whom_the_disk_believes_to_be_covered_and_nobody_covers_is_told_and_followed(
+    resync: ResyncOnFakeRegistry,
+) -> None:
+    resync.storage.register(*ids(4))
+    resync.storage.cover(*ids(4))
+    resync.registry.homes = set(ids(3))
+    resync.registry.covering = set(ids(2))
+    resync.compare_all()
+    ((lost, since),) = resync.uncovered
     assert sorted(lost) == ids(2, start=2)
-    assert since == house.clock.now() - 600_000
-    assert house.registry.homes == set(ids(4))
+    assert since == resync.clock.now() - 600_000
+    assert resync.registry.homes == set(ids(4))
 
 
-def test_where_all_agree_nothing_is_told(house: House) -> None:
-    house.register(A, B)
-    house.cover(A)
-    house.registry.homes, house.registry.covering = {A, B}, {A}
-    house.resync.compare_all()
-    assert (house.uncovered, house.registry.asked) == ([], [])
+def test_where_all_agree_nothing_is_told(resync: ResyncOnFakeRegistry) -> None:
+    resync.storage.register(A, B)
+    resync.storage.cover(A)
+    resync.registry.homes, resync.registry.covering = {A, B}, {A}
+    resync.compare_all()
+    assert (resync.uncovered, resync.registry.asked) == ([], [])
 
 
-def test_who_is_registered_while_it_compares_is_not_taken_off(house: House) -> None:
-    """The registry's view is taken first: who is in it was on disk before."""
-    run = house.storage.run
-
-    def meanwhile(job: Any) -> Any:
-        value = run(job)
-        house.registry.follow(B)
-        return value
-
-    house.storage.run = meanwhile  # type: ignore[method-assign] # what happens meanwhile is what is tested
-    house.resync.compare_all()
-    assert house.registry.homes == {B}
+def test_who_is_registered_while_it_compares_is_not_taken_off(resync: ResyncOnFakeRegistry) -> None:
+    """The registry is read first: each conversation in it was stored before."""
+    resync.storage.after_commit = lambda: resync.registry.follow(B)
+    resync.compare_all()
+    assert resync.registry.homes == {B}
 
 
-def test_it_goes_on_after_the_disk_refused(house: House) -> None:
-    house.register(A)
-    run, refusals = house.storage.run, [3]
-
-    def refusing(job: Any) -> Any:
-        if refusals[0]:
-            refusals[0] -= 1
-            raise StorageUnavailable("x")
-        return run(job)
-
-    house.storage.run = refusing  # type: ignore[method-assign] # the disk's moods are what is tested
+def test_it_goes_on_after_the_disk_refused(resync: ResyncOnFakeRegistry) -> None:
+    resync.storage.register(A)
+    resync.storage.refuse(3)
     crashes: list[str] = []
-    tasks = TaskGroup("house", lambda name, error: crashes.append(name))
-    tasks.spawn("agreement", house.resync.run, tasks)
-    eventually(lambda: house.registry.homes == {A}, house.clock)
-    house.registry.homes.add(B)
-    eventually(lambda: house.registry.homes == {A}, house.clock, step=10)
+    tasks = TaskGroup("resync", lambda name, error: crashes.append(name))
+    tasks.spawn("agreement", resync.run, tasks)
+    eventually(lambda: resync.registry.homes == {A}, resync.clock)
+    resync.registry.homes.add(B)
+    eventually(lambda: resync.registry.homes == {A}, resync.clock, step=10)
     assert tasks.stop(1) == []
     gevent.sleep(0)
     assert crashes == []
