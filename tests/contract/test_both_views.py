@@ -1,4 +1,4 @@
-"""The same conversation by its events, in the live view and in analytics: all three must tell of the same work."""
+"""One conversation in events, live view and analytics of the simulator: all three must show the same work."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -79,7 +79,7 @@ def a_draft(sim: Simulated) -> dict[str, Any]:
     return conversation
 
 
-def still_at_it(sim: Simulated) -> dict[str, Any]:
+def not_wrapped_up(sim: Simulated) -> dict[str, Any]:
     conversation = a_transfer_without_an_end(sim)
     sim.play(conversation, "end")
     return conversation
@@ -95,11 +95,11 @@ def a_transfer_without_an_end(sim: Simulated) -> dict[str, Any]:
 OVER: list[Story] = [
     *(one_agent, a_transfer, a_consult, one_skips, a_reopened_message, no_acw_at_all, a_callback),
 ]
-NOT_OVER: list[Story] = [a_draft, still_at_it, a_transfer_without_an_end]
+NOT_OVER: list[Story] = [a_draft, not_wrapped_up, a_transfer_without_an_end]
 
 
 def announced(sim: Simulated) -> set[str]:
-    """Ids of what the simulator's own ledger calls finished."""
+    """Record ids of the work that is finished according to the simulator's ledger."""
     return {after_call_work.record_id(one["recordKey"]) for one in sim.sim("GET", "ledger")["finished"]}
 
 
@@ -171,12 +171,15 @@ def test_a_backfill_says_what_the_event_said(sim: Simulated, told: dict[str, Any
     verdict, details = both_views(sim, conversation)
     ((late,), (named,)) = finished_acw(details), verdict.finished
     assert alike(late, live.event)
-    # Not every answer of the live view tells the addresses of written media.
+    # Not every answer of the live view shows the addresses of written media.
     assert alike(replace(named, address_from=late.address_from, address_to=late.address_to), live.event)
 
 
 def alike(backfilled: AcwEvent, live: AcwEvent) -> bool:
-    """A backfill's time is the end of the after-call work; its duration may be in whole seconds."""
+    """Whether both are equal, except that a backfill's time is the end of the work and its duration may be rounded.
+
+    The rounding is to whole seconds.
+    """
     durations = (backfilled.wrapup_duration_ms or 0, live.wrapup_duration_ms or 0)
     same = replace(backfilled, event_time=live.event_time, wrapup_duration_ms=live.wrapup_duration_ms) == live
     return same and abs(durations[0] - durations[1]) < 1000
