@@ -6,13 +6,13 @@ anything newer than the answer is stored about it.
 How it works. A conversation is *due* at once when its topic is confirmed after a gap and when frames were lost, and
 ``GATEWAY_QUIET_SECONDS`` after an event. Otherwise it is due ``GATEWAY_RECONCILE_SECONDS`` after its registration, and
 then at intervals that double up to an hour. After a gap, until its doubt has ended, the intervals are shorter, and one
-question falls on the moment at which analytics are complete.
+question falls on the moment at which analytics are complete about the gap.
 
 Genesys has two views. The *live view* is up to date, but costs one call per conversation, and where an agent has
 several sessions it may not show whose after-call work is done. *Analytics* show up to 50 conversations in one call,
 session by session, but may be late by ``GATEWAY_ANALYTICS_SETTLE_SECONDS``. In each round a few due conversations are
-asked about live, many in bulk. Then live questions go to those that the live view may decide: covered ones in doubt,
-and those that analytics show as ended, that are past their deadline, or that Genesys did not know.
+asked about live, many in bulk. Then live questions follow about those that the live view may decide: covered ones in
+doubt, and those that analytics show as ended, that are past their deadline, or that Genesys did not know before.
 
 A gap leaves a *doubt*: was an event missed? Two answers end it. One is a live answer that names all finished work, if
 the question was asked after the conversation was covered again. The other is one of analytics, if they were asked after
@@ -20,8 +20,8 @@ that cover had lasted for as long as they may be late. What is found is stored l
 
 A conversation is *closed* by an answer that shows its end, no agent with after-call work left, and all finished work by
 name; the transaction that closes it stores that work. Analytics alone close it only if every session shows its own end,
-and both the end and the cover are older than analytics may be late. Past its deadline a live answer closes it unless it
-shows the conversation going on (404 and 403 are answers, too); without a record it is then ``unresolved``.
+and both the end and the cover are older than analytics may be late. Past its deadline a complete live answer closes it
+unless it shows the conversation going on (404 and 403 count, too); without a record it is then ``unresolved``.
 
 The *last look*: ``GATEWAY_LAST_LOOK_SECONDS`` after the close analytics are asked again, once nothing else is due.
 Anything found then was missed: it is delivered, and an alarm is raised.

@@ -33,7 +33,7 @@ log = get_logger(__name__)
 #: Maximum number of due conversations in one round.
 _ROUND = 500
 #: Number of findings of one bulk answer that are stored concurrently.
-_LEARNERS = 16
+_CONCURRENT_FINDINGS = 16
 #: Number of questions in a row without an answer after which the cause is taken to be Genesys, not the conversations.
 _FAILURES_IN_A_ROW = 3
 #: Share of the rate limiter's calls that live questions may use; the bulk questions need the rest.
@@ -41,7 +41,7 @@ _LIVE_SHARE = 0.55
 
 
 class Reconciliation:
-    """The loop and its state: who is asked about next, and how often questions have failed.
+    """The loop, and what it remembers between rounds: conversations to ask about live, failures in a row.
 
     Args:
         stored: Called after new entries were committed; must not wait.
@@ -91,7 +91,7 @@ class Reconciliation:
         return self._tasks.stop(seconds)
 
     def wake(self) -> None:
-        """Look for due conversations now. Does not wait."""
+        """Have the loop look for due conversations now. Does not wait."""
         self._woken.set()
 
     def _run(self) -> None:
@@ -244,7 +244,7 @@ class Reconciliation:
                 except StorageUnavailable as error:
                     errors.append(error)
 
-        gevent.joinall([self._tasks.spawn(f"learner-{n}", apply_some) for n in range(_LEARNERS)])
+        gevent.joinall([self._tasks.spawn(f"learner-{n}", apply_some) for n in range(_CONCURRENT_FINDINGS)])
         if errors:
             raise errors[0]
         return closed
@@ -287,7 +287,7 @@ class Reconciliation:
         *,
         moves_deadline: bool = True,
     ) -> int:
-        # Each answer names all work that was ever finished. Most of it is stored, and each put takes six statements.
+        # Each answer names all work ever finished. Most of it is stored already, and a put takes about six statements.
         known = intake.told_by_genesys(connection, conversation_id) if events else set()
         due_at = now + round(self._settings.quiet_seconds * 1000)
         deadline_at = self._deadline(now) if moves_deadline else None

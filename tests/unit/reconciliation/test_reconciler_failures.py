@@ -1,5 +1,7 @@
 """Questions without an answer, and conversations that Genesys does not know."""
 
+from collections.abc import Callable
+
 import gevent
 import pytest
 
@@ -106,8 +108,8 @@ def test_unknown_for_an_hour_it_is_told_once_and_stays_followed(reconciler: Reco
     reconciler.inquiry.live_answers[A] = {"unknown": True, "evidence": True}
     reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.about(A, "live") == 8, step=120)
-    told = [item.event for item in reconciler.storage.view(A).timeline].count("unknown_to_genesys")
-    assert (told, reconciler.storage.view(A).state) == (1, "pending")
+    noted = [item.event for item in reconciler.storage.view(A).timeline].count("unknown_to_genesys")
+    assert (noted, reconciler.storage.view(A).state) == (1, "pending")
     reconciler.inquiry.live_answers.pop(A)
     reconciler.until(lambda: reconciler.storage.row(A)["unknown_since"] is None, step=600)
 
@@ -125,6 +127,12 @@ def test_how_long_it_may_be_unknown_shrinks_with_the_first_period() -> None:
     reconciler.end()
 
 
+def asked_again(reconciler: ReconcilerOnFakeInquiry, kind: str) -> Callable[[], bool]:
+    """The condition that there was another question of this kind about A since now."""
+    asked = reconciler.inquiry.about(A, kind)
+    return lambda: reconciler.inquiry.about(A, kind) > asked
+
+
 @pytest.mark.parametrize("shown", [False, True])
 def test_many_asked_about_in_bulk_do_not_hide_one_that_is_unknown(
     reconciler: ReconcilerOnFakeInquiry, shown: bool
@@ -137,14 +145,14 @@ def test_many_asked_about_in_bulk_do_not_hide_one_that_is_unknown(
     reconciler.inquiry.bulk_answers[A] = {"shown": shown}
 
     for _ in range(3):
-        asked = reconciler.inquiry.about(A, "bulk"), reconciler.inquiry.about(A, "live")
+        bulk, live = asked_again(reconciler, "bulk"), asked_again(reconciler, "live")
         reconciler.storage.change_all(due_at=reconciler.clock.now())
-        reconciler.until(lambda asked=asked: reconciler.inquiry.about(A, "bulk") > asked[0])
+        reconciler.until(bulk)
         if shown:
             reconciler.until(lambda: reconciler.storage.row(A)["unknown_since"] is None)
         else:
-            reconciler.until(lambda asked=asked: reconciler.inquiry.about(A, "live") > asked[1])
+            reconciler.until(live)
         reconciler.clock.advance(2000)
 
-    told = [item.event for item in reconciler.storage.view(A).timeline].count("unknown_to_genesys")
-    assert told == (0 if shown else 1)
+    noted = [item.event for item in reconciler.storage.view(A).timeline].count("unknown_to_genesys")
+    assert noted == (0 if shown else 1)
