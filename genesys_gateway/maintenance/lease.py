@@ -52,7 +52,7 @@ class Lease:
             The adopted conversations, oldest first.
 
         Raises:
-            StorageUnavailable: It may have begun or not; a repetition is harmless.
+            StorageUnavailable: The lease may have begun or not; try again.
         """
         return self._storage.run(self._enter)
 
