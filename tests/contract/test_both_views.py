@@ -20,8 +20,8 @@ pytest_plugins = ("simulator_fixture",)
 Story = Callable[[Simulated], dict[str, Any]]
 
 
-def one_agent(sim: Simulated, **told: Any) -> dict[str, Any]:
-    conversation = sim.call(**told)
+def one_agent(sim: Simulated, **options: Any) -> dict[str, Any]:
+    conversation = sim.call(**options)
     sim.play(conversation, "wrapup", notes="asked about an invoice")
     sim.play(conversation, "end")
     return conversation
@@ -153,7 +153,7 @@ def test_analytics_that_lag_behind_complete_nothing(sim: Simulated) -> None:
 
 
 @pytest.mark.parametrize(
-    "told",
+    "options",
     [
         {},
         {"direction": "OUTBOUND"},
@@ -162,8 +162,8 @@ def test_analytics_that_lag_behind_complete_nothing(sim: Simulated) -> None:
     ],
     ids=["voice in", "voice out", "e-mail", "sms"],
 )
-def test_a_backfill_says_what_the_event_said(sim: Simulated, told: dict[str, Any]) -> None:
-    conversation = sim.call(**told)
+def test_a_backfill_says_what_the_event_said(sim: Simulated, options: dict[str, Any]) -> None:
+    conversation = sim.call(**options)
     sent = sim.play(conversation, "wrapup", notes="asked about an invoice")["event"]
     sim.play(conversation, "end")
     live = notifications.parse(orjson.dumps(sent))
