@@ -1,4 +1,4 @@
-"""Every setting of the service, read once and checked together.
+"""Every setting of the service, read once at the start and checked together.
 
 Invariant: all mistakes are reported at once, before the first worker starts; no secret is shown.
 
@@ -8,7 +8,7 @@ The files, in reading order:
     rules                rules of single settings, and of several together
     environment          reads environment variables and collects mistakes
     secret               a secret: hidden when printed, renewed from its file
-    signing_key          the key for assertions of our own, and its certificate
+    signing_key          private key and certificate for signing SAML assertions
 """
 
 from genesys_gateway.settings.fields import Settings, SettingsError, variable

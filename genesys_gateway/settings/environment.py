@@ -1,6 +1,6 @@
-"""Reads environment variables, one kind of value at a time, and remembers every mistake instead of stopping at one.
+"""Reads environment variables as typed values, and collects all mistakes instead of stopping at the first.
 
-Law: no message repeats a value, because it may hold a secret.
+Invariant: no message repeats a value, because it may hold a secret.
 """
 
 import difflib
@@ -19,10 +19,10 @@ from genesys_gateway.settings.secret import Secret, one_word
 
 T = TypeVar("T")
 
-#: A host and the port that was named with it, if any.
+#: A host, and its port or None.
 HostPort = tuple[str, int | None]
 
-#: Upper limit of every timer, in seconds: beyond a year it is a slip of the pen.
+#: Upper limit of every timer, in seconds. A longer one is taken for a typing error.
 YEAR = 366 * 86400.0
 
 _PREFIXES = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_")
@@ -30,65 +30,65 @@ _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*")
 
 
 class Environment(Env):
-    """The environment as typed values; :meth:`finish` hands over what was wrong.
+    """The environment as typed values; :meth:`finish` returns the mistakes.
 
-    A variable that is empty or blank counts as not set. A method whose variable is wrong notes that and returns
-    None, whatever its type says: values may be used only when :meth:`finish` returned no mistake.
+    An empty or blank variable counts as not set. If a value is wrong, the method notes a mistake and returns None,
+    although its return type does not say so: use the values only if :meth:`finish` returned no mistake.
 
     Args:
-        environ: Names and values; nothing else is read.
+        environ: Names and values. The process's own environment is not read.
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(eager=False)
         self._given = {name: value.strip() for name, value in environ.items() if value.strip()}
-        self._asked: set[str] = set()
+        self._known: set[str] = set()
         self._mistakes: list[str] = []
 
     def _get_value(self, env_key: str, default: object) -> object:
-        # environs would look into os.environ first, whatever we were given.
-        self._asked.add(env_key)
+        # Overridden because environs reads os.environ first.
+        self._known.add(env_key)
         return self._given.get(env_key, default)
 
     def has(self, name: str) -> bool:
-        """Whether the variable is set to something."""
-        self._asked.add(name)
+        """Whether the variable is set and not blank."""
+        self._known.add(name)
         return name in self._given
 
     def mistake(self, name: str, message: str) -> None:
-        """Note that a variable is wrong; the message goes on from its name."""
+        """Note that a variable is wrong. The message continues after the variable's name: ``is missing``."""
         self._mistakes.append(f"{name} {message}")
 
     def finish(self) -> tuple[str, ...]:
-        """Every mistake found, sorted by the variable's name. Nothing can be read after this."""
+        """Return every mistake found, sorted by variable. Nothing can be read afterwards."""
         try:
             self.seal()
         except EnvValidationError as error:
             for name, messages in cast("Mapping[str, list[str]]", error.error_messages).items():
                 for message in messages:
-                    self.mistake(name, _in_our_words(message))
+                    self.mistake(name, _reworded(message))
         return tuple(sorted(set(self._mistakes)))
 
     def unknown(self) -> tuple[str, ...]:
-        """A warning for each variable that looks like ours and was never asked for."""
-        strangers = sorted(n for n in self._given if n.startswith(_PREFIXES) and n not in self._asked)
-        return tuple(f"{name} is not a setting{_did_you_mean(name, self._asked)}" for name in strangers)
+        """Return a warning for each variable that has one of our prefixes but is not a setting."""
+        names = sorted(n for n in self._given if n.startswith(_PREFIXES) and n not in self._known)
+        return tuple(f"{name} is not a setting{_did_you_mean(name, self._known)}" for name in names)
 
     def seconds(self, name: str, default: float) -> float:
-        """A time that is more than nothing and less than a year."""
+        """A duration above 0 and at most a year."""
         return self.number(name, default, most=YEAR)
 
     def number(self, name: str, default: float, most: float) -> float:
-        """A finite number above 0."""
+        """A finite number above 0 and at most ``most``."""
         limits = Range(min=0, min_inclusive=False, max=most, error="must be above 0 and at most {max}")
         return self.float(name, float(default), validate=limits)
 
     def whole(self, name: str, default: int, least: int, most: int) -> int:
-        """A whole number within limits."""
+        """A whole number from ``least`` to ``most``."""
         return self.int(name, default, validate=Range(min=least, max=most, error="must be from {min} to {max}"))
 
     def parsed(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | None:
-        """What ``parse`` makes of the text; None when there is none. ``parse`` raises ValueError for a bad one."""
+        """The result of ``parse``, which raises ValueError for a wrong text; None if there is no text."""
         text = self.str(name, default)
         if text is None:
             return None
@@ -99,13 +99,13 @@ class Environment(Env):
             return None
 
     def required(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | None:
-        """As :meth:`parsed`, and a mistake when there is neither a value nor a default."""
+        """As :meth:`parsed`, but it is a mistake if there is neither a value nor a default."""
         if default is None and not self.has(name):
             self.mistake(name, "is missing")
         return self.parsed(name, parse, default)
 
     def secret(self, name: str, check: Callable[[str], object] = one_word, *, needed: bool = True) -> Secret | None:
-        """The secret ``X`` from ``X`` itself or from the file that ``X_FILE`` names."""
+        """The secret ``X``, from the variable ``X`` or from the file named by ``X_FILE``."""
         in_file = f"{name}_FILE"
         if self.has(name) and self.has(in_file):
             self.mistake(name, f"and {in_file} are both set; give one of them")
@@ -118,14 +118,14 @@ class Environment(Env):
 
 
 def text(value: str) -> str:
-    """Any text on one line."""
+    """One line of text."""
     if not value.isprintable():
         raise ValueError("must be one line of printable characters")
     return value
 
 
 def host(value: str) -> str:
-    """A host name or IP address, in lower case; an IPv6 address may stand in brackets."""
+    """A host name or IP address, returned in lower case; brackets around an IPv6 address are removed."""
     name = value.strip().lower()
     bare = name[1:-1] if name.startswith("[") and name.endswith("]") else name
     try:
@@ -137,12 +137,12 @@ def host(value: str) -> str:
 
 
 def hosts(value: str) -> frozenset[str]:
-    """Hosts, comma separated."""
+    """Host names, separated by commas."""
     return frozenset(host(part) for part in value.split(",") if part.strip())
 
 
 def host_port(value: str) -> HostPort:
-    """``host`` or ``host:port``; an IPv6 address with a port stands in brackets."""
+    """``host`` or ``host:port``; an IPv6 address with a port needs brackets."""
     try:
         parts = urlsplit(f"//{value.strip()}")
         port = parts.port
@@ -154,15 +154,15 @@ def host_port(value: str) -> HostPort:
 
 
 def host_ports(value: str) -> tuple[HostPort, ...]:
-    """``host`` or ``host:port``, comma separated."""
+    """Several of ``host`` or ``host:port``, separated by commas."""
     return tuple(host_port(part) for part in value.split(",") if part.strip())
 
 
 def url(value: str) -> str:
-    """A base URL (http or https) without the slash at its end.
+    """A base URL (http or https), returned without a slash at its end.
 
     Raises:
-        ValueError: It has a query, or is no :func:`address`.
+        ValueError: It has a query, or :func:`address` rejects it.
     """
     if "?" in value:
         raise ValueError("must not have a query or a fragment")
@@ -170,10 +170,10 @@ def url(value: str) -> str:
 
 
 def address(value: str) -> str:
-    """A whole URL (http or https), kept as it is.
+    """A complete URL (http or https), returned unchanged.
 
     Raises:
-        ValueError: It has userinfo, a fragment, no host, a bad port or characters no URL may have.
+        ValueError: It has a user name or password, a fragment, no host, a bad port or characters that are not allowed.
     """
     if not re.fullmatch(r"[!-~]+", value) or "\\" in value:
         raise ValueError("must be a URL of visible ASCII characters")
@@ -193,7 +193,7 @@ def address(value: str) -> str:
 
 
 def file(value: str) -> Path:
-    """A file that can be read now."""
+    """A path whose file can be read now."""
     path = Path(value)
     try:
         path.open("rb").close()
@@ -203,7 +203,7 @@ def file(value: str) -> Path:
 
 
 def ca_file(value: str) -> Path:
-    """A file of CA certificates that TLS can use."""
+    """A path to CA certificates that TLS can use."""
     path = file(value)
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
@@ -213,7 +213,7 @@ def ca_file(value: str) -> Path:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """One of these words, in either case, answered in lower case."""
+    """Return a parser that accepts these words in upper or lower case and returns lower case."""
 
     def choose(value: str) -> str:
         if value.lower() not in choices:
@@ -223,8 +223,8 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return choose
 
 
-def _in_our_words(message: str) -> str:
-    """What environs and marshmallow say, made to follow the variable's name."""
+def _reworded(message: str) -> str:
+    """A message of environs or marshmallow, changed so that it can follow the variable's name."""
     words = message.rstrip(".")
     return f"is wrong: {words[:1].lower()}{words[1:]}" if words[:1].isupper() else words
 

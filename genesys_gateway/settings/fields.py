@@ -1,9 +1,11 @@
 """Every setting of the service: its name, default and limits, read once and checked together.
 
-Law: a mistake is found before the first worker starts, all mistakes are told at once, and no secret is shown.
-The variable of a field is its name in upper case, with ``GATEWAY_`` before it unless it starts with another party's.
+The variable of a field is the field's name in upper case, after ``GATEWAY_`` unless it starts with ``GENESYS_``,
+``COMMUNICATION_HISTORY_`` or ``DATABASE_``.
+
+Invariant: mistakes are found before the first worker starts and reported all at once; no secret is shown.
 """
-# ruff: noqa: RUF009 - each call in the dataclass makes a dataclasses.field, once
+# ruff: noqa: RUF009 - each call in the class body returns a dataclasses.field
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
@@ -19,10 +21,10 @@ _OTHERS = ("genesys_", "communication_history_", "database_")
 
 
 class SettingsError(PermanentFailure):
-    """The service can't start like this.
+    """At least one setting is wrong, so the service can't start.
 
     Args:
-        mistakes: One line each, starting with the variable's name, never with a secret's value.
+        mistakes: One line each, starting with the variable's name and without any secret.
     """
 
     def __init__(self, mistakes: tuple[str, ...]) -> None:
@@ -60,7 +62,7 @@ def _secret(check: Callable[[str], object], *, needed: bool = True) -> Any:
 
 
 def _of_region(parse: Callable[[str], object], before: str) -> Any:
-    """A host of the Genesys region, unless it is given by itself."""
+    """A setting whose default is derived from GENESYS_ENVIRONMENT: ``before`` followed by the region."""
 
     def read(env: Environment, name: str) -> object:
         region = env.parsed("GENESYS_ENVIRONMENT", environment.host)
@@ -71,49 +73,52 @@ def _of_region(parse: Callable[[str], object], before: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings; made by :meth:`from_environment`. Times are in the unit their name ends with."""
+    """All settings, as read by :meth:`from_environment`. The end of a name is its unit: seconds, hours, days.
 
-    #: Hosts that may be spoken to without TLS; loopback's names are always among them.
+    docs/operations.md explains each of them.
+    """
+
+    #: Hosts that may be reached without TLS; always includes the names of loopback.
     plain_http_hosts: frozenset[str] = _parsed(rules.plain_http_hosts, "")
     #: Base URLs, without a slash at the end.
     genesys_login_url: str = _of_region(environment.url, "https://login.")
     genesys_api_url: str = _of_region(environment.url, "https://api.")
-    #: What a ``connectUri`` may name. A port of None means the scheme's own.
+    #: Hosts that a ``connectUri`` may contain. A port of None is the default port of its scheme.
     genesys_streaming_hosts: tuple[HostPort, ...] = _of_region(environment.host_ports, "streaming.")
-    #: ``saml2-bearer`` or ``client-credentials``; the fields each needs are checked with it.
+    #: ``saml2-bearer`` or ``client-credentials``; each requires other fields, see :func:`rules.check`.
     genesys_grant_type: str = _parsed(environment.one_of("saml2-bearer", "client-credentials"), "saml2-bearer")
     genesys_client_id: str = _required(one_word)
     genesys_client_secret: Secret = _secret(one_word)
     genesys_org_name: str | None = _parsed(environment.text)
-    #: One of three sources of assertions: a file, ...
+    #: Three possible sources of assertions: a file, ...
     genesys_saml_assertion_file: Path | None = _parsed(environment.file)
-    #: ... an address that is asked for one, ...
+    #: ... a URL that returns one, ...
     genesys_saml_assertion_url: str | None = _parsed(environment.address)
     genesys_saml_assertion_url_token: Secret | None = _secret(one_word, needed=False)
-    #: ... or what the gateway needs to sign one by itself.
+    #: ... or a key, with the fields below, so that the gateway signs its own.
     genesys_saml_key_file: Path | None = _parsed(environment.file)
     genesys_saml_certificate_file: Path | None = _parsed(environment.file)
     genesys_saml_issuer: str | None = _parsed(environment.text)
     genesys_saml_subject: str | None = _parsed(rules.email)
     genesys_saml_audience: str | None = _parsed(environment.text)
 
-    #: CA file for all outbound TLS; None: the system's.
+    #: CA certificates for all outgoing TLS; None: those of the system.
     ca_bundle: Path | None = _parsed(environment.ca_file)
-    #: It may hold a password, so it is hidden like a secret.
+    #: Hidden like a secret, because it may contain a password.
     https_proxy: str | None = _parsed(rules.proxy, hidden=True)
-    #: Hosts, domains and networks that are reached without the proxy.
+    #: Hosts, domains and networks that are reached without the proxy; ``*`` is all.
     no_proxy: tuple[str, ...] = _parsed(rules.words, "")
 
     communication_history_url: str = _required(environment.url)
     communication_history_token: Secret | None = _secret(one_word, needed=False)
-    #: SQLAlchemy's; it may hold a password.
+    #: In SQLAlchemy's format; hidden because it may contain a password.
     database_url: str = _read(rules.database_url, hidden=True)
 
-    #: For gunicorn.
+    #: Address that gunicorn listens on.
     bind: str = _parsed(rules.bind, "127.0.0.1:8080")
     #: ``role:token`` pairs, see :func:`genesys_gateway.settings.secret.role_tokens`.
     tokens: Secret | None = _secret(role_tokens, needed=False)
-    #: Callers' tokens of this issuer are taken, too; all three or none.
+    #: Tokens of this issuer are accepted as well; set all three fields or none.
     oidc_issuer: str | None = _parsed(environment.text)
     oidc_audience: str | None = _parsed(environment.text)
     oidc_jwks_url: str | None = _parsed(environment.address)
@@ -121,7 +126,7 @@ class Settings:
     client_rate_per_minute: int = _whole(0, 0, 1_000_000)
 
     channel_topics: int = _whole(1000, 1, 1000)
-    #: At least 2: one is kept free for handovers. Genesys removes a channel when a 21st is made.
+    #: At least 2, because one is kept free for handovers. Genesys removes a channel when a 21st is created.
     channel_budget: int = _whole(20, 2, 20)
     channel_idle_seconds: float = _seconds(30)
     channel_handover_seconds: float = _seconds(3600)
@@ -145,23 +150,23 @@ class Settings:
     lease_seconds: float = _seconds(20)
     retention_days: float = _number(7, 3660)
 
-    #: Two letters, for phone numbers without a country code.
+    #: Country (two letters) of phone numbers without a country code.
     default_country: str = _parsed(rules.country, "PH")
-    #: Queue id (lower case) to the domain a record of it gets.
+    #: Queue id (lower case) to the ``domain`` of its records.
     domain_by_queue: Mapping[str, str] = _parsed(rules.domains, "{}")
 
     log_level: str = _parsed(environment.one_of("debug", "info", "warning", "error", "critical"), "info")
     log_format: str = _parsed(environment.one_of("json", "text"), "json")
 
-    #: What is no mistake but deserves a look; to be logged at the start.
+    #: Risky but allowed values, to be logged at the start.
     warnings: tuple[str, ...] = field(default=())
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str]) -> "Settings":
-        """Read and check everything. Files that settings name are opened.
+        """Read and check all settings. This opens the files that they name.
 
         Raises:
-            SettingsError: Anything is wrong; it names every mistake.
+            SettingsError: At least one value is wrong or missing; the error lists every mistake.
         """
         env = Environment(environ)
         readers = {f.name: f.metadata["read"] for f in fields(cls) if "read" in f.metadata}
@@ -172,14 +177,14 @@ class Settings:
         return cls(**values, warnings=env.unknown() + rules.worries(values))
 
     def may_speak_plainly_to(self, host: str) -> bool:
-        """Whether http or ws, without TLS, is allowed to that host."""
+        """Whether http and ws, without TLS, are allowed to that host."""
         return rules.may_be_plain(host, self.plain_http_hosts)
 
     def bypasses_proxy(self, host: str) -> bool:
-        """Whether that host is reached directly although there is a proxy."""
+        """Whether that host is reached directly even if there is a proxy."""
         return rules.bypasses_proxy(host, self.no_proxy)
 
 
 def variable(name: str) -> str:
-    """The environment variable of a field."""
+    """Return the environment variable of a field."""
     return name.upper() if name.startswith(_OTHERS) else f"GATEWAY_{name.upper()}"

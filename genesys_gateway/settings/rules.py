@@ -1,6 +1,6 @@
-"""The rules of single settings that need more than a range, and those that look at several settings at once.
+"""Rules for single settings that need more than a range, and rules that compare several settings.
 
-Law: a rule that misses one of its values (because that value is wrong by itself) says nothing.
+Invariant: a rule that compares settings reports nothing while one of their values is wrong or missing by itself.
 """
 
 import json
@@ -20,11 +20,11 @@ from genesys_gateway.settings import environment
 from genesys_gateway.settings.environment import Environment
 from genesys_gateway.settings.secret import one_word, role_tokens
 
-#: What this machine is called by itself: nothing said to it can be overheard on the way.
+#: Names of the loopback interface. What is sent there never leaves this machine, so it needs no TLS.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-#: Below this a role token works, but a warning is given.
+#: A role token of fewer characters works, but causes a warning.
 COMFORTABLE_TOKEN_LENGTH = 20
-#: A certificate that ends sooner is warned about.
+#: A certificate that expires within this many days causes a warning.
 COMFORTABLE_CERTIFICATE_DAYS = 30
 
 _QUEUE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -47,12 +47,12 @@ _OIDC = ("GATEWAY_OIDC_ISSUER", "GATEWAY_OIDC_AUDIENCE", "GATEWAY_OIDC_JWKS_URL"
 
 
 def plain_http_hosts(value: str) -> frozenset[str]:
-    """The hosts that are listed, and loopback's usual names."""
+    """The listed hosts, and the usual names of loopback."""
     return environment.hosts(value) | LOOPBACK
 
 
 def may_be_plain(host: str, listed: frozenset[str]) -> bool:
-    """Whether a host may be spoken to without TLS: loopback always, others when they are listed."""
+    """Whether a host may be reached without TLS: loopback always, others if they are listed."""
     name = host.lower().strip("[]")
     try:
         return name in listed or ip_address(name).is_loopback
@@ -61,12 +61,12 @@ def may_be_plain(host: str, listed: frozenset[str]) -> bool:
 
 
 def bypasses_proxy(host: str, no_proxy: tuple[str, ...]) -> bool:
-    """Whether a host is meant by an entry: ``*``, the host, a domain above it, or a network it lies in."""
+    """Whether an entry matches the host: ``*``, the host itself, a domain above it, or a network that contains it."""
     name = host.lower().strip("[]")
-    return any(_meant(name, entry) for entry in no_proxy)
+    return any(_matches(name, entry) for entry in no_proxy)
 
 
-def _meant(name: str, entry: str) -> bool:
+def _matches(name: str, entry: str) -> bool:
     try:
         return ip_address(name) in ip_network(entry, strict=False)
     except ValueError:
@@ -74,19 +74,19 @@ def _meant(name: str, entry: str) -> bool:
 
 
 def email(value: str) -> str:
-    """An e-mail address, as far as a wrong setting would show."""
+    """An e-mail address. Only obvious mistakes are found."""
     if not re.fullmatch(r"[^@\s]+@[^@\s]+", value):
         raise ValueError("must be the e-mail address of a Genesys user")
     return value
 
 
 def words(value: str) -> tuple[str, ...]:
-    """Words, comma separated."""
+    """Words, separated by commas, returned in lower case."""
     return tuple(word.strip().lower() for word in environment.text(value).split(",") if word.strip())
 
 
 def proxy(value: str) -> str:
-    """An HTTP proxy; a user name and a password may stand in it."""
+    """The URL of an HTTP proxy; it may contain a user name and a password."""
     try:
         parts = urlsplit(value)
         port = parts.port
@@ -99,7 +99,7 @@ def proxy(value: str) -> str:
 
 
 def database_url(env: Environment, name: str) -> str | None:
-    """A database that can keep a promise: an SQLite file, or PostgreSQL over psycopg 3."""
+    """The URL of a durable database: an SQLite file, or PostgreSQL over psycopg 3."""
     default = None if env.has(f"{name}_FILE") else "sqlite:///var/gateway.db"
     if default and not env.has(name):
         return default
@@ -122,7 +122,7 @@ def _database(value: str) -> None:
 
 
 def bind(value: str) -> str:
-    """Where gunicorn listens: ``host:port`` or ``unix:/path``."""
+    """The address gunicorn listens on: ``host:port`` or ``unix:/path``."""
     if value.startswith("unix:/"):
         return environment.text(value)
     if value.startswith(":") or environment.host_port(value)[1] is None:
@@ -131,32 +131,28 @@ def bind(value: str) -> str:
 
 
 def country(value: str) -> str:
-    """A country that phone numbers are known for."""
+    """The two letters of a country whose phone numbers the library ``phonenumbers`` knows."""
     if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError("must be the two letters of a country, as PH")
     return value.upper()
 
 
 def domains(value: str) -> Mapping[str, str]:
-    """A JSON object: queue id to domain."""
+    """A JSON object of queue id to domain; the ids are returned in lower case."""
     try:
-        found = json.loads(value)
-    except (ValueError, RecursionError):
+        domain_of = dict(json.loads(value).items())
+    except (ValueError, RecursionError, AttributeError):
         raise ValueError("must be a JSON object of queue id to domain") from None
-    if not isinstance(found, dict):
-        raise ValueError(  # noqa: TRY004 - a wrong value of a setting, whatever its type
-            "must be a JSON object of queue id to domain"
-        )
-    for queue_id, domain in found.items():
+    for queue_id, domain in domain_of.items():
         if not _QUEUE_ID.fullmatch(queue_id):
             raise ValueError("has a key that is no queue id (a UUID)")
         if not isinstance(domain, str) or not domain.strip() or not domain.isprintable():
             raise ValueError("has a domain that is no text")
-    return {queue_id.lower(): domain.strip() for queue_id, domain in found.items()}
+    return {queue_id.lower(): domain.strip() for queue_id, domain in domain_of.items()}
 
 
 def check(env: Environment, values: Mapping[str, Any]) -> None:
-    """Note every mistake that shows only when several settings are looked at together."""
+    """Note every mistake that only a comparison of several settings shows."""
     _check_region(env)
     _check_grant(env, values)
     _check_plain_http(env, values)
@@ -218,7 +214,7 @@ def _check_plain_http(env: Environment, values: Mapping[str, Any]) -> None:
 def _check_timers(env: Environment, values: Mapping[str, Any]) -> None:
     lease, timeout = values["lease_seconds"], values["http_timeout_seconds"]
     if lease is not None and timeout is not None and lease < 2 * timeout:
-        # An attempt must be able to end while its claim still holds.
+        # An attempt must be able to end before the lease of its claim does.
         env.mistake("GATEWAY_LEASE_SECONDS", "must be at least twice GATEWAY_HTTP_TIMEOUT_SECONDS")
     base, most = values["retry_base_seconds"], values["retry_max_seconds"]
     if base is not None and most is not None and base > most:
@@ -240,7 +236,7 @@ def _check_credentials(env: Environment) -> None:
 
 
 def worries(values: Mapping[str, Any]) -> tuple[str, ...]:
-    """What is allowed but should be seen. Only for values without a mistake."""
+    """Return warnings about values that are allowed but risky. The values must have no mistake."""
     listed = values["plain_http_hosts"] - LOOPBACK
     plain = [f"GATEWAY_PLAIN_HTTP_HOSTS lets {host} be spoken to without TLS" for host in listed]
     pairs = role_tokens(values["tokens"].reveal()) if values["tokens"] else ()

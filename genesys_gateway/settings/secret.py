@@ -1,6 +1,6 @@
-"""Secrets: where one comes from, how it is renewed from its file, and how it stays off every screen.
+"""A secret: checked when it is read, reread from its file, and hidden when printed.
 
-Law: a secret is shown by ``reveal()`` only, and a file that turns bad never replaces a secret that was good.
+Invariant: only ``reveal()`` returns the secret, and an unusable file never replaces a secret that was usable.
 """
 
 import re
@@ -10,13 +10,13 @@ from pathlib import Path
 
 from genesys_gateway.runtime.logs import get_logger
 
-#: Seconds a secret read from a file is believed before the file is read again.
+#: Age in seconds at which a secret is read again from its file.
 REREAD_SECONDS = 60.0
-#: Largest secret file we read, in bytes; a bigger one is a mistaken path.
+#: Maximum size of a secret file in bytes. A larger one is probably the wrong path.
 MAX_FILE_BYTES = 64 * 1024
-#: Who may call; the names in GATEWAY_TOKENS.
+#: Roles of callers, as named in GATEWAY_TOKENS.
 ROLES = ("bofe", "backoffice", "ops")
-#: A role token shorter than this can be guessed.
+#: Minimum number of characters of a role token; a shorter one could be guessed.
 MIN_TOKEN_LENGTH = 8
 
 _VISIBLE = re.compile(r"[!-~]+")
@@ -25,10 +25,10 @@ log = get_logger(__name__)
 
 
 def one_word(text: str) -> str:
-    """A secret that will travel in one HTTP header or form field.
+    """A secret that fits into an HTTP header or a form field.
 
     Raises:
-        ValueError: It holds a space, a line break or a character that is not ASCII.
+        ValueError: It is empty, or contains a space, a line break or a character that is not ASCII.
     """
     if not _VISIBLE.fullmatch(text):
         raise ValueError("must be one word of visible ASCII characters")
@@ -36,10 +36,11 @@ def one_word(text: str) -> str:
 
 
 def role_tokens(text: str) -> tuple[tuple[str, str], ...]:
-    """The (role, token) pairs of ``bofe:token,ops:other``; line breaks separate as commas do.
+    """The (role, token) pairs of ``bofe:token,ops:other``, separated by commas or line breaks.
 
     Raises:
-        ValueError: A pair has no colon, an unknown role, or a token that can't be used. The token is not named.
+        ValueError: There is no pair, or one has no colon, an unknown role or an unusable token. The message never
+            contains the token.
     """
     words = [word.strip() for word in re.split(r"[,\n]", text)]
     pairs = tuple(_role_token(word) for word in words if word)
@@ -60,13 +61,13 @@ def _role_token(word: str) -> tuple[str, str]:
 
 
 class Secret:
-    """A value that may be used but not shown.
+    """A value that can be used but is not shown when printed.
 
     Args:
         value: The secret itself.
-        file: Where it was read from; None when it stood in the environment and never changes.
-        check: Raises ValueError for a text that must not replace the present one.
-        monotonic: Seconds, for the age of what was read.
+        file: The file it was read from; None if it came from the environment and never changes.
+        check: Raises ValueError for a text that must not replace the current value.
+        monotonic: A clock in seconds, to measure the age of the value.
     """
 
     __slots__ = ("_check", "_file", "_monotonic", "_read_at", "_value")
@@ -87,23 +88,27 @@ class Secret:
 
     @classmethod
     def of(cls, text: str, check: Callable[[str], object] = one_word) -> "Secret":
-        """A secret given directly. Raises ValueError when ``check`` does."""
+        """Create a secret that never changes. Raises ValueError if ``check`` does."""
         check(text)
         return cls(text, check=check)
 
     @classmethod
     def of_file(cls, path: Path, check: Callable[[str], object] = one_word) -> "Secret":
-        """A secret that stands in a file. Raises ValueError when it can't be read, is empty, or ``check`` does."""
+        """Create a secret from a file.
+
+        Raises:
+            ValueError: The file can't be read, is empty or too big, or ``check`` raised.
+        """
         return cls(_read(path, check), file=path, check=check)
 
     def reveal(self) -> str:
-        """The secret; one from a file is at most a minute old."""
+        """Return the secret. If it is from a file and was read over ``REREAD_SECONDS`` ago, read the file first."""
         if self._file is not None and self._monotonic() - self._read_at >= REREAD_SECONDS:
             self.refresh()
         return self._value
 
     def refresh(self) -> None:
-        """Read the file now, as after a 401. When that fails the former secret stays and the log says so."""
+        """Read the file now, for example after a 401. If that fails, log it and keep the current secret."""
         if self._file is None:
             return
         self._read_at = self._monotonic()

@@ -1,6 +1,6 @@
-"""The key and the certificate with which the gateway signs assertions, read and checked together.
+"""The private key and the certificate for signing SAML assertions, read and checked together.
 
-Law: the key is never shown; a message names the file and what is wrong with it, never what is in it.
+Invariant: the key is never shown. A message names the setting of the file and what is wrong, never its content.
 """
 
 from dataclasses import dataclass, field
@@ -11,38 +11,38 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-#: Largest file we read, in bytes.
+#: Maximum number of bytes read from a file.
 _MAX_BYTES = 64 * 1024
-#: Shorter RSA keys can be broken with enough machines.
-_LEAST_BITS = 2048
+#: Minimum length of an RSA key in bits; a shorter one can be broken.
+_MIN_BITS = 2048
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SigningKey:
-    """A key, and the certificate that Genesys knows it by."""
+    """A private key, and its certificate, with which Genesys verifies the signatures."""
 
     private: RSAPrivateKey = field(repr=False)
     certificate: x509.Certificate
 
     @classmethod
     def read(cls, key_file: Path, certificate_file: Path) -> "SigningKey":
-        """Both from PEM files. Raises ValueError when one can't be used, or they don't belong together."""
+        """Read both from PEM files. Raises ValueError if one is unusable or they don't belong together."""
         key, certificate = private_key(key_file), certificate_in(certificate_file)
         if certificate.public_key() != key.public_key():
             raise ValueError("GENESYS_SAML_KEY_FILE and GENESYS_SAML_CERTIFICATE_FILE do not belong together")
         return cls(private=key, certificate=certificate)
 
     def ends_at(self) -> datetime:
-        """Until when the certificate is good."""
+        """Return when the certificate expires, in UTC."""
         return self.certificate.not_valid_after_utc
 
     def ended(self, now: int) -> bool:
-        """Whether that is over; ``now`` in epoch milliseconds."""
+        """Whether the certificate has expired at ``now`` (epoch milliseconds)."""
         return self.ends_at().timestamp() * 1000 <= now
 
 
 def private_key(file: Path) -> RSAPrivateKey:
-    """The RSA key in a PEM file. Raises ValueError."""
+    """Read the RSA key in a PEM file. Raises ValueError if it is unreadable, encrypted, too short or no RSA key."""
     name = "GENESYS_SAML_KEY_FILE"
     try:
         key = load_pem_private_key(_read(file, name), password=None)
@@ -52,13 +52,13 @@ def private_key(file: Path) -> RSAPrivateKey:
         ) from None
     except ValueError:
         raise ValueError(f"{name} holds no private key in PEM form") from None
-    if not isinstance(key, RSAPrivateKey) or key.key_size < _LEAST_BITS:
-        raise ValueError(f"{name} must hold an RSA key of at least {_LEAST_BITS} bits")
+    if not isinstance(key, RSAPrivateKey) or key.key_size < _MIN_BITS:
+        raise ValueError(f"{name} must hold an RSA key of at least {_MIN_BITS} bits")
     return key
 
 
 def certificate_in(file: Path) -> x509.Certificate:
-    """The first certificate in a PEM file. Raises ValueError."""
+    """Read the first certificate in a PEM file. Raises ValueError if there is none."""
     name = "GENESYS_SAML_CERTIFICATE_FILE"
     try:
         return x509.load_pem_x509_certificate(_read(file, name))
