@@ -1,4 +1,4 @@
-"""Is a secret renewed from its file, kept when the file turns bad, and never shown?"""
+"""A secret is renewed from its file, kept if the file becomes unusable, and never shown."""
 
 from pathlib import Path
 
@@ -8,7 +8,9 @@ from structlog.testing import capture_logs
 from genesys_gateway.settings.secret import Secret, one_word, role_tokens
 
 
-class Ticking:
+class SetClock:
+    """A monotonic clock whose time the test sets."""
+
     def __init__(self) -> None:
         self.seconds = 0.0
 
@@ -17,7 +19,7 @@ class Ticking:
 
 
 def test_a_secret_file_is_read_again_after_a_minute(tmp_path: Path) -> None:
-    file, clock = tmp_path / "secret", Ticking()
+    file, clock = tmp_path / "secret", SetClock()
     file.write_text("first-secret")
     secret = Secret("first-secret", file=file, monotonic=clock)
     file.write_text("second-secret")
