@@ -1,8 +1,7 @@
-"""A person's command at the database, beside the gateway that runs on it.
+"""Database access for a person's command, while the gateway runs on the same database.
 
-Law: it makes and changes no tables, and leaves a file that is not ours as it was. Whatever it writes is in
-transactions so short that the gateway never waits long for the lock of a SQLite file. Reading takes no lock that a
-writer would wait for.
+Invariant: it creates and changes no tables, and leaves a file that is not ours unchanged. Its write transactions are
+short, so that the gateway never waits long for the lock of a SQLite file. Reading takes no lock that blocks a writer.
 """
 
 import sqlite3
@@ -13,39 +12,43 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.migrate import require_current
-from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS
+from genesys_gateway.storage.portable import EXECUTION_OPTIONS
+from genesys_gateway.storage.sqlite import engine_of
 
 T = TypeVar("T")
 
-#: How often the log is tried to be wiped while a gateway is at it too, and the pause between.
-_WIPES, _WIPE_PAUSE_SECONDS = 20, 0.1
+#: Maximum number of attempts to empty the log while a gateway uses it.
+_WIPES = 20
+#: Pause between two of these attempts, in seconds.
+_WIPE_PAUSE_SECONDS = 0.1
 
 
 class OperatorSession:
-    """One connection, used in a ``with`` statement.
+    """One connection, for use in a ``with`` statement.
 
     Args:
-        database_url: Of an SQLite file or of PostgreSQL.
-        clock: The time of a SQLite database.
+        database_url: URL of a SQLite file or of PostgreSQL.
+        clock: The clock of a SQLite database; PostgreSQL has its own.
         patience_seconds: How long to wait for the connection, and for the lock of each transaction.
     """
 
     def __init__(self, database_url: str, clock: Clock, patience_seconds: float = 15.0) -> None:
         url = make_url(database_url)
-        self._clock = clock
         self._path = sqlite_file.path_of(url) if url.get_backend_name() == "sqlite" else None
         self._patience_seconds = patience_seconds
-        self._engine = self._of_server(database_url) if self._path is None else self._of_file(self._path)
-        self._connection: Connection | None = None
         self._begin = "BEGIN"
+        if self._path is None:
+            self._engine = self._engine_of_server(database_url)
+        else:
+            self._engine = engine_of(self._path, patience_seconds, clock, lambda: self._begin)
+        self._connection: Connection | None = None
 
     def __enter__(self) -> "OperatorSession":
         """Connect.
@@ -56,7 +59,7 @@ class OperatorSession:
         """
         try:
             if self._path is not None:
-                self._look_at(self._path)
+                self._check_it_is_ours(self._path)
             self._connection = self._engine.connect()
             self.read(require_current)
         except DBAPIError as error:
@@ -69,7 +72,7 @@ class OperatorSession:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the connection; what was not committed is gone."""
+        """Close the connection, which rolls back anything uncommitted."""
         if self._connection is not None:
             self._connection.close()
         self._engine.dispose()
@@ -79,15 +82,21 @@ class OperatorSession:
         return self._run(job, "BEGIN")
 
     def write(self, job: Callable[[Connection], T]) -> T:
-        """Run a job in a transaction and return after its commit. Raises StorageUnavailable: ask what became of it."""
-        # IMMEDIATE waits for its turn; a transaction that becomes a writer in its middle would fail instead.
+        """Run a job in a transaction and return after its commit.
+
+        Raises:
+            StorageUnavailable: It may or may not be committed; the caller must check.
+        """
+        # IMMEDIATE waits for the write lock. A transaction that becomes a writer later would fail instead of waiting.
         return self._run(job, "BEGIN IMMEDIATE")
 
     def wipe_log(self) -> bool:
-        """Empty the write-ahead log of a SQLite file, where what was erased can still be read.
+        """Empty the write-ahead log of a SQLite file, because erased content can still be read there.
+
+        Makes up to 20 attempts, because a transaction of the gateway can hinder one.
 
         Returns:
-            Whether nothing is left in it. PostgreSQL clears up by itself (autovacuum), so there it is always true.
+            Whether the log is empty. Always true on PostgreSQL, which cleans up by itself (autovacuum).
         """
         if self._path is None:
             return True
@@ -111,8 +120,8 @@ class OperatorSession:
         where = f"the database {self._path}" if self._path else "the database of DATABASE_URL"
         return StorageUnavailable(f"{where} can't be used: {error.orig}")
 
-    def _look_at(self, path: Path) -> None:
-        """Is it ours? Asked before it is opened as ours is, which sets its journal mode for good."""
+    def _check_it_is_ours(self, path: Path) -> None:
+        """Check that the file is ours before it is opened for use, which sets its journal mode permanently."""
         engine = create_engine(
             "sqlite+pysqlite://",
             creator=lambda: sqlite_file.look(path, self._patience_seconds),
@@ -122,26 +131,7 @@ class OperatorSession:
         with engine.connect() as connection:
             require_current(connection)
 
-    def _of_file(self, path: Path) -> Engine:
-        engine = create_engine(
-            "sqlite+pysqlite://",
-            creator=lambda: sqlite_file.connect(path, self._patience_seconds),
-            poolclass=NullPool,
-            hide_parameters=True,
-            execution_options=EXECUTION_OPTIONS,
-        )
-
-        @event.listens_for(engine, "connect")
-        def carry_clock(_connection: object, record: ConnectionPoolEntry) -> None:
-            record.info[CLOCK] = self._clock
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            connection.exec_driver_sql(self._begin)
-
-        return engine
-
-    def _of_server(self, database_url: str) -> Engine:
+    def _engine_of_server(self, database_url: str) -> Engine:
         milliseconds = round(self._patience_seconds * 1000)
         return create_engine(
             database_url,
@@ -157,7 +147,7 @@ class OperatorSession:
 
 
 def _wipe(connection: sqlite3.Connection) -> bool:
-    # The first does nearly all of the work and keeps nobody from writing; the second does, but has little left to do.
+    # PASSIVE does nearly all of the work and blocks no writer. TRUNCATE blocks them, but has little left to do.
     connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
     busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
     if busy:

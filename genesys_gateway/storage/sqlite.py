@@ -1,7 +1,7 @@
-"""The SQLite side: one connection, and groups of jobs that share one commit.
+"""Runs jobs on SQLite: one connection, and one transaction for a group of jobs.
 
-Law: everything here but the constructor runs in the one thread that owns the connection. A group is on disk wholly
-when :meth:`SqliteDatabase.commit` returns, or not at all; a job that fails by itself takes only itself along.
+Invariant: only the thread that owns the connection calls the methods of :class:`SqliteDatabase`. When ``commit``
+returns, either the whole group is on disk or none of it. A job that fails on its own account affects no other job.
 """
 
 import os
@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -22,7 +23,7 @@ from genesys_gateway.storage.tables import metadata
 
 Job = Callable[[Connection], object]
 
-#: What a statement itself can be blamed for; every other code speaks of the database.
+#: Error codes caused by the statement itself; every other code is a failure of the database.
 _FAULTS_OF_A_JOB = frozenset(
     {
         sqlite3.SQLITE_ERROR,
@@ -43,14 +44,14 @@ class Done:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """The job raised; its work, and only its, was rolled back."""
+    """The job raised; only its own work was rolled back."""
 
     error: Exception
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
-    """The database refused, and the whole group was rolled back."""
+    """The database failed, and the whole group was rolled back."""
 
     error: Exception
 
@@ -58,32 +59,60 @@ class Lost:
 Outcome = Done | Failed | Lost
 
 
-class SqliteDatabase:
-    """The database in one file, or in memory, where closing the connection would lose it.
+def engine_of(path: Path | None, busy_seconds: float, clock: Clock, begin: Callable[[], str]) -> Engine:
+    """Return an engine whose every connection is a new one from :func:`sqlite_file.connect` and carries the clock.
 
     Args:
-        path: The file; None for memory.
+        path: An existing file, or None for a database in memory.
+        busy_seconds: How long a statement waits for another process's lock.
+        clock: What :func:`~genesys_gateway.storage.portable.database_now` reads.
+        begin: Returns the statement that begins a transaction; called once for each.
+    """
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: sqlite_file.connect(path, busy_seconds),
+        poolclass=NullPool,
+        hide_parameters=True,
+        execution_options=EXECUTION_OPTIONS,
+    )
+
+    @event.listens_for(engine, "connect")
+    def carry_clock(_connection: object, record: ConnectionPoolEntry) -> None:
+        record.info[CLOCK] = clock
+
+    @event.listens_for(engine, "begin")
+    def begin_transaction(connection: Connection) -> None:
+        connection.exec_driver_sql(begin())
+
+    return engine
+
+
+class SqliteDatabase:
+    """A database in a file, or in memory. One in memory lasts as long as its connection.
+
+    Args:
+        path: The file; None for a database in memory.
         clock: What :func:`~genesys_gateway.storage.portable.database_now` reads.
         busy_seconds: How long to wait for another process's lock.
     """
 
     def __init__(self, path: Path | None, clock: Clock, busy_seconds: float) -> None:
         self._path = path
-        self._clock = clock
-        self._busy_seconds = busy_seconds
-        self._engine = self._make_engine()
+        # IMMEDIATE takes the write lock at once. A deferred transaction that meets another writer later would fail
+        # without waiting.
+        self._engine = engine_of(path, busy_seconds, clock, lambda: "BEGIN IMMEDIATE")
         self._connection: Connection | None = None
         self._inode = 0
 
     def commit(self, jobs: Sequence[Job]) -> list[Outcome]:
-        """Run the jobs in one transaction, each in its savepoint; one outcome for each, in order.
+        """Run the jobs in one transaction, each in a savepoint, and return one outcome for each, in order.
 
-        After a failure of the database the connection is closed, and the next group opens a new one.
+        If the database fails, the connection is closed, and the next group opens a new one.
         """
         try:
             connection = self._connected()
             with connection.begin():
-                outcomes = [_attempt(connection, job) for job in jobs]
+                outcomes = [_run_in_savepoint(connection, job) for job in jobs]
                 reach("before_commit")
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             if self._path is not None:
@@ -93,7 +122,7 @@ class SqliteDatabase:
         return outcomes
 
     def close(self) -> None:
-        """Close the connection, which rolls back what is open; the next group opens another."""
+        """Close the connection, which rolls back an open transaction. The next group opens a new one."""
         if self._connection is not None:
             connection, self._connection = self._connection, None
             connection.invalidate()
@@ -107,50 +136,29 @@ class SqliteDatabase:
                 self._inode = os.stat(self._path).st_ino
             self._connection = self._engine.connect()
             if self._path is None:
-                # Nobody can have migrated what did not exist until now.
+                # A new database in memory can't have been migrated before.
                 metadata.create_all(self._connection)
                 self._connection.commit()
         return self._connection
 
     def _was_replaced(self) -> bool:
-        """Whether the file was moved away: what is written into it then would never be read again."""
+        """Whether the path now leads to another file. Writes into the old one would never be read again."""
         return self._path is not None and os.stat(self._path).st_ino != self._inode
 
-    def _make_engine(self) -> Engine:
-        engine = create_engine(
-            "sqlite+pysqlite://",
-            creator=lambda: sqlite_file.connect(self._path, self._busy_seconds),
-            poolclass=NullPool,
-            hide_parameters=True,
-            execution_options=EXECUTION_OPTIONS,
-        )
 
-        @event.listens_for(engine, "connect")
-        def carry_clock(_connection: object, record: ConnectionPoolEntry) -> None:
-            record.info[CLOCK] = self._clock
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            # IMMEDIATE takes the lock at once; a deferred transaction that meets another writer later fails unwaited.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-        return engine
-
-
-def _attempt(connection: Connection, job: Job) -> Outcome:
-    driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - for the type checker; _make_engine makes no other
+def _run_in_savepoint(connection: Connection, job: Job) -> Outcome:
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
     driver.execute("SAVEPOINT job")
     try:
         value = job(connection)
     except Exception as error:
-        # Whatever a job raises is its caller's business, unless it says that the database fails everybody.
+        # An error of the job belongs to its caller, but a failure of the database concerns the whole group.
         if _is_of_the_database(error):
             raise
         driver.execute("ROLLBACK TO job")
         driver.execute("RELEASE job")
         return Failed(error=error)
-    # This fails when SQLite has ended the transaction by itself and the job did not let its error through.
+    # This fails if SQLite has ended the transaction and the job suppressed the error.
     driver.execute("RELEASE job")
     return Done(value=value)
 
@@ -158,5 +166,5 @@ def _attempt(connection: Connection, job: Job) -> Outcome:
 def _is_of_the_database(error: Exception) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
-    # The lower byte is the code proper, the rest says more exactly where.
+    # The lower byte is the primary code; the other bits make it an extended code.
     return code is not None and code & 0xFF not in _FAULTS_OF_A_JOB

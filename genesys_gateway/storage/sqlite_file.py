@@ -1,6 +1,6 @@
-"""Where the SQLite file lies, and that nobody but its owner can read it.
+"""The SQLite file: its path, its permissions, and connections to it.
 
-Law: only :func:`prepare` makes the file; whoever merely opens it gets an error when it is missing, never an empty one.
+Invariant: only :func:`prepare` creates the file. Opening a missing file is an error and never creates an empty one.
 """
 
 import os
@@ -14,19 +14,20 @@ _FOLDER_OWNER_ONLY = 0o700
 
 
 def path_of(url: URL) -> Path | None:
-    """The absolute path of a SQLite URL; None for a database in memory."""
+    """Return the absolute path in a SQLite URL; None for a database in memory."""
     if url.database in (None, "", ":memory:"):
         return None
     return Path(str(url.database)).absolute()
 
 
 def prepare(path: Path) -> None:
-    """Make the folder and the file where they are missing, and take every right from others.
+    """Create the folder and the file if they are missing, and remove all permissions of other users.
 
-    SQLite gives its ``-wal`` and ``-shm`` files the mode of the main file; those left by an earlier run are mended too.
+    SQLite gives its ``-wal`` and ``-shm`` files the mode of the main file. Those left by an earlier run are corrected
+    as well.
 
     Raises:
-        OSError: The folder or the file can't be made, or belongs to somebody else.
+        OSError: The folder or the file can't be created, or belongs to another user.
     """
     path.parent.mkdir(mode=_FOLDER_OWNER_ONLY, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY))
@@ -37,18 +38,19 @@ def prepare(path: Path) -> None:
 
 
 def look(path: Path, busy_seconds: float) -> sqlite3.Connection:
-    """A connection to read with, after which the file and what lies beside it are byte for byte as before.
+    """Open a connection for reading that leaves the file, and the files beside it, unchanged byte for byte.
 
-    For a file that may be somebody else's. Raises sqlite3.Error when it can't be opened.
+    For a file that may belong to another program. Raises sqlite3.Error if it can't be opened.
     """
-    # Who may write would clear up what lies there; who may not would leave the files of an empty log behind.
+    # If there is a log or a journal, a connection that may write would clean it up. If there is none, a connection
+    # that may only read would leave the files of an empty log behind.
     beside = any(path.with_name(f"{path.name}{end}").exists() for end in ("-wal", "-journal"))
     target = f"{path.as_uri()}?mode={'ro' if beside else 'rw'}"
     return sqlite3.connect(target, uri=True, timeout=busy_seconds, isolation_level=None)
 
 
 def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
-    """A connection that begins and ends transactions only when told to, and belongs to this thread.
+    """Open a connection that never begins or ends a transaction by itself. Only this thread may use it.
 
     Args:
         path: An existing file, or None for a database in memory.
@@ -61,9 +63,9 @@ def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
     connection = sqlite3.connect(target, uri=True, timeout=busy_seconds, isolation_level=None)
     try:
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
-        # WAL with less than FULL may lose the last commits when the power fails.
+        # With WAL and less than FULL, the latest commits can be lost when the power fails.
         connection.execute("PRAGMA synchronous = FULL")
-        # What retention erases must not linger in free pages.
+        # Content erased by retention must not stay readable in free pages.
         connection.execute("PRAGMA secure_delete = ON")
         if mode != ("memory" if path is None else "wal"):
             raise sqlite3.OperationalError("this file system can't hold a write-ahead log")
