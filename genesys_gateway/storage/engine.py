@@ -1,7 +1,7 @@
-"""The door to the disk: one way to run a job in a transaction, whichever database keeps it.
+"""Runs a job in a transaction on the configured database, SQLite or PostgreSQL.
 
-Law: :meth:`Storage.run` returns only after the commit. A job uses nothing but its connection, calls no network, lets
-no other greenlet run, returns plain values, and may be run more than once.
+Invariant: :meth:`Storage.run` returns only after the commit. A job uses nothing but its connection, calls no network,
+lets no other greenlet run, returns plain values, and may be run more than once.
 """
 
 from collections.abc import Callable
@@ -23,12 +23,12 @@ log = get_logger(__name__)
 
 T = TypeVar("T")
 
-#: Part of the patience for which SQLite waits for the lock of another process, such as a backup.
+#: Share of the patience that SQLite waits for the lock of another process, such as a backup.
 _BUSY_SHARE = 0.1
 
 
 class Database(Protocol):
-    """What either database does for :class:`Storage`; the meaning of each is told there."""
+    """What :class:`Storage` needs of a database. Its methods of the same names explain each."""
 
     def open(self) -> None: ...
     def run(self, job: Job) -> object: ...
@@ -40,9 +40,9 @@ class Storage:
 
     Args:
         database_url: ``sqlite:///path``, ``sqlite://`` (in memory) or ``postgresql+psycopg://...``.
-        clock: The time of a SQLite database; PostgreSQL has its own.
-        patience_seconds: How long a job may take, its wait for its turn included.
-        queue_limit: How many jobs may wait or run; further ones are turned away at once.
+        clock: The clock of a SQLite database; PostgreSQL has its own.
+        patience_seconds: How long a job may take, including its wait in the queue.
+        queue_limit: Maximum number of jobs waiting or running; further jobs fail at once.
     """
 
     def __init__(
@@ -56,13 +56,14 @@ class Storage:
         url = make_url(database_url)
         self._queue_limit = queue_limit
         self._patience_seconds = patience_seconds
-        self._inside = 0
+        #: jobs waiting or running
+        self._jobs = 0
         self._idle = Event()
         self._idle.set()
         self._open = False
         self._failing = False
-        #: monotonic seconds of the latest failure
-        self._failed = 0.0
+        #: when the latest job failed, in monotonic seconds
+        self._failed_at = 0.0
         self._clock = clock
         self._database: Database
         if url.get_backend_name() == "postgresql":
@@ -72,21 +73,22 @@ class Storage:
             self._database = GroupCommit(file, patience_seconds)
 
     def open(self) -> None:
-        """Commit a write that changes nothing, so as to know that it works; a repetition tries again.
+        """Check that the database works by committing a write that changes nothing. A repetition checks again.
 
-        The tables must be there (``migrate``), except in memory.
+        The tables must exist (see ``migrate``), except in memory.
 
         Raises:
-            StorageUnavailable: It does not work now. :meth:`run` may be called all the same and recovers by itself.
-            UnsafeDatabase: PostgreSQL is set up to lose commits.
+            StorageUnavailable: The database does not work now. :meth:`run` may still be called, and succeeds as soon
+                as the database works again.
+            UnsafeDatabase: PostgreSQL is configured so that it can lose commits.
         """
         self._open = True
         self._database.open()
 
     def close(self) -> None:
-        """Let what was handed in be committed, then let go of the database for good. A repetition does nothing.
+        """Commit the jobs that are waiting or running, then close the database. A repetition does nothing.
 
-        Takes at most three times the patience, and that only when the disk hangs.
+        It takes at most three times the patience, and that only if the disk hangs.
         """
         if self._open:
             self._open = False
@@ -94,19 +96,19 @@ class Storage:
             self._database.close()
 
     def run(self, job: Callable[[Connection], T]) -> T:
-        """Run the job in a transaction and return what it returned, after the commit.
+        """Run the job in a transaction, commit, and return the job's result.
 
-        A job that expects a statement to fail must have it fail in a savepoint (``connection.begin_nested()``).
+        A statement that the job expects to fail must run in a savepoint (``connection.begin_nested()``).
 
         Raises:
-            StorageUnavailable: It is not committed, or its outcome is unknown.
-            Exception: Whatever the job raised; its own work was rolled back, nobody else's.
+            StorageUnavailable: The job is not committed, or its outcome is unknown.
+            Exception: Any exception of the job itself. Only the work of this job was rolled back.
         """
         if not self._open:
             raise StorageUnavailable("storage is closed")
-        if self._inside >= self._queue_limit:
+        if self._jobs >= self._queue_limit:
             raise StorageUnavailable("too much waits for storage")
-        self._inside += 1
+        self._jobs += 1
         self._idle.clear()
         try:
             value = self._database.run(job)
@@ -114,23 +116,24 @@ class Storage:
             self._note_failure(error)
             raise
         finally:
-            self._inside -= 1
-            if not self._inside:
+            self._jobs -= 1
+            if not self._jobs:
                 self._idle.set()
         self._note_success()
         return cast(T, value)
 
-    # Said once when it begins and once when it ends: a full disk needs no thousand lines.
+    # A failure is logged once when it begins and once when it ends, so that a full disk does not fill the log.
 
     def _note_failure(self, error: StorageUnavailable) -> None:
         if not self._failing:
             cause = error.__cause__.orig if isinstance(error.__cause__, DBAPIError) else error.__cause__
             log.error("storage_failing", error=str(error), cause=None if cause is None else str(cause))
         self._failing = True
-        self._failed = self._clock.monotonic()
+        self._failed_at = self._clock.monotonic()
 
     def _note_success(self) -> None:
-        # A job that only reads succeeds on a disk that takes nothing more: it takes a while without failures.
-        if self._failing and self._clock.monotonic() - self._failed >= self._patience_seconds:
+        # One success proves little, because a job that only reads succeeds on a full disk as well. So the failure
+        # counts as over only after a time without failures.
+        if self._failing and self._clock.monotonic() - self._failed_at >= self._patience_seconds:
             self._failing = False
             log.info("storage_recovered")

@@ -1,7 +1,7 @@
 """The lock that lets only one process use a SQLite file.
 
-Law: the kernel holds it, so it ends with the process however that dies. The lock file stays: removing it would let
-two processes hold "the" lock on two files of one name.
+Invariant: the kernel holds the lock, so it ends with its process, however that ends. The lock file is never removed:
+otherwise two processes could each lock a different file of the same name.
 """
 
 import fcntl
@@ -14,10 +14,10 @@ from genesys_gateway.storage import sqlite_file
 
 
 class FileLock:
-    """An exclusive lock on a file of its own.
+    """An exclusive lock on a file that serves only this purpose.
 
     Args:
-        path: The lock file; made, with its folder, when it is missing.
+        path: The lock file; :meth:`acquire` creates it and its folder if they are missing.
     """
 
     def __init__(self, path: Path) -> None:
@@ -26,7 +26,7 @@ class FileLock:
 
     @classmethod
     def beside(cls, database_url: str) -> "FileLock | None":
-        """The lock of that database; None where the database itself orders its users (PostgreSQL, memory)."""
+        """Return the lock of a database; None for PostgreSQL and a database in memory, which need none."""
         url = make_url(database_url)
         path = sqlite_file.path_of(url) if url.get_backend_name() == "sqlite" else None
         return None if path is None else cls(path.with_name(f"{path.name}.lock"))
@@ -37,13 +37,13 @@ class FileLock:
         return self._descriptor is not None
 
     def is_taken(self) -> bool:
-        """Whether somebody holds it; no file is made or changed. Raises OSError when that can't be told."""
+        """Whether any process holds the lock; creates and changes no file. Raises OSError if that can't be checked."""
         try:
             descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
         try:
-            # Shared, so that of two who look at once neither takes the other for the holder.
+            # Shared, so that two processes that check at the same time don't take each other for the holder.
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -52,13 +52,13 @@ class FileLock:
         return False
 
     def acquire(self) -> bool:
-        """Try once, without waiting. A child made by fork shares the lock, so take it after forking.
+        """Try once to acquire the lock, without waiting. A forked child shares the lock, so acquire it after forking.
 
         Returns:
-            Whether the lock is held now; a repetition while it is held changes nothing.
+            Whether this object holds the lock now. A repetition while it does changes nothing.
 
         Raises:
-            OSError: The lock file can't be made or opened.
+            OSError: The lock file can't be created or opened.
         """
         if self._descriptor is None:
             sqlite_file.prepare(self._path)
@@ -72,7 +72,7 @@ class FileLock:
         return True
 
     def release(self) -> None:
-        """Let the next process have it. A repetition does nothing."""
+        """Release the lock. A repetition does nothing."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

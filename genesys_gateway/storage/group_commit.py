@@ -1,7 +1,7 @@
-"""Greenlets hand in jobs for SQLite; whatever waits when the disk is free goes into one commit.
+"""Commits the SQLite jobs of many greenlets in groups: all jobs that wait when the disk is free share one commit.
 
-Law: a waiter is told of success only after the commit, and nobody waits longer than the patience. The hub never
-touches the database: that is done by the one thread of a pool of one.
+Invariant: :meth:`GroupCommit.run` returns only after the commit, and never waits longer than the patience. Only the
+single thread of a thread pool touches the database, never the thread of gevent's hub.
 """
 
 from collections import deque
@@ -19,29 +19,29 @@ from genesys_gateway.storage.sqlite import Done, Failed, Job, Lost, Outcome, Sql
 
 log = get_logger(__name__)
 
-#: Larger groups gain nothing more, and make the first of the group wait for the last.
+#: Maximum number of jobs in a group. Larger groups are no faster, and the first job waits for the last.
 _GROUP_LIMIT = 128
 
 
 class _Waiter:
-    """A job and the greenlet that waits for it."""
+    """A job whose greenlet waits for its outcome."""
 
-    __slots__ = ("gone", "job", "outcome", "told")
+    __slots__ = ("abandoned", "done", "job", "outcome")
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.outcome: Outcome | None = None
-        self.told = Event()
-        #: Nobody waits any more: a job that has not begun need not begin.
-        self.gone = False
+        self.done = Event()
+        #: The greenlet no longer waits, so a job that has not begun is not begun.
+        self.abandoned = False
 
 
 class GroupCommit:
-    """The queue before one SQLite database.
+    """The queue of jobs for one SQLite database.
 
     Args:
-        database: Used by the thread of this queue only.
-        patience_seconds: How long a job may take, its place in the queue included.
+        database: Used only by the thread of this queue.
+        patience_seconds: How long a job may take, including its wait in the queue.
     """
 
     def __init__(self, database: SqliteDatabase, patience_seconds: float) -> None:
@@ -49,35 +49,35 @@ class GroupCommit:
         self._patience_seconds = patience_seconds
         self._waiting: deque[_Waiter] = deque()
         self._arrived = Event()
-        self._serving = False
+        self._started = False
         self._closing = False
         self._tasks = TaskGroup("storage", self._crashed)
         self._thread = ThreadPool(1)
 
     def open(self) -> None:
-        """Start the committer, once, and have it commit.
+        """Start the committing greenlet unless it runs, and commit a write that changes nothing.
 
         Raises:
-            StorageUnavailable: The database can't be written now. Jobs may be handed in all the same.
+            StorageUnavailable: The database can't be written now. :meth:`run` may still be called.
         """
-        if not self._serving:
-            self._serving = True
-            self._tasks.spawn("committer", self._serve)
+        if not self._started:
+            self._started = True
+            self._tasks.spawn("committer", self._commit_groups)
         self.run(write_nothing)
 
     def run(self, job: Job) -> object:
-        """Wait until the job is on disk, and give what it returned.
+        """Wait until the job is on disk, and return its result.
 
         Raises:
-            StorageUnavailable: It is not on disk, or nobody knows yet.
+            StorageUnavailable: The job is not on disk, or its outcome is unknown.
         """
         waiter = _Waiter(job)
         self._waiting.append(waiter)
         self._arrived.set()
         try:
-            waiter.told.wait(self._patience_seconds)
+            waiter.done.wait(self._patience_seconds)
         finally:
-            waiter.gone = True
+            waiter.abandoned = True
         match waiter.outcome:
             case Done(value=value):
                 return value
@@ -89,19 +89,19 @@ class GroupCommit:
                 raise StorageUnavailable("storage is too slow; the outcome is not known")
 
     def close(self) -> None:
-        """Commit what waits, then close for good; takes twice the patience at most, whatever the disk does."""
+        """Commit the waiting jobs, then close. It takes at most twice the patience, even if the disk hangs."""
         self._closing = True
         self._arrived.set()
         late = self._tasks.stop(self._patience_seconds)
         if late:
             log.error("storage_stopped_late", late=late)
-        gevent.with_timeout(self._patience_seconds, self._let_go, timeout_value=None)
+        gevent.with_timeout(self._patience_seconds, self._close_database, timeout_value=None)
 
-    def _let_go(self) -> None:
+    def _close_database(self) -> None:
         self._thread.apply(self._database.close)
         self._thread.kill()
 
-    def _serve(self) -> None:
+    def _commit_groups(self) -> None:
         while self._waiting or not self._closing:
             group = self._next_group()
             if not group:
@@ -112,16 +112,16 @@ class GroupCommit:
             outcomes = self._thread.apply(self._database.commit, ([waiter.job for waiter in group],))
             for waiter, outcome in zip(group, outcomes, strict=True):
                 waiter.outcome = outcome
-                waiter.told.set()
+                waiter.done.set()
 
     def _next_group(self) -> Sequence[_Waiter]:
         group: list[_Waiter] = []
         while self._waiting and len(group) < _GROUP_LIMIT:
             waiter = self._waiting.popleft()
-            if not waiter.gone:
+            if not waiter.abandoned:
                 group.append(waiter)
         return group
 
     def _crashed(self, name: str, error: BaseException) -> None:
-        # From here on every job runs into its patience, so /readyz and every 2xx stay honest.
+        # From now on every job times out: /readyz fails, and no request is answered with 2xx.
         log.critical("storage_crashed", greenlet=name, exc_info=error)

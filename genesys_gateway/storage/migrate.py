@@ -1,7 +1,9 @@
-"""Brings the tables of a database to what this code expects, before anybody works with them.
+"""Creates and upgrades the tables of a database before they are used.
 
-Law: it runs under a lock of the database, so that of several starting instances one does it and the others find it
-done. Alembic is imported only when there is something to do: it takes longer than the question whether there is.
+Alembic is imported only if there is something to do, because the import takes longer than the check.
+
+Invariant: a migration holds a lock of the database. If several instances start at once, one migrates, and the others
+find it done.
 """
 
 from pathlib import Path
@@ -12,14 +14,16 @@ from sqlalchemy.exc import DBAPIError
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 
-#: The newest revision of this code; revisions are numbers of four digits, so that they can be compared.
+#: The newest revision that this code knows. Revisions are numbers of four digits, so they can be compared.
 HEAD = "0004"
 
 _VERSION_TABLE = "alembic_version"
-#: As long as another instance's migration may take; nobody is served in that time anyway.
+_READ_VERSION = text("SELECT version_num FROM alembic_version")
+#: How long to wait for another instance's migration. No instance serves requests meanwhile anyway.
 _LOCK_SECONDS = 60.0
 
-#: PostgreSQL lets go of this lock when the transaction ends; the number is the gateway's own, drawn once at random.
+#: Statements that take the lock. PostgreSQL releases it when the transaction ends; the number was drawn at random once
+#: and is used for nothing else.
 _LOCKS = {
     "sqlite": "BEGIN EXCLUSIVE",
     "postgresql": "SELECT pg_advisory_xact_lock(6144207370317563113)",
@@ -27,30 +31,31 @@ _LOCKS = {
 
 
 class DatabaseTooNew(PermanentFailure):
-    """The tables were made by a newer version of the gateway; this one could damage what it does not know."""
+    """The tables are of a newer version of the gateway. This version could damage data that it does not know."""
 
 
 class DatabaseTooOld(PermanentFailure):
-    """The tables are missing, or were made by an older version of the gateway."""
+    """The tables are missing, or are of an older version of the gateway."""
 
 
 class TablesMissing(DatabaseTooOld):
-    """No version of the gateway has ever run on it."""
+    """The tables are missing: no version of the gateway has ever used this database."""
 
 
 def migrate(database_url: str) -> bool:
-    """Make or change the tables where needed; all of it, or nothing.
+    """Create or upgrade the tables if needed, completely or not at all.
 
-    A repetition does nothing, and takes milliseconds. A database in memory is left alone: it gets its tables from
-    ``Storage.open``.
+    A repetition changes nothing and takes milliseconds. A database in memory is not migrated, because ``Storage.open``
+    creates its tables.
 
     Returns:
-        Whether anything was done.
+        Whether anything was changed.
 
     Raises:
-        DatabaseTooNew: Install the version of the gateway that was used with this database last, or a later one.
-        StorageUnavailable: The database can't be reached, opened, locked or changed; the message has its own words.
-        OSError: The folder or file of a SQLite database can't be made.
+        DatabaseTooNew: Install the version of the gateway that last used this database, or a later one.
+        StorageUnavailable: The database can't be reached, opened, locked or changed; the message contains the
+            database's own.
+        OSError: The folder or file of a SQLite database can't be created.
     """
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
@@ -67,12 +72,12 @@ def migrate(database_url: str) -> bool:
 
 
 def require_current(connection: Connection) -> None:
-    """Make sure that the statements of this code fit the tables, for whoever has no business to change those.
+    """Check that the tables are those of this version, for callers that must not change them.
 
     Raises:
-        TablesMissing: No gateway has ever run on it, nor has ``migrate``.
-        DatabaseTooOld: None of this version has.
-        DatabaseTooNew: Use the version of the gateway that was used with this database last, or a later one.
+        TablesMissing: Neither a gateway nor ``migrate`` has ever used this database.
+        DatabaseTooOld: An older version was the last to use it.
+        DatabaseTooNew: Use the version of the gateway that last used this database, or a later one.
     """
     if not _has_tables(connection):
         raise TablesMissing("the tables of the gateway are missing; start the gateway, or run: migrate")
@@ -87,7 +92,7 @@ def _migrate(engine: Engine) -> bool:
                 return False
             connection.rollback()
             connection.exec_driver_sql(_LOCKS[connection.dialect.name])
-            # Another instance may have done it while we waited for the lock.
+            # Another instance may have migrated while this one waited for the lock.
             behind = _is_behind(connection)
             if behind:
                 _upgrade(connection)
@@ -102,8 +107,7 @@ def _migrate(engine: Engine) -> bool:
 def _is_behind(connection: Connection) -> bool:
     if not _has_tables(connection):
         return True
-    # A constant of this module, no value from outside.
-    version = connection.execute(text(f"SELECT version_num FROM {_VERSION_TABLE}")).scalar()  # noqa: S608
+    version = connection.execute(_READ_VERSION).scalar()
     if version is not None and version > HEAD:
         raise DatabaseTooNew(f"the database is at revision {version}, this version of the gateway knows {HEAD} at most")
     return version != HEAD

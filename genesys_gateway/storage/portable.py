@@ -1,4 +1,4 @@
-"""What SQLite and PostgreSQL spell differently, spelled once."""
+"""Hides the differences between the SQL of SQLite and of PostgreSQL."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -11,25 +11,25 @@ from sqlalchemy.exc import SQLAlchemyError
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.storage.tables import instance
 
-#: Key of ``Connection.info`` under which a SQLite connection carries the clock of its process.
+#: Key in ``Connection.info`` of the clock that a SQLite connection uses.
 CLOCK = "clock"
 
-#: Of every statement: without it PostgreSQL's ``rowcount`` is -1 after an INSERT that met a conflict.
+#: Options of every statement. Without them PostgreSQL's ``rowcount`` is -1 after an INSERT that met a conflict.
 EXECUTION_OPTIONS = {"preserve_rowcount": True}
 
-#: What a job raises for a value that the database can not hold, such as a NUL byte in PostgreSQL.
+#: Errors that a job raises for a value the database can't store, such as a NUL byte in PostgreSQL.
 NOT_STORABLE = (SQLAlchemyError, ValueError, LookupError)
 
-#: ``clock_timestamp`` moves on within a transaction; ``now()`` would be the moment it began.
+#: ``clock_timestamp`` advances within a transaction; ``now()`` would return the time the transaction began.
 _POSTGRESQL_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 
 _CHANGE_NO_ROW = update(instance).where(false()).values(epoch=instance.c.epoch)
 
 
 def database_now(connection: Connection) -> int:
-    """Epoch milliseconds on the clock that all users of this database share; only it is compared with leases.
+    """Return epoch milliseconds on the clock that all users of this database share. Compare leases with no other.
 
-    For SQLite, which one process owns, that is the process's own clock.
+    A SQLite database is used by one process, so its clock is that of the process.
     """
     if connection.dialect.name == "postgresql":
         return cast(int, connection.execute(_POSTGRESQL_NOW).scalar_one())
@@ -37,7 +37,7 @@ def database_now(connection: Connection) -> int:
 
 
 def insert_for(connection: Connection, table: Table) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that knows ``on_conflict_do_nothing`` and ``on_conflict_do_update``, alike in both databases."""
+    """Return an INSERT with ``on_conflict_do_nothing`` and ``on_conflict_do_update``, which both databases share."""
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
     return sqlite.insert(table)
@@ -50,20 +50,20 @@ def _insert_new(dialect: str, table: Table) -> Executable:
 
 
 def put_new(connection: Connection, table: Table, row: Mapping[str, object]) -> bool:
-    """Insert a row unless its key is there already; whether it was inserted.
+    """Insert a row unless its key exists already; return whether it was inserted.
 
-    The statement is built once: building it costs as much as running it.
+    The statement is built only once, because building it costs as much as running it.
     """
     return bool(connection.execute(_insert_new(connection.dialect.name, table), row).rowcount)
 
 
 def write_nothing(connection: Connection) -> None:
-    """Make the transaction one that must be written to disk, without changing anything."""
+    """Change nothing, but in such a way that the commit must write to disk."""
     if connection.dialect.name == "postgresql":
-        # A transaction with a number of its own leaves a commit record in the log.
+        # A transaction with an id leaves a commit record in the write-ahead log.
         connection.exec_driver_sql("SELECT pg_current_xact_id()")
-        # A number is also given where nothing may be written: to a read-only session, to a user without the right.
+        # A read-only session and a user without write permission get an id as well; this statement fails for them.
         connection.execute(_CHANGE_NO_ROW)
     else:
-        # Setting it writes the first page, also when the value stays the same.
+        # Setting it writes the first page even if the value stays the same.
         connection.exec_driver_sql("PRAGMA user_version = 0")

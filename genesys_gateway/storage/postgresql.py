@@ -1,7 +1,7 @@
-"""The PostgreSQL side: a pool of connections, and a transaction of its own for each job.
+"""Runs jobs on PostgreSQL: a pool of connections, and one transaction for each job.
 
-Law: a connection that was interrupted in the middle of a statement is thrown away, never put back. A job is repeated
-only while it is certain that it was not committed.
+Invariant: a connection that was interrupted during a statement is discarded, never returned to the pool. A job is
+repeated only if it was certainly not committed.
 """
 
 import select
@@ -26,10 +26,13 @@ from genesys_gateway.storage.sqlite import Job
 
 V = TypeVar("V")
 
+#: Maximum number of connections, and so of jobs running at a time.
 _POOL_SIZE = 8
+#: Maximum number of times a job is run.
 _ATTEMPTS = 3
+#: Idle time in seconds after which TCP checks that a connection still works.
 _KEEPALIVE_SECONDS = 30
-#: serialization_failure and deadlock_detected: the server rolled back and says that a repetition may succeed.
+#: serialization_failure and deadlock_detected: the server rolled back, and a repetition may succeed.
 _REPEATABLE = frozenset({"40001", "40P01"})
 
 _SESSION = """
@@ -39,44 +42,46 @@ SELECT current_setting('fsync'), current_setting('synchronous_commit'),
 
 
 class UnsafeDatabase(PermanentFailure):
-    """The server confirms commits that are not on disk yet; with it no 2xx would be true."""
+    """The server confirms commits that are not on disk yet, so a 2xx could promise what is lost later."""
 
 
-_look = monkey.get_original("select", "poll")
+#: The unpatched ``poll``: it returns at once and does not yield to the hub.
+_native_poll = monkey.get_original("select", "poll")
 _EVENTS = {WAIT_R: select.POLLIN, WAIT_W: select.POLLOUT, WAIT_RW: select.POLLIN | select.POLLOUT}
 
 
-def _eager(waiting: PQGen[V], fileno: int) -> PQGen[V]:
-    """The same, but it asks to wait only for what is not there yet."""
+def _without_needless_waits(protocol: PQGen[V], fileno: int) -> PQGen[V]:
+    """Wrap a generator of psycopg so that it waits for the socket only if the socket is not ready yet."""
     try:
-        wanted = next(waiting)
-        look = _look()
+        wanted = next(protocol)
+        poll = _native_poll()
         while True:
-            look.register(fileno, _EVENTS[wanted])
-            events = sum(event for _, event in look.poll(0))
-            there = (READY_R if events & select.POLLIN else 0) | (READY_W if events & select.POLLOUT else 0)
-            wanted = waiting.send(there or (yield wanted))
+            poll.register(fileno, _EVENTS[wanted])
+            events = sum(event for _, event in poll.poll(0))
+            ready = (READY_R if events & select.POLLIN else 0) | (READY_W if events & select.POLLOUT else 0)
+            wanted = protocol.send(ready or (yield wanted))
     except StopIteration as end:
         return cast("V", end.value)
 
 
 class _Connection(psycopg.Connection[Any]):
-    """Waits a turn of the loop less for each statement: gevent's poll takes one even to see that a socket takes bytes.
+    """A connection that saves one turn of gevent's loop for each statement.
 
-    Where others are at work, each turn takes milliseconds, and a job many statements.
+    The patched ``poll`` takes a turn even to find that a socket accepts bytes. While other greenlets are busy a turn
+    takes milliseconds, and a job has many statements.
     """
 
     def wait(self, gen: PQGen[V], interval: float = 0.1, timeout: float | None = None) -> V:
-        """Of psycopg: run this to its end."""
-        return super().wait(_eager(gen, self.pgconn.socket), interval, timeout)
+        """Run a generator to its end; overrides psycopg's method."""
+        return super().wait(_without_needless_waits(gen, self.pgconn.socket), interval, timeout)
 
 
 class PostgresDatabase:
-    """The database on a server, which several instances may share.
+    """A database on a server, which several instances can share.
 
     Args:
-        url: With the driver ``postgresql+psycopg``.
-        patience_seconds: How long a job may take, its wait for a connection and its repetitions included.
+        url: A URL with the driver ``postgresql+psycopg``.
+        patience_seconds: How long a job may take, including its wait for a connection and its repetitions.
     """
 
     def __init__(self, url: URL, patience_seconds: float) -> None:
@@ -86,34 +91,34 @@ class PostgresDatabase:
         self._engine = self._make_engine(url)
 
     def open(self) -> None:
-        """Commit once.
+        """Commit a write that changes nothing.
 
         Raises:
             UnsafeDatabase: ``fsync`` or ``synchronous_commit`` is off.
-            StorageUnavailable: The server can't be reached, doesn't let us in, or takes no writes.
+            StorageUnavailable: The server can't be reached, refuses the login, or accepts no writes.
         """
-        self._bounded(write_nothing)
+        self._within_patience(write_nothing)
 
     def run(self, job: Job) -> object:
-        """Run the job in a transaction of its own, more than once if the server asks for it.
+        """Run the job in its own transaction; again if the server lost or rolled back the transaction.
 
         Raises:
-            StorageUnavailable: It is not committed, or nobody knows.
+            StorageUnavailable: The job is not committed, or its outcome is unknown.
         """
         try:
-            return self._bounded(job)
+            return self._within_patience(job)
         except UnsafeDatabase as error:
             raise StorageUnavailable("storage is not safe now") from error
 
     def close(self) -> None:
-        """Close the connections that are not in use; the others close when their jobs end."""
+        """Close the idle connections; the others close when their jobs end."""
         self._engine.dispose()
 
-    def _bounded(self, job: Job) -> object:
+    def _within_patience(self, job: Job) -> object:
         patience = gevent.Timeout(self._patience_seconds)
         try:
             with patience:
-                return self._repeated(job)
+                return self._with_repetitions(job)
         except gevent.Timeout as timeout:
             if timeout is not patience:
                 raise
@@ -121,12 +126,13 @@ class PostgresDatabase:
         except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
             raise StorageUnavailable("storage can't be written now") from error
 
-    def _repeated(self, job: Job) -> object:
+    def _with_repetitions(self, job: Job) -> object:
         for _ in range(_ATTEMPTS - 1):
             try:
                 return self._once(job)
             except DBAPIError as error:
-                # A lost connection before the COMMIT: the pool has dropped all of its age, the next one is new.
+                # The connection was lost before the COMMIT. The pool has dropped all connections of the same age, so
+                # the next one is new.
                 if not error.connection_invalidated and getattr(error.orig, "sqlstate", None) not in _REPEATABLE:
                     raise
         return self._once(job)
@@ -139,7 +145,7 @@ class PostgresDatabase:
                 _commit(connection)
                 reach("after_commit")
             except BaseException as error:
-                # A greenlet that was stopped in here left half a conversation with the server behind.
+                # A greenlet that was stopped here has left an unfinished exchange with the server.
                 if not isinstance(error, Exception):
                     connection.invalidate()
                 raise
@@ -158,7 +164,7 @@ class PostgresDatabase:
                 "application_name": "genesys-gateway",
                 "connect_timeout": max(2, round(self._patience_seconds)),
                 "tcp_user_timeout": milliseconds,
-                # A firewall that forgets an idle connection is noticed before a job is.
+                # Notice a firewall that has dropped an idle connection before a job uses it.
                 "keepalives_idle": _KEEPALIVE_SECONDS,
             },
         )
@@ -183,7 +189,7 @@ class PostgresDatabase:
 
 def _commit(connection: Connection) -> None:
     driver = connection.connection.driver_connection
-    # The server answers such a COMMIT with a rollback, and calls that no error.
+    # The server would answer the COMMIT with a rollback, and report no error.
     if isinstance(driver, psycopg.Connection) and driver.info.transaction_status is TransactionStatus.INERROR:
         raise RuntimeError("a job went on after its own statement had failed: all of it is rolled back")
     try:

@@ -1,1 +1,1 @@
-"""The environment in which Alembic makes and changes the tables."""
+"""Alembic's environment and scripts for creating and changing the tables."""

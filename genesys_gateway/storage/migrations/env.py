@@ -1,9 +1,8 @@
-"""Run by Alembic: takes the connection, the lock and the transaction of ``storage.migrate`` as they are."""
+"""Run by Alembic: uses the connection, the lock and the transaction of ``storage.migrate``."""
 
 from alembic import context
 from sqlalchemy import Connection
 
-connection = context.config.attributes["connection"]
-assert isinstance(connection, Connection)  # noqa: S101 - nobody but storage.migrate starts this
+connection: Connection = context.config.attributes["connection"]
 context.configure(connection=connection, transactional_ddl=True)
 context.run_migrations()

@@ -1,1 +1,1 @@
-"""The steps by which the tables came to be, one file each; none is changed once it was released."""
+"""The revisions of the tables, one file each; a released revision is never changed."""
