@@ -1,4 +1,4 @@
-"""The database: one way to run a job in a transaction, on SQLite or PostgreSQL, and every SQL statement.
+"""The database: runs jobs in transactions, on SQLite or PostgreSQL, and holds every SQL statement.
 
 Invariant: ``Storage.run`` returns only after the commit, and a job uses nothing but its connection.
 
@@ -6,16 +6,16 @@ The files, in reading order:
 
     tables               the tables, the same for both databases
     engine               Storage: runs a job in a transaction
-    group_commit         many jobs of one process share a transaction
+    group_commit         lets the jobs of many greenlets share one transaction of SQLite
     sqlite               SQLite: one connection, owned by one thread
-    sqlite_file          the database file: its path and its permissions
-    postgresql           PostgreSQL: a pool, and settings that would lose commits are refused
-    portable             what the two databases spell differently
+    sqlite_file          the database file: its path, its permissions, connections to it
+    postgresql           PostgreSQL: a pool; a server that can lose commits is refused
+    portable             the differences between the SQL of the two databases
     statements           every SQL statement, one module for each use case
     migrate              creates and upgrades the tables
-    migrations           the steps of that, for Alembic
-    file_lock            one process for one SQLite file
-    operator_session     a person's command beside the running gateway
+    migrations           the revisions of the tables, for Alembic
+    file_lock            only one process may use a SQLite file
+    operator_session     database access for a person's command
 """
 
 from sqlalchemy import Connection

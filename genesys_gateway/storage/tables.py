@@ -1,7 +1,7 @@
 """The tables, the same for SQLite and PostgreSQL.
 
-Law: wall times are epoch milliseconds (``*_at``), ids are lower-case text, and nothing is ever deleted from
-``registration``: it is what the balance is counted from.
+Invariant: points in time are epoch milliseconds (``*_at``), ids are lower-case text, and no row of ``registration`` is
+ever deleted, because the balance is computed from it.
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false, text
@@ -9,17 +9,17 @@ from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, St
 metadata = MetaData()
 
 _ID = String(36)
-#: SQLite numbers rows by itself only where the key's type is exactly INTEGER.
+#: SQLite numbers rows by itself only if the type of the key is exactly INTEGER.
 _SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 
 
 def _index_of_unerased(name: str, since: str) -> Index:
-    """Finds what retention still has to look at; what is erased stays for ever, and would only be in its way."""
+    """An index for retention, without the erased rows, which stay in the table for ever."""
     where = text(f"erased_at IS NULL AND {since} IS NOT NULL")
     return Index(name, since, sqlite_where=where, postgresql_where=where)
 
 
-#: One row for each conversation that was ever accepted with 2xx; append-only.
+#: One row for each conversation whose registration was ever answered with 2xx; append-only.
 registration = Table(
     "registration",
     metadata,
@@ -36,30 +36,30 @@ conversation = Table(
     Column("customer_id", _ID),
     #: pending | subscribed | closed
     Column("state", String(16), nullable=False),
-    #: logged | no_acw | unresolved, null while followed
+    #: logged | no_acw | unresolved; null while followed
     Column("outcome", String(16)),
     Column("created_at", BigInteger, nullable=False),
-    #: the instance whose channel carries it
+    #: instance that follows it
     Column("owner", _ID),
-    #: raised whenever the owner changes; a later write of an earlier owner changes no row
+    #: incremented when an instance adopts it
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("channel_id", String(128)),
     #: since when an event may have been missed; null while a confirmed subscription covers it
     Column("uncovered_since", BigInteger),
-    #: when it was covered last since it is followed; only an answer taken after it ends the doubt
+    #: start of the latest coverage since it was registered; only an answer taken later ends the doubt
     Column("covered_at", BigInteger),
-    #: whether a gap lies behind it that no answer has cleared yet
+    #: whether an event may have been lost in a gap that no answer has cleared yet
     Column("in_doubt", Boolean, nullable=False, server_default=false()),
-    #: when Genesys is to be asked about it next; null when closed
+    #: when the next question to Genesys is due; null when closed
     Column("due_at", BigInteger),
-    #: when Genesys's live answer about it was taken last
+    #: when the latest answer of Genesys's live view was taken
     Column("looked_at", BigInteger),
-    #: how often it was asked about in this stage of its schedule
+    #: number of questions in this stage of the schedule
     Column("asked", Integer, nullable=False, server_default=text("0")),
-    #: after this, and one more successful answer, it is closed whatever is known
+    #: after this moment one more successful answer closes it, with or without an outcome
     Column("deadline_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
-    #: when the one question after the close is due; null once answered
+    #: when the last look, the one question after the close, is due; null once answered
     Column("last_look_at", BigInteger),
     #: after-call works that only the last look found; each is a failure of this service
     Column("missed", Integer, nullable=False, server_default=text("0")),
@@ -74,7 +74,7 @@ conversation = Table(
     _index_of_unerased("conversation_to_erase", "closed_at"),
 )
 
-#: The outbox: one after-call work, on its way to or already in communication history.
+#: The outbox: one row for each after-call work that was or will be sent to CommunicationHistory.
 entry = Table(
     "entry",
     metadata,
@@ -84,35 +84,35 @@ entry = Table(
     Column("participant_id", String(64)),
     Column("session_id", String(64)),
     Column("user_id", String(64)),
-    #: of the after-call work, as Genesys dated it
+    #: time of the after-call work, as given by its source
     Column("event_time", BigInteger),
     #: live | backfill | supportResult
     Column("source", String(16), nullable=False),
     #: the event as JSON; null once erased
     Column("content", Text),
     Column("stored_at", BigInteger, nullable=False),
-    #: the id under which the same after-call work came through the other door, later
+    #: id under which the counterpart (event or supportResult) reported the same after-call work later
     Column("twin_id", _ID),
-    #: whether other content came later under the same id; of a twin the first is not counted as such
+    #: whether other content came later; that of the first event after a supportResult does not count
     Column("amended", Boolean, nullable=False, server_default=false()),
-    #: what came later, and is not sent
+    #: the content that came later; it is not sent
     Column("amended_content", Text),
     #: pending | delivered | dead
     Column("state", String(16), nullable=False),
     #: why it is dead
     Column("reason", String(200)),
-    #: how many attempts have begun
+    #: number of attempts that have begun
     Column("attempt", Integer, nullable=False, server_default=text("0")),
-    #: raised by each claim; a write that carries an older one changes no row
+    #: incremented by each claim; a write with an older number changes no row
     Column("claim", BigInteger, nullable=False, server_default=text("0")),
     Column("claimed_by", _ID),
     Column("claimed_until", BigInteger),
-    #: whether an attempt began whose outcome nobody knows
+    #: whether an attempt began whose outcome is unknown
     Column("in_doubt", Boolean, nullable=False, server_default=false()),
-    #: names as looked up before the first attempt, JSON; every attempt sends the same bytes
+    #: facts found before the first attempt, JSON; stored so that every attempt sends the same bytes
     Column("names", Text),
     Column("next_at", BigInteger, nullable=False),
-    #: sum of the waits between attempts; pauses of the whole lane are not in it
+    #: sum of the waits between attempts, without pauses of the circuit breaker
     Column("waited_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("last_error", String(200)),
     Column("delivered_at", BigInteger),
@@ -123,7 +123,7 @@ entry = Table(
     _index_of_unerased("entry_to_erase", "delivered_at"),
 )
 
-#: A notification channel that an instance of ours has made.
+#: Notification channels that our instances created.
 channel = Table(
     "channel",
     metadata,
@@ -134,7 +134,7 @@ channel = Table(
     Column("closed_at", BigInteger),
 )
 
-#: A running process and how long its word holds.
+#: Running instances and their leases.
 instance = Table(
     "instance",
     metadata,
@@ -144,7 +144,7 @@ instance = Table(
     Column("lease_until", BigInteger, nullable=False),
 )
 
-#: The timeline of each conversation, append-only.
+#: The timelines of all conversations; append-only.
 transition = Table(
     "transition",
     metadata,
@@ -156,16 +156,16 @@ transition = Table(
     Index("transition_conversation", "conversation_id", "seq"),
 )
 
-#: SAML assertions that may have reached Genesys; the latest only.
+#: The latest SAML assertions that may have reached Genesys.
 used_assertion = Table(
     "used_assertion",
     metadata,
-    #: SHA-256, from which nobody can get it back
+    #: SHA-256 of the assertion, which can't be recovered from it
     Column("digest", String(64), primary_key=True),
     Column("used_at", BigInteger, nullable=False),
 )
 
-#: Frames that could not be read as what their topic promised.
+#: Frames that could not be read as the event that their topic announces.
 quarantine = Table(
     "quarantine",
     metadata,

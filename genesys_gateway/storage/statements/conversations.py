@@ -1,6 +1,6 @@
-"""Statements about conversations: registered, covered, closed.
+"""Statements that register, cover and close conversations.
 
-Law: ``accepted = followed + closed`` after every statement; a closed conversation is opened only by a registration.
+Invariant: ``accepted = followed + closed`` after every statement. Only a registration reopens a closed conversation.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _table = conversation.c
 PENDING, SUBSCRIBED, CLOSED = "pending", "subscribed", "closed"
 LOGGED, NO_ACW, UNRESOLVED = "logged", "no_acw", "unresolved"
 
-#: Spelled so that the index on the state serves.
+#: Written as a list of states so that the index on the state is used.
 FOLLOWED = _table.state.in_((PENDING, SUBSCRIBED))
 _BY_ID = select(conversation).where(_table.id == bindparam("id"))
 _REGISTRATION = insert(registration)
@@ -43,7 +43,8 @@ _RECORDS = (
     .where(entry.c.conversation_id == bindparam("id"))
     .order_by(entry.c.stored_at, entry.c.id)
 )
-# One statement: on PostgreSQL a second one would count what was registered since the first. What has no state is all.
+# A single statement, because on PostgreSQL a second one would also count registrations made since the first. The row
+# without a state is the number of all registrations.
 _BALANCE = union_all(
     select(null(), func.count(), literal(0)).select_from(registration),
     select(_table.state, func.count(), func.sum(_table.missed)).group_by(_table.state),
@@ -51,19 +52,19 @@ _BALANCE = union_all(
 
 
 class Pairing(Enum):
-    """What a registration was to the conversation."""
+    """State of the conversation before its registration."""
 
-    #: its first
+    #: never registered
     NEW = "new"
-    #: it was followed already
+    #: followed
     KNOWN = "known"
-    #: it was closed, and is followed again
+    #: closed; it is followed again
     AGAIN = "again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordView:
-    """What others may know of one record."""
+    """The facts about a record that callers outside may read."""
 
     id: str
     state: str
@@ -73,7 +74,7 @@ class RecordView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationView:
-    """What others may know of one conversation."""
+    """The facts about a conversation that callers outside may read."""
 
     interaction_id: str
     #: None once erased
@@ -96,15 +97,17 @@ def register(
     due_at: int,
     deadline_at: int,
 ) -> tuple[Pairing, ConversationView]:
-    """Pair a conversation with a customer and have it followed; a repetition changes nothing but the deadline.
+    """Pair a conversation with a customer and follow it. A repetition changes only the deadline.
 
     Args:
-        owner: The instance that shall follow it, unless another one does already.
+        owner: Id of the instance that follows it; ignored if an instance follows it already.
+        due_at: When to ask Genesys about it first (epoch milliseconds).
+        deadline_at: When to give it up (epoch milliseconds).
 
     Raises:
         PairedAlready: It is paired with another customer, and the delivery of a record has begun.
     """
-    fresh = {
+    new = {
         "id": conversation_id,
         "customer_id": customer_id,
         "state": PENDING,
@@ -115,24 +118,24 @@ def register(
         "due_at": due_at,
         "deadline_at": deadline_at,
     }
-    if put_new(connection, conversation, fresh):
+    if put_new(connection, conversation, new):
         connection.execute(_REGISTRATION, {"conversation_id": conversation_id, "accepted_at": now})
         timeline.note(connection, conversation_id, now, "registered")
-        return Pairing.NEW, _shown(connection, fresh)
+        return Pairing.NEW, _view_of(connection, new)
     counterparts.lock(connection, conversation_id)
     known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).one()
     changes: dict[str, Any] = {"deadline_at": deadline_at}
     if known.customer_id != customer_id:
         changes |= _re_pair(connection, known, customer_id, now)
     if known.state == CLOSED:
-        changes |= {key: fresh[key] for key in ("state", "owner", "uncovered_since", "in_doubt", "due_at")}
-        # Nothing that was asked or heard before the close speaks for what happens now.
+        changes |= {key: new[key] for key in ("state", "owner", "uncovered_since", "in_doubt", "due_at")}
+        # Answers and coverage from before the close prove nothing about what happens now.
         changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
         changes |= {"covered_at": None, "looked_at": None}
         timeline.note(connection, conversation_id, now, "followed_again")
     connection.execute(update(conversation).where(_table.id == conversation_id).values(changes))
     pairing = Pairing.AGAIN if known.state == CLOSED else Pairing.KNOWN
-    return pairing, _shown(connection, known._asdict() | changes)
+    return pairing, _view_of(connection, known._asdict() | changes)
 
 
 def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id: str, now: int) -> dict[str, Any]:
@@ -144,19 +147,19 @@ def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id
 
 def _delivery_begun(connection: Connection, conversation_id: str) -> bool:
     begun = select(entry.c.id).where(entry.c.conversation_id == conversation_id, entry.c.attempt > 0)
-    # What it had before it was erased is nothing of the customer that it was paired with then.
+    # Records erased with their conversation no longer belong to any customer, so they don't count.
     if timeline.was_erased(connection, conversation_id):
         begun = begun.where(entry.c.erased_at.is_(None))
     return connection.execute(begun.limit(1)).first() is not None
 
 
 def view(connection: Connection, conversation_id: str) -> ConversationView | None:
-    """A conversation with its records and timeline; None when it was never registered."""
+    """Return a conversation with its records and timeline; None if it was never registered."""
     row = connection.execute(_BY_ID, {"id": conversation_id}).first()
-    return None if row is None else _shown(connection, row._asdict())
+    return None if row is None else _view_of(connection, row._asdict())
 
 
-def _shown(connection: Connection, values: Mapping[str, Any]) -> ConversationView:
+def _view_of(connection: Connection, values: Mapping[str, Any]) -> ConversationView:
     records = connection.execute(_RECORDS, {"id": values["id"]})
     return ConversationView(
         interaction_id=values["id"],
@@ -170,49 +173,52 @@ def _shown(connection: Connection, values: Mapping[str, Any]) -> ConversationVie
 
 
 def cover(connection: Connection, ids: Sequence[str], *, channel_id: str, owner: str, now: int) -> None:
-    """Their topics are confirmed on an open socket. Whoever was not covered before is due: what did the gap hide?"""
+    """Mark conversations as covered: their topics are confirmed on an open socket.
+
+    Those that were not covered before become due, because events may have been missed in the gap.
+    """
     pending = select(_table.id).where(_table.id.in_(ids), _table.state == PENDING)
-    newly = list(connection.execute(pending).scalars())
+    newly_covered = list(connection.execute(pending).scalars())
     change = update(conversation).where(_table.id.in_(ids), FOLLOWED)
-    newly_covered = _table.state == PENDING
+    was_pending = _table.state == PENDING
     connection.execute(
         change.values(
             channel_id=channel_id,
             owner=owner,
-            covered_at=case((newly_covered, now), else_=_table.covered_at),
-            due_at=case((newly_covered, now), else_=_table.due_at),
-            asked=case((newly_covered, 0), else_=_table.asked),
+            covered_at=case((was_pending, now), else_=_table.covered_at),
+            due_at=case((was_pending, now), else_=_table.due_at),
+            asked=case((was_pending, 0), else_=_table.asked),
             uncovered_since=None,
             state=SUBSCRIBED,
         )
     )
-    timeline.note_all(connection, newly, now, "subscribed")
+    timeline.note_all(connection, newly_covered, now, "subscribed")
 
 
 def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int) -> None:
-    """Their events may have been missed since that moment (epoch milliseconds)."""
+    """Mark conversations as uncovered: their events may have been missed since ``since`` (epoch milliseconds)."""
     covered = select(_table.id).where(_table.id.in_(ids), _table.state == SUBSCRIBED)
-    lost = list(connection.execute(covered).scalars())
-    if lost:
-        # On PostgreSQL one of them may have been closed since it was read.
-        change = update(conversation).where(_table.id.in_(lost), _table.state == SUBSCRIBED)
+    uncovered = list(connection.execute(covered).scalars())
+    if uncovered:
+        # The state is checked again because on PostgreSQL one of them may have been closed since it was read.
+        change = update(conversation).where(_table.id.in_(uncovered), _table.state == SUBSCRIBED)
         connection.execute(change.values(state=PENDING, uncovered_since=since, in_doubt=True, channel_id=None))
-        timeline.note_all(connection, lost, now, "uncovered")
+        timeline.note_all(connection, uncovered, now, "uncovered")
 
 
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:
-    """Something about it could not be read: ask Genesys now. Nothing happens to a closed one."""
+    """Make a conversation due now, because an event about it could not be read. A closed one stays closed."""
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
     connection.execute(change.values(_gap_until(now)))
 
 
 def make_all_due(connection: Connection, now: int) -> None:
-    """Frames were dropped, and nobody knows whose they were."""
+    """Make all followed conversations due now, because frames about unknown conversations were dropped."""
     connection.execute(update(conversation).where(FOLLOWED).values(_gap_until(now)))
 
 
 def _gap_until(now: int) -> dict[str, Any]:
-    """What was lost, was lost until now: an answer from before, or analytics that lag, say nothing of it."""
+    """Changes for a gap that ends now. An answer from before, or from analytics that lag, can't clear its doubt."""
     covered_at = case((_table.state == SUBSCRIBED, now), else_=_table.covered_at)
     return {"due_at": now, "in_doubt": True, "asked": 0, "covered_at": covered_at}
 
@@ -228,19 +234,21 @@ def close(
     furthest_deadline: int | None = None,
     latest_look: int | None = None,
 ) -> str | None:
-    """Follow it no longer. With a record it ends as ``logged``, else as ``without_record`` says.
+    """Close a conversation, unless something newer than the reason for closing has happened.
 
-    Nothing may be newer than what closes it: somebody may have registered it again, or it was heard of.
+    It may have been registered again meanwhile, or an event may have come.
 
     Args:
-        latest_deadline: A later one was set by something newer.
-        furthest_deadline: One that is later still was set by a wrong clock, and forbids nothing.
-        latest_look: A live answer that was taken later knows better.
+        without_record: The outcome if it has no record; with one it is ``logged``.
+        last_look_at: When to ask Genesys about it for the last time (epoch milliseconds).
+        latest_deadline: Don't close it if its deadline is later, because something newer has moved the deadline.
+        furthest_deadline: A deadline beyond this was set by a wrong clock, and doesn't prevent the close.
+        latest_look: Don't close it if an answer of the live view was taken later, because that answer is newer.
 
     Returns:
-        How it ended; None when it is not closed by this, and nothing changed.
+        Its outcome; None if it was not closed, and nothing changed.
     """
-    counterparts.lock(connection, conversation_id)  # an event that is being stored counts
+    counterparts.lock(connection, conversation_id)  # wait for an event that is being stored, so that it counts
     has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
     outcome = LOGGED if connection.execute(has_record).first() else without_record
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
@@ -269,30 +277,36 @@ def close(
 
 
 def due_for_last_look(connection: Connection, *, now: int, furthest: int, limit: int) -> list[str]:
-    """Closed ones whose last look is due, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
+    """Return closed conversations whose last look is due, longest due first.
+
+    A date beyond ``furthest`` was set by a wrong clock, and is due now.
+    """
     query = select(_table.id).where(_table.state == CLOSED).order_by(_table.last_look_at)
     found = connection.execute(query.where(_table.last_look_at <= now).limit(limit)).scalars().all()
-    lost = query.where(_table.last_look_at > furthest).limit(limit - len(found))
-    return [*found, *connection.execute(lost).scalars()]
+    misdated = query.where(_table.last_look_at > furthest).limit(limit - len(found))
+    return [*found, *connection.execute(misdated).scalars()]
 
 
 def look_later(connection: Connection, ids: Sequence[str], *, at: int, closed_after: int) -> None:
-    """There was no answer about these: the last look is put off, or given up for those that were closed before."""
+    """Postpone a last look that got no answer to ``at``; give it up if the conversation closed before ``closed_after``.
+
+    All times are epoch milliseconds.
+    """
     change = update(conversation).where(_table.id.in_(ids), _table.state == CLOSED)
     connection.execute(change.values(last_look_at=case((_table.closed_at > closed_after, at), else_=None)))
 
 
 def looked_last(connection: Connection, conversation_id: str, missed: int) -> None:
-    """The last look was taken, and found so many after-call works that nobody knew of."""
+    """Note that the last look was taken, and that it found ``missed`` after-call works without an entry."""
     change = update(conversation).where(_table.id == conversation_id)
     connection.execute(change.values(last_look_at=None, missed=_table.missed + missed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """Whether everything that was promised is still in hand."""
+    """Counts that show whether every accepted conversation is still accounted for."""
 
-    #: conversations ever answered with 2xx
+    #: conversations whose registration was ever answered with 2xx
     accepted: int
     #: conversations in each state
     states: Mapping[str, int]
@@ -301,12 +315,12 @@ class Balance:
 
     @property
     def unaccounted(self) -> int:
-        """What the promise was broken for; 0 unless there is a bug."""
+        """Lost conversations and missed after-call works; 0 unless there is a bug."""
         return self.accepted - sum(self.states.values()) + self.missed
 
 
 def balance(connection: Connection) -> Balance:
-    """The balance as of one moment."""
+    """Return the balance at one moment."""
     rows = connection.execute(_BALANCE).all()
     counts = {row[0]: row[1] for row in rows}
     return Balance(accepted=counts.pop(None), states=counts, missed=sum(int(row[2]) for row in rows))

@@ -1,7 +1,7 @@
-"""Statements about entries that were given up: shown, and sent on their way again.
+"""Statements that list and requeue dead letters: entries that were given up.
 
-Law: nothing that is dead is thrown away. A requeued entry whose earlier outcome is unknown is looked up before it is
-sent, and sends the same content; any other is made afresh.
+Invariant: a dead entry is never deleted. If the outcome of an earlier attempt is unknown, a requeued entry is looked up
+at the receiver before it is sent, and sends the same content. Otherwise its record is built anew.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from genesys_gateway.storage.tables import entry, transition
 
 _table = entry.c
 
-#: So many lines of all timelines are read, to see how deliveries ended last.
+#: Number of latest lines, of all timelines, that are searched for ends of deliveries.
 _LATEST_LINES = 10_000
 
 
@@ -30,12 +30,12 @@ class DeadLetter:
     attempt: int
     #: epoch milliseconds
     stored_at: int
-    #: whether the receiver may have it all the same
+    #: whether the receiver may have it although the attempt seemed to fail
     in_doubt: bool
 
 
 def dead_letters(connection: Connection, *, limit: int, reason: str | None = None) -> list[DeadLetter]:
-    """What is dead, oldest first; all, or only for that reason."""
+    """Return at most ``limit`` dead entries, oldest first, of one reason or of all."""
     query = select(entry).where(_table.state == DEAD)
     if reason is not None:
         query = query.where(_table.reason == reason)
@@ -54,13 +54,13 @@ def dead_letters(connection: Connection, *, limit: int, reason: str | None = Non
 
 
 def reasons(connection: Connection) -> dict[str, int]:
-    """How many are dead for which reason."""
+    """Return the number of dead entries for each reason."""
     query = select(_table.reason, func.count()).where(_table.state == DEAD).group_by(_table.reason)
     return {row[0] or "": row[1] for row in connection.execute(query)}
 
 
 def refused_in_a_row(connection: Connection) -> list[tuple[str, str]]:
-    """Ids of the records that were refused alike since the last success, each with the answer; oldest first."""
+    """Return the records refused with the same answer since the last success: id and answer, oldest first."""
     latest = select(transition).order_by(transition.c.seq.desc()).limit(_LATEST_LINES).subquery()
     ends = select(latest.c.event, latest.c.detail).where(latest.c.event.in_(("delivered", "dead")))
     refused: list[tuple[str, str]] = []
@@ -75,12 +75,12 @@ def refused_in_a_row(connection: Connection) -> list[tuple[str, str]]:
 
 
 def requeue(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
-    """Send dead entries on their way again; how many of these were dead, and their content not erased."""
+    """Make dead entries pending again. Return how many of these were dead and not erased."""
     return _requeue(connection, record_ids, now, "by hand")
 
 
 def revive(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
-    """Take back deaths by a rule that turned out to refuse everything; how many there were."""
+    """Make entries pending again that the receiver refused while it refused all records. Return how many were dead."""
     return _requeue(connection, record_ids, now, "every record was refused alike")
 
 
@@ -96,7 +96,7 @@ def _requeue(connection: Connection, ids: Sequence[str], now: int, why: str) -> 
         "reason": None,
         "next_at": now,
         "waited_ms": 0,
-        # As if only the first attempt had been made: a re-pairing stays impossible, and the back-off begins again.
+        # As if only one attempt had been made: the back-off begins again, but a re-pairing stays impossible.
         "attempt": 1,
         "names": case((_table.in_doubt, _table.names), else_=None),
     }

@@ -1,7 +1,7 @@
-"""Statements that take personal content away, by age or for one customer.
+"""Statements that erase personal content by age, and the steps they share with erasing one customer.
 
-Law: what a promise rests on stays for ever: ids, states, outcomes, timelines. By age nothing loses its content that is
-pending or dead, and no conversation its customer before it is closed and the last of its records is erased.
+Invariant: ids, states, outcomes and timelines stay for ever. By age, no pending or dead entry loses its content, and no
+conversation loses its customer before it is closed and its last record is erased.
 """
 
 from collections.abc import Sequence
@@ -21,27 +21,27 @@ _entry = entry.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What one batch of conversations came to."""
+    """Result of one batch of conversations."""
 
     erased: int
-    #: where the next batch begins; None after the last
+    #: where the next batch begins; None after the last one
     after: tuple[int, str] | None
 
 
 def redate(connection: Connection, *, latest: int) -> int:
-    """Let no delivery and no close lie beyond ``latest``, as a wrong clock has dated some; how many there were."""
+    """Set deliveries and closes that a wrong clock dated after ``latest`` to ``latest``. Return their number."""
     changed = 0
     for table, date in ((entry, _entry.delivered_at), (conversation, _conversation.closed_at)):
-        lost = update(table).where(table.c.erased_at.is_(None), date > latest)
-        changed += connection.execute(lost.values({date.name: latest})).rowcount
+        misdated = update(table).where(table.c.erased_at.is_(None), date > latest)
+        changed += connection.execute(misdated.values({date.name: latest})).rowcount
     return changed
 
 
-# Neither query names the state: SQLite would walk all that is in that state, what was erased long ago included.
+# Neither query filters by state: SQLite would then scan all rows in that state, including those erased long ago.
 
 
 def old_records(connection: Connection, *, before: int, now: int, limit: int) -> int:
-    """Erase entries that were delivered before that moment, longest delivered first; how many, ``limit`` at most."""
+    """Erase at most ``limit`` entries delivered before that moment, oldest delivery first. Return their number."""
     old = select(_entry.id, _entry.conversation_id, _entry.state).where(
         _entry.erased_at.is_(None), _entry.delivered_at < before
     )
@@ -54,10 +54,9 @@ def old_records(connection: Connection, *, before: int, now: int, limit: int) ->
 def old_conversations(
     connection: Connection, *, before: int, now: int, limit: int, after: tuple[int, str] | None
 ) -> Page:
-    """Erase conversations that were closed before that moment, longest closed first.
+    """Erase conversations closed before that moment, oldest close first.
 
-    One with a record that is not erased is passed over, whatever that record waits for; so ``limit`` may be looked at
-    and fewer erased.
+    At most ``limit`` are read. Fewer may be erased, because a conversation with a record that is not erased is skipped.
     """
     old = select(_conversation.id, _conversation.closed_at, _conversation.state).where(
         _conversation.erased_at.is_(None), _conversation.closed_at < before
@@ -66,9 +65,9 @@ def old_conversations(
         old = old.where(tuple_(_conversation.closed_at, _conversation.id) > after)
     old = old.order_by(_conversation.closed_at, _conversation.id).limit(limit)
     rows = connection.execute(old.with_for_update(skip_locked=True)).all()
-    free = _without_content(connection, [row.id for row in rows if row.state == CLOSED])
-    cut(connection, free, now)
-    return Page(erased=len(free), after=(rows[-1].closed_at, rows[-1].id) if len(rows) == limit else None)
+    erasable = _without_content(connection, [row.id for row in rows if row.state == CLOSED])
+    cut(connection, erasable, now)
+    return Page(erased=len(erasable), after=(rows[-1].closed_at, rows[-1].id) if len(rows) == limit else None)
 
 
 def _without_content(connection: Connection, conversation_ids: Sequence[str]) -> list[str]:
@@ -78,21 +77,21 @@ def _without_content(connection: Connection, conversation_ids: Sequence[str]) ->
 
 
 def old_frames(connection: Connection, *, before: int, limit: int) -> int:
-    """Delete frames that were set aside before that moment; how many, ``limit`` at most."""
+    """Delete at most ``limit`` quarantined frames from before that moment. Return their number."""
     old = select(quarantine.c.seq).where(quarantine.c.at < before).order_by(quarantine.c.seq).limit(limit)
     return drop_frames(connection, list(connection.execute(old).scalars()))
 
 
 def drop_frames(connection: Connection, numbers: Sequence[int]) -> int:
-    """Delete these frames; how many were still there."""
+    """Delete these frames. Return how many still existed."""
     return connection.execute(delete(quarantine).where(quarantine.c.seq.in_(numbers))).rowcount if numbers else 0
 
 
 def empty(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: int) -> None:
-    """Take the content of entries away, and say so in their timelines.
+    """Erase the content of entries, and note it in the timelines of their conversations.
 
     Args:
-        rows: With ``id`` and ``conversation_id``; they are locked, and stay.
+        rows: Rows with ``id`` and ``conversation_id``, locked by the caller.
     """
     nothing = {"content": None, "amended_content": None, "names": None, "last_error": None}
     if rows:
@@ -104,7 +103,7 @@ def empty(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: in
 def note_each(
     connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: int, event: str, why: str = ""
 ) -> None:
-    """Append a line about each of these entries to the timeline of its conversation."""
+    """Append a line about each entry to the timeline of its conversation."""
     notes = [
         {"conversation_id": row.conversation_id, "at": now, "event": event, "detail": f"{row.id} {why}".rstrip()}
         for row in rows
@@ -114,7 +113,7 @@ def note_each(
 
 
 def cut(connection: Connection, conversation_ids: Sequence[str], now: int) -> None:
-    """Take the customer of conversations away, and say so in their timelines."""
+    """Erase the customer of conversations, and note it in their timelines."""
     if conversation_ids:
         change = update(conversation).where(_conversation.id.in_(conversation_ids))
         connection.execute(change.values(customer_id=None, erased_at=now))

@@ -1,6 +1,6 @@
-"""Statements that read everything about one conversation, or one record, for a person who asks why.
+"""Statements that read everything about one conversation or one record, for the commands that explain them.
 
-Law: they change nothing, and content is read only where a single record is asked for.
+Invariant: they change nothing. Only :func:`record_content` reads content.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ _entry = entry.c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFacts:
-    """How far one record is; times are epoch milliseconds."""
+    """The state of one record. Times are epoch milliseconds."""
 
     id: str
     #: pending, delivered or dead
@@ -29,11 +29,11 @@ class RecordFacts:
     amended: bool
     stored_at: int
     attempt: int
-    #: the receiver may have it although nobody was told so
+    #: whether the outcome of an attempt is unknown, so that the receiver may have it
     in_doubt: bool
-    #: until when somebody's claim to attempt it holds
+    #: when the current claim ends
     claimed_until: int | None
-    #: somebody's claim was never concluded
+    #: whether its latest claim was not concluded yet
     claimed: bool
     next_at: int
     last_error: str | None
@@ -45,18 +45,18 @@ class RecordFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ConversationFacts:
-    """Where one conversation stands; times are epoch milliseconds."""
+    """The state of one conversation. Times are epoch milliseconds."""
 
     id: str
-    #: on the database's clock, when all this was read
+    #: when this was read, on the database's clock
     now: int
-    #: whether it is paired with a customer now
+    #: whether it is paired with a customer
     paired: bool
     created_at: int
     state: str
     outcome: str | None
     channel_id: str | None
-    #: when that channel ends, if nothing hands it over before
+    #: when that channel expires, unless it is handed over before
     channel_expires_at: int | None
     covered_at: int | None
     uncovered_since: int | None
@@ -67,9 +67,9 @@ class ConversationFacts:
     last_look_at: int | None
     unknown_since: int | None
     erased_at: int | None
-    #: whether the instance that follows it lives, by its lease
+    #: whether the instance that follows it has a valid lease
     owner_lives: bool
-    #: whether any instance lives
+    #: whether any instance has a valid lease
     gateway_lives: bool
     records: tuple[RecordFacts, ...]
     timeline: tuple[timeline.TimelineItem, ...]
@@ -77,7 +77,7 @@ class ConversationFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordContent:
-    """One record with what it is made of: personal data."""
+    """One record with its content, which is personal data."""
 
     facts: RecordFacts
     conversation_id: str
@@ -97,7 +97,7 @@ _RECORDS = select(*(_entry[name] for name in _OF_RECORD), _entry.claimed_by).ord
 
 
 def conversation_facts(connection: Connection, conversation_id: str) -> ConversationFacts | None:
-    """All about one conversation; None when it was never registered."""
+    """Return all facts about one conversation; None if it was never registered."""
     row = connection.execute(select(conversation).where(_conversation.id == conversation_id)).first()
     if row is None:
         return None
@@ -112,21 +112,21 @@ def conversation_facts(connection: Connection, conversation_id: str) -> Conversa
         gateway_lives=bool(living),
         records=tuple(_record(one) for one in connection.execute(_RECORDS.where(_entry.conversation_id == row.id))),
         timeline=timeline.of(connection, conversation_id),
-        **_plain(row, _OF_CONVERSATION),
+        **_values_of(row, _OF_CONVERSATION),
     )
 
 
 def record_content(connection: Connection, record_id: str) -> RecordContent | None:
-    """One record with its content; None when there is no such record."""
+    """Return one record with its content; None if there is no such record."""
     row = connection.execute(select(entry).where(_entry.id == record_id)).first()
     if row is None:
         return None
-    return RecordContent(facts=_record(row), **_plain(row, _OF_CONTENT))
+    return RecordContent(facts=_record(row), **_values_of(row, _OF_CONTENT))
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> RecordFacts:
-    return RecordFacts(claimed=row.claimed_by is not None, **_plain(row, _OF_RECORD))
+    return RecordFacts(claimed=row.claimed_by is not None, **_values_of(row, _OF_RECORD))
 
 
-def _plain(row: Row[*tuple[Any, ...]], names: Sequence[str]) -> dict[str, Any]:
+def _values_of(row: Row[*tuple[Any, ...]], names: Sequence[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}

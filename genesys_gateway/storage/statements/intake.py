@@ -1,7 +1,7 @@
-"""Statements that take what comes in: entries of the outbox, through either door, and frames for quarantine.
+"""Statements that store events and supportResults as entries of the outbox, and unreadable frames in quarantine.
 
-Law: the first content under an id stands, except that a live event replaces a backfilled one that nobody tried to
-deliver yet. What Genesys and supportResult both report is one entry, see
+Invariant: the first content stored under an id is the one that is sent, except that a live event replaces a backfilled
+one before its first attempt. An after-call work reported by both Genesys and a supportResult is one entry, see
 :mod:`genesys_gateway.storage.statements.counterparts`.
 """
 
@@ -20,9 +20,12 @@ from genesys_gateway.storage.tables import conversation, entry, quarantine
 
 LIVE, BACKFILL = "live", "backfill"
 
-#: Frames kept in quarantine at most.
+#: Maximum number of frames in quarantine; the oldest are deleted.
 QUARANTINE_FRAMES = 1000
+#: Maximum number of characters kept of a frame in quarantine.
 _FRAME_CHARACTERS = 20_000
+#: Maximum number of characters kept of its topic.
+_TOPIC_CHARACTERS = 200
 
 _STORED_AS = {LIVE: "event_stored", BACKFILL: "backfilled", SUPPORT_RESULT: "event_stored"}
 
@@ -35,33 +38,33 @@ _AWAIT_END = (
         asked=0,
     )
 )
-_STANDING = select(conversation.c.state, counterparts.HAS_RESULT.label("has_result")).where(
+_CONVERSATION = select(conversation.c.state, counterparts.HAS_RESULT.label("has_result")).where(
     conversation.c.id == bindparam("conversation")
 )
-_TOLD_BY_GENESYS = select(entry.c.id).where(
+_FROM_GENESYS = select(entry.c.id).where(
     entry.c.conversation_id == bindparam("conversation"), entry.c.source != SUPPORT_RESULT
 )
 _ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
 
 
 class IntakeResult(Enum):
-    """What became of an event."""
+    """Result of storing an event or a supportResult."""
 
     #: a new entry
     STORED = "stored"
-    #: known already, alike, or through the other door
+    #: stored before, with the same content or as its counterpart
     DUPLICATE = "duplicate"
-    #: a live event took the place of a backfilled one
+    #: a live event replaced a backfilled one
     REPLACED = "replaced"
-    #: known already with other content; the first stands
+    #: stored before with other content, which is still the one that is sent
     AMENDED = "amended"
-    #: of a conversation that was never registered: nothing was stored
+    #: not stored, because its conversation was never registered
     UNREGISTERED = "stranger"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupportResultReceipt:
-    """What became of a supportResult, and the record that tells of its after-call work."""
+    """Result of storing a supportResult, and the record of its after-call work."""
 
     taken: IntakeResult
     record_id: str
@@ -72,39 +75,41 @@ class SupportResultReceipt:
 def put(
     connection: Connection, event: AcwEvent, source: str, *, now: int, due_at: int, deadline_at: int | None
 ) -> IntakeResult:
-    """Make an after-call work that Genesys told of an entry of the outbox, once.
+    """Store an after-call work reported by Genesys as an entry of the outbox. A repetition adds no second entry.
 
     Args:
         source: ``live`` or ``backfill``.
         due_at: When to ask whether the conversation is over (epoch milliseconds).
-        deadline_at: The conversation's new deadline (epoch milliseconds); None leaves the one that it has.
+        deadline_at: New deadline of the conversation (epoch milliseconds); None keeps the current one.
     """
     counterparts.lock(connection, event.conversation_id)
-    standing = connection.execute(_STANDING, {"conversation": event.conversation_id}).first()
-    if standing is None:
+    known = connection.execute(_CONVERSATION, {"conversation": event.conversation_id}).first()
+    if known is None:
         return IntakeResult.UNREGISTERED
-    if standing.has_result and (first := counterparts.of_event(connection, event)) is not None:
+    if known.has_result and (first := counterparts.of_event(connection, event)) is not None:
         return _after_result(connection, first, event, source, now)
     if not put_new(connection, entry, _row(event, source, now)):
         return _again(connection, event, source, now)
-    _follow_up(connection, event, source, standing.state, now=now, due_at=due_at, deadline_at=deadline_at)
+    _update_conversation(connection, event, source, known.state, now=now, due_at=due_at, deadline_at=deadline_at)
     return IntakeResult.STORED
 
 
 def told_by_genesys(connection: Connection, conversation_id: str) -> set[str]:
-    """Ids of the entries that events of Genesys's made: to :func:`put` one of them as ``backfill`` changes nothing."""
-    found = connection.execute(_TOLD_BY_GENESYS, {"conversation": conversation_id})
+    """Return the ids of entries that came from Genesys. To :func:`put` one of them as ``backfill`` changes nothing."""
+    found = connection.execute(_FROM_GENESYS, {"conversation": conversation_id})
     return set(found.scalars())
 
 
 def put_result(
     connection: Connection, result: AcwEvent, *, now: int, due_at: int, deadline_at: int
 ) -> SupportResultReceipt:
-    """Make an after-call work that a supportResult told of an entry of the outbox, once, registered or not.
+    """Store an after-call work reported by a supportResult as an entry of the outbox. A repetition adds no second one.
+
+    Its conversation need not be registered.
 
     Args:
         due_at: When to ask whether the conversation is over, if it is followed (epoch milliseconds).
-        deadline_at: The conversation's new deadline, if it is followed (epoch milliseconds).
+        deadline_at: New deadline of the conversation, if it is followed (epoch milliseconds).
     """
     counterparts.lock(connection, result.conversation_id)
     first = connection.execute(_ENTRY, {"id": result.record_id}).first()
@@ -118,9 +123,9 @@ def put_result(
         return SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
     row = _row(result, SUPPORT_RESULT, now)
     connection.execute(insert(entry), row)
-    standing = connection.execute(_STANDING, {"conversation": result.conversation_id}).first()
-    state = None if standing is None else standing.state
-    _follow_up(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
+    known = connection.execute(_CONVERSATION, {"conversation": result.conversation_id}).first()
+    state = None if known is None else known.state
+    _update_conversation(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
     return SupportResultReceipt(taken=IntakeResult.STORED, record_id=row["id"], state=row["state"])
 
 
@@ -140,7 +145,7 @@ def _row(event: AcwEvent, source: str, now: int) -> dict[str, Any]:
     }
 
 
-def _follow_up(
+def _update_conversation(
     connection: Connection,
     event: AcwEvent,
     source: str,
@@ -150,7 +155,11 @@ def _follow_up(
     due_at: int,
     deadline_at: int | None,
 ) -> None:
-    """What a new entry means for its conversation, whose state is None when it was never registered."""
+    """Note a new entry in the timeline, and have its conversation checked for its end.
+
+    Args:
+        state: The conversation's; None if it was never registered.
+    """
     one = event.conversation_id
     timeline.note(connection, one, now, _STORED_AS[source], event.record_id)
     if state == CLOSED:
@@ -180,20 +189,21 @@ def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> In
 def _after_result(
     connection: Connection, first: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int
 ) -> IntakeResult:
-    """Genesys tells of what a supportResult told before: it stands, and what Genesys says is kept beside it."""
+    """Store an event after its supportResult: the entry keeps its content, and the event's is stored beside it."""
     counterparts.pair(connection, first, event.record_id)
     if source == BACKFILL:
         return IntakeResult.DUPLICATE
     content = event.to_json()
     if first.amended_content is None and not _is_known(first, content):
-        # The two doors never say quite the same; only what Genesys says differently the next time is an amendment.
+        # A supportResult and an event never have quite the same content. So only another event that differs from this
+        # one is an amendment.
         connection.execute(update(entry).where(entry.c.id == first.id).values(amended_content=content))
         return IntakeResult.DUPLICATE
     return _other_content(connection, first, content, now)
 
 
 def _is_known(first: Row[*tuple[Any, ...]], content: str) -> bool:
-    """Whether an entry says so already. What was erased must not come back, whatever it was."""
+    """Whether an entry has this content already. An erased entry counts as having any, so that it gets none back."""
     return first.content is None or content in (first.content, first.amended_content)
 
 
@@ -207,9 +217,9 @@ def _other_content(connection: Connection, first: Row[*tuple[Any, ...]], content
 
 
 def set_aside(connection: Connection, unreadable: Unreadable, frame: bytes, now: int) -> None:
-    """Keep a frame that can't be read, and ask Genesys about the conversation that its topic names."""
+    """Put an unreadable frame into quarantine, and make the conversation named by its topic due."""
     text = frame.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
-    values = {"at": now, "reason": unreadable.reason, "topic": (unreadable.topic or "")[:200] or None}
+    values = {"at": now, "reason": unreadable.reason, "topic": (unreadable.topic or "")[:_TOPIC_CHARACTERS] or None}
     connection.execute(insert(quarantine).values(frame=text[:_FRAME_CHARACTERS], **values))
     newest = select(func.max(quarantine.c.seq)).scalar_subquery()
     connection.execute(delete(quarantine).where(quarantine.c.seq <= newest - QUARANTINE_FRAMES))

@@ -1,8 +1,8 @@
-"""Statements about entries on their way out: which are due, who may attempt them, how that ended.
+"""Statements that deliver the outbox: which entries are due, who has claimed them, and how attempts ended.
 
-Law: a claim raises the entry's number, and whoever concludes must still hold that number; otherwise somebody else has
-taken over and the conclusion counts for nothing. ``now`` is the database's clock everywhere: leases are compared with
-no other.
+Invariant: a claim increments the entry's number, and a conclusion must carry that number. If the number has changed,
+another process has taken over, and the conclusion changes nothing. ``now`` is always the database's clock, because
+leases are compared with no other.
 """
 
 from collections.abc import Sequence
@@ -20,9 +20,9 @@ _table = entry.c
 
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
 
-#: After so many attempts only a failure unlike the last one is worth a line in the timeline.
+#: Number of attempts after which a failure is noted in the timeline only if it differs from the previous one.
 _NOTED_ATTEMPTS = 10
-#: Longest text kept about a failure.
+#: Maximum length of a stored error or reason, in characters.
 _ERROR_LENGTH = 200
 
 _ENTRY = select(
@@ -40,7 +40,7 @@ _ENTRY = select(
     _table.last_error,
 )
 
-#: A claim that holds beyond the lease was made when the clock was ahead.
+#: A claim that ends later than a lease from now was made while the clock was wrong, so it doesn't count.
 _UNCLAIMED = or_(
     _table.claimed_until.is_(None),
     _table.claimed_until <= bindparam("now"),
@@ -61,7 +61,7 @@ _CUSTOMERS = (
     .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
     .with_for_update(read=True)
 )
-# Neither of these names the state: SQLite would then walk all that is pending instead of looking up a few ids.
+# Neither of these filters by state: SQLite would then scan all pending entries instead of looking up a few ids.
 _FREE = (
     select(_table.id, _table.state, _table.claim, _table.claimed_by, _table.source)
     .where(_AMONG, _UNCLAIMED)
@@ -105,14 +105,14 @@ _NOTE = insert(transition)
 
 _POSTPONE = (
     update(entry)
-    .where(_table.id == bindparam("of"), _table.claim == bindparam("seen"), _table.state == PENDING)
+    .where(_table.id == bindparam("of"), _table.claim == bindparam("number"), _table.state == PENDING)
     .values(next_at=bindparam("due_at"), waited_ms=bindparam("waited"))
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadyEntry:
-    """An entry to be claimed, with what was found out for its first attempt."""
+    """An entry to be claimed, with the names that were looked up for its first attempt."""
 
     entry: Entry
     agent_name: str | None = None
@@ -123,38 +123,38 @@ class ReadyEntry:
 class Claim:
     """The right to make one attempt, until the lease ends."""
 
-    #: as it was before
+    #: the entry as it was before this claim
     entry: Entry
     number: int
-    #: what the record is made of beside the event; the same in every attempt
+    #: content of the record besides the event; the same in every attempt
     known: FirstAttemptFacts
-    #: an earlier claim was never concluded: its process died in the middle of it
+    #: whether the previous claim was never concluded, because its process died
     crashed: bool
 
     @property
     def attempt(self) -> int:
-        """The number of this attempt, from 1."""
+        """The number of this attempt, starting at 1."""
         return self.entry.attempt + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backlog:
-    """What waits, and what was given up."""
+    """Numbers of entries that wait or were given up."""
 
     pending: int
     dead: int
-    #: age of the oldest that waits
+    #: age of the oldest pending entry
     oldest_ms: int
 
 
 def due(connection: Connection, *, now: int, lease_ms: int, limit: int) -> list[Entry]:
-    """Entries whose time has come and that nobody has claimed, longest due first."""
+    """Return unclaimed entries that are due, longest due first."""
     bounds = {"now": now, "longest": now + lease_ms, "most": limit}
     return [_entry(row) for row in connection.execute(_OLDEST, bounds)]
 
 
 def fresh(connection: Connection, *, now: int, lease_ms: int, since: int, limit: int) -> list[Entry]:
-    """Never attempted ones that came in after ``since`` (epoch milliseconds), newest first."""
+    """Return entries without an attempt that became due after ``since`` (epoch milliseconds), newest first."""
     bounds = {"now": now, "longest": now + lease_ms, "since": since, "most": limit}
     return [_entry(row) for row in connection.execute(_NEWEST, bounds)]
 
@@ -177,12 +177,13 @@ def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
 
 
 def next_due(connection: Connection, *, now: int, furthest_ms: int) -> int | None:
-    """Milliseconds until the next entry is due; None when none waits for its time.
+    """Return the milliseconds until the next entry becomes due; None if no entry waits for its time.
 
-    A date further away than any wait can be was set by a clock that was wrong: such an entry is made due now.
+    A date further away than ``furthest_ms``, the longest possible wait, was set by a wrong clock. Such an entry is made
+    due now.
     """
-    lost = update(entry).where(_table.state == PENDING, _table.next_at > now + furthest_ms)
-    if connection.execute(lost.values(next_at=now)).rowcount:
+    misdated = update(entry).where(_table.state == PENDING, _table.next_at > now + furthest_ms)
+    if connection.execute(misdated.values(next_at=now)).rowcount:
         return 0
     following = select(func.min(_table.next_at)).where(_table.state == PENDING, _table.next_at > now)
     at = connection.execute(following).scalar()
@@ -190,11 +191,12 @@ def next_due(connection: Connection, *, now: int, furthest_ms: int) -> int | Non
 
 
 def claim(connection: Connection, wanted: Sequence[ReadyEntry], *, owner: str, now: int, lease_ms: int) -> list[Claim]:
-    """Begin an attempt at each; whoever is claimed, concluded or changed meanwhile is left out.
+    """Begin an attempt for each entry. Entries that were claimed, concluded or changed meanwhile are left out.
 
-    From here on the outcome counts as unknown until :func:`conclude` says otherwise, whatever becomes of this process.
+    From now on the outcome counts as unknown until :func:`conclude` writes it, even if this process dies.
     """
-    # A re-pairing locks the conversation first and looks for begun attempts then; so do we, the other way round.
+    # Lock the conversations before the entries. A re-pairing locks the conversation as well, and then looks for
+    # attempts that have begun, so one of the two sees what the other did.
     conversations = sorted({one.entry.conversation_id for one in wanted})
     customers = {row.id: row.customer_id for row in connection.execute(_CUSTOMERS, {"ids": conversations})}
     bounds = {"ids": [one.entry.id for one in wanted], "now": now, "longest": now + lease_ms}
@@ -207,15 +209,15 @@ def claim(connection: Connection, wanted: Sequence[ReadyEntry], *, owner: str, n
             crashed=free[one.entry.id].claimed_by is not None,
         )
         for one in wanted
-        if one.entry.id in free and _as_read(one.entry, free[one.entry.id])
+        if one.entry.id in free and _is_unchanged(one.entry, free[one.entry.id])
     ]
     if claims:
-        connection.execute(_TAKE, [_taken(one, owner, now + lease_ms) for one in claims])
+        connection.execute(_TAKE, [_claim_values(one, owner, now + lease_ms) for one in claims])
     return claims
 
 
-def _as_read(read: Entry, row: Row[*tuple[Any, ...]]) -> bool:
-    # The source changes when a live event takes a backfilled one's place: names were looked up for the former then.
+def _is_unchanged(read: Entry, row: Row[*tuple[Any, ...]]) -> bool:
+    # The source changes when a live event replaces a backfilled one, whose names may differ.
     return (row.state, row.claim, row.source) == (PENDING, read.claim, read.source)
 
 
@@ -225,7 +227,7 @@ def _known(wanted: ReadyEntry, customer_id: str | None) -> FirstAttemptFacts:
     return FirstAttemptFacts(agent_name=wanted.agent_name, wrapup_name=wanted.wrapup_name, customer_id=customer_id)
 
 
-def _taken(claim: Claim, owner: str, until: int) -> dict[str, object]:
+def _claim_values(claim: Claim, owner: str, until: int) -> dict[str, object]:
     return {
         "of": claim.entry.id,
         "number": claim.number,
@@ -233,28 +235,28 @@ def _taken(claim: Claim, owner: str, until: int) -> dict[str, object]:
         "until": until,
         "begun": claim.attempt,
         "known": claim.entry.known or claim.known.to_json(),
-        # Until now it waited for names; what counts towards giving up are the waits between attempts.
+        # Before the first attempt the entry waited for names. Only waits between attempts count towards giving up.
         "waited": claim.entry.waited_ms if claim.entry.attempt else 0,
     }
 
 
 def conclude(connection: Connection, results: Sequence[tuple[Claim, Decision]], *, now: int) -> list[str]:
-    """Write down how attempts ended, timeline included.
+    """Store how attempts ended, and note it in the timelines.
 
     Returns:
-        The ids of those that came late: their claim is over, and nothing was written.
+        The ids of entries whose claim was no longer valid. Nothing was stored for them.
     """
     ids = [claim.entry.id for claim, _ in results]
     held = {row.id: row.claim for row in connection.execute(_MINE, {"ids": ids}) if row.state == PENDING}
     mine = [(claim, decision) for claim, decision in results if held.get(claim.entry.id) == claim.number]
     if mine:
-        connection.execute(_CONCLUDE, [_concluded(claim, decision, now) for claim, decision in mine])
+        connection.execute(_CONCLUDE, [_conclusion_values(claim, decision, now) for claim, decision in mine])
     if notes := [note for claim, decision in mine if (note := _note(claim, decision, now))]:
         connection.execute(_NOTE, notes)
     return [claim.entry.id for claim, _ in results if held.get(claim.entry.id) != claim.number]
 
 
-def _concluded(claim: Claim, decision: Decision, now: int) -> dict[str, Any]:
+def _conclusion_values(claim: Claim, decision: Decision, now: int) -> dict[str, Any]:
     was = claim.entry
     row: dict[str, Any] = {
         "of": was.id,
@@ -283,7 +285,7 @@ def _concluded(claim: Claim, decision: Decision, now: int) -> dict[str, Any]:
 
 
 def _note(claim: Claim, decision: Decision, now: int) -> dict[str, Any] | None:
-    """The line of the timeline, if it is worth one."""
+    """Return the line for the timeline, or None if the decision needs none."""
     was = claim.entry
     match decision:
         case Delivered():
@@ -302,11 +304,11 @@ def _cut(text: str) -> str:
 
 
 def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) -> None:
-    """Let entries wait for their names; claimed ones are left alone."""
+    """Postpone entries that wait for names. Entries claimed meanwhile are not changed."""
     rows = [
         {
             "of": one.entry.id,
-            "seen": one.entry.claim,
+            "number": one.entry.claim,
             "due_at": now + one.wait_ms,
             "waited": one.entry.waited_ms + one.spent_ms,
         }
@@ -317,21 +319,22 @@ def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) ->
 
 
 def hasten(connection: Connection, *, now: int) -> None:
-    """The receiver is back: whatever waits for another attempt is due at once, each in the place of its age."""
+    """Make all entries that wait for another attempt due now, oldest first, because the receiver works again."""
     waiting = update(entry).where(_table.state == PENDING, _table.attempt > 0, _table.next_at > _table.stored_at)
-    spared = case((_table.next_at > now, _table.next_at - now), else_=0)  # a wait that is cut short was not waited for
+    # The rest of a wait that is cut short does not count as waited.
+    unspent = case((_table.next_at > now, _table.next_at - now), else_=0)
     connection.execute(
         waiting.values(
             next_at=case((_table.stored_at < now, _table.stored_at), else_=now),
-            waited_ms=case((_table.waited_ms > spared, _table.waited_ms - spared), else_=0),
+            waited_ms=case((_table.waited_ms > unspent, _table.waited_ms - unspent), else_=0),
         )
     )
 
 
 def release(connection: Connection) -> int:
-    """End all claims, at the start of the only process that can have made them; how many there were.
+    """End all claims when the process starts, and return their number. Only a dead predecessor can have made them.
 
-    On PostgreSQL, where other instances live, nothing happens: a claim ends with its lease.
+    On PostgreSQL this does nothing, because other instances may be running: there a claim ends with its lease.
     """
     if connection.dialect.name == "postgresql":
         return 0
@@ -340,7 +343,7 @@ def release(connection: Connection) -> int:
 
 
 def backlog(connection: Connection, now: int) -> Backlog:
-    """How much waits, how old it is, and how much is dead; without what was erased, for which nobody can do a thing."""
+    """Return how many entries wait and are dead, without the erased ones, which can't be delivered any longer."""
     left = _table.state.in_((PENDING, DEAD)) & _table.erased_at.is_(None)
     states = select(_table.state, func.count(), func.min(_table.stored_at)).where(left).group_by(_table.state)
     found = {row[0]: (row[1], row[2]) for row in connection.execute(states)}

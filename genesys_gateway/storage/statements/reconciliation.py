@@ -1,6 +1,6 @@
-"""Statements about the questions that Genesys is asked: about whom, when, and what an answer changes.
+"""Statements about questions to Genesys: which conversations are due, and what an answer changes.
 
-Law: a date is put off only by the answer to the question it was for.
+Invariant: only the answer to the question that a date was set for can postpone that date.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from genesys_gateway.storage.tables import conversation, entry
 
 _table = conversation.c
 
-#: A closed one has no date of the first kind, and a followed one none of the second.
+#: A closed conversation has no ``due_at``, and a followed one has no ``last_look_at``.
 _NEXT_DATES = select(
     select(func.min(_table.due_at)).scalar_subquery(), select(func.min(_table.last_look_at)).scalar_subquery()
 )
@@ -22,37 +22,39 @@ _NEXT_DATES = select(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Due:
-    """A followed conversation that Genesys is to be asked about."""
+    """A followed conversation that is due for a question. Times are epoch milliseconds."""
 
     id: str
-    #: epoch milliseconds, all of them
     covered_at: int | None
     uncovered_since: int | None
     in_doubt: bool
     asked: int
-    #: when it was to be asked about, as read
+    #: when the question was due, as stored when this was read
     due_at: int
     deadline_at: int
     unknown_since: int | None
 
 
 def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
-    """Whom to ask Genesys about now, longest due first. A date beyond ``furthest`` was set by a wrong clock."""
+    """Return conversations that are due for a question, longest due first.
+
+    A date beyond ``furthest`` was set by a wrong clock, and is due now.
+    """
     query = select(conversation).where(FOLLOWED).order_by(_table.due_at)
     found = connection.execute(query.where(_table.due_at <= now).limit(limit)).all()
-    lost = connection.execute(query.where(_table.due_at > furthest).limit(limit - len(found))).all()
-    return [_due(row) for row in (*found, *lost)]
+    misdated = connection.execute(query.where(_table.due_at > furthest).limit(limit - len(found))).all()
+    return [_due(row) for row in (*found, *misdated)]
 
 
 def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
-    """Covered ones with a gap behind them that no live answer was taken for yet.
+    """Return covered conversations in doubt for which no live answer was taken since the gap.
 
-    Those without a record come first: the gap is more likely to have hidden one of theirs.
+    Conversations without a record come first, because the gap is more likely to have hidden an event of theirs.
     """
     looked_at = _table.looked_at
-    # An answer from the time to come, as a wrong clock has dated it, may be from before the gap.
-    unseen = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > now + SKEW_MS)
-    query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unseen)
+    # An answer dated in the future was dated by a wrong clock, and may be from before the gap.
+    unanswered = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > now + SKEW_MS)
+    query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unanswered)
     has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
     ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)
     return [_due(row) for row in connection.execute(ordered.limit(limit))]
@@ -72,15 +74,16 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
 
 
 def next_due(connection: Connection) -> int | None:
-    """When the next conversation is due, for a question or for its last look (epoch milliseconds)."""
+    """Return when the next question or last look is due (epoch milliseconds); None if there is none."""
     return min((at for at in connection.execute(_NEXT_DATES).one() if at is not None), default=None)
 
 
 def put_off(connection: Connection, one: Due, *, now: int, due_at: int, looked_at: int | None) -> None:
-    """There was no answer: ask later, as if this question had not been asked. A date set meanwhile stands.
+    """Postpone a question that got no answer, without counting it. A date that was set meanwhile is kept.
 
     Args:
-        looked_at: When the live view was asked in vain (epoch milliseconds), so that others come before it.
+        looked_at: When the live view failed to answer (epoch milliseconds), so that other conversations come first;
+            None if it was not asked.
     """
     change = update(conversation).where(_table.id == one.id, FOLLOWED)
     same_date = _table.due_at == one.due_at
@@ -105,10 +108,10 @@ def ask_again(
     clears_doubt: bool,
     unknown_since: int | None,
 ) -> None:
-    """Write what an answer changed in a conversation that stays followed.
+    """Store what an answer changes in a conversation that stays followed.
 
-    A doubt is cleared only while nothing happened since the question: a new gap needs an answer of its own. Likewise
-    a date that was set meanwhile, or was still ahead when the question was asked, is never put off.
+    A doubt is cleared only if the coverage is still the one the question was asked under, because a new gap needs a new
+    answer. A date that was set meanwhile, or that was not reached yet when the question was asked, is never postponed.
     """
     same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
     answered = (_table.due_at == one.due_at) & (_table.due_at <= asked_at)
@@ -128,5 +131,5 @@ def ask_again(
 
 
 def _covered_by(now: int) -> Case[Any]:
-    """Covered in the time to come, as a wrong clock dated it, is covered by now: or no answer would ever be later."""
+    """Return ``covered_at``, but at most ``now``: if a wrong clock dated it later, no answer could be later than it."""
     return case((_table.covered_at > now, now), else_=_table.covered_at)

@@ -1,4 +1,4 @@
-"""The timeline of a conversation: what happened to it, in order, for people."""
+"""Statements that append to and read the timeline of a conversation: what happened to it, in order, for people."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from sqlalchemy import Connection, bindparam, insert, select
 
 from genesys_gateway.storage.tables import transition
 
-#: Longest detail kept.
+#: Maximum length of a stored detail, in characters.
 DETAIL_LENGTH = 200
 
 _NOTE = insert(transition)
@@ -19,7 +19,7 @@ _OF = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimelineItem:
-    """One thing that happened."""
+    """One line of a timeline."""
 
     #: epoch milliseconds
     at: int
@@ -28,27 +28,27 @@ class TimelineItem:
 
 
 def note(connection: Connection, conversation_id: str, at: int, event: str, detail: str | None = None) -> None:
-    """Append to a conversation's timeline. The detail must hold no personal data."""
+    """Append a line to a conversation's timeline. The detail must contain no personal data."""
     cut = detail[:DETAIL_LENGTH] if detail else None
     connection.execute(_NOTE, {"conversation_id": conversation_id, "at": at, "event": event, "detail": cut})
 
 
 def note_all(connection: Connection, conversation_ids: list[str], at: int, event: str) -> None:
-    """Append the same to the timelines of many."""
+    """Append the same line, without a detail, to the timelines of many conversations."""
     if conversation_ids:
         rows = [{"conversation_id": one, "at": at, "event": event, "detail": None} for one in conversation_ids]
         connection.execute(_NOTE, rows)
 
 
 def noted(connection: Connection, conversation_id: str, event: str, since: int) -> bool:
-    """Whether this happened to a conversation since that moment (epoch milliseconds)."""
+    """Whether the timeline has a line with this event, dated ``since`` (epoch milliseconds) or later."""
     table = transition.c
     query = select(table.seq).where(table.conversation_id == conversation_id, table.event == event, table.at >= since)
     return connection.execute(query.limit(1)).first() is not None
 
 
 def was_erased(connection: Connection, conversation_id: str) -> bool:
-    """Whether a conversation itself, not only a record of it, was ever erased."""
+    """Whether a conversation itself, and not only one of its records, was ever erased."""
     table = transition.c
     query = select(table.seq).where(
         table.conversation_id == conversation_id, table.event == "erased", table.detail.is_(None)
@@ -57,6 +57,6 @@ def was_erased(connection: Connection, conversation_id: str) -> bool:
 
 
 def of(connection: Connection, conversation_id: str) -> tuple[TimelineItem, ...]:
-    """A conversation's timeline, oldest first."""
+    """Return a conversation's timeline, oldest line first."""
     rows = connection.execute(_OF, {"conversation_id": conversation_id})
     return tuple(TimelineItem(at=row.at, event=row.event, detail=row.detail) for row in rows)

@@ -1,7 +1,7 @@
 """The first tables.
 
-Law: a revision that was ever released is never changed; what it makes stands here in full, so that a later change of
-``storage.tables`` can't reach back into it.
+Invariant: a released revision is never changed. It spells its tables out, so that a later change of
+``storage.tables`` can't affect it.
 """
 
 import sqlalchemy as sa
@@ -15,7 +15,7 @@ _SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    """Make all tables."""
+    """Create all tables."""
     _registration()
     _conversation()
     _entry()

@@ -1,4 +1,4 @@
-"""Indexes by which retention finds what it has not erased yet."""
+"""Indexes with which retention finds rows that are not erased yet."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0001"
 
 
 def upgrade() -> None:
-    """Make both indexes."""
+    """Create both indexes."""
     _index_of_unerased("conversation", "conversation_to_erase", "closed_at")
     _index_of_unerased("entry", "entry_to_erase", "delivered_at")
 

@@ -1,4 +1,4 @@
-"""The second id of an after-call work that came through both doors."""
+"""The second id of an after-call work that was reported by an event and by a supportResult."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,6 +8,6 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Add it, for one entry only each."""
+    """Add the column; no two entries may have the same second id."""
     op.add_column("entry", sa.Column("twin_id", sa.String(36)))
     op.create_index("entry_twin", "entry", ["twin_id"], unique=True)

@@ -1,4 +1,4 @@
-"""The assertions that were used, so that the next process does not send them again."""
+"""The used SAML assertions, so that no later process sends one again."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Make the table."""
+    """Create the table."""
     op.create_table(
         "used_assertion",
         sa.Column("digest", sa.String(64), primary_key=True),
