@@ -1,4 +1,4 @@
-"""Rows put straight into a database, for tests of what reads or erases them, and what is then found there."""
+"""Rows put directly into a database, a registration, and what is found in the tables afterwards."""
 
 from typing import Any
 
@@ -6,13 +6,22 @@ from sqlalchemy import Connection, Row, Table, insert, select
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.record import FirstAttemptFacts
+from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
 from genesys_gateway.storage.tables import conversation, entry, quarantine, transition
 
 NOW = 1_763_805_600_000
 DAY = 86_400_000
+#: Time from a registration to the deadline, in milliseconds.
+FOLLOW_MS = 3 * DAY
+DEADLINE = NOW + FOLLOW_MS
+CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
+OTHER_CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9f"
 CUSTOMER = "11111111-2222-4333-8444-555555555555"
 OTHER_CUSTOMER = "99999999-2222-4333-8444-555555555555"
-#: What a person told or is: none of it may be left behind, or be shown unasked.
+#: The instance that follows the conversations.
+OWNER = "00000000-0000-4000-8000-000000000001"
+#: Personal data of a customer. None of it may remain after an erasure, or be shown without being asked for.
 PERSONAL = ("+639171234567", "Maria Cruz", "He is getting divorced", "My divorce", CUSTOMER)
 
 EVENT = AcwEvent(
@@ -32,8 +41,28 @@ EVENT = AcwEvent(
 )
 
 
+def register(
+    connection: Connection,
+    conversation_id: str = CONVERSATION,
+    customer_id: str = CUSTOMER,
+    *,
+    now: int = NOW,
+    owner: str = OWNER,
+) -> tuple[Pairing, ConversationView]:
+    """Register a conversation as the HTTP interface does; it is due after two minutes."""
+    return conversations.register(
+        connection,
+        conversation_id,
+        customer_id,
+        owner=owner,
+        now=now,
+        due_at=now + 120_000,
+        deadline_at=now + FOLLOW_MS,
+    )
+
+
 def conversation_row(conversation_id: str, **changes: Any) -> dict[str, Any]:
-    """A conversation that was closed just now."""
+    """A conversation that was closed now."""
     row = {
         "id": conversation_id,
         "customer_id": CUSTOMER,
@@ -53,7 +82,7 @@ def open_row(conversation_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def entry_row(record_id: str, conversation_id: str, **changes: Any) -> dict[str, Any]:
-    """An entry that was delivered just now, full of personal data."""
+    """An entry that was delivered now, with personal data in every field that may contain some."""
     row = {
         "id": record_id,
         "conversation_id": conversation_id,
@@ -82,13 +111,13 @@ def pending_row(record_id: str, conversation_id: str, **changes: Any) -> dict[st
 
 
 def dead_row(record_id: str, conversation_id: str, **changes: Any) -> dict[str, Any]:
-    """An entry that was refused."""
+    """An entry that the receiver refused."""
     dead = {"state": "dead", "reason": "refused with HTTP 422", "delivered_at": None, "last_error": "HTTP 422"}
     return entry_row(record_id, conversation_id, **dead | changes)
 
 
 def put(connection: Connection, table: Table, *rows: dict[str, Any]) -> None:
-    """Insert rows; those of one call have the same columns or are inserted one by one."""
+    """Insert rows one by one, because they may have different columns."""
     for row in rows:
         connection.execute(insert(table).values(row))
 
@@ -123,6 +152,6 @@ def get_timeline(connection: Connection, conversation_id: str) -> list[tuple[str
 
 
 def everything(connection: Connection) -> str:
-    """All values of all tables that may hold personal data, as one text."""
+    """All values of all tables that may contain personal data, as one text."""
     rows = [row for table in (conversation, entry, quarantine, transition) for row in connection.execute(select(table))]
     return repr(rows)
