@@ -1,4 +1,4 @@
-"""Does an after-call work that comes through both doors become one record, on both databases?"""
+"""An event and a supportResult about the same after-call work become one record, on both databases."""
 
 from dataclasses import replace
 from typing import Any
@@ -11,34 +11,33 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import intake
-from genesys_gateway.storage.statements.conversations import register
 from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, IntakeResult, SupportResultReceipt
 from genesys_gateway.storage.tables import conversation, entry
 from tests.contract.processes import python
 from tests.doubles import stored_rows as stored
-from tests.doubles.stored_rows import NOW
+from tests.doubles.stored_rows import CONVERSATION, DEADLINE, NOW
 
-CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
 AGENT = "8c1bb1b4-2a2c-4c1c-9f0d-3a1d8a7d0001"
 OTHER_AGENT = "8c1bb1b4-2a2c-4c1c-9f0d-3a1d8a7d0002"
-CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
-DUE, DEADLINE = NOW + 60_000, NOW + 259_200_000
+#: When to ask whether the conversation is over.
+DUE = NOW + 60_000
+#: Maximum difference between the times of an event and of its supportResult, in milliseconds.
 LIMIT = 120_000
 
 
 def event(session: str = "s-1", at: int | None = NOW, agent: str | None = AGENT, **changes: Any) -> AcwEvent:
-    """What Genesys tells."""
+    """An event of Genesys."""
     known: dict[str, Any] = {"participant_id": "p-1", "session_id": session, "queue_id": "q-1"} | changes
     return AcwEvent(conversation_id=CONVERSATION, user_id=agent, event_time=at, media_type="VOICE", **known)
 
 
 def result(at: int = NOW, agent: str = AGENT, **changes: Any) -> AcwEvent:
-    """What the old trigger tells."""
+    """A supportResult of the older trigger."""
     return AcwEvent(conversation_id=CONVERSATION, user_id=agent, event_time=at, media_type="VOICE", **changes)
 
 
-class Doors:
-    """Both doors of one database, and what is behind them."""
+class BothSources:
+    """Stores events and supportResults in a database, each in its own transaction, and reads what is there."""
 
     def __init__(self, storage: Storage) -> None:
         self.run = storage.run
@@ -47,15 +46,13 @@ class Doors:
         if changes:
             self.run(lambda c: stored.put_conversations(c, stored.conversation_row(CONVERSATION, **changes)))
             return
-        self.run(
-            lambda c: register(c, CONVERSATION, CUSTOMER, owner="me", now=NOW, due_at=DEADLINE, deadline_at=DEADLINE)
-        )
+        self.run(stored.register)
 
-    def genesys(self, told: AcwEvent, source: str = LIVE) -> IntakeResult:
-        return self.run(lambda c: intake.put(c, told, source, now=NOW, due_at=DUE, deadline_at=DEADLINE))
+    def put_event(self, event: AcwEvent, source: str = LIVE) -> IntakeResult:
+        return self.run(lambda c: intake.put(c, event, source, now=NOW, due_at=DUE, deadline_at=DEADLINE))
 
-    def trigger(self, told: AcwEvent) -> SupportResultReceipt:
-        return self.run(lambda c: intake.put_result(c, told, now=NOW, due_at=DUE, deadline_at=DEADLINE))
+    def put_result(self, result: AcwEvent) -> SupportResultReceipt:
+        return self.run(lambda c: intake.put_result(c, result, now=NOW, due_at=DUE, deadline_at=DEADLINE))
 
     def entries(self) -> list[Row[*tuple[Any, ...]]]:
         return self.run(lambda c: list(c.execute(select(entry).order_by(entry.c.event_time, entry.c.source))))
@@ -74,70 +71,72 @@ class Doors:
 
 
 @pytest.fixture
-def doors(storage: Storage) -> Doors:
-    return Doors(storage)
+def unregistered(storage: Storage) -> BothSources:
+    """The conversation is not registered."""
+    return BothSources(storage)
 
 
 @pytest.fixture
-def followed(doors: Doors) -> Doors:
-    doors.follow()
-    return doors
+def sources(unregistered: BothSources) -> BothSources:
+    """The conversation is sources."""
+    unregistered.follow()
+    return unregistered
 
 
-def test_a_result_becomes_an_entry_and_its_conversation_is_due(followed: Doors) -> None:
-    kept = followed.trigger(result(ani="+639171234567"))
+def test_a_result_becomes_an_entry_and_its_conversation_is_due(sources: BothSources) -> None:
+    receipt = sources.put_result(result(ani="+639171234567"))
 
-    assert kept == SupportResultReceipt(taken=IntakeResult.STORED, record_id=result().record_id, state="pending")
-    (row,) = followed.entries()
+    assert receipt == SupportResultReceipt(taken=IntakeResult.STORED, record_id=result().record_id, state="pending")
+    (row,) = sources.entries()
     assert (row.source, row.user_id, row.event_time, row.participant_id) == ("supportResult", AGENT, NOW, None)
     assert AcwEvent.from_json(row.content) == result(ani="+639171234567")
-    assert (followed.conversation().due_at, followed.conversation().deadline_at) == (DUE, DEADLINE)
-    assert followed.timeline()[1:] == [("event_stored", kept.record_id)]
+    assert (sources.conversation().due_at, sources.conversation().deadline_at) == (DUE, DEADLINE)
+    assert sources.timeline()[1:] == [("event_stored", receipt.record_id)]
 
 
-def test_a_result_registers_nothing(doors: Doors) -> None:
-    kept = doors.trigger(result())
+def test_a_result_registers_nothing(unregistered: BothSources) -> None:
+    receipt = unregistered.put_result(result())
 
-    assert kept.taken is IntakeResult.STORED
-    assert doors.run(lambda c: c.execute(select(conversation)).all()) == []
-    assert doors.pairs() == {(kept.record_id, None)}
+    assert receipt.taken is IntakeResult.STORED
+    assert unregistered.run(lambda c: c.execute(select(conversation)).all()) == []
+    assert unregistered.pairs() == {(receipt.record_id, None)}
 
 
 @pytest.mark.parametrize("outcome", ["no_acw", "unresolved", "logged"])
-def test_a_result_of_a_closed_conversation_is_late_and_makes_it_logged(doors: Doors, outcome: str) -> None:
-    doors.follow(outcome=outcome)
+def test_a_result_of_a_closed_conversation_is_late_and_makes_it_logged(unregistered: BothSources, outcome: str) -> None:
+    unregistered.follow(outcome=outcome)
 
-    kept = doors.trigger(result())
+    receipt = unregistered.put_result(result())
 
-    assert (doors.conversation().state, doors.conversation().outcome) == ("closed", "logged")
-    assert doors.timeline() == [("event_stored", kept.record_id), ("late_event", kept.record_id)]
+    assert (unregistered.conversation().state, unregistered.conversation().outcome) == ("closed", "logged")
+    assert unregistered.timeline() == [("event_stored", receipt.record_id), ("late_event", receipt.record_id)]
 
 
 @pytest.mark.parametrize("source", [LIVE, BACKFILL])
 @pytest.mark.parametrize("apart", [0, 1, -LIMIT, LIMIT])
-def test_an_event_after_its_result_is_no_second_record(followed: Doors, source: str, apart: int) -> None:
-    kept = followed.trigger(result())
+def test_an_event_after_its_result_is_no_second_record(sources: BothSources, source: str, apart: int) -> None:
+    receipt = sources.put_result(result())
 
-    assert followed.genesys(event(at=NOW + apart), source) is IntakeResult.DUPLICATE
+    assert sources.put_event(event(at=NOW + apart), source) is IntakeResult.DUPLICATE
 
-    assert followed.pairs() == {(kept.record_id, event().record_id)}
-    assert followed.timeline()[1:] == [("event_stored", kept.record_id)]
+    assert sources.pairs() == {(receipt.record_id, event().record_id)}
+    assert sources.timeline()[1:] == [("event_stored", receipt.record_id)]
 
 
 @pytest.mark.parametrize("source", [LIVE, BACKFILL])
 @pytest.mark.parametrize("apart", [0, 1, -LIMIT, LIMIT])
 def test_a_result_after_its_event_is_answered_with_the_record_of_the_event(
-    followed: Doors, source: str, apart: int
+    sources: BothSources, source: str, apart: int
 ) -> None:
-    followed.genesys(event(), source)
+    sources.put_event(event(), source)
 
-    kept = followed.trigger(result(at=NOW + apart))
+    receipt = sources.put_result(result(at=NOW + apart))
 
-    assert kept == SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=event().record_id, state="pending")
-    assert followed.pairs() == {(event().record_id, kept_id(NOW + apart))}
+    assert receipt == SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=event().record_id, state="pending")
+    assert sources.pairs() == {(event().record_id, result_id(NOW + apart))}
 
 
-def kept_id(at: int) -> str:
+def result_id(at: int) -> str:
     return result(at=at).record_id
 
 
@@ -151,31 +150,31 @@ def kept_id(at: int) -> str:
         event(at=None),
     ],
 )
-def test_another_agent_or_another_time_is_another_work(followed: Doors, other: AcwEvent) -> None:
-    followed.trigger(result())
+def test_another_agent_or_another_time_is_another_work(sources: BothSources, other: AcwEvent) -> None:
+    sources.put_result(result())
 
-    assert followed.genesys(other) is IntakeResult.STORED
+    assert sources.put_event(other) is IntakeResult.STORED
 
-    assert {row.twin_id for row in followed.entries()} == {None}
+    assert {row.twin_id for row in sources.entries()} == {None}
 
 
 @pytest.mark.parametrize(
     "other", [event(at=NOW + LIMIT + 1), event(agent=OTHER_AGENT), event(agent=None), event(at=None)]
 )
-def test_so_it_is_when_the_event_comes_first(followed: Doors, other: AcwEvent) -> None:
-    followed.genesys(other)
+def test_so_it_is_when_the_event_comes_first(sources: BothSources, other: AcwEvent) -> None:
+    sources.put_event(other)
 
-    assert followed.trigger(result()).taken is IntakeResult.STORED
-
-
-def test_another_conversation_of_the_agent_is_another_work(followed: Doors) -> None:
-    followed.trigger(replace(result(), conversation_id="0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44"))
-
-    assert followed.genesys(event()) is IntakeResult.STORED
+    assert sources.put_result(result()).taken is IntakeResult.STORED
 
 
-def test_results_are_the_same_only_if_their_times_are_equal(followed: Doors) -> None:
-    first, again, second = (followed.trigger(result(at=at)) for at in (NOW, NOW, NOW + 1))
+def test_another_conversation_of_the_agent_is_another_work(sources: BothSources) -> None:
+    sources.put_result(replace(result(), conversation_id="0d9f3f0c-6f0e-5b52-9d3f-7a0a6c1e2b44"))
+
+    assert sources.put_event(event()) is IntakeResult.STORED
+
+
+def test_results_are_the_same_only_if_their_times_are_equal(sources: BothSources) -> None:
+    first, again, second = (sources.put_result(result(at=at)) for at in (NOW, NOW, NOW + 1))
 
     assert (first.taken, again.taken, second.taken) == (
         IntakeResult.STORED,
@@ -185,209 +184,209 @@ def test_results_are_the_same_only_if_their_times_are_equal(followed: Doors) -> 
     assert first.record_id == again.record_id != second.record_id
 
 
-def test_two_sessions_of_an_agent_need_two_results(followed: Doors) -> None:
-    followed.trigger(result())
+def test_two_sessions_of_an_agent_need_two_results(sources: BothSources) -> None:
+    sources.put_result(result())
 
-    assert followed.genesys(event("s-1")) is IntakeResult.DUPLICATE
-    assert followed.genesys(event("s-2", at=NOW + 1)) is IntakeResult.STORED
+    assert sources.put_event(event("s-1")) is IntakeResult.DUPLICATE
+    assert sources.put_event(event("s-2", at=NOW + 1)) is IntakeResult.STORED
 
-    second = followed.trigger(result(at=NOW + 2))
+    second = sources.put_result(result(at=NOW + 2))
     assert (second.taken, second.record_id) == (IntakeResult.DUPLICATE, event("s-2").record_id)
-    assert followed.trigger(result(at=NOW + 3)).taken is IntakeResult.STORED, "nobody is left to be its twin"
+    assert sources.put_result(result(at=NOW + 3)).taken is IntakeResult.STORED, "no event is left to be its counterpart"
 
 
-def test_the_nearest_in_time_is_the_twin(followed: Doors) -> None:
+def test_the_nearest_in_time_is_the_counterpart(sources: BothSources) -> None:
     for session, at in (("s-1", NOW - 100), ("s-2", NOW + 99), ("s-3", NOW + 5000)):
-        followed.genesys(event(session, at=at))
+        sources.put_event(event(session, at=at))
 
-    assert followed.trigger(result()).record_id == event("s-2").record_id
-    assert followed.trigger(result(at=NOW + 1)).record_id == event("s-1").record_id, "the nearest that is left"
-
-
-def test_the_nearest_result_is_the_twin(followed: Doors) -> None:
-    near, far = followed.trigger(result(at=NOW + 10)), followed.trigger(result(at=NOW - 20))
-
-    followed.genesys(event())
-
-    assert followed.pairs() == {(near.record_id, event().record_id), (far.record_id, None)}
+    assert sources.put_result(result()).record_id == event("s-2").record_id
+    assert sources.put_result(result(at=NOW + 1)).record_id == event("s-1").record_id, "the nearest that is left"
 
 
-def test_a_pair_is_recognised_again_and_again_from_both_sides(followed: Doors) -> None:
-    kept = followed.trigger(result())
-    # A second result nearby must not be taken for a twin of what has one.
-    followed.genesys(event())
-    other = followed.trigger(result(at=NOW + 1))
+def test_the_nearest_result_is_the_counterpart(sources: BothSources) -> None:
+    near, far = sources.put_result(result(at=NOW + 10)), sources.put_result(result(at=NOW - 20))
 
-    for _ in range(3):
-        assert followed.genesys(event(), BACKFILL) is IntakeResult.DUPLICATE
-        assert followed.genesys(event()) is IntakeResult.DUPLICATE
-        assert followed.trigger(result()) == replace(kept, taken=IntakeResult.DUPLICATE)
-        # Reconciliation may date it otherwise than the notification did, ever so far away.
-        assert followed.genesys(event(at=NOW + 10 * LIMIT), BACKFILL) is IntakeResult.DUPLICATE
+    sources.put_event(event())
 
-    assert followed.pairs() == {(kept.record_id, event().record_id), (other.record_id, None)}
+    assert sources.pairs() == {(near.record_id, event().record_id), (far.record_id, None)}
 
 
-def test_a_result_is_known_as_the_twin_of_an_event_however_often_it_comes(followed: Doors) -> None:
-    followed.genesys(event())
+def test_a_pair_is_recognised_again_and_again_from_both_sides(sources: BothSources) -> None:
+    receipt = sources.put_result(result())
+    # A second result close in time must not be paired with an event that has its counterpart already.
+    sources.put_event(event())
+    other = sources.put_result(result(at=NOW + 1))
 
     for _ in range(3):
-        assert followed.trigger(result()).record_id == event().record_id
+        assert sources.put_event(event(), BACKFILL) is IntakeResult.DUPLICATE
+        assert sources.put_event(event()) is IntakeResult.DUPLICATE
+        assert sources.put_result(result()) == replace(receipt, taken=IntakeResult.DUPLICATE)
+        # Reconciliation may date the event differently than the notification did, by any amount.
+        assert sources.put_event(event(at=NOW + 10 * LIMIT), BACKFILL) is IntakeResult.DUPLICATE
 
-    assert followed.pairs() == {(event().record_id, kept_id(NOW))}
-
-
-def test_an_event_that_stood_alone_takes_no_result_later(followed: Doors) -> None:
-    followed.genesys(event(agent=None))
-    alone = followed.trigger(result())
-
-    # The backfill knows the agent whom the notification did not name.
-    assert followed.genesys(event(), BACKFILL) is IntakeResult.DUPLICATE
-
-    assert followed.pairs() == {(event().record_id, None), (alone.record_id, None)}
+    assert sources.pairs() == {(receipt.record_id, event().record_id), (other.record_id, None)}
 
 
-def test_a_live_event_replaces_a_backfilled_twin_and_the_pair_stands(followed: Doors) -> None:
-    followed.genesys(event(at=NOW + 3), BACKFILL)
-    followed.trigger(result())
+def test_a_result_is_known_as_the_counterpart_of_an_event_however_often_it_comes(sources: BothSources) -> None:
+    sources.put_event(event())
 
-    assert followed.genesys(event()) is IntakeResult.REPLACED
+    for _ in range(3):
+        assert sources.put_result(result()).record_id == event().record_id
 
-    (row,) = followed.entries()
-    assert (row.source, row.event_time, row.twin_id) == ("live", NOW, kept_id(NOW))
-    assert followed.trigger(result()).taken is IntakeResult.DUPLICATE
+    assert sources.pairs() == {(event().record_id, result_id(NOW))}
 
 
-def test_what_genesys_says_differently_the_second_time_is_an_amendment(followed: Doors) -> None:
-    kept = followed.trigger(result())
+def test_an_event_that_stood_alone_takes_no_result_later(sources: BothSources) -> None:
+    sources.put_event(event(agent=None))
+    alone = sources.put_result(result())
 
-    assert followed.genesys(event()) is IntakeResult.DUPLICATE
-    assert followed.genesys(event(wrapup_notes="Called back")) is IntakeResult.AMENDED
+    # The backfill contains the agent, which the notification did not.
+    assert sources.put_event(event(), BACKFILL) is IntakeResult.DUPLICATE
 
-    (row,) = followed.entries()
+    assert sources.pairs() == {(event().record_id, None), (alone.record_id, None)}
+
+
+def test_a_live_event_replaces_a_backfilled_counterpart_and_the_pair_stands(sources: BothSources) -> None:
+    sources.put_event(event(at=NOW + 3), BACKFILL)
+    sources.put_result(result())
+
+    assert sources.put_event(event()) is IntakeResult.REPLACED
+
+    (row,) = sources.entries()
+    assert (row.source, row.event_time, row.twin_id) == ("live", NOW, result_id(NOW))
+    assert sources.put_result(result()).taken is IntakeResult.DUPLICATE
+
+
+def test_what_genesys_says_differently_the_second_time_is_an_amendment(sources: BothSources) -> None:
+    receipt = sources.put_result(result())
+
+    assert sources.put_event(event()) is IntakeResult.DUPLICATE
+    assert sources.put_event(event(wrapup_notes="Called back")) is IntakeResult.AMENDED
+
+    (row,) = sources.entries()
     assert row.amended
     assert AcwEvent.from_json(row.content) == result(), "the first stands"
     assert AcwEvent.from_json(row.amended_content).wrapup_notes == "Called back"
-    assert followed.timeline()[-1] == ("amended", kept.record_id)
+    assert sources.timeline()[-1] == ("amended", receipt.record_id)
 
 
-def test_a_result_that_comes_again_with_other_content_is_an_amendment(followed: Doors) -> None:
-    first = followed.trigger(result(subject="Loan"))
+def test_a_result_that_comes_again_with_other_content_is_an_amendment(sources: BothSources) -> None:
+    first = sources.put_result(result(subject="Loan"))
 
-    assert followed.trigger(result(subject="Card")) == replace(first, taken=IntakeResult.AMENDED)
-    assert followed.trigger(result(subject="Card")) == replace(first, taken=IntakeResult.DUPLICATE)
+    assert sources.put_result(result(subject="Card")) == replace(first, taken=IntakeResult.AMENDED)
+    assert sources.put_result(result(subject="Card")) == replace(first, taken=IntakeResult.DUPLICATE)
 
 
 @pytest.mark.parametrize("state", ["delivered", "dead"])
-def test_a_result_of_what_has_ended_is_told_how(followed: Doors, state: str) -> None:
-    followed.genesys(event())
-    followed.change(state=state)
+def test_a_result_of_what_has_ended_is_told_how(sources: BothSources, state: str) -> None:
+    sources.put_event(event())
+    sources.change(state=state)
 
-    assert followed.trigger(result()) == SupportResultReceipt(
+    assert sources.put_result(result()) == SupportResultReceipt(
         taken=IntakeResult.DUPLICATE, record_id=event().record_id, state=state
     )
 
 
-def test_a_dead_result_keeps_its_event_from_becoming_a_second_record(followed: Doors) -> None:
-    kept = followed.trigger(result())
-    followed.change(state="dead")
+def test_a_dead_result_keeps_its_event_from_becoming_a_second_record(sources: BothSources) -> None:
+    receipt = sources.put_result(result())
+    sources.change(state="dead")
 
-    assert followed.genesys(event()) is IntakeResult.DUPLICATE
-    assert followed.pairs() == {(kept.record_id, event().record_id)}
+    assert sources.put_event(event()) is IntakeResult.DUPLICATE
+    assert sources.pairs() == {(receipt.record_id, event().record_id)}
 
 
 @pytest.mark.parametrize("paired", [False, True])
-def test_what_is_erased_is_still_known_and_gets_no_content_back(followed: Doors, paired: bool) -> None:
-    followed.trigger(result(ani="+639171234567"))
+def test_what_is_erased_is_still_known_and_gets_no_content_back(sources: BothSources, paired: bool) -> None:
+    sources.put_result(result(ani="+639171234567"))
     if paired:
-        followed.genesys(event(ani="+639171234567"))
-    followed.change(state="delivered", content=None, amended_content=None, erased_at=NOW)
+        sources.put_event(event(ani="+639171234567"))
+    sources.change(state="delivered", content=None, amended_content=None, erased_at=NOW)
 
-    assert followed.genesys(event(ani="+639171234567")) is IntakeResult.DUPLICATE
-    assert followed.trigger(result(ani="+639171234567")).taken is IntakeResult.DUPLICATE
+    assert sources.put_event(event(ani="+639171234567")) is IntakeResult.DUPLICATE
+    assert sources.put_result(result(ani="+639171234567")).taken is IntakeResult.DUPLICATE
 
-    (row,) = followed.entries()
+    (row,) = sources.entries()
     assert (row.content, row.amended_content, row.amended) == (None, None, False)
 
 
-def test_an_erased_event_is_still_the_twin_of_its_result(followed: Doors) -> None:
-    followed.genesys(event())
-    followed.change(state="delivered", content=None, erased_at=NOW)
+def test_an_erased_event_is_still_the_counterpart_of_its_result(sources: BothSources) -> None:
+    sources.put_event(event())
+    sources.change(state="delivered", content=None, erased_at=NOW)
 
-    assert followed.trigger(result()).record_id == event().record_id
-
-
-def test_an_event_without_a_session_has_the_id_of_its_result(followed: Doors) -> None:
-    nobody = event(session_id=None, participant_id=None)
-    assert nobody.record_id == kept_id(NOW)
-
-    kept = followed.trigger(result())
-    assert followed.genesys(nobody) is IntakeResult.DUPLICATE
-
-    assert followed.pairs() == {(kept.record_id, kept.record_id)}
-    assert followed.genesys(event("s-2")) is IntakeResult.STORED, "the result has its twin already"
+    assert sources.put_result(result()).record_id == event().record_id
 
 
-def test_a_result_with_the_id_of_an_event_is_that_event(followed: Doors) -> None:
-    followed.genesys(event(session_id=None, participant_id=None))
+def test_an_event_without_a_session_has_the_id_of_its_result(sources: BothSources) -> None:
+    without_session = event(session_id=None, participant_id=None)
+    assert without_session.record_id == result_id(NOW)
 
-    assert followed.trigger(result()).taken is IntakeResult.DUPLICATE
-    assert followed.trigger(result(at=NOW + 1)).taken is IntakeResult.STORED, "it has its twin already"
+    receipt = sources.put_result(result())
+    assert sources.put_event(without_session) is IntakeResult.DUPLICATE
+
+    assert sources.pairs() == {(receipt.record_id, receipt.record_id)}
+    assert sources.put_event(event("s-2")) is IntakeResult.STORED, "the result has its counterpart already"
+
+
+def test_a_result_with_the_id_of_an_event_is_that_event(sources: BothSources) -> None:
+    sources.put_event(event(session_id=None, participant_id=None))
+
+    assert sources.put_result(result()).taken is IntakeResult.DUPLICATE
+    assert sources.put_result(result(at=NOW + 1)).taken is IntakeResult.STORED, "it has its counterpart already"
 
 
 @pytest.mark.parametrize("first", ["event", "result"])
-def test_who_comes_at_the_same_moment_waits_for_the_first(postgres_url: str, first: str) -> None:
+def test_a_counterpart_that_comes_at_the_same_moment_waits_for_the_first(postgres_url: str, first: str) -> None:
     engine = create_engine(postgres_url, execution_options={"preserve_rowcount": True})
     storage = Storage(postgres_url, SystemClock())
     storage.open()
-    doors = Doors(storage)
-    doors.follow()
+    sources = BothSources(storage)
+    sources.follow()
 
-    with engine.begin() as connection:  # not committed before the second has looked
+    with engine.begin() as connection:  # not committed before the second one has begun
         if first == "event":
             intake.put(connection, event(), LIVE, now=NOW, due_at=DUE, deadline_at=DEADLINE)
-            second = gevent.spawn(lambda: doors.trigger(result()).taken)
+            second = gevent.spawn(lambda: sources.put_result(result()).taken)
         else:
             intake.put_result(connection, result(), now=NOW, due_at=DUE, deadline_at=DEADLINE)
-            second = gevent.spawn(lambda: doors.genesys(event()))
+            second = gevent.spawn(lambda: sources.put_event(event()))
         assert not second.ready()
         gevent.sleep(0.1)
         assert not second.ready()
 
     assert second.get(timeout=5) is IntakeResult.DUPLICATE
-    assert len(doors.entries()) == 1
+    assert len(sources.entries()) == 1
     storage.close()
     engine.dispose()
 
 
-#: Tells of 60 after-call works through one door, each of several greenlets in an order of its own.
-_TELL = """
+#: Reports 60 after-call works from one source, in four greenlets, each in a different order.
+_REPORT = """
 import sys
 from gevent import monkey
 monkey.patch_all()
 import random, gevent
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
-from tests.contract.test_twins import Doors, event, result, NOW
+from tests.contract.test_counterparts import BothSources, event, result, NOW
 
-url, door, seed = sys.argv[1:]
+url, source, seed = sys.argv[1:]
 storage = Storage(url, SystemClock())
 storage.open()
-doors = Doors(storage)
+sources = BothSources(storage)
 print("ready", flush=True)
 sys.stdin.readline()
 
-def tell(number):
+def report(number):
     works = list(range(60))
     random.Random(int(seed) * 100 + number).shuffle(works)
     for work in works:
         at = NOW + work * 1_000_000
-        if door == "genesys":
-            doors.genesys(event(f"s-{work}", at=at), random.choice(("live", "backfill")))
+        if source == "genesys":
+            sources.put_event(event(f"s-{work}", at=at), random.choice(("live", "backfill")))
         else:
-            doors.trigger(result(at=at + 120_000))
+            sources.put_result(result(at=at + 120_000))
 
-gevent.joinall([gevent.spawn(tell, number) for number in range(4)], raise_error=True)
+gevent.joinall([gevent.spawn(report, number) for number in range(4)], raise_error=True)
 storage.close()
 print("done", flush=True)
 """
@@ -396,21 +395,21 @@ print("done", flush=True)
 def test_four_processes_at_once_make_one_record_of_each_work(postgres_url: str) -> None:
     storage = Storage(postgres_url, SystemClock())
     storage.open()
-    doors = Doors(storage)
-    doors.follow()
+    sources = BothSources(storage)
+    sources.follow()
 
     with (
-        python(_TELL, postgres_url, "genesys", "1") as one,
-        python(_TELL, postgres_url, "trigger", "2") as two,
-        python(_TELL, postgres_url, "genesys", "3") as three,
-        python(_TELL, postgres_url, "trigger", "4") as four,
+        python(_REPORT, postgres_url, "genesys", "1") as one,
+        python(_REPORT, postgres_url, "result", "2") as two,
+        python(_REPORT, postgres_url, "genesys", "3") as three,
+        python(_REPORT, postgres_url, "result", "4") as four,
     ):
-        told = [gevent.spawn(process.communicate, b"\n", timeout=60) for process in (one, two, three, four)]
-        gevent.joinall(told, raise_error=True)
+        reports = [gevent.spawn(process.communicate, b"\n", timeout=60) for process in (one, two, three, four)]
+        gevent.joinall(reports, raise_error=True)
 
-    assert [greenlet.get()[0] for greenlet in told] == [b"done\n"] * 4
-    rows = doors.entries()
+    assert [greenlet.get()[0] for greenlet in reports] == [b"done\n"] * 4
+    rows = sources.entries()
     assert len(rows) == 60
     assert None not in {row.twin_id for row in rows}
-    assert len({row.source == "supportResult" for row in rows}) == 2, "each door was first now and then"
+    assert len({row.source == "supportResult" for row in rows}) == 2, "each source was the first for some of them"
     storage.close()

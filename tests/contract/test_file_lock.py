@@ -1,4 +1,4 @@
-"""One process at a time uses a SQLite file, and the lock never outlives its process."""
+"""Only one process at a time holds the lock, and the lock ends with its process."""
 
 import signal
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What the answer to a question about a conversation changes, while other things go on, on both databases."""
+"""What an answer from Genesys changes in a conversation that other transactions change too, on both databases."""
 
 from sqlalchemy import Connection
 
@@ -6,23 +6,18 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake, reconciliation
 from genesys_gateway.storage.statements.reconciliation import Due
+from tests.doubles.stored_rows import CONVERSATION, DEADLINE, NOW, OWNER, register
 
-CONVERSATION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
-CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
-OWNER = "00000000-0000-4000-8000-000000000001"
-NOW = 1_763_805_600_000
-DEADLINE = NOW + 259_200_000
+#: Beyond every date that the tests set.
 FAR = NOW + 300_000_000
 EVENT = AcwEvent(conversation_id=CONVERSATION, participant_id="p", session_id="s", event_time=NOW)
 
 
 def followed(storage: Storage) -> Due:
-    """A covered conversation with a gap behind it, due now."""
+    """A conversation that is covered after a gap, and therefore due now."""
 
     def job(connection: Connection) -> Due:
-        conversations.register(
-            connection, CONVERSATION, CUSTOMER, owner=OWNER, now=NOW, due_at=NOW + 120_000, deadline_at=DEADLINE
-        )
+        register(connection)
         conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW)
         return one_due(connection, NOW)
 
@@ -56,6 +51,10 @@ def put_event(storage: Storage, now: int, due_at: int) -> None:
     storage.run(
         lambda connection: intake.put(connection, EVENT, intake.LIVE, now=now, due_at=due_at, deadline_at=DEADLINE)
     )
+
+
+def doubtful(storage: Storage, now: int) -> list[str]:
+    return [one.id for one in storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=10))]
 
 
 def test_an_answer_sets_the_date_of_the_next_question(storage: Storage) -> None:
@@ -94,11 +93,7 @@ def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None
     assert storage.run(reconciliation.next_due) == NOW + 7_500
 
 
-def doubtful(storage: Storage, now: int) -> list[str]:
-    return [one.id for one in storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=10))]
-
-
-def test_covered_in_the_time_to_come_it_is_asked_about_live_until_there_is_an_answer(storage: Storage) -> None:
+def test_covered_in_the_future_it_is_asked_about_live_until_there_is_an_answer(storage: Storage) -> None:
     one = followed(storage)
     back = NOW - 3_600_000
 
@@ -108,7 +103,7 @@ def test_covered_in_the_time_to_come_it_is_asked_about_live_until_there_is_an_an
     assert storage.run(lambda connection: one_due(connection, back + 7_500)).covered_at == back
 
 
-def test_covered_in_the_time_to_come_it_gives_way_to_others_when_the_question_failed(storage: Storage) -> None:
+def test_covered_in_the_future_it_gives_way_to_others_when_the_question_failed(storage: Storage) -> None:
     one = followed(storage)
     back = NOW - 3_600_000
 
@@ -117,27 +112,27 @@ def test_covered_in_the_time_to_come_it_gives_way_to_others_when_the_question_fa
     assert doubtful(storage, back) == []
 
 
-def test_an_answer_dated_into_the_time_to_come_says_nothing_of_a_gap_that_ends_now(storage: Storage) -> None:
+def test_an_answer_dated_into_the_future_says_nothing_of_a_gap_that_ends_now(storage: Storage) -> None:
     one = followed(storage)
     answer(storage, one, asked_at=NOW, due_at=NOW + 120_000)
     back = NOW - 3_600_000
 
-    def gap(connection: Connection) -> None:
+    def lose_coverage(connection: Connection) -> None:
         conversations.uncover(connection, [CONVERSATION], since=back - 10, now=back - 5)
         conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=back)
 
-    storage.run(gap)
+    storage.run(lose_coverage)
     assert doubtful(storage, back) == [CONVERSATION]
 
 
 def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storage: Storage) -> None:
     one = followed(storage)
 
-    def gap(connection: Connection) -> None:
+    def lose_coverage(connection: Connection) -> None:
         conversations.uncover(connection, [CONVERSATION], since=NOW + 10, now=NOW + 20)
         conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW + 30)
 
-    storage.run(gap)
+    storage.run(lose_coverage)
     answer(storage, one, asked_at=NOW + 5, due_at=NOW + 120_000)
 
     assert doubtful(storage, NOW + 100) == [CONVERSATION]

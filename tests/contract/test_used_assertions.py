@@ -1,9 +1,8 @@
-"""Which assertions were used is known to the next process and to other instances, on both databases."""
+"""Used assertions are known to later processes and to other instances, on both databases."""
 
 import pytest
 
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import used_assertions
 from genesys_gateway.storage.statements.used_assertions import StoredUsedAssertions
 from tests.doubles.runtime import FakeClock
 
@@ -38,10 +37,8 @@ def test_what_was_not_used_after_all_may_be_noted_again(used: StoredUsedAssertio
     assert used.note(A)
 
 
-def test_only_the_latest_are_kept_and_the_new_one_always(
-    used: StoredUsedAssertions, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(used_assertions, "KEPT", 2)
+def test_only_the_latest_are_kept_and_the_new_one_always(storage: Storage, clock: FakeClock) -> None:
+    used = StoredUsedAssertions(storage, kept=2)
     for digest in (A, B, C):
         clock.advance(1)
         used.note(digest)
