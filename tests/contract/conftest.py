@@ -1,4 +1,4 @@
-"""Databases for contract tests: a SQLite file, and a PostgreSQL database of this session's own."""
+"""Databases for contract tests: a SQLite file, and a PostgreSQL database for this test session."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ _SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 
 @contextmanager
 def new_postgres_database(server: Engine) -> Iterator[str]:
-    """A database of a random name, dropped afterwards whoever still uses it."""
+    """Create a database with a random name, and drop it afterwards even if it is still in use."""
     name = f"gateway_test_{uuid.uuid4().hex[:12]}"
     with server.connect() as connection:
         connection.exec_driver_sql(f"CREATE DATABASE {name}")
@@ -39,7 +39,7 @@ def clock() -> FakeClock:
 
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[Engine]:
-    """Where databases can be made and dropped."""
+    """Connections with which databases can be created and dropped."""
     engine = create_engine(
         _SERVER, isolation_level="AUTOCOMMIT", poolclass=NullPool, connect_args={"connect_timeout": 2}
     )
@@ -48,7 +48,7 @@ def postgres_server() -> Iterator[Engine]:
     except OperationalError:
         missing = "no PostgreSQL at 127.0.0.1:5432 with a database named test"
         if os.environ.get("GATEWAY_TEST_REQUIRE_POSTGRES"):
-            pytest.fail(missing)  # where it must be there, a skip would hide what was not tested
+            pytest.fail(missing)  # a skip would hide that these tests did not run
         pytest.skip(missing)
     yield engine
     engine.dispose()
@@ -56,7 +56,7 @@ def postgres_server() -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def postgres_database(postgres_server: Engine) -> Iterator[str]:
-    """The URL of a migrated database that this session shares."""
+    """The URL of a migrated database that all tests of this session share."""
     with new_postgres_database(postgres_server) as url:
         migrate(url)
         yield url
@@ -64,7 +64,7 @@ def postgres_database(postgres_server: Engine) -> Iterator[str]:
 
 @pytest.fixture
 def empty_postgres_url(postgres_server: Engine) -> Iterator[str]:
-    """The URL of a database without tables, of one test."""
+    """The URL of a database without tables, for one test."""
     with new_postgres_database(postgres_server) as url:
         yield url
 
@@ -82,7 +82,7 @@ def postgres_url(postgres_database: str) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A migrated SQLite file that tests copy, never open."""
+    """A migrated SQLite file that tests copy but never open."""
     path = tmp_path_factory.mktemp("migrated") / "gateway.db"
     migrate(f"sqlite:///{path}")
     return path
@@ -90,7 +90,7 @@ def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
-    """The URL of a migrated SQLite file of this test's own."""
+    """The URL of a migrated SQLite file for one test."""
     path = tmp_path / "gateway.db"
     shutil.copy(migrated_file, path)
     return f"sqlite:///{path}"
@@ -105,7 +105,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def storage(database_url: str, clock: FakeClock) -> Iterator[Storage]:
-    """An open storage on an empty database, once for each kind."""
+    """An open storage on an empty database of either kind."""
     storage = Storage(database_url, clock)
     storage.open()
     yield storage

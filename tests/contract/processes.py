@@ -1,4 +1,4 @@
-"""Python processes of a test's own, for what only another process can do to us."""
+"""Python processes that a test starts, for effects that only another process can have."""
 
 import sys
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _PROJECT = Path(__file__).parents[2]
 
 @contextmanager
 def python(code: str, *arguments: str) -> Iterator["subprocess.Popen[Any]"]:
-    """Run the code until it has printed one line; at the end its stdin is closed, which must make it end."""
+    """Start the code and wait for its first line of output. At the end, close its stdin, which must end the process."""
     process = subprocess.Popen(
         [sys.executable, "-c", code, *arguments], cwd=_PROJECT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

@@ -1,4 +1,4 @@
-"""The tables that the migrations make are the tables that the statements are written for, on either database."""
+"""Migrations create the tables that the statements are written for, on either database."""
 
 import sqlite3
 import time
@@ -12,8 +12,8 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
 
+from genesys_gateway import storage
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.storage import migrate as module
 from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
 from genesys_gateway.storage.tables import metadata
 from tests.contract.conftest import new_postgres_database
@@ -38,7 +38,7 @@ def empty_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 def created_url(empty_url: str, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A second database of that kind, whose tables SQLAlchemy made from the metadata."""
+    """A second database of the same kind, whose tables SQLAlchemy created from the metadata."""
     if empty_url.startswith("sqlite"):
         url = f"sqlite:///{tmp_path}/created.db"
         create(url)
@@ -59,7 +59,7 @@ def create(url: str) -> None:
 
 
 def structure(url: str) -> dict[str, Any]:
-    """All that the database knows of its tables, except those of Alembic itself."""
+    """The structure of all tables, as the database reports it, except that of Alembic."""
     with engine_of(url).connect() as connection:
         inspector = inspect(connection)
         names = set(inspector.get_table_names()) - {"alembic_version"}
@@ -72,14 +72,14 @@ def table_structure(connection: Connection, table: str) -> dict[str, Any]:
         "columns": {column["name"]: {**column, "type": str(column["type"])} for column in inspector.get_columns(table)},
         "key": inspector.get_pk_constraint(table),
         "foreign keys": sorted(map(repr, inspector.get_foreign_keys(table))),
-        "indexes": sorted(spelled(dict(index)) for index in inspector.get_indexes(table)),
+        "indexes": sorted(full_text(dict(index)) for index in inspector.get_indexes(table)),
         "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
         "checks": sorted(map(repr, inspector.get_check_constraints(table))),
     }
 
 
-def spelled(index: dict[str, Any]) -> str:
-    """An index in full; of a partial one SQLAlchemy gives the condition as an object."""
+def full_text(index: dict[str, Any]) -> str:
+    """An index as text. SQLAlchemy returns the condition of a partial one as an object."""
     options = {name: str(value) for name, value in index.pop("dialect_options", {}).items()}
     return repr(index | options)
 
@@ -142,7 +142,7 @@ def test_a_migration_that_breaks_off_leaves_nothing(empty_url: str) -> None:
 
 
 def test_revisions_are_numbered_in_their_order() -> None:
-    folder = Path(module.__file__).with_name("migrations")
+    folder = Path(storage.__file__).with_name("migrations")
     config = Config()
     config.set_main_option("script_location", str(folder))
 

@@ -1,4 +1,4 @@
-"""What every room may rely on when it hands a job to storage, on either database."""
+"""Guarantees that Storage gives for a job, on each kind of database."""
 
 import signal
 from collections.abc import Callable
@@ -36,7 +36,10 @@ def accept(conversation_id: str, accepted_at: int = 1) -> Callable[[Connection],
 
 
 def accept_slowly(conversation_id: str) -> Callable[[Connection], None]:
-    """The same, so slowly that others have their turn: PostgreSQL's reply may be there before anybody waits for it."""
+    """A job that writes one row, slowly on PostgreSQL.
+
+    Other greenlets need time to run, because the reply could be there before the job's greenlet waits for it.
+    """
 
     def job(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
@@ -47,13 +50,13 @@ def accept_slowly(conversation_id: str) -> Callable[[Connection], None]:
 
 
 def accepted(connection: Connection) -> set[str]:
-    """A job that reads what was written."""
+    """A job that reads the ids of all rows."""
     return set(connection.execute(select(registration.c.conversation_id)).scalars())
 
 
 @pytest.fixture(params=["sqlite in memory", "sqlite", "postgresql"])
 def any_storage(request: pytest.FixtureRequest, clock: FakeClock) -> Storage:
-    """Each of the three kinds, not opened."""
+    """A storage on each kind of database, not opened yet."""
     name = {"sqlite": "sqlite_url", "postgresql": "postgres_url"}.get(request.param)
     return Storage("sqlite://" if name is None else request.getfixturevalue(name), clock)
 
@@ -79,13 +82,13 @@ def test_a_job_that_raises_leaves_nothing_behind(storage: Storage) -> None:
 
 
 def test_jobs_that_fail_among_others_take_nobody_along(storage: Storage) -> None:
-    storage.run(accept("taken"))
+    storage.run(accept("existing"))
 
-    jobs = [gevent.spawn(storage.run, accept(name)) for name in ("a", "taken", "b", "taken", "c")]
+    jobs = [gevent.spawn(storage.run, accept(name)) for name in ("a", "existing", "b", "existing", "c")]
     gevent.joinall(jobs)
 
     assert [type(job.exception) for job in jobs] == [type(None), IntegrityError] * 2 + [type(None)]
-    assert storage.run(accepted) == {"taken", "a", "b", "c"}
+    assert storage.run(accepted) == {"existing", "a", "b", "c"}
 
 
 def test_a_job_may_go_on_after_a_statement_of_its_own_conflicted(storage: Storage) -> None:

@@ -1,4 +1,4 @@
-"""PostgreSQL alone: a server that ends connections, stalls, deadlocks, or loses the reply to a commit."""
+"""PostgreSQL only: a server that ends connections, hangs, deadlocks, or loses the reply to a commit."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -27,7 +27,7 @@ def storage(postgres_url: str, clock: FakeClock) -> Iterator[Storage]:
 
 @pytest.fixture
 def outside(postgres_url: str) -> Iterator[Engine]:
-    """Connections that storage knows nothing of."""
+    """Connections of a user other than the storage."""
     engine = create_engine(postgres_url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     yield engine
     engine.dispose()
@@ -60,7 +60,7 @@ def sleep(seconds: float) -> Callable[[Connection], None]:
 
 
 def end_backends(outside: Engine) -> int:
-    """End every other connection to the database, as a restart of the server would; tells how many there were."""
+    """End every other connection to the database, as a restart of the server would, and return their number."""
     ended = text(
         "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
         " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -69,17 +69,17 @@ def end_backends(outside: Engine) -> int:
         return int(connection.execute(ended).scalar_one())
 
 
-class Once:
-    """A step that is taken the first time only, and counts."""
+class FirstCallOnly:
+    """Runs an action on its first call only, and counts all calls."""
 
-    def __init__(self, step: Callable[[], object]) -> None:
-        self._step = step
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
         self.calls = 0
 
     def __call__(self) -> None:
         self.calls += 1
         if self.calls == 1:
-            self._step()
+            self._action()
 
 
 def test_connections_that_were_ended_while_idle_are_not_noticed_by_jobs(storage: Storage, outside: Engine) -> None:
@@ -92,7 +92,7 @@ def test_connections_that_were_ended_while_idle_are_not_noticed_by_jobs(storage:
 
 
 def test_a_job_whose_connection_is_ended_before_the_commit_is_run_again(storage: Storage, outside: Engine) -> None:
-    end = Once(lambda: end_backends(outside))
+    end = FirstCallOnly(lambda: end_backends(outside))
 
     def job(connection: Connection) -> None:
         accept("a")(connection)
@@ -121,7 +121,7 @@ def test_a_job_is_not_run_again_for_ever(storage: Storage, outside: Engine) -> N
 def test_a_commit_whose_reply_is_lost_promises_nothing_and_is_not_repeated(
     storage_behind_proxy: Storage, proxy: TcpProxy, storage: Storage
 ) -> None:
-    cut = Once(lambda: proxy.cut_replies_after(b"COMMIT"))
+    cut = FirstCallOnly(lambda: proxy.cut_replies_after(b"COMMIT"))
 
     def job(connection: Connection) -> None:
         accept("a")(connection)
@@ -131,7 +131,7 @@ def test_a_commit_whose_reply_is_lost_promises_nothing_and_is_not_repeated(
         storage_behind_proxy.run(job)
 
     assert cut.calls == 1
-    # It was committed, as it happens; the caller must repeat, and the repetition must bear that.
+    # It was committed in this case. The caller has to repeat the job, so the job must tolerate a repetition.
     assert storage.run(accepted) == {"a"}
     storage_behind_proxy.run(accept("b"))
 
@@ -183,19 +183,19 @@ def test_of_two_jobs_that_block_each_other_both_end_well(storage: Storage, outsi
             text("UPDATE registration SET accepted_at = accepted_at + 1 WHERE conversation_id = :name"), {"name": name}
         )
 
-    def crossing(mine: str, theirs: str, held: Event, awaited: Event) -> Callable[[Connection], None]:
+    def crossing(first: str, second: str, held: Event, awaited: Event) -> Callable[[Connection], None]:
         def job(connection: Connection) -> None:
             connection.exec_driver_sql("SET LOCAL deadlock_timeout = '20ms'")
-            lock(connection, mine)
+            lock(connection, first)
             held.set()
             awaited.wait()
-            lock(connection, theirs)
+            lock(connection, second)
 
         return job
 
-    first = gevent.spawn(storage.run, crossing("a", "b", first_holds_a, second_holds_b))
-    second = gevent.spawn(storage.run, crossing("b", "a", second_holds_b, first_holds_a))
-    gevent.joinall([first, second], raise_error=True)
+    one = gevent.spawn(storage.run, crossing("a", "b", first_holds_a, second_holds_b))
+    other = gevent.spawn(storage.run, crossing("b", "a", second_holds_b, first_holds_a))
+    gevent.joinall([one, other], raise_error=True)
 
     sums = storage.run(
         lambda connection: connection.execute(text("SELECT sum(accepted_at) FROM registration")).scalar()

@@ -1,4 +1,4 @@
-"""SQLite alone: groups, and a file that is locked, full, read-only, missing or replaced, and then works again."""
+"""SQLite only: groups of jobs, and a file that is locked, full, read-only, missing or replaced, then works again."""
 
 import resource
 import shutil
@@ -30,7 +30,7 @@ print("locked", flush=True)
 sys.stdin.read()
 """
 
-#: The storage thread is a native one: only an unpatched event holds it.
+#: An event that blocks the storage thread. That is a native thread, so gevent's patched event would not block it.
 NativeEvent = monkey.get_original("threading", "Event")
 
 
@@ -41,7 +41,7 @@ def path(sqlite_url: str) -> Path:
 
 @pytest.fixture
 def storage(sqlite_url: str, clock: FakeClock) -> Iterator[Storage]:
-    """On a file, and quick to lose its patience."""
+    """A storage on a file, with little patience."""
     storage = Storage(sqlite_url, clock, patience_seconds=0.5)
     storage.open()
     yield storage
@@ -60,14 +60,14 @@ def kinds(outcomes: list[Outcome]) -> list[str]:
 
 
 def fill(size: int) -> Callable[[Connection], None]:
-    """A job that needs that much space."""
+    """A job that writes a row of about ``size`` bytes."""
     row = quarantine.insert().values(at=1, reason="test", frame="x" * size)
     return lambda connection: connection.execute(row).close()
 
 
 @contextmanager
 def held(storage: Storage) -> Iterator["gevent.Greenlet[..., object]"]:
-    """Keep the storage thread busy with a job that writes ``held``; gives the greenlet that waits for it."""
+    """Keep the storage thread busy with a job that writes ``held``; yield the greenlet that waits for the job."""
     begun, release = NativeEvent(), NativeEvent()
 
     def hold(connection: Connection) -> None:
@@ -132,7 +132,7 @@ def test_a_group_is_lost_together_when_the_database_refuses(path: Path, clock: F
 
     assert kinds(outcomes) == ["Lost"] * 4
     assert read_from_outside(path) == set()
-    # The connection that could not write was given up: the next group has a new one.
+    # The connection that could not write was closed, so the next group has a new one.
     assert kinds(database.commit([accept("d")])) == ["Done"]
     database.close()
 
@@ -161,7 +161,7 @@ def test_another_process_holding_the_lock_makes_it_unavailable_until_it_lets_go(
     assert storage.run(accepted) == {"b"}
 
 
-def test_a_full_database_makes_it_unavailable_until_there_is_room(storage: Storage) -> None:
+def test_a_full_database_makes_it_unavailable_until_there_is_space(storage: Storage) -> None:
     storage.run(lambda connection: connection.exec_driver_sql("PRAGMA max_page_count = 1").close())
 
     with pytest.raises(StorageUnavailable) as refused:
@@ -188,7 +188,7 @@ def test_a_write_that_fails_makes_it_unavailable_until_writes_succeed(storage: S
     assert storage.run(accepted) == {"a", "b"}
 
 
-def test_a_full_disk_makes_it_unavailable_until_there_is_room(
+def test_a_full_disk_makes_it_unavailable_until_there_is_space(
     tmp_path: Path, migrated_file: Path, clock: FakeClock
 ) -> None:
     with small_disk(tmp_path / "disk") as disk:
@@ -212,11 +212,11 @@ def test_a_full_disk_makes_it_unavailable_until_there_is_room(
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """A disk of one megabyte, where mounting is allowed."""
+    """A file system of one megabyte. The test is skipped where mounting is not allowed."""
     folder.mkdir()
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
     if mounted.returncode:
-        pytest.skip("a small disk can't be mounted here; the tests with limits stand in for it")
+        pytest.skip("a small disk can't be mounted here; other tests use limits instead")
     try:
         yield folder
     finally:
@@ -230,7 +230,7 @@ def test_nobody_waits_longer_than_the_patience_for_a_disk_that_hangs(storage: St
         holder.join(timeout=2)
         assert isinstance(holder.exception, StorageUnavailable)
 
-    # What had begun may well be committed afterwards; what nobody waits for any more is not begun.
+    # A job that had begun may still be committed. A job that is no longer waited for is not begun.
     assert storage.run(accepted) == {"held"}
 
 
