@@ -174,7 +174,7 @@ class Settings:
         rules.check(env, values)
         if mistakes := env.finish():
             raise SettingsError(mistakes)
-        return cls(**values, warnings=env.unknown() + rules.worries(values))
+        return cls(**values, warnings=env.unknown() + rules.warnings_about(values))
 
     def may_speak_plainly_to(self, host: str) -> bool:
         """Whether http and ws, without TLS, are allowed to that host."""

@@ -235,17 +235,17 @@ def _check_credentials(env: Environment) -> None:
             env.mistake(name, f"is missing; give all of {', '.join(_OIDC)}, or none")
 
 
-def worries(values: Mapping[str, Any]) -> tuple[str, ...]:
+def warnings_about(values: Mapping[str, Any]) -> tuple[str, ...]:
     """Return warnings about values that are allowed but risky. The values must have no mistake."""
     listed = values["plain_http_hosts"] - LOOPBACK
     plain = [f"GATEWAY_PLAIN_HTTP_HOSTS lets {host} be spoken to without TLS" for host in listed]
     pairs = role_tokens(values["tokens"].reveal()) if values["tokens"] else ()
     short = any(len(token) < COMFORTABLE_TOKEN_LENGTH for _, token in pairs)
     tokens = [f"GATEWAY_TOKENS has a token with less than {COMFORTABLE_TOKEN_LENGTH} characters"] if short else []
-    return (*sorted(plain), *tokens, *_signing_worries(values))
+    return (*sorted(plain), *tokens, *_signing_warnings(values))
 
 
-def _signing_worries(values: Mapping[str, Any]) -> tuple[str, ...]:
+def _signing_warnings(values: Mapping[str, Any]) -> tuple[str, ...]:
     files = _signing_files(values) if values["genesys_grant_type"] == "saml2-bearer" else None
     if files is None:
         return ()

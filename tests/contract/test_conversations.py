@@ -278,8 +278,8 @@ def test_a_date_that_a_wrong_clock_set_is_due_now(statements: Conversations) -> 
 def test_a_date_that_a_wrong_clock_set_does_not_wait_until_nobody_else_is_due(statements: Conversations) -> None:
     for one in (CONVERSATION, OTHER_CONVERSATION):
         statements.register(one=one)
-    lost = update(conversation).where(conversation.c.id == OTHER_CONVERSATION)
-    statements.storage.run(lambda c: c.execute(lost.values(due_at=NOW + 10**11)) and None)
+    misdated = update(conversation).where(conversation.c.id == OTHER_CONVERSATION)
+    statements.storage.run(lambda c: c.execute(misdated.values(due_at=NOW + 10**11)) and None)
     assert [due.id for due in statements.due(NOW + 120_000, furthest=NOW + 10**10)] == [
         CONVERSATION,
         OTHER_CONVERSATION,
@@ -316,19 +316,19 @@ def test_made_due_it_is_due_and_in_doubt(statements: Conversations) -> None:
 
 
 @pytest.mark.parametrize(
-    "lost",
+    "lose_frames",
     [lambda c: conversations.make_due(c, CONVERSATION, NOW + 50), lambda c: conversations.make_all_due(c, NOW + 50)],
     ids=["a frame about it", "frames about unknown conversations"],
 )
 @pytest.mark.parametrize(("covered", "covered_at"), [(True, NOW + 50), (False, None)])
 def test_what_was_lost_is_a_gap_that_ends_now(
-    statements: Conversations, lost: Callable[[Connection], None], covered: bool, covered_at: int | None
+    statements: Conversations, lose_frames: Callable[[Connection], None], covered: bool, covered_at: int | None
 ) -> None:
     statements.register()
     if covered:
         statements.cover(now=NOW + 10)
     statements.storage.run(lambda c: c.execute(update(conversation).values(asked=5, looked_at=NOW + 20)) and None)
-    statements.storage.run(lost)
+    statements.storage.run(lose_frames)
     row = statements.row()
     assert (row["due_at"], row["in_doubt"], row["asked"]) == (NOW + 50, True, 0)
     assert row["covered_at"] == covered_at

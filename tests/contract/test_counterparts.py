@@ -265,7 +265,7 @@ def test_what_genesys_says_differently_the_second_time_is_an_amendment(sources: 
 
     (row,) = sources.entries()
     assert row.amended
-    assert AcwEvent.from_json(row.content) == result(), "the first stands"
+    assert AcwEvent.from_json(row.content) == result(), "the first content is kept"
     assert AcwEvent.from_json(row.amended_content).wrapup_notes == "Called back"
     assert sources.timeline()[-1] == ("amended", receipt.record_id)
 

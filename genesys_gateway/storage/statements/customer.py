@@ -86,20 +86,20 @@ def erase(
     states = {row.id: row.state for row in locked}
     full = select(*_COLUMNS).where(_table.conversation_id.in_(states), _table.erased_at.is_(None))
     rows = connection.execute(full.order_by(_table.id).with_for_update()).all()
-    unsent = [row for row in rows if row.state != DELIVERED]
-    left = [] if even_undelivered else unsent
+    not_delivered = [row for row in rows if row.state != DELIVERED]
+    left = [] if even_undelivered else not_delivered
     kept = {row.conversation_id for row in left}
     erasable = [row for row in rows if row.conversation_id not in kept]
     if even_undelivered:
-        _give_up(connection, unsent, now)
-    erasure.empty(connection, erasable, now)
+        _give_up(connection, not_delivered, now)
+    erasure.erase_content(connection, erasable, now)
     erased = tuple(one for one in states if one not in kept)
-    erasure.cut(connection, erased, now)
+    erasure.erase_customer(connection, erased, now)
     return Erased(
         conversations=erased,
         followed=tuple(one for one in erased if states[one] != CLOSED),
         records=tuple(row.id for row in erasable),
-        given_up=tuple(_undelivered(row) for row in unsent if even_undelivered),
+        given_up=tuple(_undelivered(row) for row in not_delivered if even_undelivered),
         left=tuple(_undelivered(row) for row in left),
     )
 

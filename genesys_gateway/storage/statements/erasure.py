@@ -47,7 +47,7 @@ def old_records(connection: Connection, *, before: int, now: int, limit: int) ->
     )
     rows = connection.execute(old.order_by(_entry.delivered_at).limit(limit).with_for_update(skip_locked=True)).all()
     delivered = [row for row in rows if row.state == DELIVERED]
-    empty(connection, delivered, now)
+    erase_content(connection, delivered, now)
     return len(delivered)
 
 
@@ -66,7 +66,7 @@ def old_conversations(
     old = old.order_by(_conversation.closed_at, _conversation.id).limit(limit)
     rows = connection.execute(old.with_for_update(skip_locked=True)).all()
     erasable = _without_content(connection, [row.id for row in rows if row.state == CLOSED])
-    cut(connection, erasable, now)
+    erase_customer(connection, erasable, now)
     return Page(erased=len(erasable), after=(rows[-1].closed_at, rows[-1].id) if len(rows) == limit else None)
 
 
@@ -87,7 +87,7 @@ def drop_frames(connection: Connection, numbers: Sequence[int]) -> int:
     return connection.execute(delete(quarantine).where(quarantine.c.seq.in_(numbers))).rowcount if numbers else 0
 
 
-def empty(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: int) -> None:
+def erase_content(connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: int) -> None:
     """Erase the content of entries, and note it in the timelines of their conversations.
 
     Args:
@@ -112,7 +112,7 @@ def note_each(
         connection.execute(insert(transition), notes)
 
 
-def cut(connection: Connection, conversation_ids: Sequence[str], now: int) -> None:
+def erase_customer(connection: Connection, conversation_ids: Sequence[str], now: int) -> None:
     """Erase the customer of conversations, and note it in their timelines."""
     if conversation_ids:
         change = update(conversation).where(_conversation.id.in_(conversation_ids))

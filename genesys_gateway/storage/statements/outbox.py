@@ -40,7 +40,7 @@ _ENTRY = select(
     _table.last_error,
 )
 
-#: A claim that ends later than a lease from now was made while the clock was wrong, so it doesn't count.
+#: A claim that ends later than a whole lease from now was made while the clock was ahead, so it does not count.
 _UNCLAIMED = or_(
     _table.claimed_until.is_(None),
     _table.claimed_until <= bindparam("now"),
@@ -67,7 +67,7 @@ _FREE = (
     .where(_AMONG, _UNCLAIMED)
     .with_for_update(skip_locked=True)
 )
-_MINE = select(_table.id, _table.state, _table.claim).where(_AMONG).order_by(_table.id).with_for_update()
+_CLAIMED = select(_table.id, _table.state, _table.claim).where(_AMONG).order_by(_table.id).with_for_update()
 
 _TAKE = (
     update(entry)
@@ -247,11 +247,11 @@ def conclude(connection: Connection, results: Sequence[tuple[Claim, Decision]], 
         The ids of entries whose claim was no longer valid. Nothing was stored for them.
     """
     ids = [claim.entry.id for claim, _ in results]
-    held = {row.id: row.claim for row in connection.execute(_MINE, {"ids": ids}) if row.state == PENDING}
-    mine = [(claim, decision) for claim, decision in results if held.get(claim.entry.id) == claim.number]
-    if mine:
-        connection.execute(_CONCLUDE, [_conclusion_values(claim, decision, now) for claim, decision in mine])
-    if notes := [note for claim, decision in mine if (note := _note(claim, decision, now))]:
+    held = {row.id: row.claim for row in connection.execute(_CLAIMED, {"ids": ids}) if row.state == PENDING}
+    valid = [(claim, decision) for claim, decision in results if held.get(claim.entry.id) == claim.number]
+    if valid:
+        connection.execute(_CONCLUDE, [_conclusion_values(claim, decision, now) for claim, decision in valid])
+    if notes := [note for claim, decision in valid if (note := _note(claim, decision, now))]:
         connection.execute(_NOTE, notes)
     return [claim.entry.id for claim, _ in results if held.get(claim.entry.id) != claim.number]
 
