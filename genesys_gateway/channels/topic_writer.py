@@ -258,7 +258,7 @@ class TopicWriter:
         self._singled_out = 0
         reach("subscribed")
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
-        reasons = {conversation_of(r.topic): r.reason or "CallerError" for r in results if not r.permitted}
+        reasons = {conversation_of(r.topic): r.reason or "Rejected" for r in results if not r.permitted}
         self._confirm([one for one in ids if one in permitted])
         for one in (one for one in ids if one not in permitted):
             self._topic_refused(one, reasons.get(one, "not answered"))

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
 from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
 
@@ -160,34 +159,3 @@ def _acw_ms(metrics: tuple[Mapping[str, Any], ...]) -> int | None:
 
 def _is_pending(session: Session) -> bool:
     return not session.acw_skipped and any(wrapup.ended_at is None for wrapup in session.wrapups)
-
-
-def _event_of(conversation_id: str, session: Session, wrapup: WrapupSegment) -> AcwEvent:
-    return AcwEvent(
-        conversation_id=conversation_id,
-        participant_id=session.participant_id,
-        session_id=session.id,
-        user_id=session.user_id,
-        event_time=wrapup.ended_at,
-        media_type=session.media_type,
-        message_type=session.message_type,
-        direction=session.direction,
-        ani=session.ani,
-        dnis=session.dnis,
-        address_from=session.address_from,
-        address_to=session.address_to,
-        callback_numbers=session.callback_numbers,
-        subject=session.subject,
-        queue_id=wrapup.queue_id or session.queue_id,
-        wrapup_code=wrapup.code,
-        wrapup_notes=wrapup.notes,
-        wrapup_duration_ms=_duration_of(session, wrapup),
-    )
-
-
-def _duration_of(session: Session, wrapup: WrapupSegment) -> int | None:
-    if session.acw_ms is not None:
-        return session.acw_ms
-    if wrapup.started_at is None or wrapup.ended_at is None or wrapup.ended_at < wrapup.started_at:
-        return None
-    return wrapup.ended_at - wrapup.started_at

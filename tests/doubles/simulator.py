@@ -75,7 +75,7 @@ class Socket:
 
     def disconnect(self) -> None:
         """End the connection without a close frame."""
-        self._socket.shutdown()  # type: ignore[no-untyped-call]  # the method has no types
+        self._socket.shutdown()
 
     def close(self) -> None:
         with suppress(OSError, websocket.WebSocketException):
