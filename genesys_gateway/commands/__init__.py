@@ -1,15 +1,15 @@
-"""What a person runs beside the service, one module for each command.
+"""Commands that an operator runs beside the service, one module for each.
 
-Invariant: a command needs no setting but DATABASE_URL (``check`` needs all), shows nothing personal unless told to, and
-exits with one of three codes: 0 done, 1 nothing found or not done, 2 wrong usage or a database that can't be used.
+Invariant: a command needs no setting but DATABASE_URL (``check`` needs all), shows nothing personal unless asked,
+and exits with one of three codes: 0 done, 1 nothing found or not done, 2 wrong usage or a database that can't be used.
 
 The files, in reading order:
 
     cli                  the command line: names, options, exit codes
     check                checks everything the gateway needs before it goes live
-    why                  what happened to one conversation, and why
-    explanation          that, in sentences
+    why                  explains the state of one conversation
+    explanation          the sentences of that explanation
     dead_letters         records that were given up: list, show, requeue
-    erase                erases one customer's content
-    screen               what the commands print
+    erase                erases the data of one customer
+    output               prints lines, tables, JSON and errors
 """

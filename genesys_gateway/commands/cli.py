@@ -1,7 +1,7 @@
-"""The command line: what a person does beside the running service.
+"""The command line: commands, options and their help.
 
-Law: each command imports what it needs when it runs, so that ``--help`` is quick and nothing that must be patched
-for gevent is imported before the command that patches.
+Invariant: each command imports what it needs when it runs. So ``--help`` is quick, and no module that gevent must patch
+is imported before ``check`` has patched it.
 """
 
 import os
@@ -14,14 +14,15 @@ import click
 if TYPE_CHECKING:
     from genesys_gateway.storage.operator_session import OperatorSession
 
-#: What systemd and others read as "configured wrongly, don't try again"; also an unknown option's code.
+#: Exit code for a wrong setting, also of click for an unknown option. systemd can be told not to restart after it.
 _MISCONFIGURED = 2
 
-_AS_IT_COMES = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
+#: All arguments are passed on as they are.
+_PASS_THROUGH = {"ignore_unknown_options": True, "allow_extra_args": True, "allow_interspersed_args": False}
 
 
 class _Uuid(click.ParamType[str]):
-    """A UUID in lower case; with ``stdin``, ``-`` stands for a line from there, as what is in argv others can read."""
+    """A UUID, returned in lower case. With ``stdin``, ``-`` reads it from there: other users can read argv."""
 
     name = "uuid"
 
@@ -29,7 +30,7 @@ class _Uuid(click.ParamType[str]):
         self._stdin = stdin
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The canonical text; a usage error that does not repeat the value when it is none."""
+        """Return the canonical text. An invalid value is a usage error that does not repeat the value."""
         from marshmallow import ValidationError
 
         from genesys_gateway.web.schemas.requests import uuid
@@ -41,7 +42,7 @@ class _Uuid(click.ParamType[str]):
 
 
 _UUID, _UUID_OR_STDIN = _Uuid(), _Uuid(stdin=True)
-_JSON = click.option("--json", "as_json", is_flag=True, help="One JSON value instead of lines for people.")
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON value instead of text.")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -52,36 +53,36 @@ def main() -> None:
     """
 
 
-@main.command(context_settings=_AS_IT_COMES, add_help_option=False)
+@main.command(context_settings=_PASS_THROUGH, add_help_option=False)
 @click.pass_context
 def simulator(context: click.Context) -> None:
-    """Run a Genesys Cloud and a CommunicationHistory to practise against."""
-    from genesys_gateway import simulator as room
+    """Run a simulated Genesys Cloud and CommunicationHistory."""
+    from genesys_gateway.simulator import main as simulate
 
-    sys.exit(room.main(context.args))
+    sys.exit(simulate(context.args))
 
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the five conversations; exit 0 only if every record arrived.")
 def demo(once: bool) -> None:
-    """Show the whole way: simulator, gateway, five conversations."""
-    from genesys_gateway.simulator.demo.main import main as play
+    """Show the whole path: simulator, gateway, five conversations."""
+    from genesys_gateway.simulator.demo.main import main as run_demo
 
-    sys.exit(play(once=once))
+    sys.exit(run_demo(once=once))
 
 
 @main.command()
 def migrate() -> None:
-    """Bring the tables of DATABASE_URL to what this version expects.
+    """Create or change the tables in DATABASE_URL for this version.
 
-    The service does this by itself when it starts; a repetition changes nothing.
+    The service does this by itself when it starts. A repetition changes nothing.
     """
     from genesys_gateway.runtime.errors import GatewayError
-    from genesys_gateway.storage.migrate import migrate as bring_up_to_date
+    from genesys_gateway.storage.migrate import migrate as migrate_database
 
     url = _database_url()
     try:
-        changed = bring_up_to_date(url)
+        changed = migrate_database(url)
     except (GatewayError, OSError) as error:
         click.echo(str(error), err=True)
         sys.exit(_MISCONFIGURED)
@@ -90,18 +91,18 @@ def migrate() -> None:
 
 @main.command()
 @click.option("--write-probe", is_flag=True, help="Send CommunicationHistory a record; it stays there.")
-@click.option("--use-assertion", is_flag=True, help="Spend the assertion in the file although a gateway runs.")
+@click.option("--use-assertion", is_flag=True, help="Use up the assertion in the file although a gateway runs.")
 @_JSON
 def check(write_probe: bool, use_assertion: bool, as_json: bool) -> None:
-    """Look at everything the gateway needs, with the settings of this environment, before going live.
+    """Check everything the gateway needs, with the settings of this environment, before going live.
 
     Settings, database, proxy, TLS, clock, token, permissions, the topic of after-call work, channels in use,
     CommunicationHistory: a tick or a cross for each, and with each cross what to do.
 
-    Nothing is changed, and a running gateway does not notice. It takes a token of its own, which ends by itself. The
-    assertion in GENESYS_SAML_ASSERTION_FILE is good for one token only: if a gateway runs on the same database it is
-    left to that one, and what needs a token is not looked at, unless --use-assertion is given. If none runs it is used
-    up: put a fresh one into the file before the gateway is started.
+    Nothing is changed, and a running gateway is not affected. The check requests its own token, which expires by
+    itself. The assertion in GENESYS_SAML_ASSERTION_FILE is good for only one token. If a gateway runs on the same
+    database, the assertion is left to it, and what needs a token is not checked, unless --use-assertion is given. If
+    none runs, the assertion is used up: put a fresh one into the file before you start the gateway.
 
     Exit code 1: there is a cross.
     """
@@ -110,19 +111,19 @@ def check(write_probe: bool, use_assertion: bool, as_json: bool) -> None:
     monkey.patch_all()
 
     from genesys_gateway.commands.check.command import Options
-    from genesys_gateway.commands.check.command import check as look
+    from genesys_gateway.commands.check.command import check as run_checks
     from genesys_gateway.runtime import logs
 
-    # What goes wrong is told as a finding.
+    # Errors are reported as findings, not in the log.
     logs.configure("critical", "text")
-    sys.exit(look(Options(write_probe=write_probe, use_assertion=use_assertion), as_json=as_json))
+    sys.exit(run_checks(Options(write_probe=write_probe, use_assertion=use_assertion), as_json=as_json))
 
 
 @main.command()
 @click.argument("interaction_id", type=_UUID)
 @_JSON
 def why(interaction_id: str, as_json: bool) -> None:
-    """Explain where a conversation stands, and each of its records.
+    """Explain the state of a conversation and of each of its records.
 
     INTERACTION_ID is the id BOFE registered. Nothing personal is shown. Exit code 1: it was never registered.
     """
@@ -132,21 +133,22 @@ def why(interaction_id: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--customer", "customer_id", required=True, type=_UUID_OR_STDIN, help="Its id; - reads it from stdin.")
-@click.option("--even-undelivered", is_flag=True, help="Give up what is not in CommunicationHistory yet.")
+@click.option("--customer", "customer_id", required=True, type=_UUID_OR_STDIN, help="The id; - reads it from stdin.")
+@click.option("--even-undelivered", is_flag=True, help="Give up records that are not in CommunicationHistory yet.")
 @_JSON
 def erase(customer_id: str, even_undelivered: bool, as_json: bool) -> None:
-    """Erase what is kept of one customer, now, also while the gateway runs.
+    """Erase the data of one customer now, also while the gateway runs.
 
-    In every conversation of the customer, closed or open, the pairing and the content of its records go: numbers,
-    names, notes, whatever Genesys sent. Ids, states and timelines stay. An open conversation is followed on, and
-    records to come are delivered without a customer. What CommunicationHistory has is its own affair.
+    In every conversation of the customer, closed or open, the link to the customer and the content of the records are
+    erased: numbers, names, notes, everything that Genesys sent. Ids, states and timelines stay. An open conversation
+    is still followed, and its later records are delivered without a customer. Data in CommunicationHistory must be
+    erased there.
 
-    While a record of the customer is not delivered nothing is erased, and the records are named: the bank was promised
-    them. With --even-undelivered they are given up for ever: kept as dead, without content. One that is being sent at
-    this moment may still arrive.
+    While a record of the customer is not delivered, nothing is erased and these records are listed: they were promised
+    to the bank. With --even-undelivered they are given up for ever: kept as dead, without content. A record that is
+    being sent at this moment may still arrive.
 
-    Exit code 1: nothing was there, or something is left.
+    Exit code 1: there was nothing to erase, or something is left.
     """
     from genesys_gateway.commands.erase import erase as erase_customer
 
@@ -155,15 +157,15 @@ def erase(customer_id: str, even_undelivered: bool, as_json: bool) -> None:
 
 @main.group("dead-letters")
 def dead_letters() -> None:
-    """Records that were given up: they are kept, and can be sent on their way again."""
+    """Records that were given up: they are kept and can be requeued."""
 
 
 @dead_letters.command("list")
-@click.option("--reason", help="Only what is dead for this reason, as the list spells it.")
-@click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="How many at most.")
+@click.option("--reason", help="Only records that are dead for this reason, spelt as in the list.")
+@click.option("--limit", default=200, show_default=True, type=click.IntRange(1), help="Maximum number of records.")
 @_JSON
 def list_dead(reason: str | None, limit: int, as_json: bool) -> None:
-    """List them, oldest first."""
+    """List dead records, oldest first."""
     from genesys_gateway.commands.dead_letters import list_dead as show_list
 
     _run(lambda session: show_list(session, reason, limit=limit, as_json=as_json))
@@ -174,7 +176,7 @@ def list_dead(reason: str | None, limit: int, as_json: bool) -> None:
 @click.option("--reveal", is_flag=True, help="Show personal data too: customer, numbers, names, notes.")
 @_JSON
 def show(record_id: str, reveal: bool, as_json: bool) -> None:
-    """Show one, with what is personal hidden. Exit code 1: it is not there, or not dead."""
+    """Show one dead record, without its personal data. Exit code 1: it does not exist or is not dead."""
     from genesys_gateway.commands.dead_letters import show as show_one
 
     _run(lambda session: show_one(session, record_id, reveal=reveal, as_json=as_json))
@@ -182,13 +184,13 @@ def show(record_id: str, reveal: bool, as_json: bool) -> None:
 
 @dead_letters.command()
 @click.argument("record_id", required=False, type=_UUID)
-@click.option("--reason", help="All that are dead for this reason, as the list spells it.")
-@click.option("--all", "everything", is_flag=True, help="All that are dead.")
+@click.option("--reason", help="All records that are dead for this reason, spelt as in the list.")
+@click.option("--all", "everything", is_flag=True, help="All dead records.")
 @_JSON
 def requeue(record_id: str | None, reason: str | None, everything: bool, as_json: bool) -> None:
-    """Send one, or many, on their way again; a running gateway takes them within a quarter of its lease.
+    """Requeue one or several dead records; a running gateway notices them within a quarter of its lease.
 
-    Exit code 1: there was nothing to requeue. What was erased can't be.
+    Exit code 1: there was nothing to requeue. An erased record can't be requeued.
     """
     from genesys_gateway.commands import dead_letters as command
 
@@ -201,14 +203,14 @@ def requeue(record_id: str | None, reason: str | None, everything: bool, as_json
 
 
 def _run(command: "Callable[[OperatorSession], int]") -> NoReturn:
-    """Run a command at the database of DATABASE_URL, and exit with its code."""
-    from genesys_gateway.commands.screen import at_the_database
+    """Run a command at the database in DATABASE_URL and exit with its code."""
+    from genesys_gateway.commands.output import run_at_database
 
-    sys.exit(at_the_database(_database_url(), command))
+    sys.exit(run_at_database(_database_url(), command))
 
 
 def _database_url() -> str:
-    """The one setting that is needed here; the others may be wrong or missing."""
+    """The only setting that these commands need; the others may be wrong or missing."""
     from genesys_gateway.settings.environment import Environment
     from genesys_gateway.settings.rules import database_url
 

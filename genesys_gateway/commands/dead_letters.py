@@ -1,6 +1,7 @@
-"""``dead-letters``: records that were given up are listed, shown, and sent on their way again.
+"""``dead-letters``: lists, shows and requeues records that were given up.
 
-Law: what a record says is hidden unless the person asks to see it; what is not known to be harmless is hidden too.
+Invariant: personal content is hidden unless the operator asks for it; a field that is not known to be harmless counts
+as personal.
 """
 
 import json
@@ -9,15 +10,15 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
-from genesys_gateway.commands.screen import (
+from genesys_gateway.commands.output import (
     DONE,
     NOT_DONE,
-    complain,
     counted,
     indented,
-    said_in_json,
-    say,
-    show_json,
+    json_fields,
+    print_error,
+    print_json,
+    print_lines,
     table,
 )
 from genesys_gateway.runtime.clock import isoformat
@@ -27,9 +28,9 @@ from genesys_gateway.storage.statements import dead_letters, inspection
 from genesys_gateway.storage.statements.dead_letters import DeadLetter
 from genesys_gateway.storage.statements.outbox import DEAD
 
-#: What stands for something hidden.
+#: Printed in place of a hidden value.
 HIDDEN = "•••"
-#: Fields of an event that tell nothing about a person.
+#: Fields of an event that hold no personal data.
 _HARMLESS = frozenset(
     {
         "conversation_id",
@@ -45,26 +46,26 @@ _HARMLESS = frozenset(
         "wrapup_duration_ms",
     }
 )
-#: Records requeued in one transaction: the lock of a SQLite file is held for that long.
-_PORTION = 100
-#: More than anybody has.
+#: Maximum number of records requeued in one transaction. A SQLite file is locked for that long.
+_BATCH_SIZE = 100
+#: Maximum number of records that ``requeue --all`` reads; more than any database is expected to hold.
 _ALL = 1_000_000
 
 
 def list_dead(session: OperatorSession, reason: str | None, *, limit: int, as_json: bool) -> int:
-    """Show what is dead, oldest first."""
+    """Print the dead records, oldest first."""
     found = session.read(lambda connection: dead_letters.dead_letters(connection, limit=limit, reason=reason))
     counts = session.read(dead_letters.reasons)
     if as_json:
-        show_json([said_in_json(asdict(one)) for one in found])
+        print_json([json_fields(asdict(one)) for one in found])
         return DONE
     if not found:
-        say("Nothing is dead." if reason is None else f"Nothing is dead for the reason: {reason}")
+        print_lines("Nothing is dead." if reason is None else f"Nothing is dead for the reason: {reason}")
         return DONE
     head = ("RECORD", "INTERACTION", "STORED", "ATTEMPTS", "REASON", "LAST ERROR")
-    say(*table(head, [_row(one) for one in found]), "")
+    print_lines(*table(head, [_row(one) for one in found]), "")
     total = sum(counts.values()) if reason is None else counts.get(reason, 0)
-    say(f"{len(found)} of {total} shown." if len(found) < total else f"{total} in all.")
+    print_lines(f"{len(found)} of {total} shown." if len(found) < total else f"{total} in all.")
     return DONE
 
 
@@ -73,65 +74,69 @@ def _row(one: DeadLetter) -> Sequence[object]:
 
 
 def show(session: OperatorSession, record_id: str, *, reveal: bool, as_json: bool) -> int:
-    """Show one dead record."""
+    """Print one dead record, personal content only with ``reveal``."""
     record = session.read(lambda connection: inspection.record_content(connection, record_id))
     if record is None:
-        return complain(f"There is no record {record_id}.", code=NOT_DONE)
+        return print_error(f"There is no record {record_id}.", code=NOT_DONE)
     if record.facts.state != DEAD:
         advice = f"python -m genesys_gateway why {record.conversation_id}"
-        return complain(f"{record_id} is {record.facts.state}, not dead; see: {advice}", code=NOT_DONE)
-    facts = said_in_json({"conversation_id": record.conversation_id, **asdict(record.facts)})
+        return print_error(f"{record_id} is {record.facts.state}, not dead; see: {advice}", code=NOT_DONE)
+    facts = json_fields({"conversation_id": record.conversation_id, **asdict(record.facts)})
     parts = {"event": record.content, "amended": record.amended_content, "names": record.names}
-    content = {name: _shown(text, reveal=reveal) for name, text in parts.items()}
+    content = {name: _masked(text, reveal=reveal) for name, text in parts.items()}
     if as_json:
-        show_json(facts | {"content": content})
+        print_json(facts | {"content": content})
         return DONE
-    say(f"Record {record_id}", *indented(facts))
+    print_lines(f"Record {record_id}", *indented(facts))
     for name, values in content.items():
-        say(f"{name}:", *(["  nothing"] if values is None else indented(values)))
+        print_lines(f"{name}:", *(["  nothing"] if values is None else indented(values)))
     if not reveal:
-        say("", f"{HIDDEN} is personal; --reveal shows it.")
+        print_lines("", f"{HIDDEN} is personal; --reveal shows it.")
     return DONE
 
 
-def _shown(text: str | None, *, reveal: bool) -> dict[str, Any] | None:
+def _masked(text: str | None, *, reveal: bool) -> dict[str, Any] | None:
     if text is None:
         return None
-    return said_in_json({k: v if reveal or not v or k in _HARMLESS else HIDDEN for k, v in _parts(text).items()})
+    return json_fields({k: v if reveal or not v or k in _HARMLESS else HIDDEN for k, v in _load(text).items()})
 
 
-def _parts(text: str) -> Mapping[str, Any]:
+def _load(text: str) -> Mapping[str, Any]:
     try:
-        parts = json.loads(text)
+        values = json.loads(text)
     except ValueError:
-        parts = None
-    # An entry may be dead for the very reason that nobody can read it.
-    return parts if isinstance(parts, dict) else {"unreadable": text}
+        values = None
+    # An entry may be dead because its content can't be read.
+    return values if isinstance(values, dict) else {"unreadable": text}
 
 
 def requeue(session: OperatorSession, record_id: str, *, as_json: bool) -> int:
-    """Send one on its way again."""
-    return _requeued(session, [record_id], f"{record_id} is not dead, or its content was erased.", as_json=as_json)
+    """Requeue one dead record."""
+    return _requeue_in_batches(
+        session, [record_id], f"{record_id} is not dead, or its content was erased.", as_json=as_json
+    )
 
 
 def requeue_many(session: OperatorSession, reason: str | None, *, as_json: bool) -> int:
-    """Send on their way again all that are dead now for that reason, or for any."""
-    # The list is made once: what is refused again meanwhile would be requeued for ever.
+    """Requeue all records that are dead now, only those dead for ``reason`` unless it is None."""
+    # Read the list once: otherwise a record that is refused again meanwhile would be requeued for ever.
     found = session.read(lambda connection: dead_letters.dead_letters(connection, limit=_ALL, reason=reason))
-    return _requeued(session, [one.id for one in found], "Nothing that is dead could be requeued.", as_json=as_json)
+    return _requeue_in_batches(
+        session, [one.id for one in found], "Nothing that is dead could be requeued.", as_json=as_json
+    )
 
 
-def _requeued(session: OperatorSession, record_ids: Sequence[str], otherwise: str, *, as_json: bool) -> int:
-    portions = [record_ids[n : n + _PORTION] for n in range(0, len(record_ids), _PORTION)]
-    count = sum(session.write(partial(_requeue, record_ids=portion)) for portion in portions)
+def _requeue_in_batches(session: OperatorSession, record_ids: Sequence[str], if_none: str, *, as_json: bool) -> int:
+    batches = [record_ids[n : n + _BATCH_SIZE] for n in range(0, len(record_ids), _BATCH_SIZE)]
+    count = sum(session.write(partial(_requeue_batch, record_ids=batch)) for batch in batches)
     if as_json:
-        show_json({"requeued": count})
+        print_json({"requeued": count})
     elif count:
-        say(f"{counted(count, 'record')} requeued; a running gateway sends them in a moment.")
+        print_lines(f"{counted(count, 'record')} requeued; a running gateway sends them in a moment.")
     else:
-        complain(otherwise)
+        print_error(if_none)
     return DONE if count else NOT_DONE
 
 
-def _requeue(connection: Connection, record_ids: Sequence[str]) -> int:
+def _requeue_batch(connection: Connection, record_ids: Sequence[str]) -> int:
     return dead_letters.requeue(connection, record_ids, now=database_now(connection))

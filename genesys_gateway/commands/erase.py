@@ -1,54 +1,59 @@
-"""``erase``: what is kept of one customer is erased now, while the gateway runs.
+"""``erase``: erases the data of one customer now, while the gateway runs.
 
-Law: the customer's id is neither printed nor logged, and what is not delivered is erased only on an order of its own.
+Invariant: the customer's id is neither printed nor logged, and undelivered records are erased only with
+``--even-undelivered``.
 """
 
 from collections.abc import Sequence
 from dataclasses import asdict, fields
 from functools import partial
 
-from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, counted, said_in_json, say, show_json
+from genesys_gateway.commands.output import DONE, NOT_DONE, counted, json_fields, print_error, print_json, print_lines
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import customer, erasure
 from genesys_gateway.storage.statements.customer import Erased, Undelivered
 
-#: Conversations in one transaction: the lock of a SQLite file is held for that long.
-_BATCH = 25
+#: Maximum number of conversations, or of frames, erased in one transaction. A SQLite file is locked for that long.
+_BATCH_SIZE = 25
 
 
 def erase(session: OperatorSession, customer_id: str, *, even_undelivered: bool, as_json: bool) -> int:
-    """Erase it all, or nothing while something is undelivered; 1 when nothing was there or something is left."""
-    waiting = session.read(lambda connection: customer.undelivered(connection, customer_id))
-    if waiting and not even_undelivered:
-        erased, frames, wiped = Erased(left=tuple(waiting)), 0, True
+    """Erase everything of the customer, or nothing while a record is undelivered and ``even_undelivered`` is false.
+
+    Returns:
+        0, or 1 when there was nothing to erase or something is left.
+    """
+    undelivered = session.read(lambda connection: customer.undelivered(connection, customer_id))
+    if undelivered and not even_undelivered:
+        erased, frames, wiped = Erased(left=tuple(undelivered)), 0, True
     else:
         erased = _erase_conversations(session, customer_id, even_undelivered=even_undelivered)
         frames = _erase_frames(session, erased.conversations)
         wiped = session.wipe_log()
     if as_json:
-        show_json(_json(erased, frames, wiped=wiped))
+        print_json(_json(erased, frames, wiped=wiped))
     else:
-        _tell(erased, frames, wiped=wiped)
+        _print_report(erased, frames, wiped=wiped)
     return DONE if erased.conversations and not erased.left else NOT_DONE
 
 
 def _erase_conversations(session: OperatorSession, customer_id: str, *, even_undelivered: bool) -> Erased:
-    def batch(connection: Connection, ids: Sequence[str]) -> Erased:
+    def erase_batch(connection: Connection, ids: Sequence[str]) -> Erased:
         return customer.erase(
             connection, customer_id, ids, even_undelivered=even_undelivered, now=database_now(connection)
         )
 
     ids = session.read(lambda connection: customer.conversations_of(connection, customer_id))
-    portions = [ids[n : n + _BATCH] for n in range(0, len(ids), _BATCH)]
-    batches = [session.write(partial(batch, ids=portion)) for portion in portions]
-    return Erased(**{f.name: tuple(x for one in batches for x in getattr(one, f.name)) for f in fields(Erased)})
+    batches = [ids[n : n + _BATCH_SIZE] for n in range(0, len(ids), _BATCH_SIZE)]
+    erased = [session.write(partial(erase_batch, ids=batch)) for batch in batches]
+    return Erased(**{f.name: tuple(x for one in erased for x in getattr(one, f.name)) for f in fields(Erased)})
 
 
 def _erase_frames(session: OperatorSession, conversation_ids: Sequence[str]) -> int:
     numbers = session.read(lambda connection: customer.frames_naming(connection, conversation_ids))
-    portions = [numbers[n : n + _BATCH] for n in range(0, len(numbers), _BATCH)]
-    return sum(session.write(partial(erasure.drop_frames, numbers=portion)) for portion in portions)
+    batches = [numbers[n : n + _BATCH_SIZE] for n in range(0, len(numbers), _BATCH_SIZE)]
+    return sum(session.write(partial(erasure.drop_frames, numbers=batch)) for batch in batches)
 
 
 def _json(erased: Erased, frames: int, *, wiped: bool) -> dict[str, object]:
@@ -57,36 +62,41 @@ def _json(erased: Erased, frames: int, *, wiped: bool) -> dict[str, object]:
         "followed": list(erased.followed),
         "records": list(erased.records),
         "frames": frames,
-        "givenUp": [said_in_json(asdict(one)) for one in erased.given_up],
-        "left": [said_in_json(asdict(one)) for one in erased.left],
+        "givenUp": [json_fields(asdict(one)) for one in erased.given_up],
+        "left": [json_fields(asdict(one)) for one in erased.left],
         "logWiped": wiped,
     }
 
 
-def _tell(erased: Erased, frames: int, *, wiped: bool) -> None:
+def _print_report(erased: Erased, frames: int, *, wiped: bool) -> None:
     if erased.conversations:
         conversations = counted(len(erased.conversations), "conversation")
         records = counted(len(erased.records), "record")
-        say(f"Erased: {conversations}, {records}, {counted(frames, 'frame')} in quarantine.")
+        print_lines(f"Erased: {conversations}, {records}, {counted(frames, 'frame')} in quarantine.")
     elif not erased.left:
-        complain("Nothing is kept of this customer.")
+        print_error("Nothing is kept of this customer.")
     if erased.followed:
-        say(f"Followed still: {len(erased.followed)} of them; their records to come will have no customer.")
+        print_lines(f"Followed still: {len(erased.followed)} of them; their records to come will have no customer.")
     if erased.given_up:
-        say("Given up for ever; one that may be there may have reached CommunicationHistory:", *_named(erased.given_up))
+        print_lines(
+            "Given up for ever; a record marked 'may be there' may have reached CommunicationHistory:",
+            *_record_lines(erased.given_up),
+        )
     if erased.left:
         done = "Not everything" if erased.conversations else "Nothing"
-        complain(
+        print_error(
             f"{done} was erased. These records of the customer are not in CommunicationHistory yet:",
-            *_named(erased.left),
+            *_record_lines(erased.left),
             "Repeat this when they are delivered (dead ones: dead-letters requeue), or give them up for ever with"
             " --even-undelivered.",
         )
     if not wiped:
-        complain("The database's log was in use and holds traces until the gateway writes over it. Repeat to wipe it.")
+        print_error(
+            "The database's log was in use and holds traces until the gateway writes over it. Repeat this to wipe it."
+        )
 
 
-def _named(records: Sequence[Undelivered]) -> list[str]:
+def _record_lines(records: Sequence[Undelivered]) -> list[str]:
     return [
         f"  {one.id} ({one.state}{', may be there' if one.in_doubt else ''}) of interaction {one.conversation_id}"
         for one in records

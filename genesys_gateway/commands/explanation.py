@@ -1,6 +1,6 @@
-"""What is known of one conversation, in sentences: why it stands where it stands, and what it waits for.
+"""Explains in sentences what state a conversation is in, why, and what it waits for.
 
-Law: pure, and nothing personal comes in: no customer, no numbers, no names, no notes.
+Invariant: pure, and its input holds nothing personal: no customer, no numbers, no names, no notes.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage.statements.inspection import ConversationFacts, RecordFacts
 from genesys_gateway.storage.statements.timeline import TimelineItem
 
-#: So long an entry that is due may wait for its turn before that is worth a remark; several leases.
+#: How long an entry may be due before it is called overdue, in milliseconds; several leases.
 _OVERDUE_MS = 60_000
 
 _OUTCOMES = {
@@ -19,23 +19,23 @@ _OUTCOMES = {
     "unresolved": "unresolved: its deadline passed, and no record was found",
 }
 
-#: Each event of a timeline, followed by its detail.
+#: What each event of a timeline means; its detail is appended.
 EVENTS = {
     "registered": "registered by BOFE",
     "re_paired": "paired with another customer",
     "subscribed": "covered: Genesys confirmed its topic on an open socket",
     "uncovered": "no longer covered: its socket or its gateway was lost",
     "rejected": "Genesys refused its topic",
-    "event_stored": "an agent's after-call work was told of, and is stored: record",
-    "backfilled": "Genesys was asked and named an after-call work: record",
-    "amended": "the same after-call work came with other content, which is kept and not sent: record",
+    "event_stored": "an after-call work was reported and stored: record",
+    "backfilled": "an after-call work was found by asking Genesys: record",
+    "amended": "the same after-call work arrived with other content, which is kept but not sent: record",
     "attempt_failed": "an attempt to deliver failed: record",
     "delivered": "delivered to CommunicationHistory: record",
     "dead": "given up: record",
-    "requeued": "sent on its way again: record",
-    "late_event": "it came after the close: record",
-    "unknown_to_genesys": "Genesys has not known it for long: an hour, by default",
-    "closed": "closed, followed no longer:",
+    "requeued": "requeued, to be delivered again: record",
+    "late_event": "it arrived after the close: record",
+    "unknown_to_genesys": "Genesys has not known it for a long time (by default an hour)",
+    "closed": "closed, no longer followed:",
     "followed_again": "registered again after its close, so followed again",
     "erased": "personal content erased: record",
 }
@@ -43,7 +43,7 @@ EVENTS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """Sentences for people, in the order in which they should be read."""
+    """Sentences about one conversation, in the order in which they should be read."""
 
     state: str
     coverage: str
@@ -56,7 +56,7 @@ class Explanation:
 
 
 def explain(facts: ConversationFacts) -> Explanation:
-    """Say it all."""
+    """Explain state, coverage, customer, open waits, each record and each event of the timeline."""
     return Explanation(
         state=_state(facts),
         coverage=_coverage(facts),
@@ -68,19 +68,19 @@ def explain(facts: ConversationFacts) -> Explanation:
 
 
 def event_in_words(item: TimelineItem) -> str:
-    """One line of a timeline."""
+    """One event of a timeline in words; an event unknown to this version by its own name."""
     if item.event == "erased" and item.detail is None:
         return "its customer was erased"
     return " ".join(filter(None, [EVENTS.get(item.event, item.event), item.detail]))
 
 
 def moment(at: int, now: int) -> str:
-    """A moment with its distance from now: ``2026-11-22T10:00:00.000Z (in 12 s)``; both in epoch milliseconds."""
-    distance = _length(abs(at - now))
+    """A time with its distance from now: ``2026-11-22T10:00:00.000Z (in 12 s)``; both in epoch milliseconds."""
+    distance = _duration(abs(at - now))
     return f"{isoformat(at)} ({f'in {distance}' if at > now else f'{distance} ago'})"
 
 
-def _length(milliseconds: int) -> str:
+def _duration(milliseconds: int) -> str:
     seconds = milliseconds // 1000
     for unit, size in (("days", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
@@ -97,20 +97,22 @@ def _state(facts: ConversationFacts) -> str:
 
 def _coverage(facts: ConversationFacts) -> str:
     if facts.state == "closed":
-        return "No socket listens for it any more; what still comes is stored and delivered."
+        return "No channel is subscribed to it now; an event that still arrives is stored and delivered."
     if facts.state == "subscribed" and facts.owner_lives:
         since = "" if facts.covered_at is None else f" since {moment(facts.covered_at, facts.now)}"
         return f"Covered{since} by channel {facts.channel_id}{_channel_end(facts)}."
     if facts.state == "subscribed":
-        return f"It was covered by channel {facts.channel_id}, whose gateway has ended: nobody listens now."
+        return (
+            f"It was covered by channel {facts.channel_id}, whose gateway has ended: no socket receives its events now."
+        )
     since_at = facts.created_at if facts.uncovered_since is None else facts.uncovered_since
-    return f"Not covered since {moment(since_at, facts.now)}: what happens now comes from asking Genesys, not a socket."
+    return f"Not covered since {moment(since_at, facts.now)}: Genesys is asked about it over REST instead."
 
 
 def _channel_end(facts: ConversationFacts) -> str:
     if facts.channel_expires_at is None:
         return ""
-    return f", which is handed over before {isoformat(facts.channel_expires_at)}"
+    return f", whose topics are handed over before {isoformat(facts.channel_expires_at)}"
 
 
 def _customer(facts: ConversationFacts) -> str:
@@ -132,19 +134,19 @@ def _awaited(facts: ConversationFacts) -> Iterator[str]:
     if undelivered:
         yield f"CommunicationHistory: {undelivered} of {len(facts.records)} records still to be delivered, see there."
     if any(one.state == "dead" and one.erased_at is None for one in facts.records):
-        yield "A person: a record was given up. Mend what it says, then: dead-letters requeue <id>."
+        yield "A person: a record was given up. Fix the cause given there, then: dead-letters requeue <id>."
 
 
 def _awaited_of_genesys(facts: ConversationFacts) -> Iterator[str]:
     if facts.state == "pending":
-        yield "A channel with room for its topic, and Genesys's confirmation."
+        yield "A channel with a free place for its topic, and Genesys's confirmation."
     if facts.in_doubt:
-        yield "An answer of Genesys that shows what happened while no socket listened; it is asked often until then."
+        yield "An answer of Genesys that shows what happened while it was not covered; it is asked often until then."
     if facts.unknown_since is not None:
         yield f"Genesys to know it: its answer has been 404 since {moment(facts.unknown_since, facts.now)}."
     if facts.due_at is not None:
         yield f"The next question to Genesys whether it is over: {moment(facts.due_at, facts.now)}."
-    yield f"At the latest its deadline, {moment(facts.deadline_at, facts.now)}, and an answer given after it."
+    yield f"At the latest its deadline, {moment(facts.deadline_at, facts.now)}, and an answer of Genesys after it."
 
 
 def _record(one: RecordFacts, facts: ConversationFacts) -> str:
@@ -191,4 +193,4 @@ def _doubt(one: RecordFacts) -> str:
 def _overdue(one: RecordFacts, now: int) -> str:
     if now - one.next_at < _OVERDUE_MS:
         return ""
-    return "; overdue, so the lane to CommunicationHistory is stopped or crowded (delivery_lane in the log tells)"
+    return "; overdue: deliveries are stopped by the circuit breaker (delivery_lane in the log) or many records wait"

@@ -1,10 +1,10 @@
-"""``why``: one conversation explained to a person."""
+"""``why``: explains the state of one conversation and of its records."""
 
 from dataclasses import asdict
 from typing import Any
 
 from genesys_gateway.commands.explanation import Explanation, explain
-from genesys_gateway.commands.screen import DONE, NOT_DONE, complain, said_in_json, say, show_json
+from genesys_gateway.commands.output import DONE, NOT_DONE, json_fields, print_error, print_json, print_lines
 from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import inspection
@@ -12,15 +12,15 @@ from genesys_gateway.storage.statements.inspection import ConversationFacts
 
 
 def why(session: OperatorSession, interaction_id: str, *, as_json: bool) -> int:
-    """Explain it."""
+    """Print the explanation of one conversation."""
     facts = session.read(lambda connection: inspection.conversation_facts(connection, interaction_id))
     if facts is None:
-        return complain(f"{interaction_id} was never registered.", code=NOT_DONE)
+        return print_error(f"{interaction_id} was never registered.", code=NOT_DONE)
     explanation = explain(facts)
     if as_json:
-        show_json(_json(facts, explanation))
+        print_json(_json(facts, explanation))
     else:
-        say(*_lines(facts, explanation))
+        print_lines(*_lines(facts, explanation))
     return DONE
 
 
@@ -47,13 +47,13 @@ def _lines(facts: ConversationFacts, explanation: Explanation) -> list[str]:
 
 
 def _json(facts: ConversationFacts, explanation: Explanation) -> dict[str, Any]:
-    plain = asdict(facts)
-    records, items = plain.pop("records"), plain.pop("timeline")
-    words = {name: getattr(explanation, name) for name in ("state", "coverage", "customer", "awaited")}
+    fields = asdict(facts)
+    records, items = fields.pop("records"), fields.pop("timeline")
+    sentences = {name: getattr(explanation, name) for name in ("state", "coverage", "customer", "awaited")}
     return {
-        "interactionId": plain.pop("id"),
-        **said_in_json(plain),
-        "explanation": words,
-        "records": [said_in_json(one) | {"text": text} for one, text in zip(records, explanation.records, strict=True)],
-        "timeline": [said_in_json(one) | {"text": text} for one, text in zip(items, explanation.timeline, strict=True)],
+        "interactionId": fields.pop("id"),
+        **json_fields(fields),
+        "explanation": sentences,
+        "records": [json_fields(one) | {"text": text} for one, text in zip(records, explanation.records, strict=True)],
+        "timeline": [json_fields(one) | {"text": text} for one, text in zip(items, explanation.timeline, strict=True)],
     }

@@ -22,7 +22,7 @@ from tests.doubles.genesys import settings
 
 def inspected(url: str) -> tuple[dict[str, Finding], bool | None]:
     """Findings by area, and whether a gateway runs."""
-    state = database.Seen(runs=None)
+    state = database.GatewayState(runs=None)
     made = settings(database_url=url, http_timeout_seconds=0.5)
     return {one.area: one for one in database.inspect(made, SystemClock(), state)}, state.runs
 

@@ -204,7 +204,7 @@ def due() -> Due:
 
 def check_finding(area: str, ask: Callable[[], Finding]) -> None:
     """Assert that the check finds a text for an answer, whatever it is."""
-    found = cloud._told(area, ask)
+    found = cloud._finding_of(area, ask)
     assert found.text
     orjson.dumps(found.text)
 

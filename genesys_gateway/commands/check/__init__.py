@@ -1,11 +1,12 @@
 """``check``: checks everything that the gateway needs before it goes live, and says what to fix.
 
-Invariant: a check changes nothing, unless asked to write a probe record.
+Invariant: a check changes nothing. The two exceptions need an option: ``--write-probe`` writes a record, and
+``--use-assertion`` uses up the assertion in the file although a gateway runs.
 
 The files, in reading order:
 
     command              the order of the checks, and what is printed
-    findings             one finding: passed, failed or not checked, and what to do
+    findings             one finding: good, wrong or skipped, and what to do
     database             the database: reachable, safe, upgraded
     hosts                every host, through proxy and TLS
     assertion            the source of SAML assertions

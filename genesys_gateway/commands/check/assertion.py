@@ -1,4 +1,4 @@
-"""Is there an assertion to ask for a token with? The file is looked into; nothing is used up."""
+"""Checks the source of SAML assertions. An assertion in a file is read but not used up."""
 
 import base64
 import re
@@ -12,7 +12,7 @@ from genesys_gateway.genesys.login import assertions_of
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
 
-#: Genesys docs: how far clocks may be apart.
+#: Genesys docs: the largest difference of clocks that is accepted, in milliseconds.
 _SKEW_MS = 10_000
 _FRESH = "have the identity provider make a fresh one; it must be replaced every few minutes"
 
@@ -23,35 +23,37 @@ def inspect(settings: Settings, clock: Clock) -> Iterator[Finding]:
     if settings.genesys_grant_type != "saml2-bearer" or source is None:
         return
     if trouble := source.trouble():
-        yield wrong("assertion", trouble, "mend what is named; docs/connect-genesys.md tells how assertions come about")
+        yield wrong("assertion", trouble, "fix what is named; docs/connect-genesys.md explains assertions")
     elif isinstance(source, AssertionFile):
-        yield _in_the_file(source, clock.now())
+        yield _check_file(source, clock.now())
     else:
-        yield good("assertion", _kind(settings))
+        yield good("assertion", _describe(settings))
 
 
-def _kind(settings: Settings) -> str:
+def _describe(settings: Settings) -> str:
     if settings.genesys_saml_assertion_url is not None:
-        return "asked for at GENESYS_SAML_ASSERTION_URL whenever a token is due"
-    return f"signed by the gateway; whoever has the key can be any user, not only {settings.genesys_saml_subject}"
+        return "requested from GENESYS_SAML_ASSERTION_URL whenever a token is due"
+    return f"signed by the gateway; its key can sign for any user, not only for {settings.genesys_saml_subject}"
 
 
-def _in_the_file(source: Assertions, now: int) -> Finding:
+def _check_file(source: Assertions, now: int) -> Finding:
     try:
         xml = base64.b64decode(source.take()).decode("utf-8", "replace")
     except (AssertionMissing, ValueError) as error:
         return wrong("assertion", f"the file can't be read: {error}", "put the SAMLResponse there unchanged")
     if "EncryptedAssertion" in xml:
-        return wrong("assertion", "it is encrypted", "Genesys takes none that is: turn encryption off at the provider")
-    if any(at + _SKEW_MS <= now for at in _moments(xml, "NotOnOrAfter")):
+        return wrong(
+            "assertion", "it is encrypted", "turn it off at the provider: Genesys accepts no encrypted assertion"
+        )
+    if any(at + _SKEW_MS <= now for at in _times(xml, "NotOnOrAfter")):
         return wrong("assertion", "the one in the file is out of date", _FRESH)
-    if any(at - _SKEW_MS > now for at in _moments(xml, "NotBefore")):
+    if any(at - _SKEW_MS > now for at in _times(xml, "NotBefore")):
         return wrong("assertion", "the one in the file is not valid yet", "compare the clocks of all machines")
     return good("assertion", "the file holds one")
 
 
-def _moments(xml: str, name: str) -> list[float]:
-    """Epoch milliseconds; what can't be read is left to Genesys to judge."""
+def _times(xml: str, name: str) -> list[float]:
+    """All values of an attribute in epoch milliseconds. An unreadable one is left out: Genesys decides about it."""
     found = []
     for text in re.findall(rf'\b{name}="([^"]{{1,40}})"', xml):
         try:

@@ -1,10 +1,11 @@
-"""Does Genesys Cloud give a token, know the topic of after-call work, and allow what the gateway will ask?
+"""Checks that Genesys Cloud gives a token, offers the topic of after-call work, and allows the gateway's calls.
 
-Law: only questions; of conversations and people that do not exist, so that nothing is learned of those that do.
+Invariant: it only reads, and asks about conversations and users that do not exist, so it sees no personal data.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from uuid import uuid4
 
 from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
@@ -21,106 +22,107 @@ from genesys_gateway.settings import Settings
 
 _TOPIC = "v2.detail.events.conversation.{id}.acw"
 _TRANSPORTS = frozenset({"Websocket", "All"})
-#: Genesys docs: the most channels of one user and application.
+#: Genesys docs: maximum number of channels of one user and application.
 _CHANNELS = 20
 _ROLE = "give it, by a role, to the OAuth client (client credentials) or to the user the assertion names (SAML2)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """Something the gateway will ask for."""
+    """A permission that the gateway needs, and a call that shows whether it has it."""
 
     area: str
     path: str
-    #: what Genesys calls it; None when a scope is all it takes
+    #: its name at Genesys; None when a scope is enough
     permission: str | None
     purpose: str
 
 
 def _rights() -> Sequence[Right]:
-    nobody = uuid4()
+    unknown_id = uuid4()
     return (
         Right(
             area="conversations",
-            path=f"/api/v2/conversations/{nobody}",
+            path=f"/api/v2/conversations/{unknown_id}",
             permission="conversation:communication:view",
             purpose="whether a conversation is over",
         ),
         Right(
             area="analytics",
-            path=f"/api/v2/analytics/conversations/details?id={nobody}",
+            path=f"/api/v2/analytics/conversations/details?id={unknown_id}",
             permission="analytics:conversationDetail:view",
-            purpose="the events, and what a gap has hidden",
+            purpose="the events, and those missed in a gap",
         ),
         Right(
             area="wrap-up codes",
-            path=f"/api/v2/routing/wrapupcodes/{nobody}",
+            path=f"/api/v2/routing/wrapupcodes/{unknown_id}",
             permission="routing:wrapupCode:view",
             purpose="their names",
         ),
-        Right(area="users", path=f"/api/v2/users/{nobody}", permission=None, purpose="the names of agents"),
+        Right(area="users", path=f"/api/v2/users/{unknown_id}", permission=None, purpose="the names of agents"),
     )
 
 
 class _Api:
-    """Questions with one token."""
+    """The Genesys API, called with one token."""
 
     def __init__(self, http: HttpClient, token: str) -> None:
         self._http = http
         self._headers = {"Authorization": f"Bearer {token}"}
 
     def get(self, path: str) -> Reply:
-        """Raises Delayed when there is no answer."""
+        """Raises TransientFailure when there is no answer."""
         return self._http.call("GET", path, headers=self._headers)
 
 
 def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]:
-    """Findings from the token on; ``api`` says whether the API can be reached at all."""
+    """Yield findings about token, permissions, topic and channels; ``api`` is whether the API's host can be reached."""
     login = HttpClient(settings, settings.genesys_login_url, clock, 1)
     try:
         token = Tokens(settings, login, clock, Metrics()).current()
     except (TransientFailure, TokenRefused) as error:
-        yield wrong("token", *_told_and_advised(str(error)))
+        yield wrong("token", *_split_advice(str(error)))
         return
-    spent = "; the assertion in the file is used up now" if settings.genesys_saml_assertion_file else ""
-    yield good("token", f"granted for {round((token.expires_at - token.issued_at) / 1000)} s{spent}")
+    used_up = "; the assertion in the file is used up now" if settings.genesys_saml_assertion_file else ""
+    yield good("token", f"granted for {round((token.expires_at - token.issued_at) / 1000)} s{used_up}")
     if not api:
         yield skipped("rights", "the API can't be reached")
         return
-    asking = _Api(HttpClient(settings, settings.genesys_api_url, clock, 1), token.value)
-    me = _told("tokens/me", lambda: _token_info(asking.get("/api/v2/tokens/me"), settings))
+    genesys = _Api(HttpClient(settings, settings.genesys_api_url, clock, 1), token.value)
+    me = _finding_of("tokens/me", lambda: _token_info(genesys.get("/api/v2/tokens/me"), settings))
     yield me
     if me.state is State.WRONG:
         return
     missing: set[str] = set()
     for right in _rights():
-        yield _told(right.area, lambda right=right: _right(asking.get(right.path), right, missing))  # type: ignore[misc]
+        yield _finding_of(right.area, partial(_check_right, genesys, right, missing))
     topics = "/api/v2/notifications/availabletopics?expand=requiresPermissions%2Ctransports"
-    yield _told("topic", lambda: _topic(asking.get(topics), missing))
+    yield _finding_of("topic", lambda: _topic(genesys.get(topics), missing))
     channels = "/api/v2/notifications/channels?includechannels=oauthclient"
-    yield _told("channels", lambda: _channels(asking.get(channels), settings))
+    yield _finding_of("channels", lambda: _channels(genesys.get(channels), settings))
 
 
-def _told_and_advised(text: str) -> tuple[str, str]:
-    """The login says what to do behind a semicolon."""
-    told, _, advice = text.partition("; ")
-    return told, advice or "see docs/connect-genesys.md"
+def _split_advice(text: str) -> tuple[str, str]:
+    """Text and advice of an error of the login, which puts its advice after a semicolon."""
+    problem, _, advice = text.partition("; ")
+    return problem, advice or "see docs/connect-genesys.md"
 
 
-def _told(area: str, ask: Callable[[], Finding]) -> Finding:
+def _finding_of(area: str, check: Callable[[], Finding]) -> Finding:
+    """The finding of a check, or the cross that its exception stands for."""
     try:
-        return ask()
+        return check()
     except BadAnswer as error:
-        return wrong(area, str(error), "check GENESYS_API_URL: what answers there is not Genesys's API")
+        return wrong(area, str(error), "check GENESYS_API_URL: the server there is not Genesys's API")
     except TransientFailure as error:
-        return wrong(area, f"no answer: {error}", "try again; if it stays, check the network and GENESYS_API_URL")
+        return wrong(area, f"no answer: {error}", "try again; if it persists, check the network and GENESYS_API_URL")
 
 
 def _token_info(reply: Reply, settings: Settings) -> Finding:
     if reply.status == 401:
         return wrong(
             "tokens/me",
-            "the API does not know the token the login host gave",
+            "the API does not know the token that the login host gave",
             "GENESYS_LOGIN_URL and GENESYS_API_URL must be of the same region; best set GENESYS_ENVIRONMENT alone",
         )
     if reply.status != 200:
@@ -135,10 +137,11 @@ def _token_info(reply: Reply, settings: Settings) -> Finding:
     return good("tokens/me", f"organisation {organization.get('name') or 'not named'}, client {client.get('name')!r}")
 
 
-def _right(reply: Reply, right: Right, missing: set[str]) -> Finding:
+def _check_right(genesys: _Api, right: Right, missing: set[str]) -> Finding:
+    reply = genesys.get(right.path)
     needed = right.permission or "the scope users:readonly"
     if reply.status in (200, 404):
-        return good(right.area, f"may be asked for ({right.purpose})")
+        return good(right.area, f"permitted ({right.purpose})")
     if reply.status == 403:
         missing.add(needed)
         return wrong(right.area, f"refused ({_code(reply)}): {needed} is missing ({right.purpose})", _ROLE)

@@ -1,4 +1,4 @@
-"""Can the database be written, has it our tables, does it keep what it confirms, and does a gateway run on it?"""
+"""Checks the database: it can be written, has our tables and keeps commits; and whether a gateway runs on it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,25 +18,26 @@ from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.tables import instance
 
 _MIGRATE = "python -m genesys_gateway migrate"
-#: Gone when the machine is; or without the shared memory and locks that a write-ahead log needs.
-_FLEETING = {"tmpfs", "ramfs"}
+#: File systems in memory: they lose their files with the power.
+_IN_MEMORY = {"tmpfs", "ramfs"}
+#: Network file systems: they lack the shared memory and the locks that a write-ahead log needs.
 _REMOTE = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs"}
 
 
 @dataclass(slots=True, kw_only=True)
-class Seen:
-    """What others want to know."""
+class GatewayState:
+    """Whether a gateway runs on the database; later checks depend on it."""
 
-    #: a gateway runs on it now; None when it may, and nobody can tell
+    #: None when that can't be determined
     runs: bool | None
 
 
-def inspect(settings: Settings, clock: Clock, state: Seen) -> Iterator[Finding]:
-    """Findings about the database; notes whether a gateway runs on it."""
+def inspect(settings: Settings, clock: Clock, gateway: GatewayState) -> Iterator[Finding]:
+    """Yield findings about the database; set ``gateway.runs``."""
     url = make_url(settings.database_url)
     path = sqlite_file.path_of(url) if url.get_backend_name() == "sqlite" else None
-    # Known before anything can go wrong: on the tables of an older version a gateway may run all the same.
-    state.runs = None if path is None else _held(settings.database_url)
+    # Set before anything can fail: a gateway of an older version may run on its older tables.
+    gateway.runs = None if path is None else _is_locked(settings.database_url)
     if path is not None and not path.exists():
         yield wrong("database", f"there is no {path} yet", f"{_MIGRATE} makes it, and so does the gateway's start")
         return
@@ -45,35 +46,33 @@ def inspect(settings: Settings, clock: Clock, state: Seen) -> Iterator[Finding]:
     try:
         with OperatorSession(settings.database_url, clock, patience_seconds=settings.http_timeout_seconds) as session:
             if path is None:
-                state.runs = session.read(_lives)
+                gateway.runs = session.read(_has_live_instance)
             session.write(write_nothing)
             yield good("database", "has the tables of this version and can be written")
             if path is None:
-                yield session.read(_server)
+                yield session.read(_judge_server)
     except DatabaseTooOld as error:
         if path is None and isinstance(error, TablesMissing):
-            state.runs = False
+            gateway.runs = False
         yield wrong("database", str(error), f"{_MIGRATE} makes or changes them")
     except PermanentFailure as error:
         yield wrong("database", str(error), "use the version of the gateway that was used with it last, or a later one")
     except GatewayError as error:
-        yield wrong("database", str(error), "check DATABASE_URL, the rights on it, and that it runs and has room")
-    yield _running(state)
+        yield wrong("database", str(error), "check DATABASE_URL, the rights on it, that it runs, and its free space")
+    yield _running(gateway)
 
 
-def _running(state: Seen) -> Finding:
-    if state.runs is None:
-        return skipped("gateway", "whether one runs on this database can't be told")
-    return good("gateway", "one runs on this database now" if state.runs else "none runs on this database now")
+def _running(gateway: GatewayState) -> Finding:
+    if gateway.runs is None:
+        return skipped("gateway", "it can't be determined whether one runs on this database")
+    return good("gateway", "one runs on this database now" if gateway.runs else "none runs on this database now")
 
 
 def judge_disk(path: Path, mounts: Path) -> Finding:
-    """Whether that file is kept by something that keeps; ``mounts`` is a table as the kernel shows it."""
-    kind = _kind_of_mount(path, mounts)
-    if kind in _FLEETING:
-        return wrong(
-            "disk", f"{path} is in memory ({kind})", "put it on a disk: what is in memory is lost with the power"
-        )
+    """Check that the file system of ``path`` is durable; ``mounts`` is a table in the format of /proc/self/mounts."""
+    kind = _file_system_of(path, mounts)
+    if kind in _IN_MEMORY:
+        return wrong("disk", f"{path} is in memory ({kind})", "put it on a disk: memory is lost with the power")
     if kind in _REMOTE:
         return wrong(
             "disk", f"{path} is on a network file system ({kind})", "put it on a local disk, or use PostgreSQL"
@@ -83,19 +82,19 @@ def judge_disk(path: Path, mounts: Path) -> Finding:
     )
 
 
-def _kind_of_mount(path: Path, mounts: Path) -> str | None:
-    """The file system a path lies on, as far as this machine tells."""
+def _file_system_of(path: Path, mounts: Path) -> str | None:
+    """The type of the file system that holds the path; None if the table can't be read or does not list it."""
     try:
         lines = mounts.read_text().splitlines()
     except OSError:
         return None
     found = [(Path(parts[1]), parts[2]) for parts in map(str.split, lines) if len(parts) > 2]
     holding = [(place, kind) for place, kind in found if path.is_relative_to(place)]
-    # The deepest; of two on one place the later hides the earlier.
+    # The deepest mount point counts; of two mounts on one point, the later hides the earlier.
     return max(enumerate(holding), key=lambda one: (len(one[1][0].parts), one[0]))[1][1] if holding else None
 
 
-def _server(connection: Connection) -> Finding:
+def _judge_server(connection: Connection) -> Finding:
     query = "SELECT current_setting('fsync'), current_setting('synchronous_commit'), pg_is_in_recovery()"
     fsync, commit, standby = connection.execute(text(query)).one()
     if "off" in (fsync, commit):
@@ -105,8 +104,8 @@ def _server(connection: Connection) -> Finding:
     return good("disk", f"fsync is {fsync}, synchronous_commit {commit}")
 
 
-def _held(database_url: str) -> bool | None:
-    """Whether a process has the lock of the file; None when that can't be looked at."""
+def _is_locked(database_url: str) -> bool | None:
+    """Whether a process holds the lock beside the file; None when the lock can't be read."""
     lock = FileLock.beside(database_url)
     try:
         return lock is not None and lock.is_taken()
@@ -114,6 +113,6 @@ def _held(database_url: str) -> bool | None:
         return None
 
 
-def _lives(connection: Connection) -> bool:
-    living = select(instance.c.id).where(instance.c.lease_until > database_now(connection))
-    return connection.execute(living).first() is not None
+def _has_live_instance(connection: Connection) -> bool:
+    live = select(instance.c.id).where(instance.c.lease_until > database_now(connection))
+    return connection.execute(live).first() is not None

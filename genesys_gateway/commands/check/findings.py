@@ -1,25 +1,25 @@
-"""What a check found: one finding for each thing it looked at."""
+"""A finding: the result of one check."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How it is."""
+    """Result of a check: printed as a tick, a cross, or a dash."""
 
     GOOD = "good"
     WRONG = "wrong"
-    #: nothing is known of it
+    #: not checked
     SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing, looked at."""
+    """Result of one check, and what to do about it."""
 
     area: str
     state: State
-    #: what was seen; no secrets and no personal data
+    #: what was found; no secrets and no personal data
     text: str
     #: what to do
     advice: str | None = None
@@ -31,10 +31,10 @@ def good(area: str, text: str) -> Finding:
 
 
 def wrong(area: str, text: str, advice: str) -> Finding:
-    """A cross, never without what to do."""
+    """A cross; it always says what to do."""
     return Finding(area=area, state=State.WRONG, text=text, advice=advice)
 
 
 def skipped(area: str, text: str, advice: str | None = None) -> Finding:
-    """Neither."""
+    """A dash: this could not be checked, or was not asked for."""
     return Finding(area=area, state=State.SKIPPED, text=text, advice=advice)

@@ -1,4 +1,4 @@
-"""Can each host be reached as the gateway would reach it: through the proxy, over trusted TLS, with a right clock?"""
+"""Checks that each host can be reached as the gateway reaches it, through proxy and TLS, and compares the clocks."""
 
 import socket
 from collections.abc import Iterator, Mapping
@@ -13,10 +13,10 @@ from genesys_gateway.runtime.errors import NotSent, TransientFailure
 from genesys_gateway.runtime.http_client import PROXY_FAILED, HttpClient
 from genesys_gateway.settings import Settings
 
-#: Genesys docs: how far clocks may be apart for an assertion to be taken.
+#: Genesys docs: the largest difference of clocks at which an assertion is accepted.
 MOST_SKEW_SECONDS = 10
 
-#: By what the error says, first match first.
+#: Advice by a word in the text of the error; the first match counts.
 _ADVICE = {
     PROXY_FAILED: "the proxy must let this machine through to that host; GATEWAY_NO_PROXY names what needs none",
     "SSLCertVerificationError": "GATEWAY_CA_BUNDLE must hold the authority that signed the host's certificate (a proxy "
@@ -28,7 +28,7 @@ _UNREACHABLE = "check the address, the firewall and GATEWAY_HTTPS_PROXY"
 
 @dataclass(slots=True, kw_only=True)
 class Reached:
-    """Which sides may be asked more."""
+    """Which hosts answered, so that further checks of them make sense."""
 
     login: bool = False
     api: bool = False
@@ -36,7 +36,7 @@ class Reached:
 
 
 def inspect(settings: Settings, clock: Clock, reached: Reached) -> Iterator[Finding]:
-    """One finding for the proxy, each host, and the clock; notes in ``reached`` what answered."""
+    """Yield one finding for the proxy, each host, and the clock; set in ``reached`` which hosts answered."""
     proxy = _proxy(settings)
     yield proxy
     skew: Finding | None = None
@@ -54,7 +54,7 @@ def inspect(settings: Settings, clock: Clock, reached: Reached) -> Iterator[Find
         if name in ("login", "api", "history"):
             setattr(reached, name, True)
         skew = skew or _skew(reply.headers, begun, clock.now())
-    yield skew or skipped("clock", "no host told the time")
+    yield skew or skipped("clock", "no host sent its time")
 
 
 def _targets(settings: Settings) -> Mapping[str, str]:
@@ -62,7 +62,7 @@ def _targets(settings: Settings) -> Mapping[str, str]:
     found = {"login": settings.genesys_login_url, "api": settings.genesys_api_url}
     for host, port in settings.genesys_streaming_hosts:
         address = f"[{host}]" if ":" in host else host
-        # A connectUri is wss where the API is https; without TLS only where that is allowed.
+        # A connectUri is wss if the API is https, and without TLS only for hosts where that is allowed.
         plain = scheme == "http" and settings.may_speak_plainly_to(host)
         found[f"streaming {host}"] = f"{'http' if plain else 'https'}://{address}{f':{port}' if port else ''}"
     found["history"] = settings.communication_history_url
@@ -72,7 +72,7 @@ def _targets(settings: Settings) -> Mapping[str, str]:
 def _proxy(settings: Settings) -> Finding:
     if settings.https_proxy is None:
         return good("proxy", "none; every host is reached directly")
-    # The setting itself may hold a password.
+    # Never print the setting itself: it may hold a password.
     parts = urlsplit(settings.https_proxy)
     address = f"{parts.hostname}:{parts.port}"
     try:
@@ -98,17 +98,17 @@ def _unreachable(name: str, url: str, error: TransientFailure) -> Finding:
 
 
 def _skew(headers: Mapping[str, str], begun: int, ended: int) -> Finding | None:
-    """How far our clock is from the other side's, which tells whole seconds; None when it tells nothing."""
+    """Compare our clock with the header Date, which has whole seconds; None without a readable one."""
     try:
-        moment = parsedate_to_datetime(headers.get("Date", ""))
-        theirs = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        date = parsedate_to_datetime(headers.get("Date", ""))
+        theirs = (date if date.tzinfo else date.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    # It was said somewhen between asking and being answered, and cut to a whole second.
+    # The header was written at some moment between request and answer, and rounded down to a whole second.
     ahead, behind = begun / 1000 - (theirs + 1), theirs - ended / 1000
     seconds = max(ahead, behind, 0.0)
     if seconds <= MOST_SKEW_SECONDS:
         return good("clock", f"within {max(1, round(seconds))} s of the other side's")
     direction = "ahead" if ahead > 0 else "behind"
     text = f"this machine's clock is {round(seconds)} s {direction}"
-    return wrong("clock", text, f"let NTP set it: Genesys wants clocks within {MOST_SKEW_SECONDS} s of its own")
+    return wrong("clock", text, f"let NTP set it: Genesys accepts clocks within {MOST_SKEW_SECONDS} s of its own")

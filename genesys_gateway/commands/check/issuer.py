@@ -1,4 +1,4 @@
-"""Can tokens of the issuer be checked, where there is one?"""
+"""Checks that the issuer of callers' tokens answers with its keys, if there is an issuer."""
 
 from collections import Counter
 from collections.abc import Iterator

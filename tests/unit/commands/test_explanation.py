@@ -77,14 +77,17 @@ def said(standing: ConversationFacts) -> str:
 STANDINGS = {
     "covered": (facts(), ("Followed since", "Covered since", "by channel streaming-1", "(in 2 min)", "(in 3 days)")),
     "covered, its channel unknown": (facts(channel_expires_at=None, covered_at=None), ("Covered by channel",)),
-    "its gateway has ended": (facts(owner_lives=False), ("whose gateway has ended: nobody listens",)),
+    "its gateway has ended": (facts(owner_lives=False), ("whose gateway has ended: no socket receives its events",)),
     "no gateway at all": (facts(owner_lives=False, gateway_lives=False), ("A gateway: none runs",)),
     "not covered": (
         facts(state="pending", uncovered_since=NOW - 5 * MINUTE, in_doubt=True),
-        ("Not covered since", "(5 min ago)", "A channel with room", "what happened while no socket listened"),
+        ("Not covered since", "(5 min ago)", "A channel with a free place", "what happened while it was not covered"),
     ),
     "unknown to Genesys": (facts(unknown_since=NOW - HOUR), ("its answer has been 404 since",)),
-    "logged": (closed(), ("Closed", "(60 min ago) as logged: there is at least one record", "No socket listens")),
+    "logged": (
+        closed(),
+        ("Closed", "(60 min ago) as logged: there is at least one record", "No channel is subscribed"),
+    ),
     "no after-call work": (closed("no_acw"), ("no agent had any",)),
     "unresolved": (closed("unresolved"), ("its deadline passed, and no record was found",)),
     "last look to come": (closed(last_look_at=NOW + 23 * HOUR), ("The last look", "(in 23 h)")),
@@ -122,7 +125,7 @@ RECORDS = {
         "Waits after 2 attempts (last error: HTTP 503); due 2025-11-22T10:00:12.000Z (in 12 s).",
     ),
     "failed in doubt": (record(attempt=2, in_doubt=True), "may have it already, so it is asked first."),
-    "overdue": (record(attempt=2, next_at=NOW - 2 * MINUTE), "overdue, so the lane"),
+    "overdue": (record(attempt=2, next_at=NOW - 2 * MINUTE), "overdue: deliveries are stopped by the circuit breaker"),
 }
 
 

@@ -1,6 +1,6 @@
-"""How commands speak: lines or JSON on stdout, what went wrong on stderr, and one of three exit codes.
+"""Output of the commands: lines or JSON on stdout, errors on stderr, and one of three exit codes.
 
-Law: whatever stands in the database can't move the cursor or colour the terminal of the person who looks at it.
+Invariant: no text from the database can move the cursor of the terminal or change its colours.
 """
 
 import json
@@ -18,30 +18,30 @@ from genesys_gateway.storage.operator_session import OperatorSession
 DONE, NOT_DONE, UNUSABLE = 0, 1, 2
 
 
-def at_the_database(database_url: str, command: Callable[[OperatorSession], int]) -> int:
-    """Run a command at the database, beside a gateway or without one; the code to exit with."""
+def run_at_database(database_url: str, command: Callable[[OperatorSession], int]) -> int:
+    """Run a command at the database, with or without a running gateway, and return its exit code."""
     try:
         with OperatorSession(database_url, SystemClock()) as session:
             return command(session)
     except GatewayError as error:
-        return complain(str(error))
+        return print_error(str(error))
 
 
-def complain(*lines: str, code: int = UNUSABLE) -> int:
-    """Say what is wrong on stderr; gives the code back."""
+def print_error(*lines: str, code: int = UNUSABLE) -> int:
+    """Print lines on stderr and return ``code``."""
     for line in lines:
         click.echo(escaped(line), err=True)
     return code
 
 
-def say(*lines: str) -> None:
-    """Lines on stdout."""
+def print_lines(*lines: str) -> None:
+    """Print lines on stdout."""
     for line in lines:
         click.echo(escaped(line))
 
 
-def show_json(value: object) -> None:
-    """One JSON value on stdout."""
+def print_json(value: object) -> None:
+    """Print one JSON value on stdout: indented in a terminal, else on one line."""
     click.echo(json.dumps(value, indent=2 if sys.stdout.isatty() else None))
 
 
@@ -50,12 +50,12 @@ def counted(count: int, word: str) -> str:
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
-def said_in_json(values: Mapping[str, object]) -> dict[str, object]:
-    """As our HTTP answers say it: names in camel case, moments (epoch milliseconds) in ISO 8601."""
-    return {_camel(name): isoformat(v) if _is_moment(v, name) else v for name, v in values.items()}
+def json_fields(values: Mapping[str, object]) -> dict[str, object]:
+    """The values as in our HTTP answers: names in camel case, times (epoch milliseconds) in ISO 8601."""
+    return {_camel(name): isoformat(v) if _is_time(v, name) else v for name, v in values.items()}
 
 
-def _is_moment(value: object, name: str) -> TypeGuard[int]:
+def _is_time(value: object, name: str) -> TypeGuard[int]:
     return name.rpartition("_")[2] in ("now", "at", "since", "until", "time") and type(value) is int
 
 
@@ -65,18 +65,18 @@ def _camel(name: str) -> str:
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:
-    """Lines in columns."""
+    """Lines in columns, each column as wide as its widest cell."""
     cells = [list(head), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[n]) for row in cells) for n in range(len(head))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
 
 
 def indented(pairs: Mapping[str, object]) -> list[str]:
-    """A line for each name and value."""
-    return [f"  {name}: {_in_words(value)}" for name, value in pairs.items()]
+    """One indented line for each name and value."""
+    return [f"  {name}: {_display(value)}" for name, value in pairs.items()]
 
 
-def _in_words(value: object) -> str:
+def _display(value: object) -> str:
     match value:
         case None:
             return "-"
