@@ -1,4 +1,4 @@
-"""What ``check`` says of a database: on SQLite and PostgreSQL, and on disks that keep nothing."""
+"""``check`` of a database: SQLite and PostgreSQL, and disks that are not durable."""
 
 import sqlite3
 import subprocess
@@ -22,12 +22,13 @@ from tests.doubles.genesys import settings
 
 def inspected(url: str) -> tuple[dict[str, Finding], bool | None]:
     """Findings by area, and whether a gateway runs."""
-    state = database.GatewayState(runs=None)
-    made = settings(database_url=url, http_timeout_seconds=0.5)
-    return {one.area: one for one in database.inspect(made, SystemClock(), state)}, state.runs
+    gateway = database.GatewayState(runs=None)
+    with_url = settings(database_url=url, http_timeout_seconds=0.5)
+    return {one.area: one for one in database.inspect(with_url, SystemClock(), gateway)}, gateway.runs
 
 
 def crosses(found: dict[str, Finding]) -> dict[str, str]:
+    """Text and advice of each cross, by area."""
     return {area: f"{one.text} → {one.advice}" for area, one in found.items() if one.state is State.WRONG}
 
 
@@ -56,7 +57,7 @@ def set_version(url: str, version: str) -> None:
 
 
 def lock_out(url: str) -> sqlite3.Connection:
-    """The file is taken by a writer for as long as the answer lives."""
+    """Lock the file for writing until the returned connection is closed."""
     connection = sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)
     connection.execute("BEGIN IMMEDIATE")
     return connection
@@ -70,24 +71,25 @@ def make_newer(url: str) -> None:
     set_version(url, "9999")
 
 
-@pytest.mark.parametrize("spoil", [make_older, make_newer, lock_out])
+@pytest.mark.parametrize("damage", [make_older, make_newer, lock_out])
 def test_who_holds_the_lock_runs_also_on_a_database_with_a_cross(
-    sqlite_url: str, spoil: Callable[[str], object]
+    sqlite_url: str, damage: Callable[[str], object]
 ) -> None:
     lock = FileLock.beside(sqlite_url)
     assert lock is not None
     assert lock.acquire()
-    spoilt = spoil(sqlite_url)
+    damaged = damage(sqlite_url)
 
     found, runs = inspected(sqlite_url)
 
     assert (list(crosses(found)), runs) == (["database"], True)
     assert "one runs" in found["gateway"].text
     lock.release()
-    if isinstance(spoilt, sqlite3.Connection):
-        spoilt.close()
+    if isinstance(damaged, sqlite3.Connection):
+        damaged.close()
 
 
+#: Writes a database of another application, and closes it or not.
 WRITE_A_LETTER = """
 import os, sqlite3, sys
 connection = sqlite3.connect(sys.argv[1])
@@ -112,7 +114,7 @@ def test_the_file_of_another_application_is_left_byte_for_byte(tmp_path: Path, m
 
     after = {one.name: (one.read_bytes(), one.stat().st_mode) for one in tmp_path.iterdir()}
     assert sorted(after) == sorted(before)
-    # What readers share is scratch paper; the rest is data.
+    # Readers share the -shm file, which holds no data; the other files must not change.
     assert {name for name in after if after[name] != before[name]} <= {"theirs.db-shm"}
     assert "tables of the gateway are missing" in found["database"].text
     assert runs is False
@@ -135,9 +137,9 @@ def test_a_postgresql_database_gets_ticks_only_and_a_lease_tells_who_runs(postgr
 def test_a_postgresql_database_without_tables_is_named_with_what_makes_them(empty_postgres_url: str) -> None:
     found, runs = inspected(empty_postgres_url)
 
-    told = crosses(found)
-    assert list(told) == ["database"]
-    assert "python -m genesys_gateway migrate" in told["database"]
+    wrong = crosses(found)
+    assert list(wrong) == ["database"]
+    assert "python -m genesys_gateway migrate" in wrong["database"]
     assert runs is False
 
 
@@ -157,23 +159,23 @@ def test_a_server_that_may_lose_commits_is_named(empty_postgres_url: str, postgr
     with postgres_server.connect() as connection:
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
 
-    told = crosses(inspected(empty_postgres_url)[0])
+    wrong = crosses(inspected(empty_postgres_url)[0])
 
-    assert list(told) == ["disk"]
-    assert "synchronous_commit off" in told["disk"]
+    assert list(wrong) == ["disk"]
+    assert "synchronous_commit off" in wrong["disk"]
 
 
 def test_a_server_that_takes_no_writes_is_named(empty_postgres_url: str, postgres_server: Engine) -> None:
     migrate(empty_postgres_url)
     name = make_url(empty_postgres_url).database
     with postgres_server.connect() as connection:
-        # As a hosted server does by itself when its disk is full.
+        # A hosted server sets this by itself when its disk is full.
         connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 
-    told = crosses(inspected(empty_postgres_url)[0])
+    wrong = crosses(inspected(empty_postgres_url)[0])
 
-    assert list(told) == ["database"]
-    assert "read-only" in told["database"]
+    assert list(wrong) == ["database"]
+    assert "read-only" in wrong["database"]
 
 
 def test_a_user_who_may_only_read_is_named(empty_postgres_url: str) -> None:
@@ -185,23 +187,23 @@ def test_a_user_who_may_only_read_is_named(empty_postgres_url: str) -> None:
         connection.exec_driver_sql(f"CREATE ROLE {reader} LOGIN")
         connection.exec_driver_sql(f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {reader}")
         try:
-            told = crosses(inspected(url.set(username=reader).render_as_string(hide_password=False))[0])
+            wrong = crosses(inspected(url.set(username=reader).render_as_string(hide_password=False))[0])
         finally:
             connection.exec_driver_sql(f"DROP OWNED BY {reader}")
             connection.exec_driver_sql(f"DROP ROLE {reader}")
     engine.dispose()
 
-    assert list(told) == ["database"]
-    assert "permission denied" in told["database"]
+    assert list(wrong) == ["database"]
+    assert "permission denied" in wrong["database"]
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
     found, runs = inspected("postgresql+psycopg://nobody:canary-word@127.0.0.1:9/none")
 
-    told = crosses(found)
+    wrong = crosses(found)
     assert runs is None
-    assert list(told) == ["database"]
-    assert "canary" not in told["database"]
+    assert list(wrong) == ["database"]
+    assert "canary" not in wrong["database"]
 
 
 MOUNTS = """\

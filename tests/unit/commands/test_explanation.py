@@ -1,4 +1,4 @@
-"""Where a conversation stands, said in sentences: a table of standings and of what must be said about them."""
+"""The explanation of a conversation: a table of states, and the words that the explanation of each must contain."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ HOUR = 60 * MINUTE
 
 def facts(**changes: Any) -> ConversationFacts:
     """A conversation that is followed and covered."""
-    standing: dict[str, Any] = {
+    values: dict[str, Any] = {
         "id": "c-1",
         "now": NOW,
         "paired": True,
@@ -38,17 +38,18 @@ def facts(**changes: Any) -> ConversationFacts:
         "records": (),
         "timeline": (),
     }
-    return ConversationFacts(**standing | changes)
+    return ConversationFacts(**values | changes)
 
 
 def closed(outcome: str = "logged", **changes: Any) -> ConversationFacts:
+    """A conversation that was closed an hour ago."""
     ended = {"state": "closed", "outcome": outcome, "closed_at": NOW - HOUR, "channel_id": None, "due_at": None}
     return facts(**ended | changes)
 
 
 def record(**changes: Any) -> RecordFacts:
     """A record that waits for its first attempt."""
-    standing: dict[str, Any] = {
+    values: dict[str, Any] = {
         "id": "r-1",
         "state": "pending",
         "source": "live",
@@ -64,17 +65,17 @@ def record(**changes: Any) -> RecordFacts:
         "delivered_at": None,
         "erased_at": None,
     }
-    return RecordFacts(**standing | changes)
+    return RecordFacts(**values | changes)
 
 
-def said(standing: ConversationFacts) -> str:
-    """All of it, as one text."""
-    explanation: Explanation = explain(standing)
+def explained(state: ConversationFacts) -> str:
+    """The whole explanation as one text, without the timeline."""
+    explanation: Explanation = explain(state)
     lines = (explanation.state, explanation.coverage, explanation.customer, *explanation.awaited, *explanation.records)
     return "\n".join(lines)
 
 
-STANDINGS = {
+CASES = {
     "covered": (facts(), ("Followed since", "Covered since", "by channel streaming-1", "(in 2 min)", "(in 3 days)")),
     "covered, its channel unknown": (facts(channel_expires_at=None, covered_at=None), ("Covered by channel",)),
     "its gateway has ended": (facts(owner_lives=False), ("whose gateway has ended: no socket receives its events",)),
@@ -102,7 +103,7 @@ STANDINGS = {
 
 RECORDS = {
     "delivered": (record(state="delivered", delivered_at=NOW - MINUTE), "In CommunicationHistory since"),
-    "delivered, nobody knows when": (record(state="delivered"), "In CommunicationHistory."),
+    "delivered at an unknown time": (record(state="delivered"), "In CommunicationHistory."),
     "erased": (record(state="delivered", delivered_at=NOW, erased_at=NOW), "; its personal content is erased."),
     "amended": (record(state="delivered", delivered_at=NOW, amended=True), "; other content came later"),
     "dead": (
@@ -129,11 +130,11 @@ RECORDS = {
 }
 
 
-@pytest.mark.parametrize("name", STANDINGS)
-def test_a_standing_is_told(name: str) -> None:
-    standing, words = STANDINGS[name]
+@pytest.mark.parametrize("name", CASES)
+def test_a_state_is_explained(name: str) -> None:
+    state, words = CASES[name]
 
-    text = said(standing)
+    text = explained(state)
 
     assert not [one for one in words if one not in text], text
 

@@ -1,4 +1,4 @@
-"""What does the check say of the issuer of callers' tokens?"""
+"""``check`` of the issuer of callers' tokens."""
 
 import pytest
 from gevent.socket import socket
@@ -11,7 +11,7 @@ from tests.doubles.runtime import FakeClock
 
 
 def inspected(reply: bytes) -> Finding:
-    """The finding about an issuer that answers like that."""
+    """The finding about an issuer that gives this answer."""
 
     def handle(connection: socket) -> None:
         request_of(connection)
