@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from genesys_gateway.simulator.demo.children import Child
+from genesys_gateway.simulator.demo.clients import Http
 from genesys_gateway.simulator.demo.errors import DemoFailed
-from genesys_gateway.simulator.demo.parties import Http
 from tests.harness.processes import Process, free_port, python
 from tests.harness.waiting import until
 

@@ -16,11 +16,11 @@ from typing import Any, cast
 import gevent
 import pytest
 
-from genesys_gateway.simulator.demo import verdict
-from genesys_gateway.simulator.demo.parties import ContactCentre, Gateway, Http
-from genesys_gateway.simulator.demo.play import Play
+from genesys_gateway.simulator.demo.clients import ContactCentre, Gateway, Http
+from genesys_gateway.simulator.demo.deployment import Deployment
+from genesys_gateway.simulator.demo.result import problems
+from genesys_gateway.simulator.demo.runner import ScenarioRunner
 from genesys_gateway.simulator.demo.screen import Screen
-from genesys_gateway.simulator.demo.stage import Stage
 from tests.flow.calls import Call
 from tests.flow.gateways import launch_gateway
 from tests.harness.gateway import BOFE_TOKEN
@@ -117,16 +117,17 @@ def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
 def test_the_demo_passes_through_as_well(bank: Bank) -> None:
     # The first question may come before the demo has ended a conversation; then a second question is needed.
     gateway = bank.gateway(GATEWAY_RECONCILE_SECONDS="1")
-    sides = {"gateway": Gateway(Http(gateway.url, BOFE_TOKEN)), "centre": ContactCentre(Http(bank.simulator.url))}
-    stage = cast(Stage, SimpleNamespace(**sides, pause=gevent.sleep))
-    play = Play(stage=stage, screen=Screen.on(io.StringIO(), {}))
+    contact_centre = ContactCentre(Http(bank.simulator.url))
+    clients = {"gateway": Gateway(Http(gateway.url, BOFE_TOKEN)), "contact_centre": contact_centre}
+    deployment = cast(Deployment, SimpleNamespace(**clients, pause=gevent.sleep))
+    runner = ScenarioRunner(deployment=deployment, screen=Screen.on(io.StringIO(), {}))
 
-    play.conversations()
-    outcomes = play.ends()
+    runner.run_all()
+    outcomes = runner.wait_until_closed()
 
-    records = [stored["record"] for stored in stage.centre.records()]
-    assert len(records) == len(play.announced) > 5
-    assert verdict.missing(play.announced, records, outcomes) == ()
+    records = [stored["record"] for stored in contact_centre.records()]
+    assert len(records) == len(runner.announced) > 5
+    assert problems(runner.announced, records, outcomes) == ()
 
 
 def test_the_check_passes_through_too(bank: Bank) -> None:

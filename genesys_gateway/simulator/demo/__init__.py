@@ -1,18 +1,19 @@
-"""``demo``: the whole path on one machine, to be watched.
+"""``demo``: shows the whole path of the data on one machine: simulated Genesys Cloud, gateway, five conversations.
 
-Invariant: it starts real processes, and shares no code with the gateway.
+Invariant: it starts real processes and speaks HTTP to them as BOFE and a contact centre would; it imports nothing else
+of the gateway or of the simulator. Every wait has a limit, and no process that it starts outlives it.
 
 The files, in reading order:
 
-    main                 the command: sets the stage, plays the story, prints the verdict
-    story                what is played
-    play                 plays it
-    parties              contact centre, gateway and BOFE, over HTTP
-    stage                folders, ports, processes
+    main                 the command: starts everything, runs the conversations, prints the summary
+    scenarios            the five conversations, as data
+    runner               runs them step by step
+    clients              HTTP clients of the contact centre and the gateway
+    deployment           ports, files, settings and processes of the demo
     children             child processes
     interrupts           Ctrl-C
-    screen               what is printed
-    verdict              whether every record arrived once
-    afterwards           what to try next
-    errors               what can go wrong
+    screen               prints headings, messages and tables
+    result               compares what was announced with what was stored
+    summary              what was stored, what it cost, and what to try next
+    errors               the exception that ends the demo
 """

@@ -1,6 +1,7 @@
-"""The processes that the demo starts, and ends.
+"""Child processes of the demo.
 
-Law: whoever starts a child ends it, by its own pid, within a bound: first politely, then not.
+Invariant: a child is ended by the object that started it, by its own pid and within a time limit: SIGTERM first, then
+SIGKILL.
 """
 
 import subprocess
@@ -8,22 +9,24 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from genesys_gateway.simulator.demo.clients import Http
 from genesys_gateway.simulator.demo.errors import DemoFailed
-from genesys_gateway.simulator.demo.parties import Http
 
-_LOOK_SECONDS = 0.05
+#: Pause between two looks whether a child answers.
+_POLL_SECONDS = 0.05
+#: How many lines of a child's output are shown when it fails.
 _LAST_LINES = 15
 
 
 class Child:
-    """One process; what it writes goes into a file.
+    """One process, whose output goes to a file.
 
     Args:
-        name: For the person before the screen.
-        command: Program and arguments; no secret may stand there, others can read them.
-        environment: All it gets.
-        folder: Where it runs.
-        log: The file.
+        name: Its name in messages.
+        command: Program and arguments. They must hold no secret: other users can read them.
+        environment: The whole environment of the process; nothing is inherited.
+        folder: Its working directory.
+        log: The file for stdout and stderr.
     """
 
     def __init__(
@@ -32,7 +35,7 @@ class Child:
         self.name = name
         self.log = log
         with log.open("wb") as output:
-            # A session of its own: Ctrl-C in the terminal is for the demo, which then ends its children in order.
+            # A session of its own: Ctrl-C in the terminal reaches only the demo, which then ends its children in order.
             self._process = subprocess.Popen(  # noqa: S603 - the commands are the demo's own
                 list(command),
                 cwd=folder,
@@ -45,17 +48,17 @@ class Child:
 
     @property
     def lives(self) -> bool:
-        """Whether it still runs."""
+        """Whether the process still runs."""
         return self._process.poll() is None
 
     def wait_for(self, http: Http, path: str, seconds: float, pause: Callable[[float], None] = time.sleep) -> float:
-        """Wait until it answers there.
+        """Wait until it answers at ``path`` with a status below 400.
 
         Returns:
             The seconds it took.
 
         Raises:
-            DemoFailed: It ended, or did not answer in time; the text holds its last lines.
+            DemoFailed: It ended, or did not answer within ``seconds``; the text holds its last lines.
         """
         begun = time.monotonic()
         while not http.answers(path):
@@ -63,16 +66,16 @@ class Child:
                 raise DemoFailed(f"The {self.name} ended with code {self._process.returncode}:\n{self.last_lines()}")
             if time.monotonic() - begun > seconds:
                 raise DemoFailed(f"The {self.name} did not answer within {seconds:.0f} s:\n{self.last_lines()}")
-            pause(_LOOK_SECONDS)
+            pause(_POLL_SECONDS)
         return time.monotonic() - begun
 
     def last_lines(self) -> str:
-        """The end of what it wrote."""
+        """The last lines of its output."""
         lines = self.log.read_text("utf-8", "replace").splitlines()[-_LAST_LINES:]
         return "\n".join(f"  {line}" for line in lines) or "  (it wrote nothing)"
 
     def stop(self, seconds: float) -> None:
-        """End it; after ``seconds`` the hard way. A repetition does nothing."""
+        """End it with SIGTERM, and after ``seconds`` with SIGKILL. A repetition does nothing."""
         if not self.lives:
             return
         self._process.terminate()

@@ -1,5 +1,5 @@
-"""What ends the demo early."""
+"""The exception that ends the demo early."""
 
 
 class DemoFailed(Exception):
-    """It can't go on; the text says why, for the person before the screen."""
+    """The demo can't go on; its text, which is printed, says why."""

@@ -1,7 +1,7 @@
-"""Ctrl-C and its kin: noted when they come, heeded where the demo waits.
+"""Ctrl-C and other signals: noted when they arrive, handled where the demo waits.
 
-Law: no exception is thrown into whatever is under way: it could fall between the start of a process and the note of
-its pid, or into a finaliser, where it is lost.
+Invariant: a signal handler never raises an exception. It could strike between the start of a process and the storing of
+its pid, or in a finaliser, where exceptions are lost.
 """
 
 import signal
@@ -10,26 +10,26 @@ from types import FrameType
 
 
 class Interrupted(Exception):
-    """Somebody wants the demo to end."""
+    """A signal asked the demo to end."""
 
 
 class Interrupts:
     """Notes SIGINT, SIGTERM and SIGHUP from now on."""
 
     def __init__(self) -> None:
-        self._asked = False
+        self._received = False
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._note)
 
     def pause(self, seconds: float) -> None:
-        """Wait so long; only for fractions of a second, because a signal does not end it early.
+        """Sleep. Use it for fractions of a second only: a signal does not end the sleep early.
 
         Raises:
-            Interrupted: A signal has come, now or before.
+            Interrupted: A signal has arrived, now or before.
         """
         time.sleep(seconds)
-        if self._asked:
+        if self._received:
             raise Interrupted
 
     def _note(self, _number: int, _frame: FrameType | None) -> None:
-        self._asked = True
+        self._received = True

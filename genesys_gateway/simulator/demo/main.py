@@ -1,66 +1,59 @@
-"""Shows the whole way on one machine: a simulated Genesys Cloud, the gateway, five conversations.
-
-Law: it speaks to both over HTTP only, as BOFE and a contact centre would, and imports nothing else of the gateway;
-everything it waits for is bounded, and the processes it starts end with it.
-
-What is where: `story` holds the five conversations, `play` lets them happen step by step on the `screen`, `verdict`
-says whether all arrived, `afterwards` shows it; `parties` are the two other sides over HTTP; `stage` makes ports,
-secrets, files and `children`, until one of the `interrupts`.
-"""
+"""The command ``demo``: starts simulator and gateway, runs the five conversations, and prints the summary."""
 
 import os
 import sys
 
-from genesys_gateway.simulator.demo import afterwards, verdict
+from genesys_gateway.simulator.demo import summary
+from genesys_gateway.simulator.demo.deployment import Deployment
 from genesys_gateway.simulator.demo.errors import DemoFailed
 from genesys_gateway.simulator.demo.interrupts import Interrupted, Interrupts
-from genesys_gateway.simulator.demo.play import Play
+from genesys_gateway.simulator.demo.result import problems
+from genesys_gateway.simulator.demo.runner import ScenarioRunner
 from genesys_gateway.simulator.demo.screen import Screen
-from genesys_gateway.simulator.demo.stage import Stage
 
 _INTERRUPTED = 130
 
 
 def main(*, once: bool) -> int:
-    """Play, print, and end what was started.
+    """Run the demo and end every process that was started.
 
     Args:
-        once: End after the five conversations instead of on Ctrl-C.
+        once: End after the five conversations, not at Ctrl-C.
 
     Returns:
-        0 when every record arrived exactly once and every conversation was closed as logged; 1 when not; 130 when
-        interrupted before that was known.
+        0 if every record arrived exactly once and every conversation was closed as logged; 1 if not; 130 if a signal
+        arrived before that was known.
     """
     screen = Screen.on(sys.stdout, os.environ)
     interrupts = Interrupts()
     code = _INTERRUPTED
     try:
-        with Stage(screen, interrupts) as stage:
-            play = Play(stage=stage, screen=screen)
-            code = 0 if _passed(play) else 1
+        with Deployment(screen, interrupts) as deployment:
+            runner = ScenarioRunner(deployment=deployment, screen=screen)
+            code = 0 if _passed(runner) else 1
             if code:
-                stage.keep_files()
+                deployment.keep_files()
             if not once:
-                afterwards.invite(screen, stage, play.interactions[-1])
-                stage.stay()
+                summary.show_suggestions(screen, deployment, runner.interactions[-1])
+                deployment.run_until_interrupted()
     except Interrupted:
-        screen.say("")
+        screen.line("")
     except DemoFailed as error:
-        screen.trouble(str(error))
+        screen.error(str(error))
         return 1
-    screen.say("Ended.")
+    screen.line("Ended.")
     return code
 
 
-def _passed(play: Play) -> bool:
-    """Play and tell how it went; whether all arrived."""
-    stage, screen = play.stage, play.screen
-    play.conversations()
-    outcomes = play.ends()
-    records = [stored["record"] for stored in stage.centre.records()]
-    missing = verdict.missing(play.announced, records, outcomes)
-    afterwards.show_records(screen, records)
-    afterwards.show_conversations(screen, [stage.gateway.view(one) for one in play.interactions])
-    afterwards.show_cost(screen, stage.centre.calls())
-    afterwards.show_verdict(screen, play.announced, outcomes, missing)
-    return not missing
+def _passed(runner: ScenarioRunner) -> bool:
+    """Run the conversations and print the summary; return whether everything arrived."""
+    deployment, screen = runner.deployment, runner.screen
+    runner.run_all()
+    outcomes = runner.wait_until_closed()
+    records = [stored["record"] for stored in deployment.contact_centre.records()]
+    found = problems(runner.announced, records, outcomes)
+    summary.show_records(screen, records)
+    summary.show_conversations(screen, [deployment.gateway.view(one) for one in runner.interactions])
+    summary.show_cost(screen, deployment.contact_centre.calls())
+    summary.show_result(screen, runner.announced, outcomes, found)
+    return not found

@@ -1,6 +1,6 @@
-"""Whether everything arrived: what was announced against what is stored.
+"""Compares what the contact centre announced with what CommunicationHistory stored.
 
-Law: pure. A record is matched by the conversation, participant and session it names, whatever its id.
+Invariant: pure. A record is matched by the conversation, participant and session that it names, whatever its id is.
 """
 
 from collections import Counter
@@ -9,24 +9,24 @@ from typing import Any
 
 
 def key_of(record: Mapping[str, Any]) -> str:
-    """conversation/participant/session, as the contact centre names an after-call work."""
+    """conversation/participant/session, the name of an after-call work in the contact centre."""
     body = record["body"]
     return f"{record['interactionId']}/{body['participantId']}/{body['sessionId']}"
 
 
-def missing(
+def problems(
     announced: Iterable[str], records: Iterable[Mapping[str, Any]], outcomes: Mapping[str, str]
 ) -> tuple[str, ...]:
-    """What is not as it should be, one line each; empty when all is.
+    """One line for each missing, repeated or unexpected record and each conversation that is not closed as logged.
 
     Args:
-        announced: Key of every after-call work that was done.
-        records: As the communication history holds them.
-        outcomes: Conversation to how it ended, e.g. ``logged``, or the state it is in still.
+        announced: Key of every finished after-call work.
+        records: All records in CommunicationHistory.
+        outcomes: Conversation to its outcome, e.g. ``logged``, or to its state if it is not closed yet.
     """
     expected, stored = set(announced), Counter(key_of(record) for record in records)
     lines = [f"no record of after-call work {key}" for key in sorted(expected - stored.keys())]
     lines += [f"{times} records of after-call work {key}" for key, times in sorted(stored.items()) if times > 1]
-    lines += [f"a record of what nobody did: {key}" for key in sorted(stored.keys() - expected)]
+    lines += [f"a record of an after-call work that was not done: {key}" for key in sorted(stored.keys() - expected)]
     lines += [f"conversation {one} is {how}, not logged" for one, how in outcomes.items() if how != "logged"]
     return tuple(lines)

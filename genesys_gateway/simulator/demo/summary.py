@@ -1,14 +1,15 @@
-"""What is shown when the conversations are over: what was stored, how each ended, what it cost, what can be tried."""
+"""Prints the summary of the demo: stored records, outcomes, calls to Genesys, and what to try next."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from uuid import uuid4
 
-from genesys_gateway.simulator.demo.parties import Json
+from genesys_gateway.simulator.demo.clients import Json
+from genesys_gateway.simulator.demo.deployment import Deployment
 from genesys_gateway.simulator.demo.screen import Screen
-from genesys_gateway.simulator.demo.stage import Stage
 
+#: Kind of a call to Genesys by its path; the first match counts.
 _KINDS = tuple(
     (re.compile(pattern), kind)
     for pattern, kind in (
@@ -24,7 +25,7 @@ _KINDS = tuple(
 
 
 def show_records(screen: Screen, records: Sequence[Json]) -> None:
-    """The communication history as a table."""
+    """Print the stored records as a table."""
     screen.heading("Stored by CommunicationHistory")
     fields = ("channel", "direction", "customerHandle", "purpose", "title")
     rows = [(record["interactionId"][:8], *(str(record[name]) for name in fields)) for record in records]
@@ -32,7 +33,7 @@ def show_records(screen: Screen, records: Sequence[Json]) -> None:
 
 
 def show_conversations(screen: Screen, views: Sequence[Json]) -> None:
-    """What the gateway says of each."""
+    """Print the gateway's view of each conversation as a table."""
     screen.heading("Known to the gateway")
     rows = [
         (
@@ -47,35 +48,34 @@ def show_conversations(screen: Screen, views: Sequence[Json]) -> None:
 
 
 def show_cost(screen: Screen, calls: Sequence[Json]) -> None:
-    """How many calls to Genesys all this took."""
+    """Print the number of calls to Genesys, by kind."""
     kinds = Counter(kind for call in calls if (kind := _kind(call["path"])))
-    told = ", ".join(f"{times} {kind}" for kind, times in sorted(kinds.items()))
     screen.heading(f"Calls to Genesys: {kinds.total()}")
-    screen.say(f"  {told}")
+    screen.line("  " + ", ".join(f"{times} {kind}" for kind, times in sorted(kinds.items())))
 
 
-def show_verdict(screen: Screen, announced: Sequence[str], outcomes: Mapping[str, str], missing: Sequence[str]) -> None:
-    """All arrived, or what did not."""
-    screen.say("")
-    if not missing:
+def show_result(screen: Screen, announced: Sequence[str], outcomes: Mapping[str, str], problems: Sequence[str]) -> None:
+    """Print that everything arrived, or each problem."""
+    screen.line("")
+    if not problems:
         records, conversations = len(announced), len(outcomes)
         screen.success(f"{records} of {records} records arrived, each exactly once.")
         screen.success(f"{conversations} of {conversations} conversations are closed as logged.")
-    for line in missing:
-        screen.trouble(f"Missing: {line}")
+    for problem in problems:
+        screen.error(f"Problem: {problem}")
 
 
-def invite(screen: Screen, stage: Stage, interaction_id: str) -> None:
-    """Say what can be tried while everything goes on running."""
-    gateway, simulator = stage.gateway_url, stage.simulator_url
-    screen.heading("Everything goes on running until Ctrl-C. Try, in another terminal:")
+def show_suggestions(screen: Screen, deployment: Deployment, interaction_id: str) -> None:
+    """Print commands to try while simulator and gateway keep running."""
+    gateway, simulator = deployment.gateway_url, deployment.simulator_url
+    screen.heading("Simulator and gateway run until Ctrl-C. Try, in another terminal:")
     text = f"""
-  AUTH="Authorization: Bearer {stage.token}"
+  AUTH="Authorization: Bearer {deployment.token}"
 
-  # what the gateway knows of the last conversation
+  # what the gateway knows about the last conversation
   curl -s -H "$AUTH" {gateway}/customers/supportInteraction/{interaction_id} | python3 -m json.tool
 
-  # one of your own: an agent is on the line, BOFE registers it, the agent wraps it up, the customer goes
+  # your own conversation: it starts, BOFE registers it, the agent wraps it up, the customer hangs up
   C={uuid4()}
   curl -s {simulator}/_sim/conversations -d "{{\\"conversationId\\": \\"$C\\", \\"mediaType\\": \\"VOICE\\"}}"
   curl -s -H "$AUTH" -H "Content-Type: application/json" {gateway}/customers/supportInteraction \\
@@ -86,14 +86,14 @@ def invite(screen: Screen, stage: Stage, interaction_id: str) -> None:
   # the contact centre's console, in a browser: start a call, transfer it, wrap it up, break something
   {simulator}/
 
-  # what was stored, what else the simulator can do, the gateway's numbers
+  # the stored records, the simulator's other functions, the gateway's metrics
   curl -s {simulator}/_sim/history | python3 -m json.tool
   curl -s {simulator}/_sim | python3 -m json.tool
   curl -s {gateway}/metrics | grep ^genesys_gateway_
 """
-    screen.say(text.rstrip())
+    screen.line(text.rstrip())
 
 
 def _kind(path: str) -> str | None:
-    """What a call was for; None for one that was not for Genesys."""
+    """The kind of a call; None if it was not a call to Genesys."""
     return next((kind for fits, kind in _KINDS if fits.search(path)), None)

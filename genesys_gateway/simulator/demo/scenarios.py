@@ -1,6 +1,6 @@
-"""The five conversations that are played, as data.
+"""The five conversations of the demo, as data.
 
-Phone numbers and names are invented; the ids are of nobody.
+Phone numbers, names and ids are invented.
 """
 
 from collections.abc import Mapping
@@ -25,46 +25,48 @@ _CARD, _APPOINTMENT, _QUESTION, _ADDRESS, _PASSED_ON, _LOAN = WRAPUP_CODES
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
-    """Who speaks with the customer, and how they wrap it up."""
+    """An agent of a conversation, and the wrap-up that the agent enters."""
 
+    #: id and name
     user: tuple[str, str]
     wrapup_code: str
     notes: str
 
     @property
     def name(self) -> str:
-        """As the record will show it."""
+        """The name that the record will show."""
         return self.user[1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class Scenario:
     """One conversation."""
 
     title: str
-    #: who, whom, what: the first line
+    #: sender, receiver and text of its first message
     opening: tuple[str, str, str]
-    #: what the contact centre is told about it, in Genesys's words
+    #: the conversation in Genesys's terms, as given to the simulator
     conversation: Mapping[str, object]
-    #: each but the first takes over from the one before
+    #: in order: each agent takes over from the previous one
     agents: tuple[Agent, ...]
+    #: how the customer ends it
     closing: str = field(default="hangs up")
 
 
-SCENES = (
-    Scene(
+SCENARIOS = (
+    Scenario(
         title="Voice call, inbound",
         opening=("customer", "Genesys", f"calls {_BANK}; Maria Cruz answers"),
         conversation={"mediaType": "VOICE", "direction": "INBOUND", "ani": "tel:+639171234567", "dnis": f"tel:{_BANK}"},
         agents=(Agent(user=MARIA, wrapup_code=_CARD, notes="New card is on its way."),),
     ),
-    Scene(
+    Scenario(
         title="Voice call, outbound",
         opening=("agent", "customer", "Juan Reyes calls 0917 765 4321"),
         conversation={"mediaType": "VOICE", "direction": "OUTBOUND", "ani": f"tel:{_BANK}", "dnis": "tel:09177654321"},
         agents=(Agent(user=JUAN, wrapup_code=_APPOINTMENT, notes="Tuesday, 10:00, Makati branch."),),
     ),
-    Scene(
+    Scenario(
         title="Chat",
         opening=("customer", "Genesys", "opens a chat; Maria Cruz answers"),
         conversation={
@@ -76,7 +78,7 @@ SCENES = (
         agents=(Agent(user=MARIA, wrapup_code=_QUESTION, notes="Sent the guide."),),
         closing="closes the chat",
     ),
-    Scene(
+    Scenario(
         title="SMS",
         opening=("customer", "Genesys", "sends an SMS; Juan Reyes answers"),
         conversation={
@@ -87,9 +89,9 @@ SCENES = (
             "addressTo": _BANK,
         },
         agents=(Agent(user=JUAN, wrapup_code=_ADDRESS, notes="Confirmed by SMS."),),
-        closing="writes no more",
+        closing="stops writing",
     ),
-    Scene(
+    Scenario(
         title="Voice call with a transfer: two agents, two records",
         opening=("customer", "Genesys", f"calls {_BANK}; Maria Cruz answers"),
         conversation={"mediaType": "VOICE", "direction": "INBOUND", "ani": "tel:+639195550101", "dnis": f"tel:{_BANK}"},

@@ -1,7 +1,7 @@
-"""Where it is played: free ports, secrets made for this one time, a temporary folder, two processes.
+"""The gateway and the simulator of one demo: free ports, fresh secrets, a temporary folder, two processes.
 
-Law: nothing of a real deployment leaks in (its settings are left out of the environment), and nothing of this one is
-left behind, but for the files of one that failed.
+Invariant: no setting of a real deployment reaches the demo (they are removed from the environment), and the demo leaves
+nothing behind, except its files when it failed.
 """
 
 import base64
@@ -17,27 +17,33 @@ from pathlib import Path
 from types import TracebackType
 
 from genesys_gateway.simulator.demo.children import Child
+from genesys_gateway.simulator.demo.clients import ContactCentre, Gateway, Http
 from genesys_gateway.simulator.demo.errors import DemoFailed
 from genesys_gateway.simulator.demo.interrupts import Interrupted, Interrupts
-from genesys_gateway.simulator.demo.parties import ContactCentre, Gateway, Http
 from genesys_gateway.simulator.demo.screen import Screen
 
 PROJECT = Path(__file__).resolve().parents[3]
 
-#: After the last event of a conversation; the one timer that is not production's 60 s, so that nobody has to wait.
+#: Time after the last event of a conversation until the gateway asks whether it is over. The only setting that differs
+#: from production (60 s), to keep the demo short.
 QUIET_SECONDS = 3
 
+#: Ports to use if they are free.
 _GATEWAY_PORT, _SIMULATOR_PORT = 8080, 9000
+#: Time limit for the start of one process.
 _START_SECONDS = 30.0
-#: The gateway promises to end within 25 s.
+#: Time limit for the end of one process. The gateway ends within 25 s.
 _STOP_SECONDS = 28.0
+#: Time between two assertions.
 _FRESH_ASSERTION_SECONDS = 5.0
-_LOOK_SECONDS = 0.2
+#: Pause between two looks at the processes while everything runs.
+_POLL_SECONDS = 0.2
+#: Prefixes of the settings that a real deployment may have set.
 _OURS = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_", "DATABASE_", "GUNICORN_")
 
 
-class Stage:
-    """Simulator and gateway, running for as long as the ``with`` block does."""
+class Deployment:
+    """Simulator and gateway, which run as long as the ``with`` block."""
 
     def __init__(self, screen: Screen, interrupts: Interrupts) -> None:
         self._interrupts = interrupts
@@ -51,9 +57,9 @@ class Stage:
         self.gateway_url = f"http://127.0.0.1:{_free_port(_GATEWAY_PORT)}"
         self.simulator_url = f"http://127.0.0.1:{_free_port(_SIMULATOR_PORT)}"
         self.gateway = Gateway(Http(self.gateway_url, self.token))
-        self.centre = ContactCentre(Http(self.simulator_url))
+        self.contact_centre = ContactCentre(Http(self.simulator_url))
 
-    def __enter__(self) -> "Stage":
+    def __enter__(self) -> "Deployment":
         try:
             self._start()
         except BaseException as error:
@@ -67,53 +73,55 @@ class Stage:
         self._end()
 
     def keep_files(self) -> None:
-        """Leave database and logs behind, to be looked at."""
+        """Keep database and logs after the end, for inspection."""
         self._keep = True
 
-    def stay(self) -> None:
-        """Leave everything running until Ctrl-C; raises like :meth:`pause`."""
+    def run_until_interrupted(self) -> None:
+        """Keep everything running until Ctrl-C; raises like :meth:`pause`."""
         while True:
-            self.pause(_LOOK_SECONDS)
+            self.pause(_POLL_SECONDS)
 
     def pause(self, seconds: float) -> None:
-        """Wait so long, a fraction of a second, and be the identity provider meanwhile.
+        """Wait for a fraction of a second, and write a fresh assertion when one is due.
 
         Raises:
             DemoFailed: One of the processes ended.
-            Interrupted: Ctrl-C.
+            Interrupted: Ctrl-C, now or before.
         """
         for child in self._children:
             if not child.lives:
                 raise DemoFailed(f"The {child.name} ended:\n{child.last_lines()}")
         if time.monotonic() >= self._fresh_until:
-            # Genesys takes an assertion once: whenever the gateway wants a new token, a fresh one has to be there.
+            # Genesys accepts an assertion only once, so a fresh one must be there whenever the gateway needs a token.
             self._write_assertion()
         self._interrupts.pause(seconds)
 
     def _start(self) -> None:
-        self._screen.heading("Genesys-gateway: the whole way, on this machine")
+        self._screen.heading("Genesys-gateway: the whole path, on this machine")
         self._write_assertion()
         module = [sys.executable, "-m"]
         port = self.simulator_url.rpartition(":")[2]
-        simulator = self._child("simulator", [*module, "genesys_gateway", "simulator", "--port", port], _inherited())
+        simulator = self._start_child(
+            "simulator", [*module, "genesys_gateway", "simulator", "--port", port], _inherited()
+        )
         seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS, self._interrupts.pause)
-        self._tell("simulator", self.simulator_url, f"Genesys Cloud and CommunicationHistory; up in {seconds:.1f} s")
+        self._show("simulator", self.simulator_url, f"Genesys Cloud and CommunicationHistory; up in {seconds:.1f} s")
         gunicorn = [*module, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-        gateway = self._child("gateway", gunicorn, {**_inherited(), **self._settings()})
+        gateway = self._start_child("gateway", gunicorn, {**_inherited(), **self._settings()})
         seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS, self._interrupts.pause)
-        self._tell("gateway", self.gateway_url, f"gunicorn and SQLite; ready in {seconds:.1f} s")
-        self._tell("files", str(self.folder), "database and logs")
+        self._show("gateway", self.gateway_url, f"gunicorn and SQLite; ready in {seconds:.1f} s")
+        self._show("files", str(self.folder), "database and logs")
 
-    def _child(self, name: str, command: list[str], environment: Mapping[str, str]) -> Child:
+    def _start_child(self, name: str, command: list[str], environment: Mapping[str, str]) -> Child:
         child = Child(name, command, environment, PROJECT, self.folder / f"{name}.log")
         self._children.append(child)
         return child
 
-    def _tell(self, name: str, where: str, what: str) -> None:
-        self._screen.say(f"  {name:<9}  {where:<35}  {what}")
+    def _show(self, name: str, where: str, what: str) -> None:
+        self._screen.line(f"  {name:<9}  {where:<35}  {what}")
 
     def _settings(self) -> dict[str, str]:
-        """What a deployment sets, and the one timer that is shortened."""
+        """The settings that every deployment needs, and the one timer that is shortened."""
         return {
             "GENESYS_LOGIN_URL": self.simulator_url,
             "GENESYS_API_URL": self.simulator_url,
@@ -142,7 +150,7 @@ class Stage:
         for child in reversed(self._children):
             child.stop(_STOP_SECONDS)
         if self._keep:
-            self._screen.say(f"Database and logs are left in {self.folder}")
+            self._screen.line(f"Database and logs are kept in {self.folder}")
         else:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -152,7 +160,7 @@ def _inherited() -> dict[str, str]:
 
 
 def _free_port(wanted: int) -> int:
-    """The wanted port if nobody listens there, else any free one."""
+    """The wanted port if no process listens there, else any free one."""
     for port in (wanted, 0):
         try:
             with socket.create_server(("127.0.0.1", port)) as listening:
