@@ -12,7 +12,7 @@ OUTSIDE = ("harness", "acceptance", "chaos")
 #: May measure parts of the gateway from inside.
 BENCHMARKS = "benchmarks"
 #: They share code with the gateway, or import it.
-INSIDE = ("genesys_gateway", "app", "wsgi", "tests.doubles", "tests.simulated", "tests.stored")
+INSIDE = ("genesys_gateway", "app", "wsgi", "tests.doubles")
 STORIES = [path for path in (PROJECT / "tests/acceptance/stories").glob("*.py") if path.name != "__init__.py"]
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 40

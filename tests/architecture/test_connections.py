@@ -1,4 +1,4 @@
-"""Only two rooms open connections, and nothing anywhere can make TLS trust more than it was told to."""
+"""Only three modules open connections, and no code makes TLS trust more than the settings allow."""
 
 import ast
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from pathlib import Path
 from genesys_gateway.settings import Settings, variable
 from tests.architecture.sources import PACKAGE, imported_by, name_of, service_files, tree_of
 
-#: They play the other sides: what they open stays on this machine.
-PLAYERS = (PACKAGE / "simulator",)
-#: What can open a connection, or comes from a library that does.
+#: The simulator and the demo: their connections stay on this machine.
+SIMULATORS = (PACKAGE / "simulator",)
+#: Modules that can open a connection.
 OPENERS = (
     "aiohttp",
     "ftplib",
@@ -25,13 +25,13 @@ OPENERS = (
     "websocket",
     "xmlrpc",
 )
-#: HTTP, WebSockets, and the probe of the proxy that a person asks for.
+#: The HTTP client, the WebSocket client, and the command ``check``, which tests the proxy.
 MAY_OPEN = {
     "genesys_gateway/runtime/http_client.py",
     "genesys_gateway/genesys/websocket.py",
     "genesys_gateway/commands/check/hosts.py",
 }
-#: Words that weaken TLS wherever they stand.
+#: Names whose use anywhere weakens TLS.
 WEAKENING = {
     "CERT_NONE",
     "CERT_OPTIONAL",
@@ -46,11 +46,11 @@ WEAKENING = {
 
 def own_files() -> Iterator[Path]:
     for path in service_files():
-        if not any(path.is_relative_to(player) for player in PLAYERS):
+        if not any(path.is_relative_to(simulator) for simulator in SIMULATORS):
             yield path
 
 
-def test_only_the_rooms_for_it_open_connections() -> None:
+def test_only_the_modules_for_it_open_connections() -> None:
     found = {
         name_of(path)
         for path in own_files()
@@ -61,6 +61,7 @@ def test_only_the_rooms_for_it_open_connections() -> None:
 
 
 def weak(node: ast.AST) -> bool:
+    """Whether this piece of code may weaken TLS."""
     match node:
         case ast.keyword(arg="verify" | "check_hostname", value=ast.Constant(value=False | None)):
             return True

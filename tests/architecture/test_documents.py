@@ -1,4 +1,4 @@
-"""What the documents say about settings, metrics, and each other is true."""
+"""The documents name every setting, metric and test that they must, and their links lead somewhere."""
 
 import re
 from dataclasses import fields
@@ -14,22 +14,22 @@ OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 SECURITY = PROJECT / "SECURITY.md"
 DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", SECURITY, *sorted((PROJECT / "docs").rglob("*.md"))]
 
-#: Read beside the fields: it gives three of them their default.
+#: A variable without a field of its own: it gives three fields their default.
 REGION = "GENESYS_ENVIRONMENT"
 
 
 def anchor(heading: str) -> str:
-    """What a heading is called in links."""
+    """The name of a heading in links."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-def test_every_setting_stands_in_the_reference_once_and_nothing_else_does() -> None:
+def test_every_setting_is_in_the_reference_once_and_nothing_else_is() -> None:
     documented = re.findall(r"^\| `([A-Z_]+)` \|", OPERATIONS.partition("\n## Settings\n")[2], re.MULTILINE)
     read = [variable(field.name) for field in fields(Settings) if "read" in field.metadata]
     assert sorted(documented) == sorted([*read, REGION])
 
 
-def test_every_metric_is_told_of() -> None:
+def test_every_metric_is_documented() -> None:
     names = {
         metric.name.removeprefix("genesys_gateway_") + ("_total" if metric.type == "counter" else "")
         for metric in Metrics().registry.collect()

@@ -1,4 +1,4 @@
-"""Every named place lies on the way somewhere, and a kill at each is played."""
+"""Every kill point is reached somewhere in the code, and a scene of the chaos tests kills the process at it."""
 
 import ast
 
@@ -8,10 +8,10 @@ from tests.chaos.kill_points import SCENES
 
 
 def reached() -> list[str]:
-    """The places as they stand in the code."""
+    """The names in all calls of ``reach``."""
     calls = [node for path in service_files() for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
-    ours = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "reach"]
-    constants = [node for call in ours for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)]
+    reaches = [call for call in calls if isinstance(call.func, ast.Name) and call.func.id == "reach"]
+    constants = [node for call in reaches for node in ast.walk(call.args[0]) if isinstance(node, ast.Constant)]
     return [node.value for node in constants if isinstance(node.value, str)]
 
 

@@ -1,13 +1,38 @@
-"""Imports go down only: inside the package by import-linter, around it by looking."""
+"""Imports go down only: import-linter checks the contracts of pyproject.toml; the rest is checked here."""
 
 import ast
 import sys
+from collections.abc import Mapping
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 from gevent import subprocess
 
-from tests.architecture.sources import PROJECT, ROOT_FILES, imported_by, name_of, package_files, tree_of
+from tests.architecture.sources import PACKAGE, PROJECT, ROOT_FILES, imported_by, name_of, package_files, tree_of
+
+
+def a_cycle(imports: Mapping[str, set[str]]) -> list[str]:
+    """The modules of one import cycle, the first repeated at the end; empty if there is none."""
+    try:
+        TopologicalSorter(imports).prepare()
+    except CycleError as error:
+        return list(error.args[1])
+    return []
+
+
+def test_there_is_no_import_cycle_faces_included() -> None:
+    # Imports for the type checker count too: a cycle of theirs is one for the reader.
+    graph = grimp.build_graph("genesys_gateway", cache_dir=None)
+    imports = {module: graph.find_modules_directly_imported_by(module) for module in graph.modules}
+
+    assert len(imports) == len(package_files())
+    assert a_cycle(imports) == []
+
+
+def test_the_search_for_cycles_would_find_one() -> None:
+    assert a_cycle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})
 
 
 def test_the_contracts_of_import_linter_are_kept() -> None:
@@ -16,32 +41,42 @@ def test_the_contracts_of_import_linter_are_kept() -> None:
     assert checked.returncode == 0, checked.stdout
 
 
-def test_the_package_knows_nothing_of_what_stands_on_it() -> None:
+def test_the_package_imports_neither_the_application_nor_tests() -> None:
     above = {"app", "wsgi", "tests"}
-    climbing = [
+    upward = [
         f"{name_of(path)} imports {name}"
         for path in package_files()
         for name in imported_by(path)
         if name.partition(".")[0] in above
     ]
-    assert climbing == []
+    assert upward == []
 
 
-def test_wsgi_knows_the_application_only() -> None:
+def test_the_demo_imports_nothing_else_of_the_package() -> None:
+    # import-linter keeps the whole simulator from importing the gateway; the demo may not import the simulator either.
+    demo = "genesys_gateway.simulator.demo"
+    files = sorted((PACKAGE / "simulator" / "demo").glob("*.py"))
+    others = [
+        f"{name_of(path)} imports {name}"
+        for path in files
+        for name in imported_by(path)
+        if name.startswith("genesys_gateway") and not name.startswith(demo)
+    ]
+    assert len(files) > 10
+    assert others == []
+
+
+def test_wsgi_imports_the_application_only() -> None:
     assert set(imported_by(PROJECT / "wsgi.py")) == {"gevent", "app"}
 
 
-def test_the_application_knows_neither_the_simulator_nor_the_other_entrances() -> None:
+def test_the_application_imports_neither_the_simulator_nor_wsgi() -> None:
     names = set(imported_by(PROJECT / "app.py")) | set(imported_by(PROJECT / "gunicorn.conf.py"))
-    assert not [
-        name
-        for name in names
-        if name.startswith(("genesys_gateway.simulator", "genesys_gateway.simulator.demo.main", "wsgi"))
-    ]
+    assert not [name for name in names if name.startswith(("genesys_gateway.simulator", "wsgi"))]
 
 
 @pytest.mark.parametrize("name", [name for name in ROOT_FILES if name != "app.py"])
-def test_an_entrance_patches_before_it_imports_anything_else(name: str) -> None:
+def test_an_entry_point_patches_before_it_imports_anything_else(name: str) -> None:
     first, second = tree_of(PROJECT / name).body[1:3]  # the docstring comes first
     assert ast.unparse(first) == "from gevent import monkey"
     assert ast.unparse(second) == "monkey.patch_all()"

@@ -1,4 +1,4 @@
-"""Every folder opens with a list of its files, and the lists are true."""
+"""The face of every folder lists its files, and each list is complete and correct."""
 
 import ast
 import re
@@ -9,16 +9,18 @@ import pytest
 import genesys_gateway
 from tests.architecture.sources import PACKAGE, name_of, tree_of
 
-#: A folder's face: its ``__init__.py``. Those of the migrations belong to Alembic.
+#: The face of a folder is its ``__init__.py``. Those of the migrations belong to Alembic.
 FACES = [path for path in sorted(PACKAGE.rglob("__init__.py")) if "migrations" not in path.parts]
-#: The parties and stores that the data passes and that are no folders of the package.
+#: Stations on the path of the data that are not folders of the package.
 OUTSIDE = {"BOFE", "Genesys", "CommunicationHistory"}
+#: Maximum number of files and folders at the top of the package.
 MOST_NAMES = 16
+#: Maximum number of names that a face exports.
 MOST_EXPORTS = 6
 
 
 def contents(folder: Path) -> list[str]:
-    """The modules and folders in it, one level deep."""
+    """The modules and folders directly in a folder."""
     modules = [path.stem for path in folder.glob("*.py") if path.name != "__init__.py"]
     folders = [path.name for path in folder.iterdir() if path.is_dir() and path.name != "__pycache__"]
     return sorted(modules + folders)
