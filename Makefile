@@ -1,20 +1,20 @@
-# Everything a person types. Each target makes what it needs first; a second run finds it made.
+# All commands of development. Each target first installs what it needs, once.
 #
-#   make demo             the whole way against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: until it is shown)
-#   make test             the tests, in several processes (ARGS=…: arguments of pytest, in one process)
-#   make test-sdk         the official SDK and another client against the simulator, each in a venv of its own
-#   make acceptance       the promises, against real processes (ARGS=--list; ARGS="--fast burst"); make proof is the same
-#   make chaos            everything breaks, by a seeded script; then the balance (SEED= MINUTES= DATABASE=)
-#   make kill-points      the process is killed at every named place (ARGS="posted --database sqlite")
-#   make kills            SIGKILL 200 times under load, before two kinds of receivers (ARGS="--seed 1 --kills 20")
-#   make syscalls         the kernel fails SQLite at the n-th write or fsync (needs strace)
-#   make check            lint, format, types, floors
-#   make audit            known vulnerabilities of what is installed (fails where PyPI's advisories can't be reached)
-#   make run              the gateway alone, with the settings of the environment
-#   make simulator        the simulator alone (ARGS=--help)
-#   make bench            the benchmarks, one after the other
-#   make openapi          write docs/openapi.json anew from schemas and operations
-#   make lock             write requirements*.txt anew from requirements*.in
+#   make demo             shows the whole path against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: ends itself)
+#   make test             runs the tests in several processes (ARGS=…: arguments of pytest, in one process)
+#   make test-sdk         runs the official SDK and another client against the simulator, each in a venv of its own
+#   make acceptance       tests the promises with real processes (ARGS=--list; ARGS="--fast burst"); make proof is the same
+#   make chaos            breaks everything by a seeded script, then compares the balance (SEED= MINUTES= DATABASE=)
+#   make kill-points      kills the process at every kill point (ARGS="posted --database sqlite")
+#   make kills            sends SIGKILL 200 times under load, with two kinds of receivers (ARGS="--seed 1 --kills 20")
+#   make syscalls         lets the n-th write or fsync of SQLite fail (needs strace)
+#   make check            lint, format, types, imports between layers
+#   make audit            looks for known vulnerabilities of what is installed (fails if PyPI's advisories can't be reached)
+#   make run              runs the gateway alone, with the settings of the environment
+#   make simulator        runs the simulator alone (ARGS=--help)
+#   make bench            runs the benchmarks, one after the other
+#   make openapi          writes docs/openapi.json from schemas and operations
+#   make lock             writes requirements*.txt from requirements*.in
 
 PYTHON ?= python3.11
 VENV := .venv
@@ -25,7 +25,7 @@ INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --requir
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
-# A file in .venv says that a list was installed; it is older than the list when the list has changed since.
+# An empty file in .venv for each list that was installed. It is older than its list if the list has changed since.
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
@@ -63,10 +63,10 @@ check: $(TOOLS)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
-# Not part of check: it needs PyPI itself, and finds new things in old code. Nothing is installed or resolved for it.
+# Not part of check: it needs PyPI, and can fail without a change of ours. Nothing is installed or resolved for it.
 audit: $(TOOLS)
 	@$(BIN)/pip-audit --strict --disable-pip --require-hashes -r requirements.txt \
-		|| { echo "Mend what is named above; or, if nothing is, PyPI's advisories can't be reached from here." >&2; exit 1; }
+		|| { echo "Upgrade what is named above. If nothing is named, PyPI's advisories can't be reached from here." >&2; exit 1; }
 
 run: $(RUNTIME)
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
@@ -89,7 +89,7 @@ clean:
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
-		|| { echo "Python 3.11 is needed; name it: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
+		|| { echo "Python 3.11 is needed. Give its path: make PYTHON=/path/to/python3.11 …" >&2; exit 1; }
 	@echo "Setting up $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
 
