@@ -74,17 +74,17 @@ _MARKS = {State.GOOD: "✓", State.WRONG: "✗", State.SKIPPED: "-"}
 def check(options: Options, *, as_json: bool) -> int:
     """Run all checks, print the findings, and return the exit code: 0 if there is no cross, else 1."""
     findings = inspect(os.environ, options)
-    return _print_json(findings) if as_json else _print_lines(findings)
+    return _report_as_json(findings) if as_json else _report_as_lines(findings)
 
 
-def _print_json(findings: Iterable[Finding]) -> int:
+def _report_as_json(findings: Iterable[Finding]) -> int:
     found = list(findings)
     ok = not any(one.state is State.WRONG for one in found)
     print_json({"ok": ok, "findings": [asdict(one) for one in found]})
     return DONE if ok else NOT_DONE
 
 
-def _print_lines(findings: Iterable[Finding]) -> int:
+def _report_as_lines(findings: Iterable[Finding]) -> int:
     crosses = 0
     for one in findings:
         print_lines(f"{_MARKS[one.state]} {one.area}: {one.text}")
