@@ -80,7 +80,7 @@ class Calls:
         """BOFE registers an interaction: from the request to the answer."""
         gateway, follow = FakeGateway(), self.registry.follow
         use_case = Registration(self.storage, gateway.settings, self.runtime, owner=OWNER, follow=follow)
-        gateway.fake = cast(Any, use_case)
+        gateway.registrations = cast(Any, use_case)
         client = create_app(gateway).test_client()
         self.begin()
         headers = {"Authorization": f"Bearer {BOFE_TOKEN}"}
@@ -95,7 +95,7 @@ class Calls:
         eventually(lambda: CONVERSATION in self.registry.covered(), self.clock)
         gevent.sleep(0.2)  # until the coverage is stored
         self.begin()
-        self.genesys.bring(CONVERSATION, NOTIFICATION)
+        self.genesys.deliver(CONVERSATION, NOTIFICATION)
         until(lambda: self.done)
 
     def delivery_attempt(self) -> None:
