@@ -10,7 +10,7 @@ from random import Random
 from uuid import uuid4
 
 from genesys_gateway.channels import ChannelContext, ChannelRegistry, RegistryListener
-from genesys_gateway.delivery import Delivery, History
+from genesys_gateway.delivery import Delivery, HistoryClient
 from genesys_gateway.genesys import Genesys, NameCache, RateLimiter, Tokens, open_socket
 from genesys_gateway.genesys.rate_limiter import CONNECTIONS
 from genesys_gateway.intake import EventSpool, Registration, SupportResults
@@ -82,7 +82,7 @@ class Gateway:
         self._compose_channels(genesys)
         self._gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.look_ahead)
 
-    def _clients(self) -> tuple[Genesys, History, Tokens]:
+    def _clients(self) -> tuple[Genesys, HistoryClient, Tokens]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
         login = HttpClient(settings, settings.genesys_login_url, clock, 1)
         api = HttpClient(settings, settings.genesys_api_url, clock, CONNECTIONS)
@@ -91,9 +91,9 @@ class Gateway:
         tokens = Tokens(settings, login, clock, metrics, used=StoredUsedAssertions(self.storage))
         limiter = RateLimiter(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, limiter, clock, metrics)
-        return genesys, History(settings, receiver, clock), tokens
+        return genesys, HistoryClient(settings, receiver, clock), tokens
 
-    def _compose_use_cases(self, genesys: Genesys, history: History) -> None:
+    def _compose_use_cases(self, genesys: Genesys, history: HistoryClient) -> None:
         storage, settings, runtime, owner = self.storage, self.settings, self._runtime, self.instance_id
         names = NameCache(genesys, self._clock)
         self.delivery = Delivery(storage, history, names, settings, runtime, owner=owner)

@@ -43,6 +43,6 @@ The files, in reading order:
 """
 
 from genesys_gateway.delivery.dispatcher import Delivery
-from genesys_gateway.delivery.history_client import History
+from genesys_gateway.delivery.history_client import HistoryClient
 
 __all__ = ["Delivery", "History"]

@@ -14,7 +14,7 @@ from genesys_gateway.settings import Settings
 _PATH = "/communicationRecords"
 
 
-class History:
+class HistoryClient:
     """Client of CommunicationHistory-manager.
 
     Args:

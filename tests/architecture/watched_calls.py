@@ -9,7 +9,7 @@ from gevent.socket import socket
 
 from app import create_app
 from genesys_gateway.channels import ChannelRegistry, RegistryListener
-from genesys_gateway.delivery import Delivery, History
+from genesys_gateway.delivery import Delivery, HistoryClient
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys import Genesys, NameCache, RateLimiter, Tokens
 from genesys_gateway.intake import EventSpool, Registration
@@ -101,7 +101,7 @@ class Calls:
     def delivery_attempt(self) -> None:
         """An entry is due: until its record is sent and marked as delivered. The names are known."""
         names = NameCache(cast(Genesys, SimpleNamespace(user_name=str, wrapup_name=str)), self.clock)
-        history = History(self.settings, self.http, self.clock)
+        history = HistoryClient(self.settings, self.http, self.clock)
         delivery = Delivery(self.storage, history, names, self.settings, self.runtime, owner=OWNER)
         content = AcwEvent(conversation_id=CONVERSATION, participant_id=OWNER, session_id=OWNER).to_json()
         row = stored_rows.pending_row(OWNER, CONVERSATION, content=content, attempt=0, names=None, last_error=None)

@@ -11,7 +11,7 @@ import pytest
 from gevent import socket
 from gevent.event import Event
 
-from genesys_gateway.delivery.history_client import History
+from genesys_gateway.delivery.history_client import HistoryClient
 from genesys_gateway.delivery.outcome import Outcome, Result
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.http_client import HttpClient
@@ -49,14 +49,14 @@ def stack() -> Iterator[ExitStack]:
         yield stack
 
 
-def new_history(stack: ExitStack, url: str, **changes: Any) -> History:
+def new_history(stack: ExitStack, url: str, **changes: Any) -> HistoryClient:
     made = settings(**changes)
     http = HttpClient(made, url, SystemClock(), 8)
     stack.callback(http.close)
-    return History(made, http, SystemClock())
+    return HistoryClient(made, http, SystemClock())
 
 
-def history_at(stack: ExitStack, handle: Callable[[Any], object], **changes: Any) -> History:
+def history_at(stack: ExitStack, handle: Callable[[Any], object], **changes: Any) -> HistoryClient:
     return new_history(stack, stack.enter_context(listening(handle)), **changes)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from genesys_gateway.commands.check import cloud, hosts
 from genesys_gateway.commands.check.findings import Finding
-from genesys_gateway.delivery.history_client import History
+from genesys_gateway.delivery.history_client import HistoryClient
 from genesys_gateway.delivery.outcome import Result
 from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent
@@ -182,7 +182,7 @@ class ReadersOnFakeHttp:
         self.settings = made
         self.genesys = Genesys(made, http, self.tokens, limiter, self.clock, self.metrics)
         self.inquiry = Inquiry(self.genesys, made, self.clock)
-        self.history = History(made, http, self.clock)
+        self.history = HistoryClient(made, http, self.clock)
         self.keys = Jwks(made, self.clock)
         self.keys._http = http
         self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock, InMemoryUsedAssertions())
