@@ -72,7 +72,7 @@ class LastLook:
     def _conclude(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
         def job(connection: Connection) -> int:
             missed = self._put(connection, conversation_id, events, self._clock.now())
-            conversations.looked_last(connection, conversation_id, missed)
+            conversations.conclude_last_look(connection, conversation_id, missed)
             return missed
 
         missed = self._storage.run(job)
@@ -85,5 +85,5 @@ class LastLook:
         closed_after = at - round(self._settings.retention_days * DAY_SECONDS * 1000)
         if ids:
             self._storage.run(
-                lambda connection: conversations.look_later(connection, ids, at=at, closed_after=closed_after)
+                lambda connection: conversations.postpone_last_look(connection, ids, at=at, closed_after=closed_after)
             )

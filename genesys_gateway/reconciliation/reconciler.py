@@ -288,7 +288,7 @@ class Reconciliation:
         moves_deadline: bool = True,
     ) -> int:
         # Each answer names all work ever finished. Most of it is stored already, and a put takes about six statements.
-        known = intake.told_by_genesys(connection, conversation_id) if events else set()
+        known = intake.entries_from_genesys(connection, conversation_id) if events else set()
         due_at = now + round(self._settings.quiet_seconds * 1000)
         deadline_at = self._deadline(now) if moves_deadline else None
         results = [

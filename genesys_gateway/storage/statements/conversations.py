@@ -287,7 +287,7 @@ def due_for_last_look(connection: Connection, *, now: int, furthest: int, limit:
     return [*found, *connection.execute(misdated).scalars()]
 
 
-def look_later(connection: Connection, ids: Sequence[str], *, at: int, closed_after: int) -> None:
+def postpone_last_look(connection: Connection, ids: Sequence[str], *, at: int, closed_after: int) -> None:
     """Postpone a last look that got no answer to ``at``; give it up if the conversation closed before ``closed_after``.
 
     All times are epoch milliseconds.
@@ -296,7 +296,7 @@ def look_later(connection: Connection, ids: Sequence[str], *, at: int, closed_af
     connection.execute(change.values(last_look_at=case((_table.closed_at > closed_after, at), else_=None)))
 
 
-def looked_last(connection: Connection, conversation_id: str, missed: int) -> None:
+def conclude_last_look(connection: Connection, conversation_id: str, missed: int) -> None:
     """Note that the last look was taken, and that it found ``missed`` after-call works without an entry."""
     change = update(conversation).where(_table.id == conversation_id)
     connection.execute(change.values(last_look_at=None, missed=_table.missed + missed))

@@ -94,7 +94,7 @@ def put(
     return IntakeResult.STORED
 
 
-def told_by_genesys(connection: Connection, conversation_id: str) -> set[str]:
+def entries_from_genesys(connection: Connection, conversation_id: str) -> set[str]:
     """Return the ids of entries that came from Genesys. To :func:`put` one of them as ``backfill`` changes nothing."""
     found = connection.execute(_FROM_GENESYS, {"conversation": conversation_id})
     return set(found.scalars())
