@@ -80,7 +80,7 @@ class Gateway:
         genesys, history, tokens = self._clients()
         self._compose_use_cases(genesys, history)
         self._compose_channels(genesys)
-        self._gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.look_ahead)
+        self._gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.check_renewal)
 
     def _clients(self) -> tuple[Genesys, HistoryClient, Tokens]:
         settings, clock, metrics = self.settings, self._clock, self.metrics

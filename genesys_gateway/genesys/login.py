@@ -161,13 +161,13 @@ class Login:
 def _grant(settings: Settings, clock: Clock, used: UsedAssertions | None) -> Grant:
     if settings.genesys_grant_type == "client-credentials":
         return ClientCredentials()
-    assertions = assertions_of(settings, clock, used)
+    assertions = assertion_source(settings, clock, used)
     if settings.genesys_org_name is None or assertions is None:
         raise TokenRefused("the grant saml2-bearer needs GENESYS_ORG_NAME and a source of assertions")
     return Saml2Bearer(settings.genesys_org_name, assertions)
 
 
-def assertions_of(settings: Settings, clock: Clock, used: UsedAssertions | None = None) -> Assertions | None:
+def assertion_source(settings: Settings, clock: Clock, used: UsedAssertions | None = None) -> Assertions | None:
     """The source of assertions that the settings name; None if they name none.
 
     Args:

@@ -86,7 +86,7 @@ class Tokens:
             return self._token
         return self._flight.do("token", self._renew)
 
-    def look_ahead(self) -> None:
+    def check_renewal(self) -> None:
         """Raise an alarm if the token expires soon and there is nothing to renew it with. Call it at intervals."""
         trouble = self._login.trouble() if self._end_is_near() else None
         if self._flight.busy("token"):

@@ -35,13 +35,13 @@ class Gauges:
         settings: Settings,
         runtime: Runtime,
         registry: ChannelRegistry,
-        look_ahead: Callable[[], None],
+        check_renewal: Callable[[], None],
     ) -> None:
         self._storage = storage
         self._clock = runtime.clock
         self._metrics = runtime.metrics
         self._registry = registry
-        self._look_ahead = look_ahead
+        self._look_ahead = check_renewal
         self._period = settings.lease_seconds / 4
         self._balance_due = -1e9  # monotonic seconds
         runtime.metrics.channel_budget.set(settings.channel_budget)

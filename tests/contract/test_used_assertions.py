@@ -23,7 +23,7 @@ def test_what_was_noted_is_known_to_the_next_process_also_after_others(
     after.open()
     next_one = StoredUsedAssertions(after)
 
-    assert [next_one.knows(digest) for digest in (A, B, C)] == [True, True, False]
+    assert [next_one.was_used(digest) for digest in (A, B, C)] == [True, True, False]
     assert [next_one.note(digest) for digest in (A, B, C)] == [False, False, True]
     after.close()
 
@@ -33,7 +33,7 @@ def test_what_was_not_used_after_all_may_be_noted_again(used: StoredUsedAssertio
 
     used.forget(A)
 
-    assert not used.knows(A)
+    assert not used.was_used(A)
     assert used.note(A)
 
 
@@ -42,9 +42,9 @@ def test_only_the_latest_are_kept_and_the_new_one_always(storage: Storage, clock
     for digest in (A, B, C):
         clock.advance(1)
         used.note(digest)
-    assert [used.knows(digest) for digest in (A, B, C)] == [False, True, True]
+    assert [used.was_used(digest) for digest in (A, B, C)] == [False, True, True]
 
     clock.jump(-3600)
     used.note(D)
 
-    assert used.knows(D)
+    assert used.was_used(D)

@@ -51,7 +51,7 @@ class TokensOnMockedLogin:
 
     def stale(self) -> float | None:
         """The gauge assertion_stale after another check."""
-        self._tokens.look_ahead()
+        self._tokens.check_renewal()
         return self.sample("assertion_stale")
 
     def sample(self, name: str, **labels: str) -> float | None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from genesys_gateway.commands.check.findings import Finding, good, wrong
 from genesys_gateway.genesys.assertions.file import AssertionFile
 from genesys_gateway.genesys.assertions.source import AssertionMissing, Assertions
-from genesys_gateway.genesys.login import assertions_of
+from genesys_gateway.genesys.login import assertion_source
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
 
@@ -19,7 +19,7 @@ _FRESH = "have the identity provider make a fresh one; it must be replaced every
 
 def inspect(settings: Settings, clock: Clock) -> Iterator[Finding]:
     """One finding for the grant saml2-bearer, none for client credentials."""
-    source = assertions_of(settings, clock)
+    source = assertion_source(settings, clock)
     if settings.genesys_grant_type != "saml2-bearer" or source is None:
         return
     if trouble := source.trouble():

@@ -42,7 +42,7 @@ class AssertionFile:
         text = self._read()
         if not is_base64(text):
             raise AssertionMissing("GENESYS_SAML_ASSERTION_FILE holds no Base64: put the SAMLResponse there unchanged")
-        if self._single_use.knows(text):
+        if self._single_use.was_used(text):
             raise AssertionMissing(_USED)
         return text
 

@@ -48,7 +48,7 @@ class Assertions(Protocol):
 class UsedAssertions(Protocol):
     """Remembers the digests of used assertions. Each method may raise StorageUnavailable."""
 
-    def knows(self, digest: str) -> bool:
+    def was_used(self, digest: str) -> bool:
         """Whether the assertion was used."""
 
     def note(self, digest: str) -> bool:
@@ -64,7 +64,7 @@ class InMemoryUsedAssertions:
     def __init__(self) -> None:
         self._digests: set[str] = set()
 
-    def knows(self, digest: str) -> bool:
+    def was_used(self, digest: str) -> bool:
         """Whether the assertion was noted."""
         return digest in self._digests
 
@@ -86,10 +86,10 @@ class SingleUse:
         self._used = used
         self._taken: str | None = None
 
-    def knows(self, text: bytes) -> bool:
+    def was_used(self, text: bytes) -> bool:
         """Whether the assertion was given out before. Raises AssertionMissing if the storage does not answer."""
         try:
-            return self._used.knows(_digest(text))
+            return self._used.was_used(_digest(text))
         except StorageUnavailable as error:
             raise AssertionMissing(_NOT_KNOWN) from error
 

@@ -27,7 +27,7 @@ class StoredUsedAssertions:
         self._storage = storage
         self._kept = kept
 
-    def knows(self, digest: str) -> bool:
+    def was_used(self, digest: str) -> bool:
         """Whether the assertion was used."""
         known = select(used_assertion.c.digest).where(used_assertion.c.digest == digest)
         return self._storage.run(lambda connection: connection.execute(known).first() is not None)

@@ -67,9 +67,9 @@ class UnreliableMemory(InMemoryUsedAssertions):
 
     failing = True
 
-    def knows(self, digest: str) -> bool:
+    def was_used(self, digest: str) -> bool:
         self._check()
-        return super().knows(digest)
+        return super().was_used(digest)
 
     def note(self, digest: str) -> bool:
         self._check()
