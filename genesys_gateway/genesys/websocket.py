@@ -170,7 +170,7 @@ def open_socket(uri: str, settings: Settings) -> NotificationSocket:
         PermanentFailure: :func:`connect_uri.check` rejected the address.
         SocketLost: The socket could not be opened now. After a 429, ``retry_after`` holds the server's Retry-After.
     """
-    address = connect_uri.check(uri, settings.genesys_streaming_hosts, settings.may_speak_plainly_to)
+    address = connect_uri.check(uri, settings.genesys_streaming_hosts, settings.allows_plain_http_to)
     connecting = _BufferedWebSocket(
         sockopt=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1), (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)],
         sslopt={"context": _trust(settings.ca_bundle)} if address.secure else {},

@@ -67,7 +67,7 @@ class Network(Protocol):
     def ca_bundle(self) -> Path | None:
         """Certificate authorities to trust instead of the system's."""
 
-    def may_speak_plainly_to(self, host: str) -> bool:
+    def allows_plain_http_to(self, host: str) -> bool:
         """Whether calls to that host may be made without TLS."""
 
     def bypasses_proxy(self, host: str) -> bool:
@@ -103,7 +103,7 @@ class HttpClient:
     def __init__(self, network: Network, base_url: str, clock: Clock, pool_size: int) -> None:
         target = urlsplit(base_url)
         host = target.hostname or ""
-        if target.scheme != "https" and not (target.scheme == "http" and network.may_speak_plainly_to(host)):
+        if target.scheme != "https" and not (target.scheme == "http" and network.allows_plain_http_to(host)):
             raise PermanentFailure("calls need https, or a host in GATEWAY_PLAIN_HTTP_HOSTS")
         self._base_url = base_url.rstrip("/")
         self._clock = clock

@@ -176,7 +176,7 @@ class Settings:
             raise SettingsError(mistakes)
         return cls(**values, warnings=env.unknown() + rules.warnings_about(values))
 
-    def may_speak_plainly_to(self, host: str) -> bool:
+    def allows_plain_http_to(self, host: str) -> bool:
         """Whether http and ws, without TLS, are allowed to that host."""
         return rules.may_be_plain(host, self.plain_http_hosts)
 

@@ -63,7 +63,7 @@ def _targets(settings: Settings) -> Mapping[str, str]:
     for host, port in settings.genesys_streaming_hosts:
         address = f"[{host}]" if ":" in host else host
         # A connectUri is wss if the API is https, and without TLS only for hosts where that is allowed.
-        plain = scheme == "http" and settings.may_speak_plainly_to(host)
+        plain = scheme == "http" and settings.allows_plain_http_to(host)
         found[f"streaming {host}"] = f"{'http' if plain else 'https'}://{address}{f':{port}' if port else ''}"
     found["history"] = settings.communication_history_url
     return found

@@ -14,7 +14,7 @@ GOOD = "wss://streaming.mypurecloud.jp/channels/streaming-0-abc"
 
 
 def checked(uri: str) -> ConnectUri:
-    return check(uri, HOSTS, settings(plain_http_hosts=frozenset({"gateway.test"})).may_speak_plainly_to)
+    return check(uri, HOSTS, settings(plain_http_hosts=frozenset({"gateway.test"})).allows_plain_http_to)
 
 
 @pytest.mark.parametrize(

@@ -105,12 +105,12 @@ def test_an_issuer_is_enough_to_let_callers_in() -> None:
 def test_a_listed_host_may_be_spoken_to_without_tls_and_is_warned_about() -> None:
     settings = read(COMMUNICATION_HISTORY_URL="http://history:8000", GATEWAY_PLAIN_HTTP_HOSTS="History, 10.0.0.7")
 
-    assert settings.may_speak_plainly_to("HISTORY")
-    assert settings.may_speak_plainly_to("127.8.8.8")
-    assert settings.may_speak_plainly_to("[::1]")
-    assert settings.may_speak_plainly_to("localhost")
-    assert not settings.may_speak_plainly_to("history.evil.example")
-    assert not settings.may_speak_plainly_to("localhost.evil.example")
+    assert settings.allows_plain_http_to("HISTORY")
+    assert settings.allows_plain_http_to("127.8.8.8")
+    assert settings.allows_plain_http_to("[::1]")
+    assert settings.allows_plain_http_to("localhost")
+    assert not settings.allows_plain_http_to("history.evil.example")
+    assert not settings.allows_plain_http_to("localhost.evil.example")
     assert settings.warnings == (
         "GATEWAY_PLAIN_HTTP_HOSTS lets 10.0.0.7 be spoken to without TLS",
         "GATEWAY_PLAIN_HTTP_HOSTS lets history be spoken to without TLS",
