@@ -113,7 +113,7 @@ class ChannelRegistry:
 
     def covered(self) -> set[str]:
         """The conversations whose notifications arrive on their home channel now."""
-        return {one for channel in self.channels() for one in channel.writer.covers(self.carried_by(channel))}
+        return {one for channel in self.channels() for one in channel.writer.covered_among(self.carried_by(channel))}
 
     def channels(self) -> tuple[Channel, ...]:
         """The channels in use or not yet closed, oldest first."""
@@ -212,7 +212,7 @@ class ChannelRegistry:
         self._report_covered(channel, [one for one in ids if self._home.get(one) is channel])
 
     def _report_covered(self, channel: Channel, ids: Iterable[str]) -> None:
-        covered = channel.writer.covers(ids)
+        covered = channel.writer.covered_among(ids)
         if covered:
             self._listener.covered(covered, channel.id)
 
@@ -221,7 +221,7 @@ class ChannelRegistry:
         lost = [one for one in ids if self._home.get(one) is channel]
         handover = self._handovers.get(channel.id)
         if handover is not None and handover.successor is not None:
-            kept = handover.successor.writer.covers(lost)
+            kept = handover.successor.writer.covered_among(lost)
             self._home.update(dict.fromkeys(kept, handover.successor))
             self._report_covered(handover.successor, kept)
             lost = [one for one in lost if self._home[one] is channel]
@@ -315,11 +315,11 @@ class ChannelRegistry:
     def move(self, old: Channel, successor: Channel) -> int:
         """For a handover: make the successor the home of all that the old channel carries; returns their number."""
         moving = self.carried_by(old)
-        covered_before = old.writer.covers(moving)
+        covered_before = old.writer.covered_among(moving)
         self._home.update(dict.fromkeys(moving, successor))
         successor.writer.want(moving)
         self._report_covered(successor, moving)
-        left_out = set(covered_before).difference(successor.writer.covers(moving))
+        left_out = set(covered_before).difference(successor.writer.covered_among(moving))
         if left_out:
             self._listener.uncovered(sorted(left_out), self._clock.now())
         return len(moving)

@@ -109,7 +109,7 @@ class TopicWriter:
         wanted = self._desired.keys() - self._refusals.not_on_list(self._clock.monotonic())
         return self._open and not (self._in_doubt or self._read_due or self._reading) and wanted <= self._confirmed
 
-    def covers(self, conversation_ids: Iterable[str]) -> list[str]:
+    def covered_among(self, conversation_ids: Iterable[str]) -> list[str]:
         """Those of these conversations whose topics are confirmed and whose notifications arrive now."""
         if not self._open or self._stale:
             return []
@@ -148,7 +148,7 @@ class TopicWriter:
         Returns:
             The conversations that were covered until now.
         """
-        covered = self.covers(self._desired)
+        covered = self.covered_among(self._desired)
         self._open = False
         self._unsubscription.lost()
         return covered

@@ -184,6 +184,6 @@ def test_a_topic_that_waits_because_it_was_taken_holds_up_nobody_else() -> None:
         writer.topics.removed_by_server([acw_topic(conversation(1))])
         writer.until_settled()
     writer.topics.want(ids(3, start=5))
-    eventually(lambda: writer.topics.covers(ids(3, start=5)) == ids(3, start=5), writer.clock)
+    eventually(lambda: writer.topics.covered_among(ids(3, start=5)) == ids(3, start=5), writer.clock)
     assert conversation(1) not in writer.channel.conversations
     writer.end()

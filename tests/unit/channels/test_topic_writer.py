@@ -272,10 +272,10 @@ def test_nothing_is_done_without_a_socket(writer: WriterOnFakeGenesys) -> None:
 def test_a_list_that_outlived_its_socket_is_read_before_it_is_believed(writer: WriterOnFakeGenesys) -> None:
     writer.start(3)
     assert sorted(writer.lose_socket()) == ids(3)
-    assert writer.topics.covers(ids(3)) == []
+    assert writer.topics.covered_among(ids(3)) == []
     del writer.channel.topics[acw_topic(conversation(1))]
     writer.open_socket()
-    assert writer.topics.covers(ids(3)) == []
+    assert writer.topics.covered_among(ids(3)) == []
     eventually(lambda: len(writer.covered) == 3, writer.clock)
     assert writer.operations() == ["add", "list", "add"]
     assert ("missed", [conversation(1)]) in writer.reports
@@ -307,7 +307,7 @@ def test_topics_that_the_server_took_are_reported_and_brought_back(writer: Write
     writer.channel.topics.clear()
     taken = [acw_topic(conversation(1)), acw_topic(conversation(9)), "v2.users.x"]
     assert writer.topics.removed_by_server(taken) == [conversation(1)]
-    assert writer.topics.covers(ids(3)) == [conversation(0), conversation(2)]
+    assert writer.topics.covered_among(ids(3)) == [conversation(0), conversation(2)]
     writer.until_settled()
     assert writer.channel.conversations == set(ids(3))
 
@@ -317,7 +317,7 @@ def test_topics_taken_by_another_channel_of_ours_are_no_drift(writer: WriterOnFa
     writer.topics.freeze(True)
     writer.channel.topics.clear()
     writer.topics.removed_by_server([acw_topic(conversation(0))])  # the list is read before it reports the other one
-    eventually(lambda: writer.server.count("list") and not writer.topics.covers(ids(2)), writer.clock)
+    eventually(lambda: writer.server.count("list") and not writer.topics.covered_among(ids(2)), writer.clock)
     assert ("missed", [conversation(1)]) in writer.reports
     assert "drifted" not in dict(writer.reports)
 
@@ -454,7 +454,7 @@ class WriterAgainstServer(RuleBasedStateMachine):
             writer.topics.audit()
             eventually(lambda: writer.channel.conversations == self.desired <= writer.covered, writer.clock)
             writer.until_settled()
-            assert set(writer.topics.desired) == set(writer.topics.covers(self.desired)) == self.desired
+            assert set(writer.topics.desired) == set(writer.topics.covered_among(self.desired)) == self.desired
         finally:
             writer.end()
 

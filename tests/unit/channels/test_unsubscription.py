@@ -70,7 +70,7 @@ def test_wanted_again_while_its_removal_is_in_flight_it_ends_on_the_list(writer:
     socket = writer.unanswered_removal(3)
     writer.covered.clear()
     writer.topics.want([conversation(0)])
-    assert writer.topics.covers(ids(3)) == ids(2, start=1)
+    assert writer.topics.covered_among(ids(3)) == ids(2, start=1)
     writer.server.unsubscribe(socket, socket.sent[0])
     writer.until_settled()
     assert writer.channel.conversations == set(ids(3))
