@@ -27,9 +27,7 @@ class _Application(Flask):
         return super().create_url_adapter(request)
 
 
-def create_app(
-    gateway: routes.GatewayFacade | None = None, *, body_seconds: float = json_body.PATIENCE_SECONDS
-) -> Flask:
+def create_app(gateway: routes.GatewayFacade | None = None, *, body_seconds: float = json_body.BODY_SECONDS) -> Flask:
     """Make the application for a gateway.
 
     Args:

@@ -14,10 +14,10 @@ from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, RequestTimeou
 #: Maximum size of a body in bytes.
 LIMIT = 16 * 1024
 #: Seconds within which the whole body must arrive. A body of the maximum size takes milliseconds.
-PATIENCE_SECONDS = 5.0
+BODY_SECONDS = 5.0
 
 
-def read(request: Request, seconds: float = PATIENCE_SECONDS) -> Any:
+def read(request: Request, seconds: float = BODY_SECONDS) -> Any:
     """The body's JSON value.
 
     Args:

@@ -12,7 +12,7 @@ AUDIENCE = "genesys-gateway"
 RSA = RSAKey.generate_key(2048, {"kid": "rsa-1"})
 EC = ECKey.generate_key("P-256", {"kid": "ec-1"})
 #: A key with the id of one of the issuer's, but not the issuer's.
-STRANGER = RSAKey.generate_key(2048, {"kid": "rsa-1"})
+UNTRUSTED = RSAKey.generate_key(2048, {"kid": "rsa-1"})
 
 
 def key_set(*keys: RSAKey | ECKey, **changes: Any) -> bytes:

@@ -14,7 +14,7 @@ from gevent.socket import socket
 from joserfc.jwk import RSAKey
 
 from tests.doubles.genesys import answer, listening, request_of
-from tests.doubles.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
+from tests.doubles.issuer import AUDIENCE, EC, ISSUER, RSA, UNTRUSTED, claims, key_set, sign, unsigned
 from tests.flow.gateways import assert_quick, start_gateway
 from tests.harness.gateway import BOFE_TOKEN, Gateway
 from tests.harness.simulator import Simulator
@@ -119,7 +119,7 @@ def test_a_token_of_the_issuer_opens_what_its_roles_open(trusting: Gateway, issu
 @pytest.mark.parametrize(
     "token",
     [
-        lambda: sign(claims(now()), STRANGER),
+        lambda: sign(claims(now()), UNTRUSTED),
         lambda: sign(claims(now(), aud="another")),
         lambda: sign(claims(now(), iss="https://another.example")),
         lambda: sign(claims(now() - 400_000)),

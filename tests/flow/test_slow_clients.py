@@ -11,7 +11,7 @@ import gevent
 import pytest
 from gevent import socket
 
-from genesys_gateway.web.json_body import PATIENCE_SECONDS
+from genesys_gateway.web.json_body import BODY_SECONDS
 from tests.flow.calls import Call
 from tests.flow.gateways import assert_quick
 from tests.harness.gateway import BOFE_TOKEN, Gateway
@@ -51,7 +51,7 @@ CHUNKED = "Transfer-Encoding: chunked\r\n"
 #: A whole request that comes too late: it must not be taken for the rest of the body.
 HIDDEN = "GET /livez HTTP/1.1\r\nHost: gateway\r\nX-Fill: " + "x" * 80 + "\r\n\r\n"
 TOO_LATE = [
-    Slow(name=f"a request as {name}", at_once=at_once, slowly="", status=408, seconds=PATIENCE_SECONDS, late=HIDDEN)
+    Slow(name=f"a request as {name}", at_once=at_once, slowly="", status=408, seconds=BODY_SECONDS, late=HIDDEN)
     for name, at_once in {
         "a late chunk": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n{len(HIDDEN):x}\r\n",
         "the rest of a late chunk": f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n{len(HIDDEN) + 9:x}\r\n{{        ",
@@ -73,42 +73,42 @@ ROWS = [
         at_once=f"{HEAD}{AUTHORIZED}{LENGTH}\r\n",
         slowly=BODY,
         status=408,
-        seconds=PATIENCE_SECONDS,
+        seconds=BODY_SECONDS,
     ),
     Slow(
         name="a body that never comes",
         at_once=f"{HEAD}{AUTHORIZED}{LENGTH}\r\n",
         slowly="",
         status=408,
-        seconds=PATIENCE_SECONDS,
+        seconds=BODY_SECONDS,
     ),
     Slow(
         name="a body without its last byte",
         at_once=f"{HEAD}{AUTHORIZED}{LENGTH}\r\n{BODY[:-1]}",
         slowly="",
         status=408,
-        seconds=PATIENCE_SECONDS,
+        seconds=BODY_SECONDS,
     ),
     Slow(
         name="chunks of one byte",
         at_once=f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n",
         slowly="".join(f"1\r\n{byte}\r\n" for byte in BODY),
         status=408,
-        seconds=PATIENCE_SECONDS,
+        seconds=BODY_SECONDS,
     ),
     Slow(
         name="chunks that never end",
         at_once=f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n{len(BODY):x}\r\n{BODY}\r\n",
         slowly="",
         status=408,
-        seconds=PATIENCE_SECONDS,
+        seconds=BODY_SECONDS,
     ),
     Slow(
         name="a size of chunk that never ends",
         at_once=f"{HEAD}{AUTHORIZED}{CHUNKED}\r\n",
         slowly="0" * 999,
         status=408,
-        seconds=PATIENCE_SECONDS,
+        seconds=BODY_SECONDS,
     ),
     Slow(
         name="a slow body of a stranger",
@@ -240,7 +240,7 @@ def test_clients_that_send_without_end_slow_nobody_else_down(
 
     assert_quick(gateway)
     gevent.joinall(crowd)
-    assert max(one.get() for one in crowd) < PATIENCE_SECONDS + HEAD_SECONDS + SLACK
+    assert max(one.get() for one in crowd) < BODY_SECONDS + HEAD_SECONDS + SLACK
 
 
 def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(gateway: Gateway, stack: ExitStack) -> None:

@@ -13,7 +13,7 @@ from joserfc.jwk import ECKey, RSAKey
 
 from genesys_gateway.web.jwks import IssuerKey, read_keys
 from genesys_gateway.web.jwt import JwtVerifier
-from tests.doubles.issuer import AUDIENCE, EC, ISSUER, RSA, STRANGER, claims, key_set, sign, unsigned
+from tests.doubles.issuer import AUDIENCE, EC, ISSUER, RSA, UNTRUSTED, claims, key_set, sign, unsigned
 from tests.doubles.runtime import FakeClock
 
 NOW = FakeClock().now()
@@ -156,7 +156,7 @@ def test_a_key_is_good_for_its_own_algorithm_only(tokens: JwtVerifier) -> None:
 
 
 def test_a_signature_of_somebody_else_is_none(tokens: JwtVerifier) -> None:
-    assert tokens.read(sign(GOOD, STRANGER).encode()) is None
+    assert tokens.read(sign(GOOD, UNTRUSTED).encode()) is None
 
 
 @pytest.mark.parametrize(
@@ -185,14 +185,14 @@ def test_a_key_id_names_a_key_of_the_set_or_nothing(tokens: JwtVerifier, key_id:
 
 
 def test_keys_and_addresses_in_a_token_are_not_looked_at(tokens: JwtVerifier, keys: KnownKeys) -> None:
-    own = STRANGER.as_dict(private=False)
+    own = UNTRUSTED.as_dict(private=False)
     for header in (
         {"jwk": own},
         {"jku": "http://127.0.0.1:1/keys"},
         {"x5u": "http://127.0.0.1:1/cert"},
         {"x5c": ["MII"]},
     ):
-        assert tokens.read(signed_bytes(json.dumps(GOOD).encode(), STRANGER, **header).encode()) is None
+        assert tokens.read(signed_bytes(json.dumps(GOOD).encode(), UNTRUSTED, **header).encode()) is None
     assert set(keys.asked) <= {"rsa-1"}
 
 
