@@ -12,7 +12,7 @@ from itertools import count
 from urllib.parse import urlsplit
 
 #: Every place, with what is done and what is not done yet when it is reached.
-PLACES: Mapping[str, str] = {
+KILL_POINTS: Mapping[str, str] = {
     "migrated": "the tables exist, no worker does",
     "adopted": "this instance owns the followed conversations, but does not follow them yet",
     "before_commit": "the statements are done, not committed",
@@ -52,7 +52,7 @@ def _armed() -> tuple[str, int]:
     name, _, nth = os.environ.get("GATEWAY_KILL_POINT", "").partition(":")
     if not name or not _only_a_simulator():
         return "", 0
-    if name not in PLACES:
+    if name not in KILL_POINTS:
         raise ValueError(f"GATEWAY_KILL_POINT: there is no {name}")
     return name, int(nth or "1")
 

@@ -2,7 +2,7 @@
 
 import ast
 
-from genesys_gateway.runtime.kill_points import PLACES
+from genesys_gateway.runtime.kill_points import KILL_POINTS
 from tests.architecture.sources import service_files, tree_of
 from tests.chaos.kill_points import SCENES
 
@@ -16,8 +16,8 @@ def reached() -> list[str]:
 
 
 def test_every_place_is_reached_and_nothing_else_is() -> None:
-    assert set(reached()) == set(PLACES)
+    assert set(reached()) == set(KILL_POINTS)
 
 
 def test_a_kill_is_played_at_every_place() -> None:
-    assert {scene.point.partition(":")[0] for scene in SCENES} == set(PLACES)
+    assert {scene.point.partition(":")[0] for scene in SCENES} == set(KILL_POINTS)
