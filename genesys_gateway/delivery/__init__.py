@@ -45,4 +45,4 @@ The files, in reading order:
 from genesys_gateway.delivery.dispatcher import Delivery
 from genesys_gateway.delivery.history_client import HistoryClient
 
-__all__ = ["Delivery", "History"]
+__all__ = ["Delivery", "HistoryClient"]

@@ -108,7 +108,7 @@ def _read(
     if len(oldest) < limit:
         return oldest, False, outbox.next_due(connection, now=now, furthest_ms=round_settings.furthest_ms)
     since = now - _FRESH_MS if any(not one.attempt for one in oldest) else 0
-    newest = outbox.fresh(
+    newest = outbox.unattempted(
         connection, now=now, lease_ms=round_settings.lease_ms, since=since, limit=limit // FRESH_SHARE
     )
     return list(mixed(oldest, newest)), True, None

@@ -62,9 +62,9 @@ class SupportResults:
 
         receipt = self._storage.run(job)
         self._metrics.events_received.labels(source=SUPPORT_RESULT).inc()
-        self._metrics.events_duplicate.inc(receipt.taken is IntakeResult.DUPLICATE)
-        self._metrics.events_amended.inc(receipt.taken is IntakeResult.AMENDED)
-        if receipt.taken is IntakeResult.STORED:
+        self._metrics.events_duplicate.inc(receipt.result is IntakeResult.DUPLICATE)
+        self._metrics.events_amended.inc(receipt.result is IntakeResult.AMENDED)
+        if receipt.result is IntakeResult.STORED:
             self._stored()
             self._due()
         return receipt

@@ -89,14 +89,14 @@ class Jwks:
             return
         self._requested_at = self._clock.monotonic()
         try:
-            self._keys = self.ask()
+            self._keys = self.fetch()
         except (TransientFailure, ValueError) as error:
             log.error("issuer_keys_not_fetched", error=str(error))
         else:
             self._fetched_at = self._clock.monotonic()
             log.info("issuer_keys_fetched", keys=len(self._keys))
 
-    def ask(self) -> Mapping[str, IssuerKey]:
+    def fetch(self) -> Mapping[str, IssuerKey]:
         """Fetch the issuer's keys now, without keeping them.
 
         Raises:

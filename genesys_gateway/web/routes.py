@@ -133,7 +133,7 @@ def take_result() -> Response:
     """Store an after-call work that the older trigger reports."""
     result = AcwEvent(**_loaded(_RESULT))
     receipt = _gateway().support_results.take(result)
-    return _json(_dump_result(receipt), 202 if receipt.taken is IntakeResult.STORED else 200)
+    return _json(_dump_result(receipt), 202 if receipt.result is IntakeResult.STORED else 200)
 
 
 @blueprint.get("/livez")

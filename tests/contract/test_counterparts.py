@@ -86,7 +86,7 @@ def sources(unregistered: BothSources) -> BothSources:
 def test_a_result_becomes_an_entry_and_its_conversation_is_due(sources: BothSources) -> None:
     receipt = sources.put_result(result(ani="+639171234567"))
 
-    assert receipt == SupportResultReceipt(taken=IntakeResult.STORED, record_id=result().record_id, state="pending")
+    assert receipt == SupportResultReceipt(result=IntakeResult.STORED, record_id=result().record_id, state="pending")
     (row,) = sources.entries()
     assert (row.source, row.user_id, row.event_time, row.participant_id) == ("supportResult", AGENT, NOW, None)
     assert AcwEvent.from_json(row.content) == result(ani="+639171234567")
@@ -97,7 +97,7 @@ def test_a_result_becomes_an_entry_and_its_conversation_is_due(sources: BothSour
 def test_a_result_registers_nothing(unregistered: BothSources) -> None:
     receipt = unregistered.put_result(result())
 
-    assert receipt.taken is IntakeResult.STORED
+    assert receipt.result is IntakeResult.STORED
     assert unregistered.run(lambda c: c.execute(select(conversation)).all()) == []
     assert unregistered.pairs() == {(receipt.record_id, None)}
 
@@ -132,7 +132,7 @@ def test_a_result_after_its_event_is_answered_with_the_record_of_the_event(
 
     receipt = sources.put_result(result(at=NOW + apart))
 
-    assert receipt == SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=event().record_id, state="pending")
+    assert receipt == SupportResultReceipt(result=IntakeResult.DUPLICATE, record_id=event().record_id, state="pending")
     assert sources.pairs() == {(event().record_id, result_id(NOW + apart))}
 
 
@@ -164,7 +164,7 @@ def test_another_agent_or_another_time_is_another_work(sources: BothSources, oth
 def test_so_it_is_when_the_event_comes_first(sources: BothSources, other: AcwEvent) -> None:
     sources.put_event(other)
 
-    assert sources.put_result(result()).taken is IntakeResult.STORED
+    assert sources.put_result(result()).result is IntakeResult.STORED
 
 
 def test_another_conversation_of_the_agent_is_another_work(sources: BothSources) -> None:
@@ -176,7 +176,7 @@ def test_another_conversation_of_the_agent_is_another_work(sources: BothSources)
 def test_results_are_the_same_only_if_their_times_are_equal(sources: BothSources) -> None:
     first, again, second = (sources.put_result(result(at=at)) for at in (NOW, NOW, NOW + 1))
 
-    assert (first.taken, again.taken, second.taken) == (
+    assert (first.result, again.result, second.result) == (
         IntakeResult.STORED,
         IntakeResult.DUPLICATE,
         IntakeResult.STORED,
@@ -191,8 +191,10 @@ def test_two_sessions_of_an_agent_need_two_results(sources: BothSources) -> None
     assert sources.put_event(event("s-2", at=NOW + 1)) is IntakeResult.STORED
 
     second = sources.put_result(result(at=NOW + 2))
-    assert (second.taken, second.record_id) == (IntakeResult.DUPLICATE, event("s-2").record_id)
-    assert sources.put_result(result(at=NOW + 3)).taken is IntakeResult.STORED, "no event is left to be its counterpart"
+    assert (second.result, second.record_id) == (IntakeResult.DUPLICATE, event("s-2").record_id)
+    assert sources.put_result(result(at=NOW + 3)).result is IntakeResult.STORED, (
+        "no event is left to be its counterpart"
+    )
 
 
 def test_the_nearest_in_time_is_the_counterpart(sources: BothSources) -> None:
@@ -220,7 +222,7 @@ def test_a_pair_is_recognised_again_and_again_from_both_sides(sources: BothSourc
     for _ in range(3):
         assert sources.put_event(event(), BACKFILL) is IntakeResult.DUPLICATE
         assert sources.put_event(event()) is IntakeResult.DUPLICATE
-        assert sources.put_result(result()) == replace(receipt, taken=IntakeResult.DUPLICATE)
+        assert sources.put_result(result()) == replace(receipt, result=IntakeResult.DUPLICATE)
         # Reconciliation may date the event differently than the notification did, by any amount.
         assert sources.put_event(event(at=NOW + 10 * LIMIT), BACKFILL) is IntakeResult.DUPLICATE
 
@@ -254,7 +256,7 @@ def test_a_live_event_replaces_a_backfilled_counterpart_and_the_pair_stands(sour
 
     (row,) = sources.entries()
     assert (row.source, row.event_time, row.twin_id) == ("live", NOW, result_id(NOW))
-    assert sources.put_result(result()).taken is IntakeResult.DUPLICATE
+    assert sources.put_result(result()).result is IntakeResult.DUPLICATE
 
 
 def test_what_genesys_says_differently_the_second_time_is_an_amendment(sources: BothSources) -> None:
@@ -273,8 +275,8 @@ def test_what_genesys_says_differently_the_second_time_is_an_amendment(sources: 
 def test_a_result_that_comes_again_with_other_content_is_an_amendment(sources: BothSources) -> None:
     first = sources.put_result(result(subject="Loan"))
 
-    assert sources.put_result(result(subject="Card")) == replace(first, taken=IntakeResult.AMENDED)
-    assert sources.put_result(result(subject="Card")) == replace(first, taken=IntakeResult.DUPLICATE)
+    assert sources.put_result(result(subject="Card")) == replace(first, result=IntakeResult.AMENDED)
+    assert sources.put_result(result(subject="Card")) == replace(first, result=IntakeResult.DUPLICATE)
 
 
 @pytest.mark.parametrize("state", ["delivered", "dead"])
@@ -283,7 +285,7 @@ def test_a_result_of_what_has_ended_is_told_how(sources: BothSources, state: str
     sources.change(state=state)
 
     assert sources.put_result(result()) == SupportResultReceipt(
-        taken=IntakeResult.DUPLICATE, record_id=event().record_id, state=state
+        result=IntakeResult.DUPLICATE, record_id=event().record_id, state=state
     )
 
 
@@ -303,7 +305,7 @@ def test_what_is_erased_is_still_known_and_gets_no_content_back(sources: BothSou
     sources.change(state="delivered", content=None, amended_content=None, erased_at=NOW)
 
     assert sources.put_event(event(ani="+639171234567")) is IntakeResult.DUPLICATE
-    assert sources.put_result(result(ani="+639171234567")).taken is IntakeResult.DUPLICATE
+    assert sources.put_result(result(ani="+639171234567")).result is IntakeResult.DUPLICATE
 
     (row,) = sources.entries()
     assert (row.content, row.amended_content, row.amended) == (None, None, False)
@@ -330,8 +332,8 @@ def test_an_event_without_a_session_has_the_id_of_its_result(sources: BothSource
 def test_a_result_with_the_id_of_an_event_is_that_event(sources: BothSources) -> None:
     sources.put_event(event(session_id=None, participant_id=None))
 
-    assert sources.put_result(result()).taken is IntakeResult.DUPLICATE
-    assert sources.put_result(result(at=NOW + 1)).taken is IntakeResult.STORED, "it has its counterpart already"
+    assert sources.put_result(result()).result is IntakeResult.DUPLICATE
+    assert sources.put_result(result(at=NOW + 1)).result is IntakeResult.STORED, "it has its counterpart already"
 
 
 @pytest.mark.parametrize("first", ["event", "result"])
@@ -345,7 +347,7 @@ def test_a_counterpart_that_comes_at_the_same_moment_waits_for_the_first(postgre
     with engine.begin() as connection:  # not committed before the second one has begun
         if first == "event":
             intake.put(connection, event(), LIVE, now=NOW, due_at=DUE, deadline_at=DEADLINE)
-            second = gevent.spawn(lambda: sources.put_result(result()).taken)
+            second = gevent.spawn(lambda: sources.put_result(result()).result)
         else:
             intake.put_result(connection, result(), now=NOW, due_at=DUE, deadline_at=DEADLINE)
             second = gevent.spawn(lambda: sources.put_event(event()))

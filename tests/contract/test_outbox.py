@@ -71,7 +71,7 @@ class Outbox:
 
     def fresh_ids(self, since: int, now: int = NOW, limit: int = 100) -> list[str]:
         found = self.run(
-            lambda connection: statements.fresh(connection, now=now, lease_ms=LEASE, since=since, limit=limit)
+            lambda connection: statements.unattempted(connection, now=now, lease_ms=LEASE, since=since, limit=limit)
         )
         return [one.id for one in found]
 

@@ -65,8 +65,8 @@ class FakeSupportResults:
             raise self.error
         known = result.record_id in [one.record_id for one in self.events]
         self.events.append(result)
-        taken = IntakeResult.DUPLICATE if known else IntakeResult.STORED
-        return SupportResultReceipt(taken=taken, record_id=result.record_id, state="pending")
+        outcome = IntakeResult.DUPLICATE if known else IntakeResult.STORED
+        return SupportResultReceipt(result=outcome, record_id=result.record_id, state="pending")
 
 
 class FakeGateway:

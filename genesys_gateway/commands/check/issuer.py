@@ -18,7 +18,7 @@ def inspect(settings: Settings, clock: Clock) -> Iterator[Finding]:
     if settings.oidc_jwks_url is None:
         return
     try:
-        keys = Jwks(settings, clock).ask()
+        keys = Jwks(settings, clock).fetch()
     except (TransientFailure, ValueError) as error:
         yield wrong(_AREA, f"no keys: {error}", _ADVICE)
     else:

@@ -66,7 +66,7 @@ class IntakeResult(Enum):
 class SupportResultReceipt:
     """Result of storing a supportResult, and the record of its after-call work."""
 
-    taken: IntakeResult
+    result: IntakeResult
     record_id: str
     #: pending, delivered or dead
     state: str
@@ -115,18 +115,18 @@ def put_result(
     first = connection.execute(_ENTRY, {"id": result.record_id}).first()
     if first is not None and first.source == SUPPORT_RESULT:
         return SupportResultReceipt(
-            taken=_other_content(connection, first, result.to_json(), now), record_id=first.id, state=first.state
+            result=_other_content(connection, first, result.to_json(), now), record_id=first.id, state=first.state
         )
     first = first or counterparts.of_result(connection, result)
     if first is not None:
         counterparts.pair(connection, first, result.record_id)
-        return SupportResultReceipt(taken=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
+        return SupportResultReceipt(result=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
     row = _row(result, SUPPORT_RESULT, now)
     connection.execute(insert(entry), row)
     known = connection.execute(_CONVERSATION, {"conversation": result.conversation_id}).first()
     state = None if known is None else known.state
     _update_conversation(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
-    return SupportResultReceipt(taken=IntakeResult.STORED, record_id=row["id"], state=row["state"])
+    return SupportResultReceipt(result=IntakeResult.STORED, record_id=row["id"], state=row["state"])
 
 
 def _row(event: AcwEvent, source: str, now: int) -> dict[str, Any]:

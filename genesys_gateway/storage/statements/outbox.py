@@ -153,7 +153,7 @@ def due(connection: Connection, *, now: int, lease_ms: int, limit: int) -> list[
     return [_entry(row) for row in connection.execute(_OLDEST, bounds)]
 
 
-def fresh(connection: Connection, *, now: int, lease_ms: int, since: int, limit: int) -> list[Entry]:
+def unattempted(connection: Connection, *, now: int, lease_ms: int, since: int, limit: int) -> list[Entry]:
     """Return entries without an attempt that became due after ``since`` (epoch milliseconds), newest first."""
     bounds = {"now": now, "longest": now + lease_ms, "since": since, "most": limit}
     return [_entry(row) for row in connection.execute(_NEWEST, bounds)]
