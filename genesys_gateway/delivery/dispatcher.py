@@ -115,7 +115,7 @@ class Delivery:
 
     def start(self) -> None:
         """Start delivering, including what an earlier process left unfinished."""
-        self._dispatcher.spawn("desk", self._work)  # its name in logs
+        self._dispatcher.spawn("dispatcher", self._work)
         for n in range(SENDERS):
             self._senders.spawn(f"sender-{n}", self._send)
 

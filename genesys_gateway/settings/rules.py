@@ -253,7 +253,7 @@ def _signing_warnings(values: Mapping[str, Any]) -> tuple[str, ...]:
 
     found = []
     if files[0].stat().st_mode & 0o077:
-        found.append("GENESYS_SAML_KEY_FILE can be read by other users; whoever has it can be any user of Genesys")
+        found.append("GENESYS_SAML_KEY_FILE can be read by other users; its holder can act as any user of Genesys")
     ends_at = SigningKey.read(*files).ends_at()
     if ends_at < datetime.now(UTC) + timedelta(days=COMFORTABLE_CERTIFICATE_DAYS):
         found.append(f"GENESYS_SAML_CERTIFICATE_FILE ends at {ends_at:%Y-%m-%d %H:%M} UTC")

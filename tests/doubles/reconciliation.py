@@ -107,7 +107,7 @@ class ReconcilerOnFakeInquiry:
         self.stored += 1
 
     def follow(self, *some: str, covered: bool = False, seconds: float = 259_200.0) -> None:
-        """Register conversations that are due now and reach their deadline in so many seconds."""
+        """Register conversations that are due now and reach their deadline in ``seconds``."""
         self.storage.register(*some, deadline_in=seconds)
         if covered:
             self.storage.cover(*some)

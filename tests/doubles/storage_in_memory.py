@@ -38,7 +38,7 @@ class StorageInMemory(Storage):
         self.after_commit: Callable[[], object] = lambda: None
 
     def refuse(self, times: int, *, after: int = 0) -> None:
-        """Refuse so many of the next jobs, or of those after the next ``after``."""
+        """Refuse the next ``times`` jobs, or as many after the next ``after``."""
         first = self.jobs + after
         self._refused = range(first, first + times)
 
@@ -66,7 +66,7 @@ class StorageInMemory(Storage):
         return super().run(job)
 
     def register(self, *ids: str, owner: str = OWNER, due_in: float = 0.0, deadline_in: float = 259_200.0) -> None:
-        """Register conversations that are due, and reach their deadline, in so many seconds."""
+        """Register conversations that are due, and reach their deadline, in that many seconds."""
         now = self._time.now()
         due_at, deadline_at = now + round(due_in * 1000), now + round(deadline_in * 1000)
 

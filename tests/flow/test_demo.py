@@ -26,7 +26,7 @@ class Demo:
     def __init__(self, folder: Path, *arguments: str) -> None:
         self.temporary = folder / "tmp"
         self.temporary.mkdir()
-        environment = {"TMPDIR": str(self.temporary), "GENESYS_CLIENT_ID": "a stranger's"}
+        environment = {"TMPDIR": str(self.temporary), "GENESYS_CLIENT_ID": "another's"}
         self.process = Process(python("-m", "genesys_gateway", "demo", *arguments), environment, folder / "demo.log")
 
     @property

@@ -111,7 +111,7 @@ ROWS = [
         seconds=BODY_SECONDS,
     ),
     Slow(
-        name="a slow body of a stranger",
+        name="a slow body of an unauthenticated caller",
         at_once=f"{HEAD}{LENGTH}\r\n",
         slowly=BODY,
         status=401,
@@ -201,8 +201,8 @@ def test_a_slow_client_is_let_go_in_time(slow: Slow, all_heard: dict[str, Heard]
 def test_a_crowd_of_slow_clients_slows_nobody_else_down(
     gateway: Gateway, simulator: Simulator, stack: ExitStack
 ) -> None:
-    crowd = [connected(gateway, stack) for _ in range(200)]
-    for number, connection in enumerate(crowd):
+    connections = [connected(gateway, stack) for _ in range(200)]
+    for number, connection in enumerate(connections):
         connection.sendall((HEAD if number % 2 else f"{HEAD}{AUTHORIZED}{LENGTH}\r\n").encode())
         dripping = gevent.spawn(drip, connection, BODY)
         stack.callback(dripping.kill)
@@ -233,14 +233,14 @@ def test_clients_that_send_without_end_slow_nobody_else_down(
         return time.monotonic() - begun
 
     # One is refused because it has no token; the body of the other is read.
-    crowd = [gevent.spawn(blast, f"{HEAD}{who}{told}\r\n") for who in ("", AUTHORIZED)]
-    for one in crowd:
+    senders = [gevent.spawn(blast, f"{HEAD}{who}{told}\r\n") for who in ("", AUTHORIZED)]
+    for one in senders:
         stack.callback(one.kill)
     gevent.sleep(0.2)
 
     assert_quick(gateway)
-    gevent.joinall(crowd)
-    assert max(one.get() for one in crowd) < BODY_SECONDS + HEAD_SECONDS + SLACK
+    gevent.joinall(senders)
+    assert max(one.get() for one in senders) < BODY_SECONDS + HEAD_SECONDS + SLACK
 
 
 def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(gateway: Gateway, stack: ExitStack) -> None:

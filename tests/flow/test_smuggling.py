@@ -113,9 +113,9 @@ CHUNKS = [
     Odd(name="chunk: a size of 2**160", status=400, sent=chunked(end=b"f" * 40 + b"\r\nx")),
     Odd(name="chunk: 20,000 digits", status=400, sent=chunked(end=b"0" * 20_000 + b"5\r\nabcde\r\n0\r\n\r\n")),
     Odd(
-        name="chunk: negative, of a stranger",
+        name="chunk: negative, of an unauthenticated caller",
         status=401,
-        sent=chunked(end=b"-1\r\n\r\n" + HIDDEN).replace(b"Bearer", b"Stranger"),
+        sent=chunked(end=b"-1\r\n\r\n" + HIDDEN).replace(b"Bearer", b"Unknown"),
     ),
     Odd(
         name="chunk: negative, at no address",

@@ -10,6 +10,7 @@
     stage          simulators, gateways and files of one story, and its scale
     databases      databases and servers of PostgreSQL
     tcp_proxy      a TCP proxy that breaks connections
+    chromium       a headless browser, driven over its DevTools socket
     tls_front      TLS and an HTTP proxy in front of a server
 
 Invariant: only processes, TCP and signals. Nothing in here imports the gateway.

@@ -15,7 +15,7 @@ settings.load_profile("patient")
 
 @pytest.fixture(autouse=True)
 def no_greenlet_is_left() -> Iterator[None]:
-    """Fail a test after which a greenlet of a crew still lives: crews name theirs ``tasks.task``."""
+    """Fail a test after which a greenlet of a task group still lives: they are named ``tasks.task``."""
     started: WeakSet[Greenlet[..., object]] = WeakSet()
     Greenlet.add_spawn_callback(started.add)
     yield

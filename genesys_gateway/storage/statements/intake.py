@@ -59,7 +59,7 @@ class IntakeResult(Enum):
     #: stored before with other content, which is still the one that is sent
     AMENDED = "amended"
     #: not stored, because its conversation was never registered
-    UNREGISTERED = "stranger"
+    UNREGISTERED = "unregistered"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ def _play_refusal(
     before = len(simulator.attempts())
     simulator.finish_all(sessions)
     if stage.scale is Scale.SMALL:
-        until(lambda: len(simulator.attempts()) >= before + _ALIKE[status], 15, "so many were refused")
+        until(lambda: len(simulator.attempts()) >= before + _ALIKE[status], 15, "as many were refused")
     sleep(away)
     tried = len(simulator.attempts()) - before
     # When the breaker opens, one attempt of each sender may be under way.
