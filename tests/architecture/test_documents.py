@@ -12,7 +12,10 @@ from tests.architecture.sources import PROJECT
 
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 SECURITY = PROJECT / "SECURITY.md"
-DOCUMENTS = [PROJECT / "README.md", PROJECT / "CHANGELOG.md", SECURITY, *sorted((PROJECT / "docs").rglob("*.md"))]
+DOCUMENTS = [
+    *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
+    *sorted((PROJECT / "docs").rglob("*.md")),
+]
 
 #: A variable without a field of its own: it gives three fields their default.
 REGION = "GENESYS_ENVIRONMENT"
@@ -53,3 +56,14 @@ def test_every_test_that_security_rests_on_is_there() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)`", SECURITY.read_text())
     assert len(named) > 20
     assert [name for name in named if not (PROJECT / name).exists()] == []
+
+
+@pytest.mark.parametrize(
+    "document",
+    [path for path in DOCUMENTS if path.parent.name != "adr"],
+    ids=lambda path: str(path.relative_to(PROJECT)),
+)
+def test_the_python_files_that_a_document_names_are_there(document: Path) -> None:
+    files = [f"/{path.relative_to(PROJECT)}" for path in PROJECT.rglob("*.py") if ".venv" not in path.parts]
+    named = set(re.findall(r"`([\w./]+\.py)`", document.read_text()))
+    assert {name for name in named if not any(file.endswith(f"/{name}") for file in files)} == set()
