@@ -26,7 +26,7 @@ class Gauges:
     """Sets the gauges, once in a quarter of the lease.
 
     Args:
-        look_ahead: Called as often, to set gauges that only its owner can read.
+        check_renewal: Called once a period; checks whether the next renewal of the token is possible, and sets its gauge.
     """
 
     def __init__(
@@ -41,7 +41,7 @@ class Gauges:
         self._clock = runtime.clock
         self._metrics = runtime.metrics
         self._registry = registry
-        self._look_ahead = check_renewal
+        self._check_renewal = check_renewal
         self._period = settings.lease_seconds / 4
         self._balance_due = -1e9  # monotonic seconds
         runtime.metrics.channel_budget.set(settings.channel_budget)
@@ -49,7 +49,7 @@ class Gauges:
     def run(self, tasks: TaskGroup) -> None:
         """Set the gauges again and again until the task group stops."""
         while not tasks.stopping:
-            self._look_ahead()
+            self._check_renewal()
             try:
                 self._set()
             except StorageUnavailable as error:
