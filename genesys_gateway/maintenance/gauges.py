@@ -26,7 +26,7 @@ class Gauges:
     """Sets the gauges, once in a quarter of the lease.
 
     Args:
-        check_renewal: Called once a period; checks whether the next renewal of the token is possible, and sets its gauge.
+        check_renewal: Called once a period; sets the gauge that shows whether the next token can be obtained.
     """
 
     def __init__(
