@@ -15,6 +15,7 @@
 #   make bench            runs the benchmarks, one after the other
 #   make openapi          writes docs/openapi.json from schemas and operations
 #   make lock             writes requirements*.txt from requirements*.in
+#   make clean            removes .venv and all caches
 
 PYTHON ?= python3.11
 VENV := .venv
