@@ -28,13 +28,16 @@ class AcwEvent:
     media_type: str | None = None
     message_type: str | None = None
     direction: str | None = None
+    #: address of the calling side; of a supportResult always the customer's
     ani: str | None = None
+    #: address that was called
     dnis: str | None = None
     address_to: str | None = None
     address_from: str | None = None
     callback_numbers: tuple[str, ...] = ()
     subject: str | None = None
     queue_id: str | None = None
+    #: id of a wrap-up code, or a system text such as ININ-WRAP-UP-TIMEOUT
     wrapup_code: str | None = None
     wrapup_notes: str | None = None
     wrapup_duration_ms: int | None = None
@@ -76,7 +79,7 @@ def record_id_by_agent(conversation_id: str, user_id: str | None, event_time: in
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acw:
-    """A notification about finished after-call work, decoded."""
+    """A frame that was decoded: the event in it, and what could not be used."""
 
     event: AcwEvent
     #: names of body fields with invalid values, which count as absent
@@ -85,7 +88,7 @@ class Acw:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """A frame that could not be decoded and is to be put into quarantine."""
+    """A frame to be put into quarantine: it could not be decoded, or its conversation was never registered."""
 
     #: one of a few fixed words, so that it can be the label of a metric
     reason: str

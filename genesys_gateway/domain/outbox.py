@@ -6,11 +6,11 @@ leaves the entry *in doubt*, and then the record is looked up at the receiver be
 
 from dataclasses import dataclass
 
-# Reasons of GiveUp.
+# Reasons of GiveUp, stored with the dead letter.
 TRIED_TOO_LONG = "tried for too long"
 INVALID = "not a valid record"
 UNREADABLE = "stored event can't be read"
-#: The receiver's answer follows.
+#: Start of a reason; the receiver's answer follows.
 REFUSED_WITH = "refused with "
 
 
@@ -34,7 +34,7 @@ class Entry:
     attempt: int
     #: whether the receiver may have the record already
     in_doubt: bool
-    #: the :class:`~genesys_gateway.domain.record.FirstAttemptFacts` as JSON; None if the next attempt collects them
+    #: the :class:`~genesys_gateway.domain.record.FirstAttemptFacts` as JSON (column ``names``); None if not stored yet
     known: str | None
     #: sum of the waits that count: before the first attempt those for names, later those between attempts
     waited_ms: int

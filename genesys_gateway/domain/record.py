@@ -16,6 +16,7 @@ from genesys_gateway.runtime.clock import isoformat
 
 Record = dict[str, Any]
 
+#: Channel of a record, by media type; that of a message depends on its message type.
 _CHANNELS = {
     "VOICE": "VOICE",
     "CALLBACK": "VOICE",
@@ -26,6 +27,7 @@ _CHANNELS = {
     "SCREENSHARE": "SCREENSHARE",
 }
 _MESSAGE_CHANNELS = {"SMS": "SMS", "WEBMESSAGING": "APP_CHAT", "OPEN": "APP_CHAT"}
+#: Words for a media type in the title of a record.
 _WORDS = {
     "VOICE": "voice call",
     "CALLBACK": "callback",
@@ -37,13 +39,13 @@ _WORDS = {
     "SCREENSHARE": "screen share",
 }
 
-#: A number as it is dialled. The parser would also find one in an e-mail address or a user name that holds digits.
+#: A phone number as it is dialled. The library would also find one in an e-mail address or user name with digits.
 _LOOKS_DIALLED = re.compile(r"\+?[\d\s().\-/]{3,}(;[^@]*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstAttemptFacts:
-    """What the record contains beside the event; stored with the entry from its first attempt on."""
+    """The content of a record besides the event: names and customer. The first attempt stores it with the entry."""
 
     agent_name: str | None = None
     wrapup_name: str | None = None

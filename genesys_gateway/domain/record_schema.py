@@ -1,7 +1,7 @@
 """The schema of a communication record, checked before it is sent to CommunicationHistory.
 
-Invariant: an invalid record is never sent. It comes from a mistake in the code or in the data, and another attempt
-would send the same.
+Invariant: an invalid record is never sent. The cause is a mistake in the code or in the data, so another attempt would
+fail as well.
 """
 
 from collections.abc import Mapping
@@ -78,7 +78,7 @@ class CommunicationRecord(Schema):
     body = fields.Nested(RecordBody, required=True)
 
 
-#: Built once: that costs more than a check.
+#: Built once, because building it costs more than a check.
 _RECORD = CommunicationRecord()
 
 
