@@ -21,8 +21,7 @@ from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.web import problems, routes
 from genesys_gateway.web.gunicorn_logs import GunicornLogger
 
-#: When a worker is told to end: time for the requests under way, and after that for the gateway, in seconds. Together
-#: less than 25 s.
+#: At the end of a worker: seconds for the requests under way, and after that for the gateway. Together less than 25 s.
 _HTTP_DRAIN_SECONDS = 5
 _GATEWAY_STOP_SECONDS = 17.0
 #: Exit code for a wrong configuration: a restart will not help.
@@ -40,7 +39,7 @@ def _bind() -> str:
 
 bind = _bind()
 worker_class = "genesys_gateway.web.gunicorn_worker.BoundedWorker"
-# Further connections wait in the kernel. Each takes a file descriptor; the usual limit of a process is 1024.
+# Connections beyond this number wait in the kernel. Each takes a file descriptor; the usual limit of a process is 1024.
 worker_connections = 400
 # The channel registry lives in the worker: a second worker would make a second set of channels.
 workers = 1
@@ -104,7 +103,7 @@ on_reload = on_starting
 
 
 def post_worker_init(worker: Any) -> None:
-    """Begin the gateway in the process of its worker, and drain it as soon as the worker is told to end."""
+    """Begin the gateway in the process of its worker, and drain it as soon as the worker gets SIGTERM."""
     gateway = worker.wsgi.extensions[routes.GATEWAY]
     tasks = TaskGroup("worker", lambda name, error: log.error("greenlet_crashed", greenlet=name, exc_info=error))
 

@@ -1,7 +1,7 @@
 """Creates all parts of the service, connects them, and starts and stops them in order.
 
 Invariant: nothing is served before the file lock is held and the database answers. At the stop the sockets close first,
-then what they brought is stored, then deliveries under way are finished.
+then the events that they brought are stored, then deliveries under way are finished.
 """
 
 from collections.abc import Callable

@@ -19,8 +19,9 @@ from genesys_gateway.web.jwt import JwtVerifier
 #: Length of the rate limit's sliding window, in seconds.
 WINDOW = 60.0
 
+#: Maximum number of characters read of an ``Authorization`` header.
 _LONGEST_HEADER = 8192
-#: Minimum number of seconds between two readings of the token file that unknown tokens cause.
+#: Minimum number of seconds between two readings of the token file because of an unknown token.
 _REREAD_PAUSE = 1.0
 #: Number of credentials above which those without a call in the last minute are forgotten.
 _MANY_CREDENTIALS = 1000
@@ -80,7 +81,7 @@ class Guard:
 
         Raises:
             NotAuthenticated, NotAllowed, TooOften: Checked in this order.
-            Unavailable: It may be a token of the issuer, whose keys could not be fetched yet.
+            Unavailable: The token may be one of the issuer's, but the issuer's keys could not be fetched yet.
         """
         credential, held = self._authenticate(_bearer(authorization))
         if not held & roles:
@@ -98,8 +99,8 @@ class Guard:
             if self._has_new_tokens() and (held := self._roles_of(presented)):
                 return presented, held
             raise NotAuthenticated("no token that is known")
-        # Counted by caller, not by token: otherwise a new token every minute would mean a new limit. The space keeps
-        # this key different from that of any token, because no token contains one.
+        # Counted by caller, not by token: otherwise each new token would start a new count. This key equals that of no
+        # token, because it is made from a text with a space, and no token contains a space.
         return _digest(b"caller " + caller.subject.encode("utf-8", "replace")), caller.roles
 
     def _roles_of(self, presented: bytes) -> frozenset[str]:

@@ -37,7 +37,7 @@ _PAGE = """<!doctype html>
 </body>
 </html>
 """
-#: No method can be tried out from the page: a click must not register anything.
+#: The page offers no way to try a method out: a click must not register anything.
 _SCRIPT = """SwaggerUIBundle({
   url: "openapi.json",
   dom_id: "#page",

@@ -35,7 +35,7 @@ class _FairUnreader(SocketUnreader):
         # gevent switches greenlets only when no bytes are there yet: a client that sends without a pause would keep
         # this one reading for ever.
         gevent.sleep(1e-7)
-        # gunicorn copies the whole piece for each KiB it takes from it.
+        # A small piece, because gunicorn copies the rest of the piece each time it takes a KiB from it.
         return super().chunk(size_hint and min(size_hint, _PIECE))
 
 
@@ -46,7 +46,8 @@ gunicorn.http.parser.SocketUnreader = _FairUnreader
 class _Body(Body):
     """The body of a request. If reading it fails, the connection is closed after this request.
 
-    gunicorn does that only for an Exception. Timeout and GreenletExit are none, and also leave a chunk half read.
+    gunicorn itself does that only after an Exception. Timeout and GreenletExit are not subclasses of Exception, but also
+    leave a chunk half read.
     """
 
     def __init__(self, req: Any) -> None:
@@ -62,7 +63,7 @@ class _Body(Body):
 
 
 class BoundedWorker(GeventWorker):
-    """gunicorn's ``worker_class``. Of a request, gunicorn itself limits only the time for its head (``keepalive``)."""
+    """gunicorn's ``worker_class``. gunicorn itself limits only the time for the head of a request (``keepalive``)."""
 
     #: see :data:`REQUEST_SECONDS`; tests set less
     request_seconds = REQUEST_SECONDS
@@ -72,7 +73,7 @@ class BoundedWorker(GeventWorker):
         req.body = _Body(req)
         limit = gevent.Timeout.start_new(self.request_seconds)
         try:
-            # Skips GeventWorker's own: after a kill that one would go on with the next request of the connection.
+            # Not GeventWorker's method: after a kill it would go on with the next request of the connection.
             super(GeventWorker, self).handle_request(listener_name, req, sock, addr)
         except StopIteration:
             self._finish(req.body, sock)

@@ -21,12 +21,12 @@ def read(request: Request, seconds: float = BODY_SECONDS) -> Any:
     """The body's JSON value.
 
     Args:
-        request: Its body has not been read.
+        request: The request; its body must not have been read yet.
         seconds: Time within which the whole body must arrive.
 
     Raises:
-        RequestTimeout: It did not arrive in time.
-        RequestEntityTooLarge: It is larger than :data:`LIMIT`; a body in chunks without a length is measured too.
+        RequestTimeout: The body did not arrive in time.
+        RequestEntityTooLarge: It is larger than :data:`LIMIT`; a chunked body without a length is limited as well.
         UnsupportedMediaType: The content type is not ``application/json``, or its charset is not UTF-8.
         BadRequest: It is not JSON, or is ambiguous JSON (see :func:`parse`), or not as long as announced.
     """
@@ -46,8 +46,8 @@ def parse(body: bytes) -> Any:
 
 
 def _bytes(request: Request, seconds: float) -> bytes:
-    # Bounds what is read of a body without a length. werkzeug already rejects a stream of exactly this many bytes, so
-    # it is one more than the limit.
+    # This limits a body without a length. One more than the limit, because werkzeug also rejects a body of exactly this
+    # many bytes.
     request.max_content_length = LIMIT + 1
     limit = gevent.Timeout(seconds)
     try:

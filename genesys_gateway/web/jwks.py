@@ -29,6 +29,7 @@ PAUSE = 60.0
 AGE = 3600.0
 #: Maximum number of keys read from a key set. No issuer has more, and each takes a millisecond to read.
 _MOST_KEYS = 100
+#: Minimum length of an RSA key in bits; a shorter one can be broken.
 _LEAST_RSA_BITS = 2048
 # The members that make up a public key; all others are left out when it is imported.
 _RSA_MEMBERS = ("kty", "n", "e")
@@ -71,9 +72,9 @@ class Jwks:
             Unavailable: No keys could be fetched yet, so it is unknown whether the issuer has this one.
         """
         known = self._keys.get(key_id)
-        # While one caller renews old keys, the others go on with them: the pause begins with the fetch.
+        # While one caller fetches new keys, the others use the old ones, because the pause begins with the fetch.
         if known is None or (self._are_old() and not self._pause_left()):
-            self._flight.do("keys", self._fetch)
+            self._flight.do("keys", self._refresh)
         if self._fetched_at is None:
             raise Unavailable("no keys of the issuer could be fetched", self._pause_left() or 1.0)
         return self._keys.get(key_id)
@@ -84,7 +85,7 @@ class Jwks:
     def _pause_left(self) -> float:
         return 0.0 if self._requested_at is None else max(0.0, self._requested_at + PAUSE - self._clock.monotonic())
 
-    def _fetch(self) -> None:
+    def _refresh(self) -> None:
         if self._pause_left():
             return
         self._requested_at = self._clock.monotonic()

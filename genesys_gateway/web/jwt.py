@@ -1,4 +1,4 @@
-"""Verifies callers' JSON Web Tokens: signed by the issuer, meant for us, valid now; and reads the roles they name.
+"""Verifies that callers' JSON Web Tokens are signed by the issuer, meant for us and valid now, and reads their roles.
 
 Invariant: a token has no influence on how it is verified. Its key is looked up by id in the issuer's set, the algorithm
 belongs to that key, and keys or addresses inside a token are ignored.
@@ -24,6 +24,7 @@ log = get_logger(__name__)
 #: Maximum difference in seconds between the issuer's clock and ours.
 LEEWAY = 30
 
+#: Three parts of Base64, as every signed token has.
 _LOOKS_SIGNED = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _KEY_ID = re.compile(r"[!-~]{1,200}")
 _TYPES = ("", "jwt", "at+jwt", "application/at+jwt")
@@ -69,7 +70,7 @@ class JwtVerifier:
         self._clock = clock
 
     def read(self, token: bytes) -> Caller | None:
-        """The caller this token names; None when it is no valid token, or no JWT at all.
+        """Verify a token, and return the caller it names; None when it is no valid token, or no JWT at all.
 
         Raises:
             Unavailable: The issuer's keys could not be fetched yet.

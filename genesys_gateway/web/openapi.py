@@ -20,7 +20,7 @@ from genesys_gateway.web.operations import CALLERS, OPERATIONS, OPERATORS, Examp
 from genesys_gateway.web.schemas.replies import ProblemReply
 from genesys_gateway.web.schemas.requests import UUID_PATTERN
 
-#: Raised for each change that callers must know of: the last number if it only adds, the first if it breaks them.
+#: Increased for each change that callers notice: the last number for an addition, the first if old callers would fail.
 VERSION = "1.0.0"
 
 _ABOUT = """\

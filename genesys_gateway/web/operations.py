@@ -100,8 +100,9 @@ class Operation:
     problems: Sequence[int] = ()
 
 
-_OF_CALLERS = (401, 403, 429, 500, 503)
-_OF_BODIES = (400, 408, 413, 415, 422)
+#: Statuses that any endpoint with a credential, and any endpoint with a body, may answer with.
+_CALLER_PROBLEMS = (401, 403, 429, 500, 503)
+_BODY_PROBLEMS = (400, 408, 413, 415, 422)
 
 REGISTER = Operation(
     name="registerSupportInteraction",
@@ -123,7 +124,7 @@ REGISTER = Operation(
             description="It was registered before.", schema=SupportInteractionReply, examples={"followed": _FOLLOWED}
         ),
     },
-    problems=(*_OF_CALLERS, *_OF_BODIES, 409),
+    problems=(*_CALLER_PROBLEMS, *_BODY_PROBLEMS, 409),
 )
 SHOW = Operation(
     name="showSupportInteraction",
@@ -139,7 +140,7 @@ SHOW = Operation(
             examples={"followed": _FOLLOWED, "closed": _CLOSED, "erased": _ERASED},
         )
     },
-    problems=(*_OF_CALLERS, 404, 422),
+    problems=(*_CALLER_PROBLEMS, 404, 422),
 )
 TAKE_RESULT = Operation(
     name="takeSupportResult",
@@ -164,7 +165,7 @@ TAKE_RESULT = Operation(
             examples={"known": {"recordId": _RECORD, "state": "delivered"}},
         ),
     },
-    problems=(*_OF_CALLERS, *_OF_BODIES),
+    problems=(*_CALLER_PROBLEMS, *_BODY_PROBLEMS),
 )
 
 

@@ -1,7 +1,7 @@
 """The HTTP endpoints: each loads the request, calls one function and answers.
 
 Invariant: nothing here decides or remembers anything, and 2xx is sent only after the function has returned. A wrong
-request is rejected even while the gateway can't serve, so that its caller learns of the mistake at once.
+request is rejected even while the gateway can't serve, so that the caller can correct it at once.
 """
 
 from collections.abc import Callable, Mapping
@@ -34,8 +34,9 @@ GUARD = "genesys_gateway_guard"
 #: Key in ``app.config`` of the seconds within which a whole body must arrive.
 BODY_SECONDS = "BODY_SECONDS"
 #: ``Retry-After`` in seconds while the gateway starts or ends.
-_STARTING_RETRY = 2.0
+_RETRY_SECONDS = 2.0
 
+#: Roles that may call an endpoint.
 _BOFE = frozenset({"bofe"})
 _READERS = frozenset({"bofe", "ops"})
 _BACKOFFICE = frozenset({"backoffice"})
@@ -61,7 +62,7 @@ class GatewayFacade(Protocol):
 
     @property
     def settings(self) -> Settings:
-        """The settings it was made from."""
+        """The settings that the gateway was made from."""
 
     @property
     def metrics(self) -> Metrics:
@@ -79,7 +80,7 @@ def _gateway() -> GatewayFacade:
     """The gateway. Answers 503 while it starts or waits for the lock of the previous process."""
     gateway = cast(GatewayFacade, current_app.extensions[GATEWAY])
     if not gateway.serving:
-        raise Unavailable("the gateway is starting or ending", _STARTING_RETRY)
+        raise Unavailable("the gateway is starting or ending", _RETRY_SECONDS)
     return gateway
 
 
@@ -148,7 +149,7 @@ def readyz() -> Response:
     """Answer whether registrations are accepted now and will be for the time being."""
     _let_others_run()
     if not _gateway().ready():
-        raise Unavailable("the disk refuses, or the process is ending", _STARTING_RETRY)
+        raise Unavailable("the disk refuses, or the process is ending", _RETRY_SECONDS)
     return _json({"status": "ready"})
 
 

@@ -31,7 +31,7 @@ _RECORD_STATES = ("pending", "delivered", "dead")
 
 
 def _moment(read: Callable[[Any], int], **options: Any) -> fields.Function:
-    """A date and time, from the epoch milliseconds that ``read`` takes out of the dumped object."""
+    """A date and time; ``read`` returns its epoch milliseconds from the dumped object."""
     metadata = {"type": "string", "format": "date-time"}
     return fields.Function(lambda shown: isoformat(read(shown)), required=True, metadata=metadata, **options)
 
