@@ -1,7 +1,8 @@
-"""Stores in order of arrival what the sockets bring: events, changes of coverage, frames for quarantine.
+"""Stores what the sockets bring, in order of arrival: events, changes of coverage, frames for quarantine.
 
 Invariant: nothing is done about an event before its row is committed, and nothing between a socket and the disk calls
-the network. While the disk refuses, arrivals wait in a bounded spool; if some don't fit, Genesys is asked about all.
+the network. While the disk refuses, arrivals wait in a bounded spool. If it overflows, every followed conversation
+becomes due, so that Genesys is asked about it.
 """
 
 from collections import Counter, deque
@@ -29,9 +30,9 @@ log = get_logger(__name__)
 SPOOL_FRAMES = 10_000
 #: Maximum number of coverage changes waiting to be written, counted per conversation.
 SPOOL_CHANGES = 1_000_000
-#: Number of bytes of a frame that quarantine may keep.
+#: Maximum number of bytes of a frame that are kept for quarantine.
 _RAW_BYTES = 20_000
-#: Maximum number of arrivals in one transaction, which must be committed within the patience of the storage.
+#: Maximum number of arrivals in one transaction. More could take longer than the storage lets a job take.
 _BATCH = 256
 #: Maximum number of coverage changes in one transaction, counted per conversation.
 _BATCH_WEIGHT = 2000
@@ -127,15 +128,15 @@ class EventSpool:
         self._put(_Frame(notification=notification, raw=frame[:_RAW_BYTES], received_at=self._clock.now()))
 
     def covered(self, ids: list[str], channel_id: str) -> None:
-        """Add that these conversations' topics are confirmed on an open socket. Does not wait."""
+        """Report that these conversations are covered: their topics are confirmed on an open socket. Does not wait."""
         self._put(_Covered(ids=ids, channel_id=channel_id))
 
     def uncovered(self, ids: list[str], since: int) -> None:
-        """Add that these conversations are not covered since a moment (epoch milliseconds). Does not wait."""
+        """Report that these conversations have not been covered since ``since`` (epoch milliseconds). Does not wait."""
         self._put(_Uncovered(ids=ids, since=since))
 
     def rejected(self, conversation_id: str, reason: str) -> None:
-        """Add that Genesys refuses this conversation's topic. Does not wait."""
+        """Report that Genesys refuses this conversation's topic. Does not wait."""
         self._put(_Rejected(conversation_id=conversation_id, reason=reason))
 
     def _put(self, arrival: _Arrival) -> None:
@@ -216,7 +217,7 @@ class EventSpool:
         return outcomes
 
     def _make_due(self, arrival: _Arrival) -> None:
-        """Make the conversation of a lost arrival due, or all if it is unknown which: Genesys has to be asked."""
+        """Make the conversation of a lost arrival due, or all conversations if it is unknown which one it was."""
         one = _conversation_of(arrival)
         if one is None:
             self._overflowed = True

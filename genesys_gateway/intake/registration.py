@@ -50,10 +50,10 @@ class Registration:
     def register(self, customer_id: str, interaction_id: str) -> Registered:
         """Pair an interaction (at Genesys: a conversation) with a customer and follow it. Ids are in lower case.
 
-        Returns after the commit. A repetition for a conversation that is followed changes only its deadline.
+        Returns after the commit. A repetition changes only the deadline, unless the conversation was closed meanwhile.
 
         Raises:
-            PairedAlready: It is paired with another customer, and a first delivery attempt has begun.
+            PairedAlready: It is paired with another customer, and delivery of one of its records has begun.
             StorageUnavailable: It is not committed, or that is unknown.
         """
 
