@@ -28,7 +28,7 @@ _BUSY_SHARE = 0.1
 
 
 class Database(Protocol):
-    """What :class:`Storage` needs of a database. Its methods of the same names explain each."""
+    """A database as :class:`Storage` uses it. The methods of Storage with the same names explain each."""
 
     def open(self) -> None: ...
     def run(self, job: Job) -> object: ...

@@ -32,7 +32,7 @@ class _Waiter:
         self.job = job
         self.outcome: Outcome | None = None
         self.done = Event()
-        #: The greenlet no longer waits, so a job that has not begun is not begun.
+        #: whether the greenlet no longer waits; then its job is not begun
         self.abandoned = False
 
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 
-#: The newest revision that this code knows. Revisions are numbers of four digits, so they can be compared.
+#: The newest revision in ``migrations``. Revisions are numbers of four digits, so they can be compared.
 HEAD = "0004"
 
 _VERSION_TABLE = "alembic_version"
@@ -31,7 +31,7 @@ _LOCKS = {
 
 
 class DatabaseTooNew(PermanentFailure):
-    """The tables are of a newer version of the gateway. This version could damage data that it does not know."""
+    """The tables are of a newer version of the gateway. This version could damage data that it can't read."""
 
 
 class DatabaseTooOld(PermanentFailure):

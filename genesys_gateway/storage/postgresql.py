@@ -35,19 +35,20 @@ _KEEPALIVE_SECONDS = 30
 #: serialization_failure and deadlock_detected: the server rolled back, and a repetition may succeed.
 _REPEATABLE = frozenset({"40001", "40P01"})
 
+#: Reads whether the server keeps commits, and sets the time limits of a connection.
 _SESSION = """
 SELECT current_setting('fsync'), current_setting('synchronous_commit'),
        set_config('statement_timeout', %(ms)s, false), set_config('idle_in_transaction_session_timeout', %(ms)s, false)
 """
 
 
-class UnsafeDatabase(PermanentFailure):
-    """The server confirms commits that are not on disk yet, so a 2xx could promise what is lost later."""
-
-
 #: The unpatched ``poll``: it returns at once and does not yield to the hub.
 _native_poll = monkey.get_original("select", "poll")
 _EVENTS = {WAIT_R: select.POLLIN, WAIT_W: select.POLLOUT, WAIT_RW: select.POLLIN | select.POLLOUT}
+
+
+class UnsafeDatabase(PermanentFailure):
+    """The server confirms commits that are not on disk yet, so a 2xx could promise what is lost later."""
 
 
 def _without_needless_waits(protocol: PQGen[V], fileno: int) -> PQGen[V]:

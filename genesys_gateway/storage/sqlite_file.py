@@ -42,8 +42,8 @@ def look(path: Path, busy_seconds: float) -> sqlite3.Connection:
 
     For a file that may belong to another program. Raises sqlite3.Error if it can't be opened.
     """
-    # If there is a log or a journal, a connection that may write would clean it up. If there is none, a connection
-    # that may only read would leave the files of an empty log behind.
+    # If there is a log or a journal, open read-only, because a writing connection would clean it up. If there is none,
+    # open for writing, because a read-only connection would leave the files of an empty log behind.
     beside = any(path.with_name(f"{path.name}{end}").exists() for end in ("-wal", "-journal"))
     target = f"{path.as_uri()}?mode={'ro' if beside else 'rw'}"
     return sqlite3.connect(target, uri=True, timeout=busy_seconds, isolation_level=None)

@@ -41,7 +41,7 @@ conversation = Table(
     Column("created_at", BigInteger, nullable=False),
     #: instance that follows it
     Column("owner", _ID),
-    #: incremented when an instance adopts it
+    #: number of times that an instance has adopted it
     Column("epoch", BigInteger, nullable=False, server_default=text("0")),
     Column("channel_id", String(128)),
     #: since when an event may have been missed; null while a confirmed subscription covers it
@@ -54,9 +54,9 @@ conversation = Table(
     Column("due_at", BigInteger),
     #: when the latest answer of Genesys's live view was taken
     Column("looked_at", BigInteger),
-    #: number of questions in this stage of the schedule
+    #: number of due questions answered since something last happened to it; the schedule depends on it
     Column("asked", Integer, nullable=False, server_default=text("0")),
-    #: after this moment one more successful answer closes it, with or without an outcome
+    #: after this moment the next answer of Genesys closes it, unless that shows it going on
     Column("deadline_at", BigInteger, nullable=False),
     Column("closed_at", BigInteger),
     #: when the last look, the one question after the close, is due; null once answered
@@ -93,7 +93,7 @@ entry = Table(
     Column("stored_at", BigInteger, nullable=False),
     #: id under which the counterpart (event or supportResult) reported the same after-call work later
     Column("twin_id", _ID),
-    #: whether other content came later; that of the first event after a supportResult does not count
+    #: whether other content came later; the first event after a supportResult always differs, so it does not count
     Column("amended", Boolean, nullable=False, server_default=false()),
     #: the content that came later; it is not sent
     Column("amended_content", Text),
@@ -109,10 +109,11 @@ entry = Table(
     Column("claimed_until", BigInteger),
     #: whether an attempt began whose outcome is unknown
     Column("in_doubt", Boolean, nullable=False, server_default=false()),
-    #: facts found before the first attempt, JSON; stored so that every attempt sends the same bytes
+    #: names and customer (FirstAttemptFacts) as JSON; stored so that every attempt sends the same content
     Column("names", Text),
     Column("next_at", BigInteger, nullable=False),
-    #: sum of the waits between attempts, without pauses of the circuit breaker
+    #: before the first attempt the sum of the waits for names; later that of the waits between attempts, without pauses
+    #: of the circuit breaker
     Column("waited_ms", BigInteger, nullable=False, server_default=text("0")),
     Column("last_error", String(200)),
     Column("delivered_at", BigInteger),
@@ -165,7 +166,7 @@ used_assertion = Table(
     Column("used_at", BigInteger, nullable=False),
 )
 
-#: Frames that could not be read as the event that their topic announces.
+#: Frames that could not be read, and events of conversations that were never registered.
 quarantine = Table(
     "quarantine",
     metadata,

@@ -46,8 +46,8 @@ gunicorn.http.parser.SocketUnreader = _FairUnreader
 class _Body(Body):
     """The body of a request. If reading it fails, the connection is closed after this request.
 
-    gunicorn itself does that only after an Exception. Timeout and GreenletExit are not subclasses of Exception, but also
-    leave a chunk half read.
+    gunicorn itself does that only after an Exception. Timeout and GreenletExit are no subclasses of it, but leave a
+    chunk half read as well.
     """
 
     def __init__(self, req: Any) -> None:

@@ -7,7 +7,7 @@ The files, in reading order:
 
     conversations        conversations: registered, covered, closed
     timeline             what happened to a conversation
-    intake               events and supportResults become entries; unreadable frames go into quarantine
+    intake               events and supportResults become entries; other frames go into quarantine
     counterparts         an event and a supportResult about the same after-call work are one entry
     outbox               claims of entries, and how their attempts ended
     dead_letters         entries that were given up: listed, requeued

@@ -236,11 +236,11 @@ def close(
 ) -> str | None:
     """Close a conversation, unless something newer than the reason for closing has happened.
 
-    It may have been registered again meanwhile, or an event may have come.
+    For example, it was registered again meanwhile, or an event came.
 
     Args:
         without_record: The outcome if it has no record; with one it is ``logged``.
-        last_look_at: When to ask Genesys about it for the last time (epoch milliseconds).
+        last_look_at: When its last look is due (epoch milliseconds).
         latest_deadline: Don't close it if its deadline is later, because something newer has moved the deadline.
         furthest_deadline: A deadline beyond this was set by a wrong clock, and doesn't prevent the close.
         latest_look: Don't close it if an answer of the live view was taken later, because that answer is newer.

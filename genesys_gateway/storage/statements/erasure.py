@@ -37,7 +37,8 @@ def redate(connection: Connection, *, latest: int) -> int:
     return changed
 
 
-# Neither query filters by state: SQLite would then scan all rows in that state, including those erased long ago.
+# The next two queries do not filter by state: SQLite would then scan all rows in that state, even those erased long
+# ago.
 
 
 def old_records(connection: Connection, *, before: int, now: int, limit: int) -> int:

@@ -1,4 +1,4 @@
-"""Statements that store events and supportResults as entries of the outbox, and unreadable frames in quarantine.
+"""Statements that store events and supportResults as entries of the outbox, and frames in quarantine.
 
 Invariant: the first content stored under an id is the one that is sent, except that a live event replaces a backfilled
 one before its first attempt. An after-call work reported by both Genesys and a supportResult is one entry, see
@@ -27,6 +27,7 @@ _FRAME_CHARACTERS = 20_000
 #: Maximum number of characters kept of its topic.
 _TOPIC_CHARACTERS = 200
 
+#: Event in the timeline for a new entry, by its source.
 _STORED_AS = {LIVE: "event_stored", BACKFILL: "backfilled", SUPPORT_RESULT: "event_stored"}
 
 _AWAIT_END = (
@@ -217,7 +218,7 @@ def _other_content(connection: Connection, first: Row[*tuple[Any, ...]], content
 
 
 def set_aside(connection: Connection, unreadable: Unreadable, frame: bytes, now: int) -> None:
-    """Put an unreadable frame into quarantine, and make the conversation named by its topic due."""
+    """Put a frame into quarantine, and make the conversation that was read from its topic due."""
     text = frame.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
     values = {"at": now, "reason": unreadable.reason, "topic": (unreadable.topic or "")[:_TOPIC_CHARACTERS] or None}
     connection.execute(insert(quarantine).values(frame=text[:_FRAME_CHARACTERS], **values))

@@ -1,4 +1,4 @@
-"""Statements that deliver the outbox: which entries are due, who has claimed them, and how attempts ended.
+"""Statements for delivering the outbox: which entries are due, which are claimed, and how attempts ended.
 
 Invariant: a claim increments the entry's number, and a conclusion must carry that number. If the number has changed,
 another process has taken over, and the conclusion changes nothing. ``now`` is always the database's clock, because
@@ -61,7 +61,7 @@ _CUSTOMERS = (
     .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
     .with_for_update(read=True)
 )
-# Neither of these filters by state: SQLite would then scan all pending entries instead of looking up a few ids.
+# The next two do not filter by state: SQLite would then scan all pending entries instead of looking up a few ids.
 _FREE = (
     select(_table.id, _table.state, _table.claim, _table.claimed_by, _table.source)
     .where(_AMONG, _UNCLAIMED)
@@ -126,7 +126,7 @@ class Claim:
     #: the entry as it was before this claim
     entry: Entry
     number: int
-    #: content of the record besides the event; the same in every attempt
+    #: names and customer; the same in every attempt
     known: FirstAttemptFacts
     #: whether the previous claim was never concluded, because its process died
     crashed: bool
