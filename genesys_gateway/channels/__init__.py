@@ -6,7 +6,7 @@ channels are connected than the budget allows.
 How it works:
 
 **Placement.** A followed conversation waits until the placement greenlet gives it a home: the fullest channel with free
-places, so that the others drain. If there is none, a new channel is made: one, however many conversations wait. A
+places, so that the others become empty. If there is none, one new channel is made, however many conversations wait. A
 channel without a topic is closed after ``GATEWAY_CHANNEL_IDLE_SECONDS``.
 
 **Writer.** Each channel has one greenlet that changes its list at Genesys. *Desired* is what the list shall hold,
@@ -29,7 +29,8 @@ is read for an overlap. Both sockets may deliver the same event; the outbox keep
 stays on the old channel, as long as that can be used.
 
 **Budget.** A channel counts from the call that creates it until its last socket is closed, also between two sockets.
-The last place is kept for handovers. Conversations that find no place wait; reconciliation alone serves them.
+The last place in the budget is kept for handovers. Conversations that no channel can take wait; meanwhile only
+reconciliation finds their events.
 
 **Coverage.** A conversation is uncovered when its channel's socket is lost (since the last frame), when its topic is
 missing from the list (at worst since the last audit), or when a successor took over without it. It is covered again
@@ -38,7 +39,7 @@ when the server confirms its topic on its home channel while that channel's sock
 The files, in reading order:
 
     registry             ChannelRegistry, the singleton: which conversation is on which channel
-    channel              one channel: its socket, its reader, its watch
+    channel              one channel: its socket, its reader, and what ends a silent socket
     state                the states of a channel, as a table
     topic_writer         the only writer of a channel's topic list: desired against confirmed topics
     batching             decides when the next call is made, so that a burst costs few calls

@@ -10,14 +10,14 @@ from genesys_gateway.runtime.clock import Clock
 
 #: A batch of at least this many topics belongs to a burst: more will follow.
 BURST = 100
-#: During a burst a batch may collect this many times longer.
+#: Factor on the maximum time that a batch collects, during a burst.
 _BURST_PATIENCE = 3
-#: During a burst a batch tolerates pauses this many times longer.
+#: Factor on the time without a new addition after which a batch is complete, during a burst.
 _BURST_PAUSE = 10
 
 
 class Batcher:
-    """The timing of one writer's additions. They take at most two fifths of the calls a minute.
+    """The timing of one writer's additions, which make at most two fifths of the calls allowed in a minute.
 
     Args:
         per_minute: The limit of calls a minute that all writers share.

@@ -91,7 +91,7 @@ class Channel:
         self._writer_task: Greenlet[..., object] | None = None
         self._losses = 0  # in a row
         self._retry_after = 0.0  # seconds that the server asked us to wait before the next socket
-        # Monotonic seconds
+        # Monotonic seconds, as the next three
         self._created = self._clock.monotonic()
         self._opened = self._created
         self._last_seen = self._created  # the last frame, or the opening of the socket
@@ -185,7 +185,7 @@ class Channel:
         self._signal(Signal.RETIRE)
         self.writer.stop()
         if self._writer_task is not None:
-            self._writer_task.kill(block=False)  # it may be waiting for minutes, and has nothing left to do
+            self._writer_task.kill(block=False)  # it may be in a wait of minutes, and has nothing left to do
         self._abort()
         late = self._tasks.stop(seconds)
         if late:
@@ -289,7 +289,7 @@ class Channel:
                 self._losses = 0
             self._uncover()
         self._retry_after = error.retry_after or 0.0
-        if error.retry_after is None:  # otherwise the server only asks us to wait
+        if error.retry_after is None:  # otherwise the server works, and only demands a wait
             self._losses += 1
         log.warning("socket_lost", channel=self.id, error=str(error), losses=self._losses)
         self._signal(Signal.LOST)

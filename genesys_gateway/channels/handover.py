@@ -33,7 +33,7 @@ class HandoverHost(Protocol):
         """Make the successor the home of all that the old channel carries; returns their number."""
 
     def place_needed(self) -> bool:
-        """Whether another handover, or conversations without a home, need the place of an old channel."""
+        """Whether other handovers or waiting conversations need an old channel's place in the budget."""
 
 
 class Handover:
@@ -69,7 +69,7 @@ class Handover:
         self._tasks = tasks
 
     def run(self) -> bool:
-        """Move everything, and return True when the old channel may be closed; False when nothing was moved."""
+        """Move everything, and return True when the old channel may be closed; False when the handover failed."""
         if not self.old.writer.size:
             return True
         self.successor = self._make_successor()
@@ -125,7 +125,7 @@ class Handover:
         return False
 
     def _read_old_socket_on(self) -> None:
-        """Read on for the overlap: events under way may still arrive there. It is shorter when the place is needed."""
+        """Read on for the overlap: events under way may still arrive there. It is shorter if its place is needed."""
         self.old.stop_reconnecting()
         overlap = Deadline(self._clock, self._settings.channel_overlap_seconds)
         short = Deadline(self._clock, self._settings.channel_overlap_seconds / 12)

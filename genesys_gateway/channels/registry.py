@@ -41,7 +41,7 @@ class RegistryListener:
 
 
 class ChannelRegistry:
-    """The owner of all channels of this process.
+    """Holds all channels of this process.
 
     Args:
         context: What all channels share.
@@ -59,8 +59,8 @@ class ChannelRegistry:
         self._home: dict[str, Channel] = {}  # by conversation
         self._waiting: dict[str, None] = {}  # conversations without a home, oldest first
         self._handovers: dict[str, Handover] = {}  # by the old channel's id
-        self._being_made = 0  # channels
-        self._failures = 0  # to make a channel, in a row
+        self._being_made = 0  # number of channels
+        self._failures = 0  # in a row, to make a channel
         self._not_before = -1e9  # monotonic seconds: no channel is made earlier
         self._wake = Event()  # wakes placement
         self._tasks = TaskGroup("channels", context.runtime.on_crash)
@@ -149,7 +149,7 @@ class ChannelRegistry:
         self._report_covered(channel, ids)
 
     def _fullest_with_free_places(self) -> Channel | None:
-        """The fullest channel that can take more, so that the others drain."""
+        """The fullest channel that can take more, so that the others become empty and can be closed."""
         usable = [c for c in self._channels.values() if c.usable and c.free_places and c.id not in self._handovers]
         return max(usable, key=lambda channel: channel.writer.size, default=None)
 
@@ -241,7 +241,7 @@ class ChannelRegistry:
         if channel.age_seconds > 1.5 * self._settings.heartbeat_seconds:
             self._failures = 0
         else:
-            self._pause_making(None)  # channels that die young must not be replaced as fast as they die
+            self._pause_making(None)  # channels that soon end must not be replaced as fast as they end
         handover = self._handovers.get(channel.id)
         if handover is not None and handover.successor is not None and handover.successor.usable:
             self.move(channel, handover.successor)
@@ -325,7 +325,7 @@ class ChannelRegistry:
         return len(moving)
 
     def place_needed(self) -> bool:
-        """For a handover: whether another one, or conversations without a home, need the place of an old channel."""
+        """For a handover: whether others, or waiting conversations, need an old channel's place in the budget."""
         left_for_demand = self._settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
         needed_by_waiting = bool(self._waiting) and left_for_demand > 0 and self._fullest_with_free_places() is None
         return needed_by_waiting or any(handover.waits_for_budget for handover in self._handovers.values())

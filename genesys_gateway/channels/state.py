@@ -64,14 +64,14 @@ _TABLE = {
     (State.RETIRED, Signal.RETIRE): State.RETIRED,
 }
 
-#: States that count against the budget of 20: a socket is open, is being opened, or will be opened again.
+#: States that count against the budget: a socket is open, is being opened, or will be opened again.
 CONNECTED = frozenset({State.CONNECTING, State.OPEN, State.CLOSING, State.WAITING})
 
 #: States in which notifications arrive.
 LISTENING = frozenset({State.OPEN, State.CLOSING})
 
-#: Maximum seconds before its end at which a token is renewed; a short-lived one is renewed when a tenth of its life is
-#: left.
+#: A token is renewed when a tenth of its life is left, but at most this many seconds before its end. The same number is
+#: ``genesys.tokens.MAX_MARGIN_SECONDS``.
 RENEWED_AHEAD_SECONDS = 300.0
 
 

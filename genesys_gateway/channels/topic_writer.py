@@ -78,8 +78,8 @@ class TopicWriter:
         self._failures = 0  # in a row
         self._not_before = -1e9  # monotonic seconds: no change is made earlier
         self._open = False  # the socket is open
-        self._stale = False  # the list outlived a socket, and was not read since
-        self._in_doubt = False  # the outcome of the last change is unknown
+        self._stale = False  # the list is from an earlier socket, and was not read since
+        self._outcome_unknown = False  # the outcome of the last change is unknown
         self._read_due = False  # the list is to be read
         self._reading = False  # the list is being read
         self._frozen = False  # the topics are moving to another channel
@@ -105,9 +105,11 @@ class TopicWriter:
 
     @property
     def settled(self) -> bool:
-        """Whether the server has confirmed everything desired except refused topics, with no doubt or reading left."""
+        """Whether the server has confirmed everything desired except refused topics, and nothing is left to read."""
         wanted = self._desired.keys() - self._refusals.not_on_list(self._clock.monotonic())
-        return self._open and not (self._in_doubt or self._read_due or self._reading) and wanted <= self._confirmed
+        return (
+            self._open and not (self._outcome_unknown or self._read_due or self._reading) and wanted <= self._confirmed
+        )
 
     def covered_among(self, conversation_ids: Iterable[str]) -> list[str]:
         """Those of these conversations whose topics are confirmed and whose notifications arrive now."""
@@ -119,7 +121,7 @@ class TopicWriter:
         """Put these conversations on the list; a repetition changes nothing. Does not wait."""
         fresh = dict.fromkeys(one for one in conversation_ids if one not in self._desired)
         if fresh:
-            self._confirmed.difference_update(fresh)  # its removal may be in flight: only a new answer counts
+            self._confirmed.difference_update(fresh)  # their removal may be in flight: only a new answer counts
             self._desired.update(fresh)
             self._batcher.requested()
             self._wake.set()
@@ -204,8 +206,8 @@ class TopicWriter:
         if wait > 0:
             self._clock.sleep(wait)
             return
-        if self._in_doubt:
-            self._resolve_doubt()
+        if self._outcome_unknown:
+            self._resolve_unknown_outcome()
         elif self._read_due:
             self._read_list()
         elif self._surplus() and (self._batcher.too_early or not self._missing()):
@@ -242,19 +244,19 @@ class TopicWriter:
             return
         self._batcher.called(len(ids))
         reach("before_subscribing")
-        self._in_doubt = True  # until the answer has arrived
+        self._outcome_unknown = True  # until the answer has arrived
         try:
             results = self._genesys.add_topics(self._grant.id, self._grant.token, [acw_topic(one) for one in ids])
         except NotFound:
             raise
         except PermanentFailure as error:
-            self._in_doubt = False  # Genesys docs: nothing was added
+            self._outcome_unknown = False  # Genesys docs: nothing was added
             self._call_refused(ids, error)
             return
         except NotSent:
-            self._in_doubt = False
+            self._outcome_unknown = False
             raise
-        self._in_doubt = False
+        self._outcome_unknown = False
         self._singled_out = 0
         reach("subscribed")
         permitted = {conversation_of(result.topic) for result in results if result.permitted}
@@ -282,7 +284,7 @@ class TopicWriter:
                 raise error
 
     def _list_full(self) -> None:
-        """Give up the conversations without a place: the server's list is full although we counted free places."""
+        """Give up the conversations that do not fit: the server's list is full although we counted free places."""
         self._read_list()
         self._capacity = len(self._confirmed) + self._foreign
         displaced = [one for one in self._desired if one not in self._confirmed]
@@ -308,17 +310,17 @@ class TopicWriter:
         ids = self._surplus()
         if not ids:
             return
-        self._in_doubt = True
+        self._outcome_unknown = True
         reach("before_unsubscribing")
         reply = self._unsubscription.request([acw_topic(one) for one in ids])
         if reply.result == "404":  # Genesys: the channel expired, was evicted, or its token ended
             raise NotFound("channel unknown when unsubscribing")
         reach("unsubscribed")
         if reply.worked:
-            self._in_doubt = False
+            self._outcome_unknown = False
             self._confirmed.difference_update(ids)
 
-    def _resolve_doubt(self) -> None:
+    def _resolve_unknown_outcome(self) -> None:
         """Replace the whole list by the desired one, then read it."""
         if not self._frozen:
             left_out = self._refusals.not_on_list(self._clock.monotonic())
@@ -337,7 +339,7 @@ class TopicWriter:
             log.warning("topics_refused", channel=self._grant.id, topics=len(topics), error=str(error))
 
     def _read_list(self) -> None:
-        before, was_in_doubt = set(self._confirmed), self._in_doubt
+        before, was_unknown = set(self._confirmed), self._outcome_unknown
         self._read_due = False  # first: a request made from here on is for a newer list
         self._reading = True
         try:
@@ -348,13 +350,13 @@ class TopicWriter:
         finally:
             self._reading = False
         listed = {one for one in map(conversation_of, topics) if one}
-        self._in_doubt = False
+        self._outcome_unknown = False
         self._stale = False
         self._confirmed = listed
         self._foreign = len(topics) - len(listed)
         missed = [one for one in before - listed if one in self._desired]
         unexpected = listed - before - self._desired.keys()
-        if not (was_in_doubt or self._frozen) and (missed or unexpected):
+        if not (was_unknown or self._frozen) and (missed or unexpected):
             self._listener.drifted(len(missed) + len(unexpected))
         if missed:
             self._listener.missed(missed)
