@@ -77,6 +77,7 @@ def has_user(participant: Mapping[str, Any]) -> bool:
     return participant.get("userId") not in (None, "")
 
 
+#: Value of the metric's label ``outcome`` by status, for the refusals that have one of their own.
 _OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "failed", 409: "failed", 429: "throttled"}
 
 

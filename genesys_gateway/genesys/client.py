@@ -45,7 +45,7 @@ log = get_logger(__name__)
 
 
 class NotFound(PermanentFailure):
-    """Genesys does not know the id (404)."""
+    """Genesys has nothing with this id (404)."""
 
 
 class Forbidden(PermanentFailure):
@@ -61,7 +61,7 @@ class TokenDead(TransientFailure):
 
 
 class NoToken(TransientFailure):
-    """The login host issues no token until a person fixes what the text says; then the same call succeeds."""
+    """The login host issues no token until a person fixes what the message names; then the same call succeeds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,7 +160,7 @@ class Genesys:
             conversation_id: In lower case.
 
         Raises:
-            NotFound: Genesys does not know the conversation.
+            NotFound: Genesys has no such conversation.
             Forbidden: The permission conversation:communication:view is missing.
         """
         path = f"/api/v2/conversations/{_checked(conversation_id)}"

@@ -23,6 +23,7 @@ from genesys_gateway.settings import Settings
 MAX_LIFE_SECONDS = 172_800.0
 
 _SAML = "urn:ietf:params:oauth:grant-type:saml2-bearer"
+#: What to do, by the code of the host's error.
 _ADVICE = {
     "invalid_client": "check GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET, and that GENESYS_ENVIRONMENT is their region",
     "invalid_grant": "the assertion must be fresh (clocks within 10 s), unused, not encrypted, signed by the "
@@ -35,12 +36,12 @@ _ADVICE = {
 }
 #: Maximum length in characters of a text from the host that is shown.
 _MAX_SHOWN = 200
-#: Longer than a UUID without dashes, so probably a token or an assertion.
+#: A word that is longer than a UUID without dashes, and so probably a token or an assertion.
 _LONG_WORD = re.compile(r"\S{33,}")
 
 
 class TokenRefused(PermanentFailure):
-    """Genesys issues no token until a person fixes what the text says."""
+    """Genesys issues no token until a person fixes what the message names."""
 
 
 class Grant(Protocol):

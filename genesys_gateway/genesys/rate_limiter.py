@@ -1,13 +1,13 @@
 """Permits at most N calls to Genesys in any minute, the most urgent first.
 
 Invariant: in no period of 60 seconds does Genesys see more calls than allowed. A call therefore counts from its start
-until 60 seconds after its *end*, because we can't see when in between Genesys counted it.
+until 60 seconds after its *end*, because Genesys may have counted it at any moment between the two.
 
 A permitted call always has a free connection. If it had to wait for one, it could go out during a pause that began
 meanwhile.
 
-The process has one limiter, even while an old and a new token are both in use. Genesys counts each token separately,
-so this is stricter than necessary for an hour a day, but calls need not be counted for each token.
+The process has one limiter. Genesys counts the calls of each token separately, so for the hour a day in which an old
+and a new token are both in use this is stricter than necessary. In return, calls need not be counted for each token.
 """
 
 import math
@@ -23,7 +23,7 @@ from gevent.event import Event
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.logs import get_logger
 
-#: The period, in seconds, that the limit is about. Genesys docs: the limit is given in calls a minute.
+#: Period of the limit, in seconds. Genesys docs: the limit is given in calls a minute.
 WINDOW_SECONDS = 60.0
 #: Maximum number of calls under way at the same time, and so the number of connections to Genesys.
 CONNECTIONS = 16

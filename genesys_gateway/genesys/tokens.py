@@ -21,8 +21,8 @@ from genesys_gateway.settings import Settings
 
 #: A token is renewed when a tenth of its life is left, but at most this many seconds before its end.
 MAX_MARGIN_SECONDS = 300.0
-#: How early, in such margins before expiry, to check that an assertion for the renewal is available.
-_LOOK_MARGINS = 3
+#: Number of these margins before its end from which on a token must have an assertion ready for its renewal.
+_CHECK_MARGINS = 3
 
 log = get_logger(__name__)
 
@@ -66,7 +66,7 @@ class Tokens:
         self._flight: SingleFlight[str, Token] = SingleFlight()
         self._token: Token | None = None
         # All in monotonic seconds: a jump of the wall clock must neither end a token nor prolong it.
-        self._look_at = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
+        self._check_from = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
         self._stale = False
         self._failures = 0
         self._trouble: GatewayError = TransientFailure("no token yet")
@@ -79,7 +79,7 @@ class Tokens:
         Raises:
             TransientFailure: There is no token now; ``retry_after`` is the time left until the next request to the
                 login host.
-            TokenRefused: The login host issues no token until a person fixes what the text says. Calling again is
+            TokenRefused: The login host issues no token until a person fixes what the message names. Calling again is
                 harmless.
         """
         if self._token is not None and self._clock.monotonic() < self._renew_at:
@@ -90,7 +90,7 @@ class Tokens:
         """Raise an alarm if the token expires soon and there is nothing to renew it with. Call it at intervals."""
         trouble = self._login.trouble() if self._end_is_near() else None
         if self._flight.busy("token"):
-            return  # a renewal is using the assertion in the file; its absence counts only after that has failed
+            return  # a renewal is using the assertion in the file; only after it has failed is the assertion missing
         if not self._end_is_near():
             trouble = None  # the token was renewed during the check
         self._metrics.assertion_stale.set(trouble is not None)
@@ -99,7 +99,7 @@ class Tokens:
         self._stale = trouble is not None
 
     def _end_is_near(self) -> bool:
-        return self._clock.monotonic() >= self._look_at
+        return self._clock.monotonic() >= self._check_from
 
     def discard(self, token: Token) -> None:
         """Drop a token that Genesys answered 401 to; the next caller gets a new one.
@@ -145,7 +145,7 @@ class Tokens:
         self._token = token
         self._dead_at = begun + life
         margin = min(life / 10, MAX_MARGIN_SECONDS)
-        self._renew_at, self._look_at = self._dead_at - margin, self._dead_at - _LOOK_MARGINS * margin
+        self._renew_at, self._check_from = self._dead_at - margin, self._dead_at - _CHECK_MARGINS * margin
         if not self._recently_discarded():
             self._failures = 0
         self._metrics.token_expiry_timestamp_seconds.set(token.expires_at / 1000)
@@ -153,7 +153,7 @@ class Tokens:
         return token
 
     def _recently_discarded(self) -> bool:
-        # Twice the longest back-off: once would let a second discard right after such a back-off pass for a first.
+        # Twice the longest back-off, so that a discard right after such a back-off still counts as the second.
         return self._clock.monotonic() - self._discarded_at < 2 * self._settings.retry_max_seconds
 
     def _back_off(self, error: TransientFailure | TokenRefused) -> None:

@@ -43,7 +43,7 @@ class SocketLost(TransientFailure):
 
 
 class ChannelGone(PermanentFailure):
-    """The server does not know the channel (404), or no longer accepts its token (401, 403)."""
+    """The server has no such channel (404), or no longer accepts its token (401, 403)."""
 
 
 class _BoundedFrames(frame_buffer):

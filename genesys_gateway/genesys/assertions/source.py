@@ -24,7 +24,7 @@ _NOT_KNOWN = "whether the assertion was used already can't be told before the da
 
 
 class AssertionMissing(TransientFailure):
-    """There is no assertion that could be sent. Trying again costs nothing; the message says what to fix."""
+    """There is no assertion that could be sent. The message says what to fix; trying again costs nothing."""
 
 
 class Assertions(Protocol):

@@ -13,7 +13,7 @@ from genesys_gateway.runtime.clock import LAST_MOMENT
 #: The fields that identify the after-call work.
 IDENTITY_FIELDS = frozenset({"conversationId", "participantId", "sessionId"})
 
-#: Maximum number of callback numbers, more than anybody has. Each takes 3 µs, during which no other greenlet runs.
+#: Maximum number of callback numbers; real events have fewer. Each takes 3 µs, during which no other greenlet runs.
 _MOST_NUMBERS = 100
 _IDENTIFIER = validate.Regexp(re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"), error="Not an identifier.")
 
