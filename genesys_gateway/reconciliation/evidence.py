@@ -1,6 +1,6 @@
-"""Decides what an answer of Genesys proves: is the conversation over, and whose after-call work is done?
+"""Decides what an answer of Genesys proves: whether the conversation is over, and which after-call work is done.
 
-Invariant: pure. In doubt the answer is *not yet*: what is missing in an answer proves nothing.
+Invariant: pure. Data missing in an answer prove nothing; if in doubt, the conversation is not over.
 """
 
 from collections import Counter

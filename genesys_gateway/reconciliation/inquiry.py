@@ -1,6 +1,6 @@
 """Asks Genesys about conversations, and states what each answer proves.
 
-Invariant: nothing is concluded from what is absent in analytics, and no failure is taken for an answer.
+Invariant: nothing is concluded from data missing in analytics, and no failure is taken for an answer.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ LIVE = 5
 class Finding:
     """What one answer proves about one conversation."""
 
-    #: epoch milliseconds before the question was asked
+    #: when the question was asked, or shortly before (epoch milliseconds)
     asked_at: int
     #: after-call work that is done
     finished: Sequence[AcwEvent] = ()
@@ -47,7 +47,7 @@ class Finding:
     evidence: bool = False
     #: Genesys answered that it has no such conversation
     unknown: bool = False
-    #: the conversation was in the answer; if neither ``shown`` nor ``unknown``, the answer means nothing
+    #: the conversation was in the answer; if it was not, and is not ``unknown``, the answer proves nothing
     shown: bool = False
     #: analytics show an end, so the live view may prove it
     ended: bool = False
@@ -58,7 +58,7 @@ class Pace:
 
     Args:
         per_second: Live questions a second, on average. Up to :data:`LIVE` unused ones are saved.
-        clock: The monotonic time counts.
+        clock: Only its monotonic time is used.
     """
 
     def __init__(self, per_second: float, clock: Clock) -> None:

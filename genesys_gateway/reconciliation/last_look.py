@@ -1,6 +1,7 @@
 """Asks Genesys about each conversation once more, some time after its close.
 
-The last look is a check on ourselves: anything it finds was closed too early; it is delivered, and an alarm is raised.
+The last look is a check on ourselves: if it finds an event, the conversation was closed too early. The event is
+delivered, and an alarm is raised.
 
 Invariant: only an answer that shows a conversation concludes its last look. Without one the look is repeated, until the
 retention of the closed conversation is over.

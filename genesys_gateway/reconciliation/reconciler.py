@@ -1,8 +1,8 @@
 """Runs the loop that asks Genesys what the sockets may have missed, and closes conversations that are over.
 
-Invariant: what is found is stored like a live event, under the same id. The answer that proves a conversation over is
-also its last reconciliation: what it names is stored in the transaction that closes the conversation, and an answer
-that can't name everything closes nothing.
+Invariant: an event that is found is stored like a live one, under the same id. The answer that proves a conversation
+over is also its last reconciliation: the events it names are stored in the transaction that closes the conversation,
+and an answer that can't name all of them closes nothing.
 """
 
 from collections import deque
@@ -105,7 +105,7 @@ class Reconciliation:
             except (TransientFailure, StorageUnavailable) as error:
                 self._failures += 1
                 seconds = error.retry_after or self._back_off(self._failures)
-                # A wait that was demanded can't be cut short. Any other can: a gap that ends meanwhile needs an answer.
+                # A wait that was demanded is kept. Any other can be cut short, because a gap may end meanwhile.
                 pause = error.retry_after or min(seconds, max(shortest, self._settings.retry_base_seconds))
                 log.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
             if not self._tasks.wait(pause) and not self._tasks.stopping:
@@ -116,7 +116,7 @@ class Reconciliation:
 
     def _round(self) -> float:
         """Ask about all conversations that are due; return the seconds until the next round."""
-        self._steady.now()  # it notices a jump of the clock only when it is read
+        self._steady.now()  # read it in every round: only then does it detect a jump of the clock
         due = self._due()
         many = len(due) > self._pace.allowance()
         if many:
@@ -125,14 +125,15 @@ class Reconciliation:
             self._ask_live(due)
         now = self._clock.now()
         doubtful = self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=LIVE))
-        self._doubtful_first = not self._doubtful_first  # in turns, so that neither list waits for the end of the other
+        # In turns, so that neither list waits for the end of the other.
+        self._doubtful_first = not self._doubtful_first
         decidable = list(self._decidable.values())
         for some in (doubtful, decidable) if self._doubtful_first else (decidable, doubtful):
             self._ask_live(some)
-        resting = many and self._bulk_rests()
-        if resting:
-            self._ask_live(self._due())  # the rest, a few at a time: analytics may be down for hours
-        if doubtful or self._decidable or resting:
+        paused = many and self._bulk_is_paused()
+        if paused:
+            self._ask_live(self._due())  # a few at a time, because analytics may be down for hours
+        if doubtful or self._decidable or paused:
             return self._pace.seconds_until_next()
         if len(due) == _ROUND or (not due and self._last_look.look()):
             return 0.0
@@ -188,12 +189,12 @@ class Reconciliation:
         longest = self._settings.reconcile_seconds
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
-    def _bulk_rests(self) -> bool:
+    def _bulk_is_paused(self) -> bool:
         return self._clock.monotonic() < self._bulk_again_at
 
     def _ask_many(self, due: Sequence[Due]) -> None:
-        """Ask in bulk, unless analytics failed just now. Their failure must not stop the questions to the live view."""
-        if self._bulk_rests():
+        """Ask in bulk, unless analytics have just failed. Their failure must not stop the live questions."""
+        if self._bulk_is_paused():
             return
         try:
             self._ask_in_bulk(due)

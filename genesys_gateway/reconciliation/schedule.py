@@ -16,12 +16,12 @@ _UNKNOWN_PERIODS = 30
 
 
 def furthest(now: int, *, quiet_seconds: float, reconcile_seconds: float, settle_seconds: float) -> int:
-    """The latest moment (epoch milliseconds) for which a question is planned. A wrong clock has set any later date."""
+    """The latest moment (epoch milliseconds) for which a question is planned; a later date was set by a wrong clock."""
     return now + round(max(HOUR_SECONDS, quiet_seconds, reconcile_seconds, settle_seconds) * 1000) + SKEW_MS
 
 
 def unknown_for_long(reconcile_seconds: float) -> float:
-    """Seconds after which a conversation that Genesys does not know is reported; at most an hour."""
+    """Seconds after which a conversation that Genesys answers 404 for is reported; at most an hour."""
     return min(HOUR_SECONDS, _UNKNOWN_PERIODS * reconcile_seconds)
 
 
