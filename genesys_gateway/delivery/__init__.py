@@ -8,13 +8,13 @@ touches the database; eight senders make the attempts. A round does this, in thi
 ready queue; store how earlier attempts ended; postpone entries that wait for names; revive dead letters; make all
 waiting entries due if the receiver has just come back (``_hasten``); read due entries if the ready queue is short.
 
-An entry that was read is held (``_held``) while its names are looked up and while it stands in the ready queue. A round
+An entry that was read is held (``_held``) while its names are looked up and while it is in the ready queue. A round
 claims it (``_claimed``): from then on it counts as in doubt, its names and its customer no longer change, and no other
 instance may attempt it until the lease ends. A sender looks the record up if an earlier attempt left it in doubt, sends
 it if it is not there, and decides what follows. A later round stores that, provided the claim is still the latest. If
 the database is unavailable, the next round stores it; entries that were not claimed are read again.
 
-When it reads. ``_unread`` says that the outbox may hold due entries that are not in memory: after ``wake``, after a
+When it reads. ``_unread`` means that the outbox may hold due entries that are not in memory: after ``wake``, after a
 read that reached its limit, after entries were dropped from memory. If the ready queue had no space for any entry of
 the last read (``_no_space``), the next read waits until the queue is short or something new arrives. With nothing to
 do, the dispatcher sleeps until ``_read_at``: until the next entry is due, but at most a quarter of a lease.
@@ -22,8 +22,8 @@ do, the dispatcher sleeps until ``_read_at``: until the next entry is due, but a
 What the circuit breaker does. Five different records that fail in a row *break* it: the receiver is down. An answer
 about address or credentials, or ten different records refused alike, *pause* it: a person has to correct something.
 Then one record at a time is sent as a probe, at intervals that double (broken) or once per longest back-off (paused).
-Meanwhile no failure counts against a record, and those ten are revived. As soon as an answer shows that the receiver
-works again, everything that waits is due at once, oldest first.
+Meanwhile no failure counts against a record, and the ten refused records, which had become dead, are revived. As soon
+as an answer shows that the receiver works again, everything that waits is due at once, oldest first.
 
 After a crash. Memory holds nothing that the database lacks: entries that were held are read again. A claim whose end
 was not stored is released at the next start (SQLite) or expires with its lease (PostgreSQL). Its entry is in doubt: the
@@ -32,7 +32,7 @@ read back from the timelines, so that a restart in the middle of ten makes no re
 
 The files, in reading order:
 
-    dispatcher           Delivery: claims entries, hands them to senders, writes down how they ended
+    dispatcher           Delivery: claims entries, hands them to senders, stores how their attempts ended
     round                one transaction of the dispatcher
     name_lookup          names of agent and wrap-up code before the first attempt, patient but bounded
     ready_queue          which entry is tried next

@@ -1,6 +1,6 @@
 """One attempt: build the record of a claimed entry, look it up if it may have arrived already, and send it.
 
-Invariant: an attempt starts no call that its claim might not outlast, and sends nothing while an earlier outcome is
+Invariant: a call starts only if it will end before its claim does, and nothing is sent while an earlier outcome is
 unknown.
 """
 

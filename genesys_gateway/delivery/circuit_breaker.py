@@ -19,7 +19,7 @@ BREAK_AFTER = 5
 PAUSE_AFTER = 10
 #: Maximum number of remembered records that failed while others got through.
 _MAX_SUSPECTS = 10_000
-#: Longest ``Retry-After`` that is obeyed, in seconds.
+#: Maximum wait taken from a ``Retry-After``, in seconds.
 LONGEST_HOLD = 3600.0
 #: Minimum number of probes during an outage, within the longest back-off of a record.
 _PROBES_PER_MAX = 10
@@ -58,7 +58,7 @@ class Signal(Enum):
     PROBE_ENDED = "probe_ended"
 
 
-#: Attempts that were under way at a change of state may end in any later state, so their signals are in each.
+#: Attempts that were under way at a change of state may end in any later state, so every state accepts their signals.
 TABLE: dict[tuple[State, Signal], State] = {
     (State.FLOWING, Signal.SUCCEEDED): State.FLOWING,
     (State.FLOWING, Signal.REFUSED): State.FLOWING,
@@ -139,11 +139,13 @@ class CircuitBreaker:
         #: ids of the records refused in a row, oldest first, all with the same error; an ordered set
         self._refused: dict[str, None] = {}
         self._refused_with: str | None = None
-        #: whether those were revived already
+        #: whether the records in ``_refused`` were revived already
         self._revived = False
         #: number of probes since the last change of state
         self._probes = 0
+        #: when the next probe may be sent
         self._probe_at = 0.0
+        #: end of the wait that the receiver demanded
         self._held_until = 0.0
 
     @property

@@ -36,8 +36,8 @@ log = get_logger(__name__)
 
 #: Number of senders. Eight keep one process busy; more would only hide latency.
 SENDERS = 8
-#: Number of claims held at a time, at first and at most. At first as many wait for a sender as are being sent. If the
-#: senders run out of work before a round is over (the database is on a server), the number doubles for the next one.
+#: Limits of the number of claims held at a time. It begins at the lower one: as many claims wait for a sender as are
+#: being sent. If the senders run out of work before a round is over (the database is on a server), it is doubled.
 _MIN_CLAIMS, _MAX_CLAIMS = 2 * SENDERS, 8 * SENDERS
 #: Maximum number of claims on entries that failed before, so that records that always fail leave senders to the others.
 _MAX_REPEATED = SENDERS - 2
@@ -96,15 +96,17 @@ class Delivery:
         self._jobs: Queue[_Job | None] = Queue()
         #: ids of entries that were read, and neither claimed nor postponed since
         self._held: set[str] = set()
-        #: claims by entry id whose end is not stored yet
+        #: claims of which it is not stored yet how they ended, by entry id
         self._claimed: dict[str, Claim] = {}
         self._ended: list[tuple[Claim, Decision]] = []
         self._postponed: list[Postponed] = []
+        #: ids of dead records to make pending again
         self._revive: list[str] = []
+        #: whether all entries that wait for another attempt become due in the next round
         self._hasten = False
         #: whether the outbox may hold due entries that are not held or claimed here
         self._unread = True
-        #: whether the ready queue had no space for any of them at the last read
+        #: whether the ready queue had no space for any entry of the last read
         self._no_space = False
         #: monotonic time of the next read, if nothing causes one before
         self._read_at = runtime.clock.monotonic()
@@ -270,7 +272,7 @@ class Delivery:
 
     def _pause(self, seconds: float) -> None:
         if self._dispatcher.wait(seconds):
-            # Stopping, so that wait was no pause; how attempts ended should still be stored.
+            # The wait returned at once, because delivery is stopping. It is still to be stored how attempts ended.
             self._clock.sleep(self._pause_seconds / 10)
 
     def _after_commit(self, todo: Round, done: RoundResult) -> None:
@@ -317,7 +319,7 @@ class Delivery:
             if self._senders.stopping:  # since this round began
                 self._ended.append((claim, NotBegun()))
                 continue
-            # An attempt that was still under way may have let deliveries flow again since.
+            # Meanwhile the end of another attempt may have let deliveries flow again.
             test = probe and self.breaker.state in (State.BROKEN, State.PAUSED)
             if test:
                 self.breaker.begin_probe()

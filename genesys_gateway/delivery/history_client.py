@@ -1,7 +1,7 @@
 """HTTP client of CommunicationHistory: send a record, or look one up.
 
-Invariant: one call gives one result, even if the connection breaks. Nothing here waits or decides. A call is repeated
-only if it was answered with 401 and the token has changed since, and then within the same time limit.
+Invariant: one call gives one result, even if the connection breaks. Nothing here backs off or decides. A call is
+repeated only if it was answered with 401 and the token has changed since, and then within the same time limit.
 """
 
 from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post

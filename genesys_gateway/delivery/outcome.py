@@ -10,7 +10,7 @@ from random import Random
 from genesys_gateway.domain.outbox import REFUSED_WITH, TRIED_TOO_LONG, Delivered, GiveUp, TryAgain
 from genesys_gateway.runtime.backoff import full_jitter
 
-#: Minimum number of attempts before an entry is given up, so that a clock that jumps can't give up any.
+#: Minimum number of attempts before an entry is given up. A jump of the clock alone gives up no entry.
 LEAST_ATTEMPTS = 5
 
 
@@ -21,7 +21,7 @@ class Outcome(Enum):
     STORED = auto()
     #: the receiver wants it later, and has stored nothing
     LATER = auto()
-    #: no connection: the receiver has seen nothing
+    #: no connection: nothing has reached the receiver
     UNREACHED = auto()
     #: the receiver may have the record or not
     UNKNOWN = auto()
@@ -96,7 +96,7 @@ def decide(
     Args:
         result: Result of this attempt.
         attempt: Its number, from 1.
-        waited_ms: Sum of the planned waits before it. Planned waits, because no clock that jumps can change their sum.
+        waited_ms: Sum of the planned waits before it. A jump of the clock does not change planned waits.
         policy: Back-off and limit.
         random: For full jitter.
         flowing: Whether the circuit breaker lets records flow after this result. If not, the failure may not be the

@@ -42,7 +42,7 @@ class Round:
     ended: Sequence[tuple[Claim, Decision]] = ()
     #: entries that wait for their names
     postponed: Sequence[Postponed] = ()
-    #: ids of records that died only because the receiver refused everything
+    #: ids of records that became dead only because the receiver refused everything
     revive: Sequence[str] = ()
     #: whether everything that waits for another attempt becomes due now
     hasten: bool = False
@@ -61,7 +61,7 @@ class RoundResult:
 
     #: the claims it made; entries that were claimed or changed meanwhile have none
     claims: Sequence[Claim] = ()
-    #: ids of the entries whose attempt ended after another claim; nothing was stored for them
+    #: ids of the entries that were claimed again before their attempt ended; nothing was stored for that attempt
     late: Sequence[str] = ()
     #: the entries it read
     due: Sequence[Entry] = ()
