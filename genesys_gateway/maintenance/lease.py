@@ -1,7 +1,7 @@
 """Holds the lease of this instance: while it lasts, the instance owns its conversations and its channels.
 
-Invariant: once its lease has ended an instance may have lost what it owned; it enters again before it adopts. Nothing
-has to be written for a lease to end: it, and with it the channels of its owner, ends by itself.
+Invariant: once its lease has ended, an instance may have lost its conversations to another; it enters again before it
+adopts. Nothing has to be written for a lease to end; the channels of its owner end with it.
 """
 
 from collections.abc import Callable

@@ -25,8 +25,8 @@ class Resync:
 
     Args:
         owner: Id of this instance.
-        uncovered: Called with conversations that the database wrongly has as covered, and the moment (epoch
-            milliseconds) since which their cover is in doubt; must not wait.
+        uncovered: Called with conversations that are covered in the database but on no channel, and the moment (epoch
+            milliseconds) since which they may have been uncovered; must not wait.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class Resync:
             self._registry.follow(one)
 
     def compare_all(self) -> None:
-        """Unsubscribe conversations no longer followed, and report those that the database wrongly has as covered.
+        """Unsubscribe conversations no longer followed, and report those covered in the database but on no channel.
 
         The latter count as uncovered for one audit period, and are followed again.
         """

@@ -2,8 +2,8 @@
 
 Invariant: a date alone erases nothing. The process first watches its clocks for a while. Then only content is erased
 whose retention is over by each of three clocks: the wall clock now, the wall clock at the start of the watch plus the
-time that the monotonic clock has counted since, and the clock of the database. A clock that is set forward during a
-watch, by however much, makes nothing older (ADR 0015).
+time that the monotonic clock has counted since, and the clock of the database. So a clock that is set forward during a
+watch erases nothing early (ADR 0015).
 """
 
 from collections.abc import Callable
