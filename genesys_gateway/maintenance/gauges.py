@@ -73,7 +73,7 @@ class Gauges:
         self._set_others()
 
     def _set_balance(self) -> None:
-        """Count all rows. That takes longer the more there are, so it is done more rarely, for 1 % of the time."""
+        """Count all rows. The more rows there are, the more rarely it is done: it takes at most 1 % of the time."""
         begun = self._clock.monotonic()
         balance = self._storage.run(conversations.balance)
         for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
