@@ -1,7 +1,7 @@
 """Decides when Genesys is asked about a conversation next.
 
 Invariant: pure. After a gap the questions start close together and become rarer until analytics are complete. Without a
-doubt they become rarer, down to one an hour, for as long as the conversation is followed.
+doubt they become rarer, down to one an hour (HOUR_SECONDS), for as long as the conversation is followed.
 """
 
 from genesys_gateway.runtime.backoff import ceiling

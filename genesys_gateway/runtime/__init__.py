@@ -1,6 +1,6 @@
 """The foundation of every other folder: time, greenlets, HTTP calls, metrics, logs and errors.
 
-Invariant: nothing here knows what it is used for: no setting, no Genesys, no record.
+Invariant: nothing here imports another folder. Only the lists of errors, metrics and kill points name things of others.
 
 The files, in reading order:
 
@@ -13,5 +13,5 @@ The files, in reading order:
     single_flight        one piece of work at a time for each key, its result shared by all callers
     metrics              every metric, under the name that alarms use
     logs                 every log line as one JSON object
-    kill_points          places where a test has the process killed (elsewhere called fail points)
+    kill_points          named places where a test kills the process (elsewhere called fail points)
 """

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import gevent
 
-#: Milliseconds by which the wall clock may be ahead of the monotonic one; when it is further ahead, it has jumped.
+#: Milliseconds by which the wall clock may get ahead of the monotonic one; beyond that it has jumped.
 _JUMP_MS = 60_000
 
 
 class Clock(Protocol):
-    """The time as every module reads it; tests pass one that moves only when told to."""
+    """The time as every module reads it. Tests pass a clock that they move themselves."""
 
     def now(self) -> int:
         """Wall time in epoch milliseconds. It may jump forwards and backwards."""
@@ -67,7 +67,7 @@ class Deadline:
 
 
 class SteadyTime:
-    """Wall time that follows a jump ahead only once the jump has lasted: for steps that can't be undone after a date.
+    """Wall time that ignores a jump ahead until it has lasted: for steps that follow a date and can't be undone.
 
     Args:
         clock: The clock that may jump.
@@ -117,9 +117,8 @@ def parse_iso(text: str) -> int:
     return at
 
 
-#: Also the longest period between two routine questions to Genesys about one conversation.
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
-#: Tolerance in milliseconds for a stored date: one that is further in the future than its maximum plus this was set
-#: by a wrong clock. The clocks of two instances differ by less.
+#: Tolerance in milliseconds for a stored date. A date later than the latest possible one plus this was set by a wrong
+#: clock. The clocks of two instances differ by less.
 SKEW_MS = 60_000

@@ -10,6 +10,7 @@ from gevent.event import Event
 from gevent.greenlet import Greenlet
 from gevent.pool import Group
 
+#: Called when a greenlet ended by an error, with its name and the error.
 Crash = Callable[[str, BaseException], None]
 
 

@@ -32,10 +32,10 @@ from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure
 
 #: Maximum size of an answer. Every expected answer is far smaller, so a sender of more is broken or hostile.
 MAX_BODY_BYTES = 5 * 1024 * 1024
-#: Maximum wait taken from a ``Retry-After`` header; a longer one is cut to this. One header must not silence us for
-#: days, and after this wait the other side can ask for another.
+#: Maximum wait taken from a ``Retry-After`` header; a longer one is cut to this. One header must not stop our calls for
+#: days, and after this wait the other side can demand another.
 MAX_RETRY_AFTER_SECONDS = 3600.0
-#: Start of the message of an error that happened on the way to the proxy or inside it.
+#: Start of the message of an error between this process and the proxy, or inside the proxy.
 PROXY_FAILED = "proxy"
 
 _CHUNK_BYTES = 64 * 1024

@@ -1,5 +1,7 @@
 """Kill points (elsewhere called fail points): places where a test kills this process to check that nothing is lost.
 
+A module marks a place with ``reach("name")``.
+
 Invariant: a place does nothing unless GATEWAY_KILL_POINT names it and GENESYS_API_URL is a loopback address, that is,
 a simulator. The variable is no setting: each start with it logs a warning about an unknown setting.
 """
@@ -11,7 +13,7 @@ from ipaddress import ip_address
 from itertools import count
 from urllib.parse import urlsplit
 
-#: Every place, with what is done and what is not done yet when it is reached.
+#: Every place by name, with what is done and what is not done yet when it is reached.
 KILL_POINTS: Mapping[str, str] = {
     "migrated": "the tables exist, no worker does",
     "adopted": "this instance owns the followed conversations, but does not follow them yet",

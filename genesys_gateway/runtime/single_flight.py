@@ -1,6 +1,6 @@
 """Does one piece of work at a time for each key; callers that come meanwhile share its result.
 
-Invariant: no caller waits in vain. If the greenlet that does the work is killed, a waiting one does it instead.
+Invariant: every caller gets a result or an error. If the greenlet that does the work is killed, a waiting one does it.
 """
 
 from collections.abc import Callable, Hashable
