@@ -17,7 +17,8 @@ from genesys_gateway.settings import environment, rules
 from genesys_gateway.settings.environment import Environment, HostPort
 from genesys_gateway.settings.secret import Secret, one_word, role_tokens
 
-_OTHERS = ("genesys_", "communication_history_", "database_")
+#: Beginnings of the fields whose variables do not start with GATEWAY_.
+_WITHOUT_PREFIX = ("genesys_", "communication_history_", "database_")
 
 
 class SettingsError(PermanentFailure):
@@ -73,7 +74,7 @@ def _of_region(parse: Callable[[str], object], before: str) -> Any:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """All settings, as read by :meth:`from_environment`. The end of a name is its unit: seconds, hours, days.
+    """All settings, as read by :meth:`from_environment`. A name ends with its unit: seconds, hours, days, per minute.
 
     docs/operations.md explains each of them.
     """
@@ -90,7 +91,7 @@ class Settings:
     genesys_client_id: str = _required(one_word)
     genesys_client_secret: Secret = _secret(one_word)
     genesys_org_name: str | None = _parsed(environment.text)
-    #: Three possible sources of assertions: a file, ...
+    #: The source of SAML assertions is one of three: a file, ...
     genesys_saml_assertion_file: Path | None = _parsed(environment.file)
     #: ... a URL that returns one, ...
     genesys_saml_assertion_url: str | None = _parsed(environment.address)
@@ -187,4 +188,4 @@ class Settings:
 
 def variable(name: str) -> str:
     """Return the environment variable of a field."""
-    return name.upper() if name.startswith(_OTHERS) else f"GATEWAY_{name.upper()}"
+    return name.upper() if name.startswith(_WITHOUT_PREFIX) else f"GATEWAY_{name.upper()}"

@@ -22,12 +22,13 @@ from genesys_gateway.settings.secret import one_word, role_tokens
 
 #: Names of the loopback interface. What is sent there never leaves this machine, so it needs no TLS.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
-#: A role token of fewer characters works, but causes a warning.
+#: Length in characters below which a role token is accepted with a warning.
 COMFORTABLE_TOKEN_LENGTH = 20
-#: A certificate that expires within this many days causes a warning.
+#: Number of days before its end from which on a certificate causes a warning.
 COMFORTABLE_CERTIFICATE_DAYS = 30
 
 _QUEUE_ID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+#: Variables of the settings that must be https, by field.
 _URLS = {
     "genesys_login_url": "GENESYS_LOGIN_URL",
     "genesys_api_url": "GENESYS_API_URL",
@@ -131,7 +132,7 @@ def bind(value: str) -> str:
 
 
 def country(value: str) -> str:
-    """The two letters of a country whose phone numbers the library ``phonenumbers`` knows."""
+    """The two letters of a country that the library ``phonenumbers`` supports."""
     if value.upper() not in phonenumbers.SUPPORTED_REGIONS:
         raise ValueError("must be the two letters of a country, as PH")
     return value.upper()
@@ -214,7 +215,7 @@ def _check_plain_http(env: Environment, values: Mapping[str, Any]) -> None:
 def _check_timers(env: Environment, values: Mapping[str, Any]) -> None:
     lease, timeout = values["lease_seconds"], values["http_timeout_seconds"]
     if lease is not None and timeout is not None and lease < 2 * timeout:
-        # An attempt must be able to end before the lease of its claim does.
+        # An attempt takes up to two calls, and must end before the lease of its claim does.
         env.mistake("GATEWAY_LEASE_SECONDS", "must be at least twice GATEWAY_HTTP_TIMEOUT_SECONDS")
     base, most = values["retry_base_seconds"], values["retry_max_seconds"]
     if base is not None and most is not None and base > most:
