@@ -1,11 +1,11 @@
 """Commands that an operator runs beside the service, one module for each.
 
-Invariant: a command needs no setting but DATABASE_URL (``check`` needs all), shows nothing personal unless asked,
+Invariant: a command needs no setting but DATABASE_URL (``check`` needs all), shows nothing personal without an option,
 and exits with one of three codes: 0 done, 1 nothing found or not done, 2 wrong usage or a database that can't be used.
 
 The files, in reading order:
 
-    cli                  the command line: names, options, exit codes
+    cli                  the command line: names, options, exit codes; also starts migrate, demo and simulator
     check                checks everything the gateway needs before it goes live
     why                  explains the state of one conversation
     explanation          the sentences of that explanation

@@ -14,7 +14,7 @@ import click
 if TYPE_CHECKING:
     from genesys_gateway.storage.operator_session import OperatorSession
 
-#: Exit code for a wrong setting, also of click for an unknown option. systemd can be told not to restart after it.
+#: Exit code for a wrong setting, and click's for an unknown option. systemd can be configured not to restart after it.
 _MISCONFIGURED = 2
 
 #: All arguments are passed on as they are.

@@ -1,7 +1,7 @@
 """``check``: checks everything that the gateway needs before it goes live, and says what to fix.
 
-Invariant: a check changes nothing, unless ``--write-probe`` asks it to write a record. It uses up an assertion in a
-file only if no gateway runs on the database, or with ``--use-assertion``.
+Invariant: a check changes nothing, except that ``--write-probe`` writes a record. It uses up an assertion in a file
+only if no gateway runs on the database, or with ``--use-assertion``.
 
 The files, in reading order:
 

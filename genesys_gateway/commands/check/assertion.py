@@ -12,7 +12,7 @@ from genesys_gateway.genesys.login import assertion_source
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
 
-#: Genesys docs: the largest difference of clocks that is accepted, in milliseconds.
+#: Maximum difference of clocks that Genesys accepts, in milliseconds (Genesys docs).
 _SKEW_MS = 10_000
 _FRESH = "have the identity provider make a fresh one; it must be replaced every few minutes"
 

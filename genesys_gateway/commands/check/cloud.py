@@ -29,11 +29,11 @@ _ROLE = "give it, by a role, to the OAuth client (client credentials) or to the 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Right:
-    """A permission that the gateway needs, and a call that shows whether it has it."""
+    """A right (permission or scope) that the gateway needs, and a call that shows whether it has it."""
 
     area: str
     path: str
-    #: its name at Genesys; None when a scope is enough
+    #: name of the permission at Genesys; None when a scope is enough
     permission: str | None
     purpose: str
 
@@ -109,7 +109,7 @@ def _split_advice(text: str) -> tuple[str, str]:
 
 
 def _finding_of(area: str, check: Callable[[], Finding]) -> Finding:
-    """The finding of a check, or the cross that its exception stands for."""
+    """The finding of a check; a cross if it raised an exception."""
     try:
         return check()
     except BadAnswer as error:

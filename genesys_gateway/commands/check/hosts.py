@@ -13,7 +13,7 @@ from genesys_gateway.runtime.errors import NotSent, TransientFailure
 from genesys_gateway.runtime.http_client import PROXY_FAILED, HttpClient
 from genesys_gateway.settings import Settings
 
-#: Genesys docs: the largest difference of clocks at which an assertion is accepted.
+#: Maximum difference of clocks at which Genesys accepts an assertion, in seconds (Genesys docs).
 MOST_SKEW_SECONDS = 10
 
 #: Advice by a word in the text of the error; the first match counts.
