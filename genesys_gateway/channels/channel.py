@@ -142,7 +142,7 @@ class Channel:
         """Whether its topics should move now because its end is near."""
         return self._clock.monotonic() >= self._hand_over_at
 
-    def put_off_handover(self) -> None:
+    def postpone_handover(self) -> None:
         """Delay the next handover because one failed; each call doubles the delay, up to ``retry_max_seconds``."""
         self._handover_failures += 1
         settings = self._settings

@@ -295,7 +295,7 @@ class ChannelRegistry:
                 self._retire(old)
                 return
             log.warning("handover_failed", channel=old.id, reason=handover.reason)
-            old.put_off_handover()
+            old.postpone_handover()
             if handover.successor is not None:
                 if old.usable:  # some may have moved already, because the server took them off the old list
                     self.move(handover.successor, old)

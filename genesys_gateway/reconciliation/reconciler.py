@@ -147,12 +147,12 @@ class Reconciliation:
             try:
                 finding = self._inquiry.live(one.id)
             except TransientFailure as error:
-                self._put_off([one], error, looked_at=asked_at)
+                self._postpone([one], error, looked_at=asked_at)
             else:
                 self._failed_in_a_row = 0
                 self._apply(one, finding)
 
-    def _put_off(self, some: Sequence[Due], error: TransientFailure, looked_at: int | None = None) -> None:
+    def _postpone(self, some: Sequence[Due], error: TransientFailure, looked_at: int | None = None) -> None:
         """Postpone conversations whose question failed, so that the others go on.
 
         Raises:
@@ -163,7 +163,7 @@ class Reconciliation:
         def job(connection: Connection) -> None:
             for one in some:
                 due_at = self._next_question(one, now, in_doubt=one.in_doubt)
-                reconciliation.put_off(connection, one, now=now, due_at=due_at, looked_at=looked_at)
+                reconciliation.postpone(connection, one, now=now, due_at=due_at, looked_at=looked_at)
 
         self._storage.run(job)
         self._failed_in_a_row += 1
@@ -223,7 +223,7 @@ class Reconciliation:
         try:
             findings = self._inquiry.bulk(some)
         except TransientFailure as error:
-            self._put_off(some, error)
+            self._postpone(some, error)
             return {}
         self._failed_in_a_row = self._bulk_failures = 0
         return findings

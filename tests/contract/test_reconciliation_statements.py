@@ -107,7 +107,7 @@ def test_covered_in_the_future_it_gives_way_to_others_when_the_question_failed(s
     one = followed(storage)
     back = NOW - 3_600_000
 
-    storage.run(lambda c: reconciliation.put_off(c, one, now=back, due_at=back + 7_500, looked_at=back))
+    storage.run(lambda c: reconciliation.postpone(c, one, now=back, due_at=back + 7_500, looked_at=back))
 
     assert doubtful(storage, back) == []
 

@@ -78,7 +78,7 @@ def next_due(connection: Connection) -> int | None:
     return min((at for at in connection.execute(_NEXT_DATES).one() if at is not None), default=None)
 
 
-def put_off(connection: Connection, one: Due, *, now: int, due_at: int, looked_at: int | None) -> None:
+def postpone(connection: Connection, one: Due, *, now: int, due_at: int, looked_at: int | None) -> None:
     """Postpone a question that got no answer, without counting it. A date that was set meanwhile is kept.
 
     Args:

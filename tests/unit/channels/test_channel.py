@@ -479,12 +479,12 @@ def test_a_wall_clock_that_jumps_does_not_hand_it_over() -> None:
 
 def test_a_handover_that_failed_is_put_off_longer_each_time() -> None:
     channel = ChannelOnFakeGenesys(heartbeat_seconds=40, retry_max_seconds=300)
-    channel.ours.put_off_handover()
+    channel.ours.postpone_handover()
     assert not channel.ours.hand_over_due
     channel.clock.advance(86_400)
     waits: list[float] = []
     for _ in range(8):
-        channel.ours.put_off_handover()
+        channel.ours.postpone_handover()
         begun = channel.clock.monotonic()
         while not channel.ours.hand_over_due:
             channel.clock.advance(1)
