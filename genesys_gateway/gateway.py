@@ -201,7 +201,7 @@ class Gateway:
         self._phase = Phase.RUNNING
         log.info("running", instance=self.instance_id, followed=len(self._adopted))
         self._tasks.spawn("lease", self._lease.run, self._tasks)
-        self._tasks.spawn("agreement", self._resync.run, self._tasks)
+        self._tasks.spawn("resync", self._resync.run, self._tasks)
         self._tasks.spawn("gauges", self._gauges.run, self._tasks)
 
     def _take_lock(self) -> bool:

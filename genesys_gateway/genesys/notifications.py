@@ -13,6 +13,7 @@ import orjson
 from marshmallow import ValidationError
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
+from genesys_gateway.genesys.call import lower, upper
 from genesys_gateway.genesys.schemas.notification import ACW_BODY, IDENTITY_FIELDS
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -156,7 +157,7 @@ def _acw(topic: str, conversation_id: str, body: object) -> Notification:
         dropped = tuple(sorted(map(str, error.messages_dict)))
         valid = cast("dict[str, Any]", error.valid_data)  # marshmallow gives a list only for many=True
         values = {name: value for name, value in valid.items() if name not in dropped}
-    if _lower(values.get("conversationId")) not in (None, conversation_id):
+    if lower(values.get("conversationId")) not in (None, conversation_id):
         return unreadable("other_conversation")
     event = _event(conversation_id, values)
     if _AGENT_IDENTITY & set(dropped) and not (event.participant_id and event.session_id):
@@ -167,20 +168,20 @@ def _acw(topic: str, conversation_id: str, body: object) -> Notification:
 def _event(conversation_id: str, values: Mapping[str, Any]) -> AcwEvent:
     return AcwEvent(
         conversation_id=conversation_id,
-        participant_id=_lower(values.get("participantId")),
-        session_id=_lower(values.get("sessionId")),
-        user_id=_lower(values.get("userId")),
+        participant_id=lower(values.get("participantId")),
+        session_id=lower(values.get("sessionId")),
+        user_id=lower(values.get("userId")),
         event_time=values.get("eventTime"),
-        media_type=_upper(values.get("mediaType")),
-        message_type=_upper(values.get("messageType")),
-        direction=_upper(values.get("direction")),
+        media_type=upper(values.get("mediaType")),
+        message_type=upper(values.get("messageType")),
+        direction=upper(values.get("direction")),
         ani=values.get("ani"),
         dnis=values.get("dnis"),
         address_to=values.get("addressTo"),
         address_from=values.get("addressFrom"),
         callback_numbers=tuple(values.get("callbackNumbers") or ()),
         subject=values.get("subject"),
-        queue_id=_lower(values.get("queueId")),
+        queue_id=lower(values.get("queueId")),
         wrapup_code=values.get("wrapupCode"),
         wrapup_notes=values.get("wrapupNotes"),
         wrapup_duration_ms=values.get("wrapupDurationMs"),
@@ -196,11 +197,3 @@ def _text_of(value: object) -> str | None:
     if isinstance(value, bool) or not isinstance(value, str | int):
         return None
     return str(value)
-
-
-def _lower(text: str | None) -> str | None:
-    return text.lower() if text else None
-
-
-def _upper(text: str | None) -> str | None:
-    return text.upper() if text else None

@@ -107,11 +107,11 @@ class EventSpool:
         self._changes = 0
         self._overflowed = False
         self._woken = Event()
-        self._tasks = TaskGroup("following", runtime.on_crash)
+        self._tasks = TaskGroup("event-spool", runtime.on_crash)
 
     def start(self) -> None:
         """Start emptying the spool."""
-        self._tasks.spawn("disk", self._drain)
+        self._tasks.spawn("writer", self._drain)
 
     def stop(self, seconds: float) -> list[str]:
         """Store what has arrived, within ``seconds``; nothing new may arrive meanwhile.

@@ -98,11 +98,11 @@ class Environment(Env):
             self.mistake(name, str(error))
             return None
 
-    def required(self, name: str, parse: Callable[[str], T], default: str | None = None) -> T | None:
-        """As :meth:`parsed`, but it is a mistake if there is neither a value nor a default."""
-        if default is None and not self.has(name):
+    def required(self, name: str, parse: Callable[[str], T]) -> T | None:
+        """As :meth:`parsed`, but it is a mistake if the value is missing."""
+        if not self.has(name):
             self.mistake(name, "is missing")
-        return self.parsed(name, parse, default)
+        return self.parsed(name, parse)
 
     def secret(self, name: str, check: Callable[[str], object] = one_word, *, needed: bool = True) -> Secret | None:
         """The secret ``X``, from the variable ``X`` or from the file named by ``X_FILE``."""

@@ -13,8 +13,6 @@ from genesys_gateway.commands.output import DONE, NOT_DONE, print_json, print_li
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings import Settings, SettingsError
 
-__all__ = ["Finding", "Options", "State", "inspect"]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:

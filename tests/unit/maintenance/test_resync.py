@@ -131,7 +131,7 @@ def test_it_goes_on_after_the_disk_refused(resync: ResyncOnFakeRegistry) -> None
     resync.storage.refuse(3)
     crashes: list[str] = []
     tasks = TaskGroup("resync", lambda name, error: crashes.append(name))
-    tasks.spawn("agreement", resync.run, tasks)
+    tasks.spawn("resync", resync.run, tasks)
     eventually(lambda: resync.registry.homes == {A}, resync.clock)
     resync.registry.homes.add(B)
     eventually(lambda: resync.registry.homes == {A}, resync.clock, step=10)
