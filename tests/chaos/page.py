@@ -15,7 +15,7 @@ def write(report: Report, plan: Sequence[Planned], figures: Mapping[str, object]
     """
     faults = Counter((one.fault.party, one.fault.name) for one in plan)
     lines = [
-        f"# Chaos: {'all claims held' if report.end() else 'a claim note not hold'}",
+        f"# Chaos: {'all claims held' if report.end() else 'a claim did not hold'}",
         "",
         f"Once more: `{again}`",
         "",
