@@ -137,7 +137,7 @@ class ReconcilerOnFakeInquiry:
         return self.metrics.registry.get_sample_value(f"genesys_gateway_{name}", labels) or 0.0
 
     def end(self) -> None:
-        assert self.reconciliation.stop(5.0) == []
+        assert self.reconciliation.stop(1.0) == []
         balance = self.storage.uncounted(conversations.balance)
         self.storage.close()
         assert balance.accepted == sum(balance.states.values())
