@@ -10,12 +10,14 @@ from tests.harness.waiting import until, wait_for
 
 SECONDS = 300
 _SENDERS = 8
+#: Number of records that are refused among others.
+_POISON = 3
 #: Refusals alike after which the circuit breaker opens; one is enough where the answer concerns the deployment.
 _ALIKE = {422: 10, 401: 1, 404: 1}
 
 
 def play(stage: Stage) -> None:
-    """422, 401 and 404 for all; then 422 for three."""
+    """422, 401 and 404 for all; then 422 for three, of records that arrive at once and of records that waited."""
     count, probe = stage.scale.of(full=200, fast=200, small=60), stage.scale.of(full=5, fast=5, small=2)
     simulator, finished = stage.simulator(), 0
     gateway = stage.gateway(simulator, {"GATEWAY_RETRY_MAX_SECONDS": probe}).start()
@@ -23,7 +25,10 @@ def play(stage: Stage) -> None:
         sessions = _followed(simulator, gateway, count)
         finished += count
         _play_refusal(stage, simulator, gateway, sessions, status, finished, probe)
-    _play_poison(stage, simulator, gateway, _followed(simulator, gateway, count), finished)
+    for waited in (False, True):
+        sessions = _followed(simulator, gateway, count)
+        _play_poison(stage, simulator, gateway, sessions, finished, waited=waited)
+        finished += count - _POISON
 
 
 def _followed(simulator: Simulator, gateway: Gateway, count: int) -> list[AgentSession]:
@@ -63,24 +68,27 @@ def _play_refusal(
 
 
 def _play_poison(
-    stage: Stage, simulator: Simulator, gateway: Gateway, sessions: list[AgentSession], finished: int
+    stage: Stage, simulator: Simulator, gateway: Gateway, sessions: list[AgentSession], finished: int, *, waited: bool
 ) -> None:
-    """They wait for a receiver that answers 503; then it refuses three of them."""
-    poison = {judge.record_id(f"{one.conversation}/{one.participant}/{one.session}") for one in sessions[:3]}
-    before = len(simulator.attempts())
-    simulator.set_receiver("503")
-    simulator.finish_all(sessions)
-    until(lambda: len(simulator.attempts()) > before, 15, "a record was tried")
+    """The receiver refuses three records. ``waited``: until then it has answered 503, and all records wait."""
+    refused, others = sessions[:_POISON], sessions[_POISON:]
+    poison = {judge.record_id(f"{one.conversation}/{one.participant}/{one.session}") for one in refused}
+    if waited:
+        before = len(simulator.attempts())
+        simulator.set_receiver("503")
+        simulator.finish_all(sessions)
+        until(lambda: len(simulator.attempts()) > before, 15, "a record was tried")
     simulator.set_receiver("422", ids=sorted(poison))
-    others = len(sessions) - len(poison)
-    took = wait_for(lambda: len(simulator.ledger("records")) == finished + others, 30)
-    wait_for(lambda: len(_shown(gateway, sessions[:3], "dead")) == len(poison), 10)
+    if not waited:
+        simulator.finish_all(sessions)
+    took = wait_for(lambda: len(simulator.ledger("records")) == finished + len(others), 30)
+    wait_for(lambda: len(_shown(gateway, refused, "dead")) == len(poison), 10)
     dead = _shown(gateway, sessions, "dead")
     figure = f"others after {took or -1:.1f} s, {len(dead)} dead"
-    text = "three refused among others: they are dead and hold up no other"
-    stage.report.claim(text, took is not None and dead == poison, figure)
-    shown = wait_for(lambda: len(_shown(gateway, sessions[3:], "delivered")) == others, 15)
-    stage.report.claim("three refused among others: the others are shown as delivered", shown is not None)
+    text = f"three refused among others{' that waited' if waited else ''}"
+    stage.report.claim(f"{text}: they are dead and hold up no other", took is not None and dead == poison, figure)
+    shown = wait_for(lambda: len(_shown(gateway, others, "delivered")) == len(others), 15)
+    stage.report.claim(f"{text}: the others are shown as delivered", shown is not None)
 
 
 def _shown(gateway: Gateway, sessions: list[AgentSession], state: str) -> set[str]:
