@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.genesys.live_view import from_answer
-from genesys_gateway.reconciliation.evidence import Verdict, judge
+from genesys_gateway.reconciliation.evidence import Verdict
 from genesys_gateway.runtime.clock import parse_iso
+from tests.doubles.evidence import verdict_on
 from tests.doubles.genesys_answers import (
     ACW_END,
     ACW_START,
@@ -22,14 +22,9 @@ from tests.doubles.genesys_answers import (
     TWO_HOURS_LATER,
     WRAPUP,
     agent,
-    answer,
     call,
     customer,
 )
-
-
-def verdict_on(*participants: object, **more: object) -> Verdict:
-    return judge(from_answer(answer(*participants, **more)))
 
 
 def named(verdict: Verdict) -> set[tuple[str | None, str | None]]:
