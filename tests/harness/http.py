@@ -1,12 +1,17 @@
 """HTTP/1.1 with JSON, over connections that are kept open."""
 
+import time
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import urllib3
+from urllib3.connection import HTTPConnection
 
 _TIMEOUT_SECONDS = 60.0
+#: A connection that was idle for longer is not used again. gunicorn closes it after 2 s, maybe just while a request is
+#: being sent on it.
+_IDLE_SECONDS = 1.0
 
 
 class NoAnswer(Exception):
@@ -30,6 +35,27 @@ class Reply:
             return None
 
 
+class _Connection(HTTPConnection):
+    """A connection that opens anew for a request after it was idle."""
+
+    _used = 0.0
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        if time.monotonic() - self._used > _IDLE_SECONDS:
+            self.close()  # sending connects again
+        super().request(*args, **kwargs)
+
+    def getresponse(self) -> Any:
+        try:
+            return super().getresponse()
+        finally:
+            self._used = time.monotonic()
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
 class JsonClient:
     """A client of one server; any number of greenlets may use it at once.
 
@@ -45,6 +71,7 @@ class JsonClient:
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._pool = urllib3.PoolManager(maxsize=connections, retries=False)
+        self._pool.pool_classes_by_scheme = {"http": _Pool}
 
     def request(self, method: str, path: str, body: object = None, *, seconds: float = _TIMEOUT_SECONDS) -> Reply:
         """Send one request, once.
