@@ -21,6 +21,6 @@ The files, in reading order:
 from sqlalchemy import Connection
 
 from genesys_gateway.storage.engine import Storage
-from genesys_gateway.storage.portable import NOT_STORABLE, database_now, insert_for
+from genesys_gateway.storage.portable import NOT_STORABLE, database_now
 
-__all__ = ["NOT_STORABLE", "Connection", "Storage", "database_now", "insert_for"]
+__all__ = ["NOT_STORABLE", "Connection", "Storage", "database_now"]

@@ -1,7 +1,7 @@
 """The project's Python files, parsed."""
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 PROJECT = Path(__file__).parents[2]
@@ -13,6 +13,8 @@ ROOT_FILES = ("app.py", "wsgi.py", "gunicorn.conf.py")
 
 #: Maximum number of lines of a file of the package, and of the tests.
 MOST_LINES, MOST_TEST_LINES = 400, 600
+#: Maximum number of lines of a function, without signature and docstring.
+MOST_LINES_OF_A_FUNCTION = 40
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -60,3 +62,9 @@ def lines_of(function: Function) -> int:
     """The number of lines of a function, without its signature and docstring."""
     first = function.body[1 if ast.get_docstring(function) and len(function.body) > 1 else 0]
     return (function.end_lineno or 0) - first.lineno + 1
+
+
+def too_long(paths: Iterable[Path], most: int) -> dict[str, int]:
+    """The files with more lines than that, each with its number."""
+    lengths = {name_of(path): len(path.read_text().splitlines()) for path in paths}
+    return {name: lines for name, lines in lengths.items() if lines > most}

@@ -11,6 +11,7 @@ import pytest
 
 from tests.architecture.sources import (
     MOST_LINES,
+    MOST_LINES_OF_A_FUNCTION,
     MOST_TEST_LINES,
     PACKAGE,
     files_of_tests,
@@ -19,11 +20,10 @@ from tests.architecture.sources import (
     name_of,
     package_files,
     service_files,
+    too_long,
     tree_of,
 )
 
-#: Maximum number of lines of a function, without signature and docstring.
-MOST_LINES_OF_A_FUNCTION = 40
 #: Maximum number of suppressions of a linter or of mypy outside the tests.
 MOST_SUPPRESSIONS = 25
 
@@ -39,11 +39,6 @@ FORMER_WORD = re.compile(r"\bLaw[:]")
 #: Where greenlets and threads may be started: task groups, SQLite's thread, and the simulator, which shares no code.
 MAY_SPAWN = ("runtime/greenlets.py", "storage/sqlite.py", "storage/group_commit.py", "simulator/")
 SPAWNING = {"spawn", "spawn_later", "spawn_raw", "start_new_thread", "Thread", "ThreadPool", "Greenlet"}
-
-
-def too_long(paths: Iterable[Path], most: int) -> dict[str, int]:
-    lengths = {name_of(path): len(path.read_text().splitlines()) for path in paths}
-    return {name: lines for name, lines in lengths.items() if lines > most}
 
 
 def long_functions(paths: Iterable[Path]) -> list[str]:

@@ -10,7 +10,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.exc import IntegrityError
 
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.storage import Storage, database_now, insert_for
+from genesys_gateway.storage import Storage, database_now
+from genesys_gateway.storage.portable import insert_for
 from genesys_gateway.storage.tables import registration
 from tests.contract.processes import python
 from tests.doubles.runtime import FakeClock

@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
+from genesys_gateway.genesys.analytics import Details
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
 from genesys_gateway.genesys.live_view import Conversation, Customer, from_answer
 from genesys_gateway.genesys.tokens import TokenRefused
@@ -13,6 +13,7 @@ from genesys_gateway.reconciliation.inquiry import Finding, Inquiry, Pace
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.storage.statements.reconciliation import Due
 from tests.doubles.channels import conversation, quick
+from tests.doubles.genesys import session, wrapup_segment
 from tests.doubles.genesys_answers import COMPLETE, WRAPUP, agent, answer, call
 from tests.doubles.runtime import FakeClock
 
@@ -62,24 +63,7 @@ def due(one: str, **changes: Any) -> Due:
 
 NOW = FakeClock().now()
 LONG_AGO = NOW - 10_000_000
-WRAPPED_UP = Session(
-    id="s",
-    participant_id="p",
-    user_id="u",
-    media_type=None,
-    message_type=None,
-    direction=None,
-    ani=None,
-    dnis=None,
-    address_from=None,
-    address_to=None,
-    callback_numbers=(),
-    subject=None,
-    queue_id=None,
-    acw_skipped=False,
-    acw_ms=None,
-    wrapups=(WrapupSegment(started_at=None, ended_at=LONG_AGO, code=None, notes=None, queue_id=None),),
-)
+WRAPPED_UP = session(wrapups=(wrapup_segment(ended_at=LONG_AGO),))
 NOTHING = Finding(asked_at=FakeClock().now())
 
 
