@@ -10,6 +10,7 @@ The files, in reading order:
     sqlite               SQLite: one connection, owned by one thread
     sqlite_file          the database file: its path, its permissions, connections to it
     postgresql           PostgreSQL: a pool; a server that can lose commits is refused
+    connections          the engines of SQLAlchemy, for either database
     portable             the differences between the SQL of the two databases
     statements           every SQL statement, one module for each use case
     migrate              creates and upgrades the tables

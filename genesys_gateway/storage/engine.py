@@ -14,7 +14,6 @@ from sqlalchemy.exc import DBAPIError
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.group_commit import GroupCommit
 from genesys_gateway.storage.postgresql import PostgresDatabase
 from genesys_gateway.storage.sqlite import Job, SqliteDatabase
@@ -69,7 +68,7 @@ class Storage:
         if url.get_backend_name() == "postgresql":
             self._database = PostgresDatabase(url, patience_seconds)
         else:
-            file = SqliteDatabase(sqlite_file.path_of(url), clock, patience_seconds * _BUSY_SHARE)
+            file = SqliteDatabase(url, clock, patience_seconds * _BUSY_SHARE)
             self._database = GroupCommit(file, patience_seconds)
 
     def open(self) -> None:

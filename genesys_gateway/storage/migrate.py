@@ -8,11 +8,12 @@ find it done.
 
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
+from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.storage import sqlite_file
+from genesys_gateway.storage.connections import engine_of
 
 #: The newest revision in ``migrations``. Revisions are numbers of four digits, so they can be compared.
 HEAD = "0004"
@@ -21,6 +22,8 @@ _VERSION_TABLE = "alembic_version"
 _READ_VERSION = text("SELECT version_num FROM alembic_version")
 #: How long to wait for another instance's migration. No instance serves requests meanwhile anyway.
 _LOCK_SECONDS = 60.0
+#: How long to wait for a connection to a server.
+_CONNECT_SECONDS = 10.0
 
 #: Statements that take the lock. PostgreSQL releases it when the transaction ends; the number was drawn at random once
 #: and is used for nothing else.
@@ -59,16 +62,12 @@ def migrate(database_url: str) -> bool:
     """
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
-        return _migrate(create_engine(url, poolclass=NullPool, connect_args={"connect_timeout": 10}))
+        return _migrate(engine_of(url, seconds=_CONNECT_SECONDS))
     path = sqlite_file.path_of(url)
     if path is None:
         return False
     sqlite_file.prepare(path)
-    return _migrate(
-        create_engine(
-            "sqlite+pysqlite://", creator=lambda: sqlite_file.connect(path, _LOCK_SECONDS), poolclass=NullPool
-        )
-    )
+    return _migrate(engine_of(url, seconds=_LOCK_SECONDS))
 
 
 def require_current(connection: Connection) -> None:

@@ -12,18 +12,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import TypeVar
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import DBAPIError
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import sqlite_file
+from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.migrate import require_current
-from genesys_gateway.storage.portable import EXECUTION_OPTIONS
-from genesys_gateway.storage.sqlite import engine_of
 
 T = TypeVar("T")
 
+#: Settings of PostgreSQL that limit the time of a command's statements.
+_TIME_LIMITS = ("statement_timeout", "lock_timeout")
 #: Maximum number of attempts to empty the log while a gateway uses it.
 _WIPES = 20
 #: Pause between two of these attempts, in seconds.
@@ -40,14 +41,19 @@ class OperatorSession:
     """
 
     def __init__(self, database_url: str, clock: Clock, patience_seconds: float = 15.0) -> None:
-        url = make_url(database_url)
+        self._url = url = make_url(database_url)
         self._path = sqlite_file.path_of(url) if url.get_backend_name() == "sqlite" else None
         self._patience_seconds = patience_seconds
         self._begin = "BEGIN"
-        if self._path is None:
-            self._engine = self._engine_of_server(database_url)
-        else:
-            self._engine = engine_of(self._path, patience_seconds, clock, lambda: self._begin)
+        limits = " ".join(f"-c {name}={round(patience_seconds * 1000)}" for name in _TIME_LIMITS)
+        self._engine = engine_of(
+            url,
+            seconds=patience_seconds,
+            clock=clock,
+            begin=lambda: self._begin,
+            name="genesys-gateway command",
+            server={"options": limits},
+        )
         self._connection: Connection | None = None
 
     def __enter__(self) -> "OperatorSession":
@@ -122,28 +128,10 @@ class OperatorSession:
 
     def _check_it_is_ours(self, path: Path) -> None:
         """Check that the file is ours before it is opened for use, which sets its journal mode permanently."""
-        engine = create_engine(
-            "sqlite+pysqlite://",
-            creator=lambda: sqlite_file.look(path, self._patience_seconds),
-            poolclass=NullPool,
-            hide_parameters=True,
-        )
+        seconds = self._patience_seconds
+        engine = engine_of(self._url, seconds=seconds, connect=lambda: sqlite_file.look(path, seconds))
         with engine.connect() as connection:
             require_current(connection)
-
-    def _engine_of_server(self, database_url: str) -> Engine:
-        milliseconds = round(self._patience_seconds * 1000)
-        return create_engine(
-            database_url,
-            poolclass=NullPool,
-            hide_parameters=True,
-            execution_options=EXECUTION_OPTIONS,
-            connect_args={
-                "application_name": "genesys-gateway command",
-                "connect_timeout": max(2, round(self._patience_seconds)),
-                "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds}",
-            },
-        )
 
 
 def _wipe(connection: sqlite3.Connection) -> bool:

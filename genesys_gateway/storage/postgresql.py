@@ -15,13 +15,14 @@ from gevent import monkey
 from psycopg.abc import PQGen
 from psycopg.pq import TransactionStatus
 from psycopg.waiting import READY_R, READY_W, WAIT_R, WAIT_RW, WAIT_W
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
 from genesys_gateway.runtime.kill_points import reach
-from genesys_gateway.storage.portable import EXECUTION_OPTIONS, write_nothing
+from genesys_gateway.storage.connections import engine_of
+from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.sqlite import Job
 
 V = TypeVar("V")
@@ -154,21 +155,9 @@ class PostgresDatabase:
 
     def _make_engine(self, url: URL) -> Engine:
         milliseconds = str(round(self._patience_seconds * 1000))
-        engine = create_engine(
-            url,
-            pool_size=_POOL_SIZE,
-            max_overflow=0,
-            pool_timeout=self._patience_seconds,
-            hide_parameters=True,
-            execution_options=EXECUTION_OPTIONS,
-            connect_args={
-                "application_name": "genesys-gateway",
-                "connect_timeout": max(2, round(self._patience_seconds)),
-                "tcp_user_timeout": milliseconds,
-                # Notice a firewall that has dropped an idle connection before a job uses it.
-                "keepalives_idle": _KEEPALIVE_SECONDS,
-            },
-        )
+        # The second option notices a firewall that has dropped an idle connection before a job uses it.
+        options = {"tcp_user_timeout": milliseconds, "keepalives_idle": _KEEPALIVE_SECONDS}
+        engine = engine_of(url, seconds=self._patience_seconds, pool_size=_POOL_SIZE, server=options)
 
         @event.listens_for(engine, "do_connect")
         def connect(

@@ -8,17 +8,15 @@ import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import cast
 
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy import URL, Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.pool import ConnectionPoolEntry
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage import sqlite_file
-from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS
+from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.tables import metadata
 
 Job = Callable[[Connection], object]
@@ -59,48 +57,20 @@ class Lost:
 Outcome = Done | Failed | Lost
 
 
-def engine_of(path: Path | None, busy_seconds: float, clock: Clock, begin: Callable[[], str]) -> Engine:
-    """Return an engine whose every connection is a new one from :func:`sqlite_file.connect` and carries the clock.
-
-    Args:
-        path: An existing file, or None for a database in memory.
-        busy_seconds: How long a statement waits for another process's lock.
-        clock: What :func:`~genesys_gateway.storage.portable.database_now` reads.
-        begin: Returns the statement that begins a transaction; called once for each.
-    """
-    engine = create_engine(
-        "sqlite+pysqlite://",
-        creator=lambda: sqlite_file.connect(path, busy_seconds),
-        poolclass=NullPool,
-        hide_parameters=True,
-        execution_options=EXECUTION_OPTIONS,
-    )
-
-    @event.listens_for(engine, "connect")
-    def carry_clock(_connection: object, record: ConnectionPoolEntry) -> None:
-        record.info[CLOCK] = clock
-
-    @event.listens_for(engine, "begin")
-    def begin_transaction(connection: Connection) -> None:
-        connection.exec_driver_sql(begin())
-
-    return engine
-
-
 class SqliteDatabase:
     """A database in a file, or in memory. One in memory lasts as long as its connection.
 
     Args:
-        path: The file; None for a database in memory.
+        url: A file that exists, or a database in memory.
         clock: What :func:`~genesys_gateway.storage.portable.database_now` reads.
         busy_seconds: How long to wait for another process's lock.
     """
 
-    def __init__(self, path: Path | None, clock: Clock, busy_seconds: float) -> None:
-        self._path = path
+    def __init__(self, url: URL, clock: Clock, busy_seconds: float) -> None:
+        self._path = sqlite_file.path_of(url)
         # IMMEDIATE takes the write lock at once. A deferred transaction that meets another writer later would fail
         # without waiting.
-        self._engine = engine_of(path, busy_seconds, clock, lambda: "BEGIN IMMEDIATE")
+        self._engine = engine_of(url, seconds=busy_seconds, clock=clock, begin=lambda: "BEGIN IMMEDIATE")
         self._connection: Connection | None = None
         self._inode = 0
 

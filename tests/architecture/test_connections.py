@@ -1,4 +1,4 @@
-"""Only three modules open connections, and no code makes TLS trust more than the settings allow."""
+"""Only three modules open connections, one makes engines, and no code makes TLS trust more than the settings allow."""
 
 import ast
 from collections.abc import Iterator
@@ -58,6 +58,16 @@ def test_only_the_modules_for_it_open_connections() -> None:
         if any(module == opener or module.startswith(f"{opener}.") for opener in OPENERS)
     }
     assert found == MAY_OPEN
+
+
+def test_one_module_makes_the_engines_of_both_databases() -> None:
+    found = {
+        name_of(path)
+        for path in own_files()
+        for node in ast.walk(tree_of(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("create_engine")
+    }
+    assert found == {"genesys_gateway/storage/connections.py"}
 
 
 def weak(node: ast.AST) -> bool:

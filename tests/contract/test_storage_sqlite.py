@@ -11,7 +11,7 @@ from pathlib import Path
 import gevent
 import pytest
 from gevent import monkey, subprocess
-from sqlalchemy import Connection
+from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import OperationalError
 
 from genesys_gateway.runtime.errors import StorageUnavailable
@@ -108,7 +108,7 @@ def test_a_group_keeps_all_but_the_job_that_failed(path: Path, clock: FakeClock)
         accept("half done")(connection)
         raise LookupError
 
-    database = SqliteDatabase(path, clock, busy_seconds=0.1)
+    database = SqliteDatabase(make_url(f"sqlite:///{path}"), clock, busy_seconds=0.1)
 
     outcomes = database.commit([accept("a"), broken, accept("b"), accept("a")])
 
@@ -126,7 +126,7 @@ def test_a_group_is_lost_together_when_the_database_refuses(path: Path, clock: F
     def become_read_only(connection: Connection) -> None:
         connection.exec_driver_sql("PRAGMA query_only = ON")
 
-    database = SqliteDatabase(path, clock, busy_seconds=0.1)
+    database = SqliteDatabase(make_url(f"sqlite:///{path}"), clock, busy_seconds=0.1)
 
     outcomes = database.commit([accept("a"), become_read_only, accept("b"), accept("c")])
 
@@ -141,7 +141,7 @@ def test_a_job_that_hides_the_end_of_its_transaction_promises_nothing(path: Path
     def end_it_and_go_on(connection: Connection) -> None:
         connection.exec_driver_sql("ROLLBACK")
 
-    database = SqliteDatabase(path, clock, busy_seconds=0.1)
+    database = SqliteDatabase(make_url(f"sqlite:///{path}"), clock, busy_seconds=0.1)
 
     outcomes = database.commit([accept("a"), end_it_and_go_on, accept("b")])
 
