@@ -78,7 +78,9 @@ class Gateway:
 
     def _compose(self) -> None:
         genesys, history, tokens = self._clients()
-        self._compose_use_cases(genesys, history)
+        names = NameCache(genesys, self._clock)
+        self._shared_work = (names, tokens)
+        self._compose_use_cases(genesys, history, names)
         self._compose_channels(genesys)
         self._gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.check_renewal)
 
@@ -93,9 +95,8 @@ class Gateway:
         genesys = Genesys(settings, api, tokens, limiter, clock, metrics)
         return genesys, HistoryClient(settings, receiver, clock), tokens
 
-    def _compose_use_cases(self, genesys: Genesys, history: HistoryClient) -> None:
+    def _compose_use_cases(self, genesys: Genesys, history: HistoryClient, names: NameCache) -> None:
         storage, settings, runtime, owner = self.storage, self.settings, self._runtime, self.instance_id
-        names = NameCache(genesys, self._clock)
         self.delivery = Delivery(storage, history, names, settings, runtime, owner=owner)
         self.reconciliation = Reconciliation(
             storage,
@@ -181,6 +182,8 @@ class Gateway:
             reach("draining")
             late += self.event_spool.stop(deadline.left() / 3)
             late += self.delivery.stop(deadline.left() * 0.8)
+            for part in self._shared_work:
+                late += part.stop(min(1.0, deadline.left() / 10))
             reach("drained")
             self._lease.leave()
         self.storage.close()

@@ -49,7 +49,7 @@ class NameCache:
         self._clock = clock
         self._max_names = max_names
         self._cache: OrderedDict[_Key, _CachedName] = OrderedDict()
-        self._flight: SingleFlight[_Key, str | None] = SingleFlight()
+        self._flight: SingleFlight[_Key, str | None] = SingleFlight("names")
 
     def agent(self, user_id: str | None) -> str | None:
         """The name of a user; None without an id, if there is no name, or without the permission to see it."""
@@ -63,6 +63,10 @@ class NameCache:
         """Whether neither name needs a call to Genesys. The absence of a name is cached, and so known, too."""
         wanted = (("user", user_id), ("wrapup", wrapup_code))
         return all(self._cached((kind, one)) is not None for kind, one in wanted if one)
+
+    def stop(self, seconds: float) -> list[str]:
+        """Let the lookups under way end within ``seconds``, then end them. Returns the names of the killed."""
+        return self._flight.stop(seconds)
 
     def _name(self, kind: str, one: str | None, look_up: Callable[[str], str | None]) -> str | None:
         if not one:

@@ -63,7 +63,7 @@ class Tokens:
         self._metrics = metrics
         self._random = random or Random()
         self._login = Login(settings, http, clock, metrics, used)
-        self._flight: SingleFlight[str, Token] = SingleFlight()
+        self._flight: SingleFlight[str, Token] = SingleFlight("login")
         self._token: Token | None = None
         # All in monotonic seconds: a jump of the wall clock must neither end a token nor prolong it.
         self._check_from = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
@@ -85,6 +85,10 @@ class Tokens:
         if self._token is not None and self._clock.monotonic() < self._renew_at:
             return self._token
         return self._flight.do("token", self._renew)
+
+    def stop(self, seconds: float) -> list[str]:
+        """Let a login under way end within ``seconds``, then end it. Returns the names of the greenlets killed."""
+        return self._flight.stop(seconds)
 
     def check_renewal(self) -> None:
         """Raise an alarm if the token expires soon and there is nothing to renew it with. Call it at intervals."""

@@ -7,6 +7,7 @@ import gevent
 import pytest
 import requests_mock
 import structlog
+from gevent.event import Event
 
 from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.runtime.errors import TransientFailure
@@ -32,6 +33,29 @@ def test_those_who_wait_share_the_failure(login: requests_mock.Mocker) -> None:
     gevent.joinall(callers)
 
     assert all(isinstance(one.value, TransientFailure) for one in callers)
+    assert login.call_count == 1
+
+
+def test_a_caller_out_of_patience_leaves_the_login_and_the_assertion_to_the_others(
+    login: requests_mock.Mocker, tmp_path: Path
+) -> None:
+    hold = Event()
+
+    def slow_login(_request: object, _context: object) -> Any:
+        hold.wait()
+        return granted()["json"]
+
+    login.post(TOKEN_URL, json=slow_login)
+    tokens = tokens_by_file(tmp_path)
+
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
+        tokens.value()
+    other = gevent.spawn(tokens.value)
+    gevent.sleep(0)
+    hold.set()
+
+    assert other.get() == "token-1"
+    assert tokens.value() == "token-1"
     assert login.call_count == 1
 
 

@@ -9,7 +9,7 @@ from genesys_gateway.runtime.single_flight import SingleFlight
 
 
 def test_those_who_come_meanwhile_share_the_result_and_later_ones_work_anew() -> None:
-    flight: SingleFlight[str, int] = SingleFlight()
+    flight: SingleFlight[str, int] = SingleFlight("test")
     works: list[int] = []
 
     def work() -> int:
@@ -25,7 +25,7 @@ def test_those_who_come_meanwhile_share_the_result_and_later_ones_work_anew() ->
 
 
 def test_other_keys_do_not_wait() -> None:
-    flight: SingleFlight[str, int] = SingleFlight()
+    flight: SingleFlight[str, int] = SingleFlight("test")
     hold = Event()
     slow = gevent.spawn(flight.do, "slow", lambda: int(hold.wait()))
     gevent.sleep(0)
@@ -37,7 +37,7 @@ def test_other_keys_do_not_wait() -> None:
 
 
 def test_an_error_is_raised_to_all_alike_and_not_remembered() -> None:
-    flight: SingleFlight[str, int] = SingleFlight()
+    flight: SingleFlight[str, int] = SingleFlight("test")
 
     def fail() -> int:
         gevent.sleep(0)
@@ -51,28 +51,94 @@ def test_an_error_is_raised_to_all_alike_and_not_remembered() -> None:
     assert flight.do("key", lambda: 1) == 1
 
 
-def test_when_the_worker_is_killed_another_takes_over() -> None:
-    flight: SingleFlight[str, int] = SingleFlight()
+def test_an_error_nobody_expected_reaches_all_too() -> None:
+    flight: SingleFlight[str, int] = SingleFlight("test")
+
+    def crash() -> int:
+        gevent.sleep(0)
+        raise KeyError("a mistake of ours")
+
+    callers = [gevent.spawn(flight.do, "key", crash) for _ in range(3)]
+    for one in callers:
+        with pytest.raises(KeyError, match="a mistake of ours"):
+            one.get()
+
+    assert not flight.busy("key")
+
+
+def test_the_work_goes_on_when_the_first_caller_is_killed_and_is_not_done_twice() -> None:
+    flight: SingleFlight[str, int] = SingleFlight("test")
     hold = Event()
-    worker = gevent.spawn(flight.do, "key", lambda: int(hold.wait()))
+    works: list[int] = []
+
+    def work() -> int:
+        works.append(1)
+        hold.wait()
+        return 7
+
+    first = gevent.spawn(flight.do, "key", work)
     gevent.sleep(0)
-    others = [gevent.spawn(flight.do, "key", lambda: 8) for _ in range(3)]
+    others = [gevent.spawn(flight.do, "key", work) for _ in range(3)]
     gevent.sleep(0)
 
-    worker.kill()
+    first.kill()
+    hold.set()
 
     gevent.joinall(others, timeout=1)
-    assert [one.value for one in others] == [8] * 3
+    assert [one.value for one in others] == [7] * 3
+    assert works == [1]
+
+
+def test_the_work_goes_on_when_the_first_caller_is_out_of_patience() -> None:
+    flight: SingleFlight[str, bool] = SingleFlight("test")
+    hold = Event()
+
+    with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
+        flight.do("key", hold.wait)
+    assert flight.busy("key")
+    later = gevent.spawn(flight.do, "key", lambda: False)
+    gevent.sleep(0)
+    hold.set()
+
+    assert later.get() is True
 
 
 def test_one_who_is_out_of_patience_leaves_the_others_in_peace() -> None:
-    flight: SingleFlight[str, bool] = SingleFlight()
+    flight: SingleFlight[str, bool] = SingleFlight("test")
     hold = Event()
-    worker = gevent.spawn(flight.do, "key", hold.wait)
+    first = gevent.spawn(flight.do, "key", hold.wait)
     gevent.sleep(0)
 
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
         flight.do("key", lambda: True)
     hold.set()
 
-    assert worker.get() is True
+    assert first.get() is True
+
+
+def test_stop_lets_the_work_end_and_begins_none() -> None:
+    flight: SingleFlight[str, bool] = SingleFlight("test")
+    hold = Event()
+    caller = gevent.spawn(flight.do, "key", hold.wait)
+    gevent.sleep(0)
+    stopping = gevent.spawn(flight.stop, 1.0)
+    gevent.sleep(0)
+
+    with pytest.raises(TransientFailure):
+        flight.do("other", lambda: True)
+    hold.set()
+
+    assert caller.get() is True
+    assert stopping.get() == []
+
+
+def test_stop_ends_work_that_hangs_and_tells_its_callers() -> None:
+    flight: SingleFlight[str, bool] = SingleFlight("test")
+    caller = gevent.spawn(flight.do, "key", Event().wait)
+    gevent.sleep(0)
+
+    assert flight.stop(0.0) == ["test.work"]
+
+    with pytest.raises(TransientFailure, match="this process stops"):
+        caller.get()
+    assert not flight.busy("key")
