@@ -4,8 +4,8 @@ Invariant: pure. A session's after-call work is done when one of its wrap-up seg
 analytics prove nothing: analytics lag behind, and are corrected for days.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
@@ -53,8 +53,8 @@ class Details:
     """One conversation from ``GET /api/v2/analytics/conversations/details``."""
 
     conversation_id: str
-    #: its end (epoch milliseconds); None if it has none, or if an agent could not be read: then the sessions are not
-    #: complete, and must not pass for the whole conversation
+    #: its end (epoch milliseconds); None if it has none, if no participant was named, or if an agent could not be read:
+    #: then the sessions are not complete, and must not pass for the whole conversation
     ended_at: int | None
     sessions: tuple[Session, ...]
 
@@ -72,7 +72,8 @@ class Details:
 def details_from_answer(body: bytes) -> tuple[Details, ...]:
     """Read the bulk answer ``{"conversations": […]}``, or the answer of the call for one conversation.
 
-    A conversation without a usable id is left out, because it can't be assigned to anything.
+    A conversation without a usable id is left out, because it can't be assigned to anything. If the answer describes a
+    conversation twice and differently, the sessions of both count, but not its end.
 
     Raises:
         BadAnswer: The body is neither, or none of its conversations can be read.
@@ -88,7 +89,7 @@ def details_from_answer(body: bytes) -> tuple[Details, ...]:
     found = tuple(_readable(items))
     if items and not found:
         raise BadAnswer("the answer has no usable conversation")
-    return found
+    return tuple(_one_each(found))
 
 
 def _readable(items: list[Any]) -> Iterator[Details]:
@@ -99,13 +100,23 @@ def _readable(items: list[Any]) -> Iterator[Details]:
             continue
 
 
+def _one_each(found: Iterable[Details]) -> Iterable[Details]:
+    each: dict[str, Details] = {}
+    for one in found:
+        first = each.setdefault(one.conversation_id, one)
+        if first != one:
+            each[one.conversation_id] = replace(first, ended_at=None, sessions=first.sessions + one.sessions)
+    return each.values()
+
+
 def _details(item: object) -> Details:
     if not isinstance(item, dict):
         raise BadAnswer("the answer has no usable conversation")
     values = load(ANALYTICS_CONVERSATION, item)
     sessions: list[Session] = []
-    whole = True
-    for participant in values["participants"] or ():
+    participants = values["participants"] or ()
+    whole = bool(participants)
+    for participant in participants:
         if has_user(participant):
             try:
                 sessions += _sessions(load(ANALYTICS_AGENT, participant))

@@ -173,6 +173,11 @@ class Genesys:
     def conversation_details(self, ids: Sequence[str]) -> tuple[analytics.Details, ...]:
         """The analytics of up to MAX_DETAILS conversations; conversations not in analytics yet are left out.
 
+        Whatever the answer says about other conversations is left out, too.
+
+        Args:
+            ids: In lower case.
+
         Raises:
             Forbidden: The permission analytics:conversationDetail:view is missing.
             ValueError: There are more ids than MAX_DETAILS.
@@ -184,7 +189,8 @@ class Genesys:
         params = [("id", _checked(one)) for one in ids]
         path = "/api/v2/analytics/conversations/details"
         _, reply = self._call_renewing("conversation_details", Priority.RECONCILIATION, "GET", path, params=params)
-        return analytics.details_from_answer(reply.body)
+        wanted = frozenset(ids)
+        return tuple(one for one in analytics.details_from_answer(reply.body) if one.conversation_id in wanted)
 
     def user_name(self, user_id: str) -> str | None:
         """The name of an agent; None if there is no such user, no name, or no permission to see it."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from genesys_gateway.genesys.call import has_user, load, lower, moment, read_object, upper
+from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
 from genesys_gateway.genesys.schemas.conversations import AGENT_PARTICIPANT, CONVERSATION, OTHER_PARTICIPANT
 
 
@@ -121,10 +121,13 @@ def from_answer(body: bytes) -> Conversation:
     """Read the answer of ``GET /api/v2/conversations/{id}``.
 
     Raises:
-        BadAnswer: The body is no conversation, or an agent's participant or communication has no usable id.
+        BadAnswer: The body is no conversation, it names no participant at all, or an agent's participant or
+            communication has no usable id.
     """
     answer = load(CONVERSATION, read_object(body))
     participants = answer["participants"]
+    if not participants:  # somebody took part in each conversation, so an answer without anybody proves nothing
+        raise BadAnswer("the answer names no participant")
     return Conversation(
         id=answer["id"].lower(),
         ended_at=moment(answer["endTime"]),

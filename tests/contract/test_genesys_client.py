@@ -222,12 +222,22 @@ def test_a_list_that_would_be_too_long_has_its_own_error(http: requests_mock.Moc
 
 
 def test_a_conversation_is_read(http: requests_mock.Mocker) -> None:
-    answer = {"id": CONVERSATION, "endTime": "2025-11-22T10:00:00Z", "participants": []}
+    answer = {"id": CONVERSATION, "endTime": "2025-11-22T10:00:00Z", "participants": [{"id": "p"}]}
     http.get(f"{API}/api/v2/conversations/{CONVERSATION}", json=answer)
 
     conversation = ClientOnMockedHttp().genesys.conversation(CONVERSATION)
 
     assert (conversation.id, conversation.ended) == (CONVERSATION, True)
+
+
+def test_analytics_are_believed_about_the_conversations_asked_for_only(http: requests_mock.Mocker) -> None:
+    other = "00000000-2fa1-41d2-883f-0016d3cca427"
+    answer = {"conversations": [{"conversationId": one} for one in (CONVERSATION.upper(), other)]}
+    http.get(f"{API}/api/v2/analytics/conversations/details", json=answer)
+
+    shown = ClientOnMockedHttp().genesys.conversation_details([CONVERSATION])
+
+    assert [one.conversation_id for one in shown] == [CONVERSATION]
 
 
 def test_fifty_conversations_are_asked_for_in_one_call(http: requests_mock.Mocker) -> None:

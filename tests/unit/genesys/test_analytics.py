@@ -33,7 +33,17 @@ def test_without_an_end_it_has_not_ended(end: object) -> None:
 
 
 def test_it_has_ended_when_it_says_so() -> None:
-    assert (details_of().ended, details_of().ended_at) == (True, parse_iso(ENDED))
+    details = details_of(agent(1))
+    assert (details.ended, details.ended_at) == (True, parse_iso(ENDED))
+
+
+def test_a_customer_who_hung_up_before_any_agent_has_ended() -> None:
+    assert details_of({"participantId": "customer-1", "purpose": "customer", "sessions": [session(1)]}).ended
+
+
+@pytest.mark.parametrize("nobody", [[], None])
+def test_an_end_without_any_participant_is_no_end(nobody: object) -> None:
+    assert not details_of(participants=nobody).ended
 
 
 @pytest.mark.parametrize(
@@ -62,6 +72,18 @@ def test_a_wrong_optional_field_counts_as_absent(wrong: dict[str, object]) -> No
 @pytest.mark.parametrize("body", [b"{}", b'{"conversations": []}', b'{"conversations": null}'])
 def test_analytics_that_know_nothing_yet_answer_nobody(body: bytes) -> None:
     assert details_from_answer(body) == ()
+
+
+def test_of_two_different_accounts_of_a_conversation_the_work_counts_and_the_end_does_not() -> None:
+    twice = [conversation(agent(1, session(1, DONE))), conversation(agent(2, session(2, DONE)))]
+    (details,) = details_from_answer(orjson.dumps({"conversations": twice}))
+    assert wrapped_up(details) == {FIRST, ("participant-2", "session-2")}
+    assert not details.ended
+
+
+def test_the_same_account_twice_counts_once() -> None:
+    (details,) = details_from_answer(orjson.dumps({"conversations": [conversation(agent(1, session(1, DONE)))] * 2}))
+    assert (len(details.sessions), details.ended) == (1, True)
 
 
 def test_the_answer_about_a_single_conversation_is_read_alike() -> None:

@@ -66,6 +66,7 @@ def test_an_end_that_is_no_moment_is_no_end(end: object) -> None:
         orjson.dumps({"id": CONVERSATION, "endTime": ENDED}),
         orjson.dumps({"id": CONVERSATION, "endTime": ENDED, "participants": None}),
         orjson.dumps({"id": CONVERSATION, "endTime": ENDED, "participants": "none"}),
+        answer(),
         answer(None),
         answer("participant"),
         answer(agent(id=None)),

@@ -36,7 +36,7 @@ SECOND = ("participant-2", "session-2")
 
 #: Case, agents of a conversation that has ended, and what is proved: over, named after-call work, all of it named.
 ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]] = [
-    ("only the customer", [], True, set(), True),
+    ("only the customer", [customer()], True, set(), True),
     ("complete", [agent(calls=[call(1, COMPLETE)], wrapup=WRAPUP)], True, {FIRST}, True),
     ("complete by its own wrap-up", [agent(calls=[call(1, COMPLETE, wrapup=WRAPUP)])], True, {FIRST}, True),
     ("complete without a code", [agent(calls=[call(1, COMPLETE)])], True, {FIRST}, True),
@@ -297,10 +297,10 @@ def test_beside_a_session_that_is_named_one_in_doubt_counts_too() -> None:
 
 
 def test_the_latest_moment_of_an_answer_is_told_so_that_analytics_can_be_waited_for() -> None:
-    assert verdict_on().shown_until == parse_iso(ENDED)
+    assert verdict_on(customer()).shown_until == parse_iso(ENDED)
     assert verdict_on(agent(calls=[call(1, COMPLETE)], endAcwTime="bad")).shown_until == parse_iso(ACW_END)
     assert verdict_on(agent(endAcwTime=TWO_HOURS_LATER)).shown_until == parse_iso(TWO_HOURS_LATER)
-    assert verdict_on(endTime=None).shown_until is None
+    assert verdict_on(customer(), endTime=None).shown_until is None
 
 
 def test_participants_without_a_user_are_not_agents_whatever_they_hold() -> None:
