@@ -8,6 +8,7 @@ The files, in reading order:
     rules                rules of single settings, and of several together
     environment          reads environment variables and collects mistakes
     secret               a secret: hidden when printed, renewed from its file
+    text_file            a small text file, whatever editor wrote it
     signing_key          private key and certificate for signing SAML assertions
 """
 

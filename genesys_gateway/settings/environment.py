@@ -16,6 +16,7 @@ from environs import Env, EnvValidationError
 from marshmallow.validate import Range
 
 from genesys_gateway.settings.secret import Secret, one_word
+from genesys_gateway.settings.text_file import foreign_encoding, plain
 
 T = TypeVar("T")
 
@@ -25,6 +26,8 @@ HostPort = tuple[str, int | None]
 #: Upper limit of every timer, in seconds. A longer one is taken for a typing error.
 YEAR = 366 * 86400.0
 
+#: So much of a file tells in which encoding it is.
+_BEGINNING_BYTES = 64
 _PREFIXES = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_")
 _HOST = re.compile(r"(?!-)[a-z0-9_-]{1,63}(\.(?!-)[a-z0-9_-]{1,63})*")
 
@@ -41,7 +44,9 @@ class Environment(Env):
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         super().__init__(eager=False)
-        self._given = {name: value.strip() for name, value in environ.items() if value.strip()}
+        # A file of variables may begin with a byte order mark, which is then part of the first name.
+        given = {plain(name): plain(value) for name, value in environ.items()}
+        self._given = {name: value for name, value in given.items() if value}
         self._known: set[str] = set()
         self._mistakes: list[str] = []
 
@@ -195,6 +200,10 @@ def address(value: str) -> str:
 def file(value: str) -> Path:
     """A path whose file can be read now."""
     path = Path(value)
+    if path.exists() and not path.is_file():
+        raise ValueError(
+            "names a directory, not a file" if path.is_dir() else "names something that is no regular file"
+        )
     try:
         path.open("rb").close()
     except OSError as error:
@@ -205,6 +214,10 @@ def file(value: str) -> Path:
 def ca_file(value: str) -> Path:
     """A path to CA certificates that TLS can use."""
     path = file(value)
+    with path.open("rb") as content:
+        encoding = foreign_encoding(content.read(_BEGINNING_BYTES))
+    if encoding:
+        raise ValueError(f"names a file that is {encoding} text; save it as UTF-8")
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(path)
     except ssl.SSLError:

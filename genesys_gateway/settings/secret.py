@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.settings.text_file import plain, read_text
 
 #: Age in seconds at which a secret is read again from its file.
 REREAD_SECONDS = 60.0
@@ -42,7 +43,7 @@ def role_tokens(text: str) -> tuple[tuple[str, str], ...]:
         ValueError: There is no pair, or one has no colon, an unknown role or an unusable token. The message never
             contains the token.
     """
-    words = [word.strip() for word in re.split(r"[,\n]", text)]
+    words = [word.strip() for word in re.split(r"[,\n]", plain(text))]
     pairs = tuple(_role_token(word) for word in words if word)
     if not pairs:
         raise ValueError("holds no role:token pair")
@@ -97,7 +98,7 @@ class Secret:
         """Create a secret from a file.
 
         Raises:
-            ValueError: The file can't be read, is empty or too big, or ``check`` raised.
+            ValueError: :func:`read_text` or ``check`` raised it.
         """
         return cls(_read(path, check), file=path, check=check)
 
@@ -122,17 +123,6 @@ class Secret:
 
 
 def _read(path: Path, check: Callable[[str], object]) -> str:
-    try:
-        with path.open("rb") as file:
-            content = file.read(MAX_FILE_BYTES + 1)
-        text = content.decode().strip()
-    except OSError as error:
-        raise ValueError(f"can't be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError("is not UTF-8 text") from error
-    if len(content) > MAX_FILE_BYTES:
-        raise ValueError("is too big for a secret")
-    if not text:
-        raise ValueError("is empty")
+    text = read_text(path, MAX_FILE_BYTES)
     check(text)
     return text

@@ -11,7 +11,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-#: Maximum number of bytes read from a file.
+from genesys_gateway.settings.text_file import read_text
+
+#: Maximum size of a file in bytes.
 _MAX_BYTES = 64 * 1024
 #: Minimum length of an RSA key in bits; a shorter one can be broken.
 _MIN_BITS = 2048
@@ -44,8 +46,9 @@ class SigningKey:
 def private_key(file: Path) -> RSAPrivateKey:
     """Read the RSA key in a PEM file. Raises ValueError if it is unreadable, encrypted, too short or no RSA key."""
     name = "GENESYS_SAML_KEY_FILE"
+    content = _read(file, name)
     try:
-        key = load_pem_private_key(_read(file, name), password=None)
+        key = load_pem_private_key(content, password=None)
     except TypeError:
         raise ValueError(
             f"{name} is protected by a passphrase; give the key without one, readable by us only"
@@ -60,15 +63,15 @@ def private_key(file: Path) -> RSAPrivateKey:
 def certificate_in(file: Path) -> x509.Certificate:
     """Read the first certificate in a PEM file. Raises ValueError if there is none."""
     name = "GENESYS_SAML_CERTIFICATE_FILE"
+    content = _read(file, name)
     try:
-        return x509.load_pem_x509_certificate(_read(file, name))
+        return x509.load_pem_x509_certificate(content)
     except ValueError:
         raise ValueError(f"{name} holds no certificate in PEM form") from None
 
 
 def _read(file: Path, name: str) -> bytes:
     try:
-        with file.open("rb") as content:
-            return content.read(_MAX_BYTES)
-    except OSError as error:
-        raise ValueError(f"{name} can't be read: {error.strerror}") from error
+        return read_text(file, _MAX_BYTES).encode()
+    except ValueError as error:
+        raise ValueError(f"{name} {error}") from error
