@@ -1,7 +1,6 @@
 """Reads the analytics answer about a conversation: minutes late, but with each session and its after-call work.
 
-Invariant: pure. A session's after-call work is done when one of its wrap-up segments has an end. Data missing from
-analytics prove nothing: analytics lag behind, and are corrected for days.
+Invariant: pure. Data missing from analytics prove nothing: analytics lag behind, and are corrected for days.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -43,8 +42,12 @@ class Session:
     #: the first queue named by a segment; a wrap-up segment's own queue takes precedence
     queue_id: str | None
     acw_skipped: bool
-    #: the tAcw metric; milliseconds
-    acw_ms: int | None
+    #: the tAcw metrics, one for each wrap-up; milliseconds
+    acw_ms: tuple[int, ...]
+    #: whether a segment of the talk has no end
+    goes_on: bool
+    #: the latest end of a segment of the talk; None if none is shown
+    talk_ended_at: int | None
     wrapups: tuple[WrapupSegment, ...]
 
 
@@ -62,6 +65,13 @@ class Details:
     def ended(self) -> bool:
         """Whether the conversation is over for the customer."""
         return self.ended_at is not None
+
+    @property
+    def on_the_line(self) -> frozenset[str]:
+        """Ids of the participants with a session that goes on; none once the conversation is over."""
+        if self.ended:
+            return frozenset()
+        return frozenset(session.participant_id for session in self.sessions if session.goes_on)
 
     @property
     def acw_pending(self) -> bool:
@@ -129,6 +139,8 @@ def _details(item: object) -> Details:
 def _sessions(agent: Mapping[str, Any]) -> Iterator[Session]:
     for values in agent["sessions"] or ():
         segments = values["segments"] or ()
+        wrapups = [item for item in segments if _is_wrapup(item)]
+        talk_ends = [moment(item["segmentEnd"]) for item in segments if not _is_wrapup(item)]
         yield Session(
             id=values["sessionId"].lower(),
             participant_id=agent["participantId"].lower(),
@@ -145,8 +157,14 @@ def _sessions(agent: Mapping[str, Any]) -> Iterator[Session]:
             queue_id=lower(_first_of(segments, "queueId")),
             acw_skipped=bool(values["acwSkipped"]),
             acw_ms=_acw_ms(values["metrics"] or ()),
-            wrapups=tuple(_wrapup(item) for item in segments if (item["segmentType"] or "").lower() == "wrapup"),
+            goes_on=None in talk_ends,
+            talk_ended_at=max((end for end in talk_ends if end is not None), default=None),
+            wrapups=tuple(_wrapup(item) for item in wrapups),
         )
+
+
+def _is_wrapup(values: Mapping[str, Any]) -> bool:
+    return (values["segmentType"] or "").lower() == "wrapup"
 
 
 def _wrapup(values: Mapping[str, Any]) -> WrapupSegment:
@@ -163,9 +181,8 @@ def _first_of(segments: tuple[Mapping[str, Any], ...], name: str) -> str | None:
     return next((segment[name] for segment in segments if segment[name]), None)
 
 
-def _acw_ms(metrics: tuple[Mapping[str, Any], ...]) -> int | None:
-    values = [metric["value"] for metric in metrics if metric["name"] == "tAcw" and metric["value"] is not None]
-    return sum(values) if values else None
+def _acw_ms(metrics: tuple[Mapping[str, Any], ...]) -> tuple[int, ...]:
+    return tuple(metric["value"] for metric in metrics if metric["name"] == "tAcw" and metric["value"] is not None)
 
 
 def _is_pending(session: Session) -> bool:

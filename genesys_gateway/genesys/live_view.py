@@ -40,6 +40,8 @@ class Communication:
 
     id: str
     media_type: str
+    #: whether the agent is still on it: it rings, is dialled, connected or on hold
+    goes_on: bool
     message_type: str | None
     direction: str | None
     subject: str | None
@@ -73,6 +75,11 @@ class Agent:
     acw_started_at: int | None
     acw_ended_at: int | None
     communications: tuple[Communication, ...]
+
+    @property
+    def on_the_line(self) -> bool:
+        """Whether one of the communications goes on."""
+        return any(communication.goes_on for communication in self.communications)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +120,10 @@ _MEDIA = {
     "socialExpressions": "UNKNOWN",
     "videos": "VIDEO",
 }
+
+#: States of a communication that has not ended. An agent may note a wrap-up in any of them.
+_GOING_ON = frozenset({"alerting", "dialing", "contacting", "offering", "connected", "scheduled", "parked"})
+_OVER = frozenset({"disconnected", "terminated"})
 
 _ACW_STATES = {state.value: state for state in AcwState}
 
@@ -160,6 +171,7 @@ def _communication(media_type: str, values: Mapping[str, Any]) -> Communication:
     return Communication(
         id=values["id"].lower(),
         media_type=media_type,
+        goes_on=_goes_on(values),
         message_type=upper(values["type"]),
         direction=upper(values["direction"]),
         subject=values["subject"],
@@ -173,6 +185,19 @@ def _communication(media_type: str, values: Mapping[str, Any]) -> Communication:
         wrapup=_wrapup(values["wrapup"]),
         draft=_is_draft(values["wrapup"]),
     )
+
+
+def _goes_on(values: Mapping[str, Any]) -> bool:
+    """Whether a communication goes on. One without a state does not, unless it is on hold.
+
+    In a state that is neither an end nor known to be none, it goes on until it shows when it was disconnected.
+    """
+    state = (values["state"] or "none").lower()
+    if state in _OVER:
+        return False
+    if state == "none":
+        return bool(values["held"])
+    return state in _GOING_ON or moment(values["disconnectedTime"]) is None
 
 
 def _is_draft(values: Mapping[str, Any] | None) -> bool:

@@ -11,6 +11,7 @@ from enum import Enum, auto
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
 from genesys_gateway.genesys.live_view import AcwState, Agent, Communication, Conversation, Customer, Wrapup
+from genesys_gateway.reconciliation.wrapups import done_wrapup
 
 _TELEPHONE = frozenset({"VOICE", "CALLBACK"})
 
@@ -75,6 +76,8 @@ def _works(agent: Agent) -> list[tuple[Communication | None, Work]]:
 
 
 def _work(agent: Agent, communication: Communication) -> Work:
+    if communication.goes_on:
+        return Work.OPEN  # an agent may pick a code, or an API set one, before the talk is over
     match communication.acw:
         case AcwState.PENDING:
             return Work.OPEN
@@ -82,9 +85,16 @@ def _work(agent: Agent, communication: Communication) -> Work:
             return Work.NONE
         case AcwState.COMPLETE:
             draft = communication.draft or (agent.draft and communication.wrapup is None)
-            return Work.OPEN if draft else Work.DONE
+            return Work.OPEN if draft or _may_change(agent, communication) else Work.DONE
         case AcwState.UNKNOWN:
+            if _may_change(agent, communication):
+                return Work.OPEN
             return Work.DONE if communication.wrapup else _by_participant(agent, communication.acw_required)
+
+
+def _may_change(agent: Agent, communication: Communication) -> bool:
+    """Whether the wrap-up is one for all legs of an agent who is still on another of them."""
+    return agent.on_the_line and not _has_its_own(agent, communication)
 
 
 def _by_participant(agent: Agent, required: bool = False) -> Work:
@@ -170,21 +180,26 @@ def _first(*values: int | None) -> int | None:
     return next((value for value in values if value is not None), None)
 
 
-def finished_acw(details: Details) -> tuple[AcwEvent, ...]:
-    """List all after-call work that analytics show as done. An agent who skipped it did none."""
-    done = ((session, _last_done(session)) for session in details.sessions if not session.acw_skipped)
+def finished_acw(details: Details, complete_until: int | None = None) -> tuple[AcwEvent, ...]:
+    """List all after-call work that analytics show as done. An agent who skipped it did none.
+
+    Args:
+        details: The conversation in analytics.
+        complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
+    """
+    done = ((session, done_wrapup(details, session, complete_until)) for session in details.sessions)
     return tuple(_event_from_analytics(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
 
 
-def all_wrapped_up(details: Details) -> bool:
+def all_wrapped_up(details: Details, complete_until: int | None = None) -> bool:
     """Whether the conversation has ended, and each agent's session shows its after-call work as done or skipped.
 
     A session that shows neither may have had no after-call work or may be in the middle of it; only the live view shows
-    which.
+    which. The arguments are those of :func:`finished_acw`.
     """
     if not details.ended or details.acw_pending or not details.sessions:
         return False
-    return all(session.acw_skipped or _last_done(session) for session in details.sessions)
+    return all(session.acw_skipped or done_wrapup(details, session, complete_until) for session in details.sessions)
 
 
 def completes(details: Details, verdict: Verdict, complete_until: int | None = None) -> bool:
@@ -201,17 +216,11 @@ def completes(details: Details, verdict: Verdict, complete_until: int | None = N
     """
     if not details.ended or details.acw_pending:
         return False
-    found = Counter(event.participant_id for event in finished_acw(details))
+    found = Counter(event.participant_id for event in finished_acw(details, complete_until))
     shown, until = verdict.shown_until, complete_until
     caught_up = shown is not None and until is not None and shown <= until
     all_found = all(found[participant] >= sessions for participant, sessions in verdict.unclear.items())
     return verdict.unnamed <= found.keys() and (caught_up or all_found)
-
-
-def _last_done(session: Session) -> WrapupSegment | None:
-    """Find the valid wrap-up: a reopened message is wrapped up again in the same session, and the last end counts."""
-    done = [wrapup for wrapup in session.wrapups if wrapup.ended_at is not None]
-    return max(done, key=lambda wrapup: wrapup.ended_at or 0, default=None)
 
 
 def _event_from_analytics(conversation_id: str, session: Session, wrapup: WrapupSegment) -> AcwEvent:
@@ -238,4 +247,7 @@ def _event_from_analytics(conversation_id: str, session: Session, wrapup: Wrapup
 
 
 def _duration_from_analytics(session: Session, wrapup: WrapupSegment) -> int | None:
-    return _between(wrapup.started_at, wrapup.ended_at) if session.acw_ms is None else session.acw_ms
+    """Milliseconds. The metric is exact, but unclear where a session has several wrap-ups, or one in parts."""
+    if len(session.wrapups) == len(session.acw_ms) == 1:
+        return session.acw_ms[0]
+    return _between(wrapup.started_at, wrapup.ended_at)

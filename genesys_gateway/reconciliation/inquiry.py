@@ -133,7 +133,8 @@ class Inquiry:
         Raises:
             TransientFailure: There was no answer.
         """
-        return {one.conversation_id: finished_acw(one) for one in self._details(conversation_ids)}
+        complete_until = self._clock.now() - self._settle_ms
+        return {one.conversation_id: finished_acw(one, complete_until) for one in self._details(conversation_ids)}
 
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
         """Ask analytics. A refusal gives an empty answer: that proves nothing, and the live view can still be asked."""
@@ -150,13 +151,14 @@ class Inquiry:
     def _from_analytics(self, one: Due, details: Details | None, asked_at: int) -> Finding:
         if details is None:
             return Finding(asked_at=asked_at)
+        complete_until = asked_at - self._settle_ms
         covered_since = one.covered_at if one.uncovered_since is None else None
         complete = covered_since is not None and asked_at >= covered_since + self._settle_ms
         settled = details.ended_at is not None and asked_at >= details.ended_at + self._settle_ms
         return Finding(
             asked_at=asked_at,
-            finished=finished_acw(details),
-            over=complete and settled and all_wrapped_up(details),
+            finished=finished_acw(details, complete_until),
+            over=complete and settled and all_wrapped_up(details, complete_until),
             clears_doubt=complete,
             ended=details.ended,
             shown=True,
@@ -173,8 +175,9 @@ class Inquiry:
                 shown = ()
                 log.warning("question_half_answered", conversation=conversation.id, error=str(error))
             for details in shown:
-                named = completes(details, verdict, asked_at - self._settle_ms)
-                for event in finished_acw(details):
+                complete_until = asked_at - self._settle_ms
+                named = completes(details, verdict, complete_until)
+                for event in finished_acw(details, complete_until):
                     finished.setdefault(event.record_id, event)
         return Finding(
             asked_at=asked_at,
@@ -190,7 +193,8 @@ class Inquiry:
     def _without_live_view(self, conversation_id: str, asked_at: int) -> Finding:
         """Use analytics alone. They prove no end here: the conversation is followed until its deadline."""
         shown = [one for one in self._details([conversation_id]) if one.conversation_id == conversation_id]
-        finished = tuple(event for one in shown for event in finished_acw(one))
+        complete_until = asked_at - self._settle_ms
+        finished = tuple(event for one in shown for event in finished_acw(one, complete_until))
         return Finding(asked_at=asked_at, finished=finished, live=True, evidence=True, shown=bool(shown))
 
     def _log_forbidden(self, permission: str, error: PermanentFailure) -> None:

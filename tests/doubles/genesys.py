@@ -61,12 +61,14 @@ def session(**changes: Any) -> Session:
     """A session of analytics with the ids s, p and u, without after-call work, and with the given fields."""
     absent = ("media_type", "message_type", "direction", "ani", "dnis", "address_from", "address_to", "subject")
     values: dict[str, Any] = {
-        **dict.fromkeys((*absent, "queue_id", "acw_ms")),
+        **dict.fromkeys((*absent, "queue_id", "talk_ended_at")),
         "id": "s",
         "participant_id": "p",
         "user_id": "u",
         "callback_numbers": (),
         "acw_skipped": False,
+        "acw_ms": (),
+        "goes_on": False,
         "wrapups": (),
     }
     return Session(**{**values, **changes})

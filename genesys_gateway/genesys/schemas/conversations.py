@@ -112,6 +112,9 @@ class Communication(_Answer):
     """``Call``, ``Callback``, ``Chat``, ``Email``, ``Message`` and so on: the common fields and the special ones."""
 
     id = _identifier()
+    state = _text(_WORD)
+    held = _flag()
+    disconnectedTime = _moment()
     direction = _text(_WORD)
     type = _text(_WORD)
     subject = _text(_PROSE)

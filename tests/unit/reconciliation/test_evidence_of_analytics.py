@@ -47,7 +47,7 @@ ROWS: list[tuple[str, list[dict[str, Any]], set[tuple[str, str]], bool]] = [
     ("a callback wrapped up by communication", [agent(1, session(1), session(2, DONE))], {FIRST_AGAIN}, False),
     ("a transfer", [agent(1, session(1, DONE)), agent(2, session(2, DONE))], {FIRST, SECOND}, False),
     ("a transfer, one at it", [agent(1, session(1, DONE)), agent(2, session(2, BEGUN))], {FIRST}, True),
-    ("a reopened message", [agent(1, session(1, DONE, BEGUN))], {FIRST}, True),
+    ("a reopened message: the last wrap-up counts", [agent(1, session(1, DONE, BEGUN))], set(), True),
     ("any purpose", [agent(1, session(1, DONE), purpose="user")], {FIRST}, False),
     ("no user: no agent", [agent(1, session(1, DONE), userId=None)], set(), False),
     ("odd spelling", [agent(1, session(1, {**DONE, "segmentType": "WrapUp"}))], {FIRST}, False),
@@ -109,7 +109,8 @@ def test_the_last_wrapup_of_a_reopened_session_is_the_valid_one() -> None:
     ("segment", "metrics", "expected"),
     [
         (DONE, None, 43_250),
-        (DONE, [{"name": "tAcw", "value": 20_000}, {"name": "tAcw", "value": 30_000}], 50_000),
+        (DONE, [{"name": "tAcw", "value": 50_000}], 50_000),
+        (DONE, [{"name": "tAcw", "value": 20_000}, {"name": "tAcw", "value": 30_000}], 43_250),
         (DONE, [{"name": "tAcw", "value": "long"}, "metric", {"name": "tAcw", "value": -1}], 43_250),
         (DONE, "none", 43_250),
         ({**DONE, "segmentStart": None}, None, None),
