@@ -1,10 +1,11 @@
 """Commits the SQLite jobs of many greenlets in groups: all jobs that wait when the disk is free share one commit.
 
-Invariant: :meth:`GroupCommit.run` returns only after the commit, and never waits longer than the patience. Only the
-single thread of a thread pool touches the database, never the thread of gevent's hub.
+Invariant: :meth:`GroupCommit.run` returns only after the commit, and never waits longer than the patience. A job that
+no greenlet waits for is dropped unless it has begun. Only the single thread of a thread pool touches the database,
+never the thread of gevent's hub.
 """
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Sequence
 
 import gevent
@@ -26,14 +27,12 @@ _GROUP_LIMIT = 128
 class _Waiter:
     """A job whose greenlet waits for its outcome."""
 
-    __slots__ = ("abandoned", "done", "job", "outcome")
+    __slots__ = ("done", "job", "outcome")
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.outcome: Outcome | None = None
         self.done = Event()
-        #: whether the greenlet no longer waits; then its job is not begun
-        self.abandoned = False
 
 
 class GroupCommit:
@@ -47,7 +46,8 @@ class GroupCommit:
     def __init__(self, database: SqliteDatabase, patience_seconds: float) -> None:
         self._database = database
         self._patience_seconds = patience_seconds
-        self._waiting: deque[_Waiter] = deque()
+        #: oldest first; while the disk hangs it holds only jobs whose greenlets still wait
+        self._waiting: OrderedDict[_Waiter, None] = OrderedDict()
         self._arrived = Event()
         self._started = False
         self._closing = False
@@ -72,12 +72,12 @@ class GroupCommit:
             StorageUnavailable: The job is not on disk, or its outcome is unknown.
         """
         waiter = _Waiter(job)
-        self._waiting.append(waiter)
+        self._waiting[waiter] = None
         self._arrived.set()
         try:
             waiter.done.wait(self._patience_seconds)
         finally:
-            waiter.abandoned = True
+            self._waiting.pop(waiter, None)
         match waiter.outcome:
             case Done(value=value):
                 return value
@@ -117,9 +117,8 @@ class GroupCommit:
     def _next_group(self) -> Sequence[_Waiter]:
         group: list[_Waiter] = []
         while self._waiting and len(group) < _GROUP_LIMIT:
-            waiter = self._waiting.popleft()
-            if not waiter.abandoned:
-                group.append(waiter)
+            waiter, _ = self._waiting.popitem(last=False)
+            group.append(waiter)
         return group
 
     def _crashed(self, name: str, error: BaseException) -> None:

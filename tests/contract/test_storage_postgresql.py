@@ -1,7 +1,9 @@
 """PostgreSQL only: a server that ends connections, hangs, deadlocks, or loses the reply to a commit."""
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from weakref import WeakSet
 
 import gevent
 import pytest
@@ -147,6 +149,28 @@ def test_nobody_waits_longer_than_the_patience_for_a_server_that_hangs(
     proxy.flow()
     storage_behind_proxy.run(accept("b"))
     assert "b" in storage.run(accepted)
+
+
+def test_jobs_that_no_greenlet_waits_for_are_dropped_while_the_server_hangs(
+    storage_behind_proxy: Storage, proxy: TcpProxy
+) -> None:
+    jobs: WeakSet[Callable[[Connection], None]] = WeakSet()
+
+    def ask() -> None:
+        job = accept("too late")
+        jobs.add(job)
+        with suppress(StorageUnavailable):
+            storage_behind_proxy.run(job)
+
+    proxy.stall()
+    callers = [gevent.spawn(ask) for _ in range(200)]
+    gevent.sleep(0)
+    gevent.killall(callers[::3])
+    gevent.joinall(callers)
+    del callers
+    gc.collect()
+
+    assert not jobs
 
 
 def test_a_statement_that_takes_too_long_is_stopped_at_the_server(

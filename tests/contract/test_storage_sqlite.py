@@ -1,12 +1,14 @@
 """SQLite only: groups of jobs, and a file that is locked, full, read-only, missing or replaced, then works again."""
 
+import gc
 import resource
 import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from weakref import WeakSet
 
 import gevent
 import pytest
@@ -241,6 +243,26 @@ def test_a_job_whose_greenlet_was_stopped_is_not_begun(storage: Storage) -> None
         stopped.kill()
 
     assert storage.run(accepted) == {"held"}
+
+
+def test_jobs_that_no_greenlet_waits_for_are_dropped_while_the_disk_hangs(storage: Storage) -> None:
+    jobs: WeakSet[Callable[[Connection], None]] = WeakSet()
+
+    def ask() -> None:
+        job = accept("too late")
+        jobs.add(job)
+        with suppress(StorageUnavailable):
+            storage.run(job)
+
+    with held(storage):
+        callers = [gevent.spawn(ask) for _ in range(400)]
+        gevent.sleep(0)
+        gevent.killall(callers[::3])
+        gevent.joinall(callers)
+        del callers
+        gc.collect()
+
+        assert not jobs
 
 
 def test_closing_does_not_wait_for_ever_for_a_disk_that_hangs(sqlite_url: str, clock: FakeClock) -> None:
