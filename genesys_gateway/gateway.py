@@ -126,8 +126,8 @@ class Gateway:
             covered=self.event_spool.covered,
             uncovered=self.event_spool.uncovered,
             rejected=self.event_spool.rejected,
-            created=self._lease.channel_created,
-            closed=self._lease.channel_closed,
+            created=self.event_spool.channel_created,
+            closed=self.event_spool.channel_closed,
         )
         context = ChannelContext(genesys=genesys, settings=settings, runtime=self._runtime, open_socket=open_socket)
         self.registry = ChannelRegistry(context, listener)

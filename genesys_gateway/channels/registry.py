@@ -14,7 +14,7 @@ from genesys_gateway.channels.handover import Handover
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.runtime.backoff import ceiling
-from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable, TransientFailure
+from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -34,7 +34,7 @@ class RegistryListener:
     uncovered: Callable[[list[str], int], None]
     #: Genesys refuses this conversation's topic, for this reason
     rejected: Callable[[str, str], None]
-    #: a channel was created and is not connected yet; raises StorageUnavailable when it can't be stored
+    #: a channel was created and is not connected yet
     created: Callable[[ChannelGrant], None]
     #: the channel with this id is disconnected for good
     closed: Callable[[str], None]
@@ -164,15 +164,14 @@ class ChannelRegistry:
         self._being_made += 1
         try:
             grant = self._context.genesys.create_channel()
-            reach("channel_made")
-            self._listener.created(grant)
-            reach("channel_noted")
-        except (TransientFailure, PermanentFailure, StorageUnavailable) as error:
+        except (TransientFailure, PermanentFailure) as error:
             self._pause_making(getattr(error, "retry_after", None))
             log.warning("channel_not_made", error=str(error), waiting=len(self._waiting))
             return None
         finally:
             self._being_made -= 1
+        reach("channel_made")
+        self._listener.created(grant)
         self._metrics.channel_created.labels(reason=reason).inc()
         channel = Channel(grant, self._context, self._channel_listener())
         self._channels[channel.id] = channel

@@ -6,7 +6,7 @@ The files, in reading order:
 
     registration         ``supportInteraction``: a conversation is stored, once, and followed
     support_result       ``supportResult``: the older report of the same after-call work
-    event_spool          events and changes of coverage from the sockets, written in order of arrival
+    event_spool          events, changes of coverage and channels, written in order of arrival
 """
 
 from genesys_gateway.intake.event_spool import EventSpool

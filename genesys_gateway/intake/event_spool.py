@@ -1,4 +1,4 @@
-"""Stores what the sockets bring, in order of arrival: events, changes of coverage, frames for quarantine.
+"""Stores what the channels bring, in order of arrival: events, changes of coverage, frames for quarantine, channels.
 
 Invariant: nothing is done about an event before its row is committed, and nothing between a socket and the disk calls
 the network. While the disk refuses, arrivals wait in a bounded spool. If it overflows, every followed conversation
@@ -14,6 +14,7 @@ from itertools import islice
 from gevent.event import Event
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
+from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
@@ -21,14 +22,14 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import NOT_STORABLE, Connection, Storage
-from genesys_gateway.storage.statements import conversations, intake, timeline
+from genesys_gateway.storage.statements import conversations, instances, intake, timeline
 from genesys_gateway.storage.statements.intake import IntakeResult
 
 log = get_logger(__name__)
 
 #: Maximum number of frames waiting to be written.
 SPOOL_FRAMES = 10_000
-#: Maximum number of coverage changes waiting to be written, counted per conversation.
+#: Maximum number of coverage changes waiting to be written, counted per conversation, and of channels.
 SPOOL_CHANGES = 1_000_000
 #: Maximum number of bytes of a frame that are kept for quarantine.
 _RAW_BYTES = 20_000
@@ -67,7 +68,22 @@ class _Rejected:
     reason: str
 
 
-_Arrival = _Frame | _Covered | _Uncovered | _Rejected
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChannelCreated:
+    channel_id: str
+    #: both epoch milliseconds
+    at: int
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ChannelClosed:
+    channel_id: str
+    #: epoch milliseconds
+    at: int
+
+
+_Arrival = _Frame | _Covered | _Uncovered | _Rejected | _ChannelCreated | _ChannelClosed
 
 
 class EventSpool:
@@ -139,6 +155,17 @@ class EventSpool:
         """Report that Genesys refuses this conversation's topic. Does not wait."""
         self._put(_Rejected(conversation_id=conversation_id, reason=reason))
 
+    def channel_created(self, grant: ChannelGrant) -> None:
+        """Report that Genesys has created a channel for this instance. Does not wait.
+
+        Nothing depends on its row but what `why` tells, so no channel has to wait for the disk.
+        """
+        self._put(_ChannelCreated(channel_id=grant.id, at=self._clock.now(), expires_at=grant.expires_at))
+
+    def channel_closed(self, channel_id: str) -> None:
+        """Report that a channel will not be connected again. Does not wait."""
+        self._put(_ChannelClosed(channel_id=channel_id, at=self._clock.now()))
+
     def _put(self, arrival: _Arrival) -> None:
         self._woken.set()
         is_frame = isinstance(arrival, _Frame)
@@ -188,7 +215,10 @@ class EventSpool:
             self._overflowed = self._overflowed or overflowed
             log.warning("storage_refuses", waiting=len(self._spool), error=str(error))
             return False
-        reach("stored" if self._frames else "covered")
+        if self._frames:
+            reach("stored")
+        elif any(isinstance(arrival, _Covered) for arrival in batch):
+            reach("covered")
         for arrival in batch:
             self._spool.popleft()
             self._frames -= isinstance(arrival, _Frame)
@@ -218,6 +248,8 @@ class EventSpool:
 
     def _make_due(self, arrival: _Arrival) -> None:
         """Make the conversation of a lost arrival due, or all conversations if it is unknown which one it was."""
+        if isinstance(arrival, _ChannelCreated | _ChannelClosed):
+            return  # it is about no event
         one = _conversation_of(arrival)
         if one is None:
             self._overflowed = True
@@ -241,6 +273,10 @@ class EventSpool:
                     conversations.uncover(connection, arrival.ids, since=arrival.since, now=now)
                 case _Rejected():
                     timeline.note(connection, arrival.conversation_id, now, "rejected", arrival.reason)
+                case _ChannelCreated(channel_id=one, at=at, expires_at=end):
+                    instances.channel_created(connection, one, self._owner, now=at, expires_at=end)
+                case _ChannelClosed(channel_id=one, at=at):
+                    instances.channel_closed(connection, one, at)
         if overflowed:
             conversations.make_all_due(connection, now)
         return outcomes
@@ -285,8 +321,8 @@ class EventSpool:
 
 
 def _weight(arrival: _Arrival) -> int:
-    """Number of conversations whose coverage or timeline it changes; 0 for a frame."""
-    return len(arrival.ids) if isinstance(arrival, _Covered | _Uncovered) else int(isinstance(arrival, _Rejected))
+    """Number of rows that it changes besides entries: conversations, timelines, channels; 0 for a frame."""
+    return len(arrival.ids) if isinstance(arrival, _Covered | _Uncovered) else int(not isinstance(arrival, _Frame))
 
 
 def _conversation_of(arrival: _Arrival) -> str | None:

@@ -6,7 +6,6 @@ adopts. Nothing has to be written for a lease to end; the channels of its owner 
 
 from collections.abc import Callable
 
-from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
@@ -82,25 +81,6 @@ class Lease:
             self._storage.run(lambda connection: instances.leave(connection, self._owner))
         except StorageUnavailable as error:
             log.warning("lease_not_ended", error=str(error))  # it ends by itself
-
-    def channel_created(self, grant: ChannelGrant) -> None:
-        """Store a channel of this instance, before it is connected.
-
-        Raises:
-            StorageUnavailable: It may be stored or not.
-        """
-        now = self._clock.now()
-        self._storage.run(
-            lambda c: instances.channel_created(c, grant.id, self._owner, now=now, expires_at=grant.expires_at)
-        )
-
-    def channel_closed(self, channel_id: str) -> None:
-        """Store that a channel will not be connected again."""
-        now = self._clock.now()
-        try:
-            self._storage.run(lambda connection: instances.channel_closed(connection, channel_id, now))
-        except StorageUnavailable as error:
-            log.warning("channel_end_not_stored", channel=channel_id, error=str(error))  # it ends with its owner
 
     def _enter(self, connection: Connection) -> list[str]:
         if self._alone:

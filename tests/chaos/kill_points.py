@@ -29,7 +29,6 @@ SCENES = (
     Scene(point="registered:3"),
     Scene(point="before_answer:2"),
     Scene(point="channel_made"),
-    Scene(point="channel_noted"),
     Scene(point="socket_opened"),
     Scene(point="before_subscribing"),
     Scene(point="subscribed"),

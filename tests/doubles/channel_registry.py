@@ -5,9 +5,7 @@ from typing import Any
 
 from genesys_gateway.channels.channel import Channel
 from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
-from genesys_gateway.genesys.client import ChannelGrant
 from genesys_gateway.genesys.notifications import Notification, acw_topic
-from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from tests.doubles.channels import (
     CLOSING_NOTICE,
@@ -47,8 +45,6 @@ class RegistryOnFakeGenesys:
         self.notified: list[Notification] = []
         self.created: list[str] = []
         self.closed: list[str] = []
-        #: number of created channels that the database will refuse to store
-        self.storage_failures = 0
         self.registry = ChannelRegistry(
             context(self.server, self.clock, quick(**{**_CALM, **changes}), self.crashes, self.metrics),
             RegistryListener(
@@ -56,7 +52,7 @@ class RegistryOnFakeGenesys:
                 covered=self._covered,
                 uncovered=self._uncovered,
                 rejected=lambda one, reason: self.rejected.append((one, reason)),
-                created=self._created,
+                created=lambda grant: self.created.append(grant.id),
                 closed=self.closed.append,
             ),
         )
@@ -125,12 +121,6 @@ class RegistryOnFakeGenesys:
         self.uncovered += some
         for one in some:
             self.covered.pop(one, None)
-
-    def _created(self, grant: ChannelGrant) -> None:
-        if self.storage_failures:
-            self.storage_failures -= 1
-            raise StorageUnavailable("the disk refuses")
-        self.created.append(grant.id)
 
 
 class EventStream:

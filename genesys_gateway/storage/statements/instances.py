@@ -99,7 +99,7 @@ def _delete_ended(connection: Connection) -> None:
 
 
 def channel_created(connection: Connection, channel_id: str, instance_id: str, *, now: int, expires_at: int) -> None:
-    """Store a channel before it is connected. A repetition changes nothing."""
+    """Store a channel that an instance created. A repetition changes nothing."""
     row = {"id": channel_id, "owner": instance_id, "created_at": now, "expires_at": expires_at}
     put_new(connection, channel, row)
 

@@ -1,9 +1,13 @@
-"""The disk is full, read-only or locked: 503 in bounded time, never 2xx without the row, then it recovers by itself."""
+"""The disk is full, read-only or locked: 503 in bounded time, never 2xx without the row, then it recovers by itself.
+
+Meanwhile the channel dies: one new channel takes its place, and the event that comes then is not lost.
+"""
 
 import sqlite3
 import subprocess
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -13,13 +17,15 @@ import gevent
 from tests.harness import judge
 from tests.harness.gateway import Gateway
 from tests.harness.http import NoAnswer
-from tests.harness.simulator import Simulator
+from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Scale, Stage
 from tests.harness.waiting import wait_for
 
 SECONDS = 300
 _ANSWER_SECONDS = 6.0
 _RECOVER_SECONDS = 15.0
+#: Seconds until a channel that died has a successor that covers the same conversation.
+_COVER_SECONDS = 15.0
 
 
 @dataclass(slots=True)
@@ -60,10 +66,13 @@ def play(stage: Stage) -> None:
         stage.report.skip("disk full and read-only", "mounting needs root")
     simulator = stage.simulator()
     gateway = stage.gateway(simulator, {"DATABASE_URL": f"sqlite:///{where}/gateway.db"}).start()
-    troubles = {"locked by another process": _locked(where / "gateway.db")}
+    database = where / "gateway.db"
+    troubles = {"locked by another process": _locked(database)}
     if disk is not None:
         troubles |= {"full": _full(where), "read-only": _read_only(where)}
-    promised = [one for what, begin in troubles.items() for one in _while(stage, gateway, simulator, what, begin)]
+    promised = [
+        one for what, begin in troubles.items() for one in _while(stage, gateway, simulator, what, begin, database)
+    ]
     gateway.restart_after_kill()
     missing = [one for one in promised if gateway.view(one) is None]
     stage.report.claim("every 2xx of all this is there after kill -9", not missing, f"{len(promised)} promised")
@@ -74,7 +83,9 @@ def play(stage: Stage) -> None:
 Trouble = Callable[[], Callable[[], object]]
 
 
-def _while(stage: Stage, gateway: Gateway, simulator: Simulator, what: str, trouble: Trouble) -> list[str]:
+def _while(
+    stage: Stage, gateway: Gateway, simulator: Simulator, what: str, trouble: Trouble, database: Path
+) -> list[str]:
     session = simulator.start()
     gateway.register(session.conversation)
     simulator.until_covered([session])
@@ -82,6 +93,7 @@ def _while(stage: Stage, gateway: Gateway, simulator: Simulator, what: str, trou
     answers = Answers()
     asking = [gevent.spawn(_register_on, answers, gateway, stage.scale.of(4.0, 4.0, 2.0)) for _ in range(4)]
     wait_for(lambda: answers.refused > 0, 5)
+    _channel_dies(stage, simulator, session, what)
     simulator.finish(session)  # its event arrives while the disk refuses
     gevent.joinall(asking)
     end()
@@ -98,7 +110,27 @@ def _while(stage: Stage, gateway: Gateway, simulator: Simulator, what: str, trou
     stored = wait_for(lambda: bool(simulator.balance()["clean"]) and simulator.balance()["storedOnce"] > 0, 30)
     held = after == 201 and stored is not None
     stage.report.claim(f"disk {what}: the event that came meanwhile is delivered", held, f"after {stored or -1:.1f} s")
+    known = wait_for(lambda: simulator.connected() <= _channels_in(database), 10)
+    stage.report.claim(f"disk {what}: the channel made meanwhile is in the database afterwards", known is not None)
     return answers.promised
+
+
+def _channel_dies(stage: Stage, simulator: Simulator, session: AgentSession, what: str) -> None:
+    """Genesys ends the channel while the disk refuses: its socket is closed, and its id is unknown from then on."""
+    before = len(judge.creations(simulator.ledger("calls")))
+    simulator.fault("evict")
+    again = simulator.wait_covered([session], _COVER_SECONDS)
+    made = len(judge.creations(simulator.ledger("calls"))) - before
+    stage.report.claim(
+        f"disk {what}: a channel that dies meanwhile is replaced by one",
+        again is not None and made == 1,
+        f"covered again after {again or -1:.1f} s, {made} made",
+    )
+
+
+def _channels_in(database: Path) -> set[str]:
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        return {row[0] for row in connection.execute("SELECT id FROM channel")}
 
 
 def _register_on(answers: Answers, gateway: Gateway, seconds: float) -> None:

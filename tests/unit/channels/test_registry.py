@@ -136,13 +136,6 @@ def test_a_channel_that_can_not_be_made_is_tried_again_and_everything_else_goes_
     assert channels.server.count("create") == 5
 
 
-def test_a_disk_that_refuses_a_new_channel_ends_nothing(channels: RegistryOnFakeGenesys) -> None:
-    channels.storage_failures = 3
-    channels.start(3, step=0.05)
-    assert len(channels.created) == 1
-    assert channels.registry.connected() == 1
-
-
 def test_no_channel_is_asked_for_before_retry_after_is_over(channels: RegistryOnFakeGenesys) -> None:
     channels.server.fail("create", TransientFailure("429", retry_after=0.4))
     channels.start(1)

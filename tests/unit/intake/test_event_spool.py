@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import gevent
@@ -9,10 +10,12 @@ import pytest
 from sqlalchemy import select
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
+from genesys_gateway.genesys import ChannelGrant
+from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.intake.event_spool import EventSpool
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.storage.tables import quarantine
+from genesys_gateway.storage.tables import channel, quarantine
 from tests.doubles.channels import conversation, eventually, ids, quick
 from tests.doubles.runtime import FakeClock, runtime
 from tests.doubles.storage_in_memory import OWNER, StorageInMemory
@@ -20,6 +23,8 @@ from tests.doubles.storage_in_memory import OWNER, StorageInMemory
 A, B = conversation(1), conversation(2)
 #: Seconds until the registered conversations are due by themselves.
 FAR = 1_000_000.0
+#: A text that no database can store.
+UNSTORABLE = "\ud83d"
 
 
 def acw(one: str = A, session: str = "s", **changes: Any) -> Acw:
@@ -56,6 +61,16 @@ class SpoolOnStorageInMemory:
     def set_aside(self) -> list[tuple[str, str | None, str]]:
         query = select(quarantine.c.reason, quarantine.c.topic, quarantine.c.frame).order_by(quarantine.c.seq)
         return self.storage.uncounted(lambda c: [tuple(row) for row in c.execute(query)])
+
+    def channels(self) -> list[tuple[str, str, int, int | None]]:
+        """Id, owner, when it ends, and when it was closed."""
+        query = select(channel.c.id, channel.c.owner, channel.c.expires_at, channel.c.closed_at)
+        return self.storage.uncounted(lambda c: [tuple(row) for row in c.execute(query)])
+
+    def grant(self) -> ChannelGrant:
+        ends = self.clock.now() + 86_400_000
+        token = Token(value="t", issued_at=self.clock.now(), expires_at=ends)
+        return ChannelGrant(id="streaming-1", connect_uri="wss://x/1", expires_at=ends, token=token)
 
     def value(self, name: str, **labels: str) -> float:
         return self.metrics.registry.get_sample_value(f"genesys_gateway_{name}", labels) or 0.0
@@ -235,6 +250,49 @@ def test_many_changes_are_written_in_transactions_of_bounded_size(spool: SpoolOn
         spool.events.covered(ids(1000), f"c-{number}")
     spool.until(lambda: spool.storage.row(A)["channel_id"] == "c-19")
     assert spool.storage.jobs == 1 + 10
+
+
+# --- channels ---
+
+
+def test_a_channel_is_stored_with_its_owner_and_marked_when_it_is_closed(spool: SpoolOnStorageInMemory) -> None:
+    grant = spool.grant()
+
+    spool.events.channel_created(grant)
+    spool.until(lambda: spool.channels() == [(grant.id, OWNER, grant.expires_at, None)])
+
+    closed_at = spool.clock.now()
+    spool.events.channel_closed(grant.id)
+    spool.until(lambda: spool.channels() == [(grant.id, OWNER, grant.expires_at, closed_at)])
+
+
+def test_a_channel_made_while_the_disk_refuses_is_stored_as_soon_as_it_does_not(spool: SpoolOnStorageInMemory) -> None:
+    grant, made_at = spool.grant(), spool.clock.now()
+    spool.storage.refuse(5)
+
+    spool.events.channel_created(grant)
+    spool.events.covered([A], grant.id)
+
+    spool.until(lambda: spool.storage.row(A)["channel_id"] == grant.id)
+    assert spool.channels() == [(grant.id, OWNER, grant.expires_at, None)]
+    assert spool.storage.uncounted(lambda c: c.execute(select(channel.c.created_at)).scalar_one()) == made_at
+
+
+def test_a_channel_made_while_the_disk_refuses_is_stored_at_the_stop(spool: SpoolOnStorageInMemory) -> None:
+    spool.storage.refuse(1)
+    spool.events.channel_created(spool.grant())
+    spool.until(lambda: spool.storage.refusals_left == 0)
+
+    assert spool.events.stop(1.0) == []
+
+    assert [one[0] for one in spool.channels()] == ["streaming-1"]
+
+
+def test_a_channel_that_can_not_be_stored_makes_nothing_due(spool: SpoolOnStorageInMemory) -> None:
+    spool.events.channel_created(replace(spool.grant(), id=UNSTORABLE))
+
+    spool.until(lambda: spool.value("events_rejected_total", reason="not_storable") == 1)
+    assert spool.storage.row(A)["due_at"] > spool.clock.now()
 
 
 # --- what can't be stored ---

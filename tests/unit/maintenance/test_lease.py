@@ -8,13 +8,11 @@ from gevent.event import Event
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from genesys_gateway.genesys import ChannelGrant
-from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.maintenance.lease import Lease
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.storage.statements import instances
-from genesys_gateway.storage.tables import channel, instance
+from genesys_gateway.storage.tables import instance
 from tests.doubles.channels import conversation
 from tests.doubles.runtime import FakeClock
 from tests.doubles.storage_in_memory import OWNER, StorageInMemory
@@ -80,16 +78,6 @@ class LeaseOnStorageInMemory:
     def forget_instances(self) -> None:
         """What another instance does with one whose lease has ended and that owns nothing."""
         self.storage.uncounted(lambda c: c.execute(instance.delete()).close())
-
-    def channels(self) -> list[tuple[str, str, int, bool]]:
-        """Id, owner, expiry, and whether it is closed."""
-        query = select(channel.c.id, channel.c.owner, channel.c.expires_at, channel.c.closed_at.is_not(None))
-        return self.storage.uncounted(lambda c: [tuple(row) for row in c.execute(query)])
-
-    def grant(self) -> ChannelGrant:
-        ends = self.clock.now() + 86_400_000
-        token = Token(value="t", issued_at=self.clock.now(), expires_at=ends)
-        return ChannelGrant(id="streaming-1", connect_uri="wss://x/1", expires_at=ends, token=token)
 
 
 @pytest.fixture
@@ -247,28 +235,3 @@ def test_a_disk_that_refuses_the_end_of_the_lease_is_survived_and_logged(held: L
         held.lease.leave()
     assert [(line["event"], line["log_level"]) for line in logs] == [("lease_not_ended", "warning")]
     assert held.leases() == {OWNER: LEASE_MS}, "it ends by itself"
-
-
-def test_a_channel_is_stored_with_its_owner_and_marked_when_it_is_closed(held: LeaseOnStorageInMemory) -> None:
-    grant = held.grant()
-    held.lease.channel_created(grant)
-    assert held.channels() == [(grant.id, OWNER, grant.expires_at, False)]
-    held.lease.channel_closed(grant.id)
-    assert held.channels() == [(grant.id, OWNER, grant.expires_at, True)]
-
-
-def test_a_channel_that_can_not_be_stored_is_raised_so_that_nobody_connects_it(held: LeaseOnStorageInMemory) -> None:
-    held.storage.refuse(1)
-    with pytest.raises(StorageUnavailable):
-        held.lease.channel_created(held.grant())
-    assert held.channels() == []
-
-
-def test_a_disk_that_refuses_the_end_of_a_channel_is_survived_and_logged(held: LeaseOnStorageInMemory) -> None:
-    grant = held.grant()
-    held.lease.channel_created(grant)
-    held.storage.refuse(1)
-    with capture_logs() as logs:
-        held.lease.channel_closed(grant.id)
-    assert [(line["event"], line["channel"]) for line in logs] == [("channel_end_not_stored", grant.id)]
-    assert held.channels() == [(grant.id, OWNER, grant.expires_at, False)]
