@@ -68,3 +68,32 @@ def test_during_a_burst_more_come_together_although_it_falters() -> None:
         clock.advance(0.4)
     clock.batcher.wait(lambda: False)
     assert clock.monotonic() - begun == pytest.approx(2.1)
+
+
+def test_a_writer_that_was_asked_for_nothing_does_not_wait() -> None:
+    clock = FakeClock()
+
+    Batcher(300, clock).wait(lambda: False)
+
+    assert clock.slept == []
+
+
+def test_calls_keep_their_distance() -> None:
+    clock = FakeClock()
+    batcher = Batcher(150, clock)
+    batcher.called(1)
+
+    clock.advance(0.75)
+    assert batcher.too_early
+    clock.advance(0.25)
+    assert not batcher.too_early
+
+
+def test_an_addition_waits_to_the_moment_and_not_longer() -> None:
+    clock = FakeClock()
+    batcher = Batcher(15, clock)  # a pause of one second: exact in floating point
+    batcher.requested()
+
+    batcher.wait(lambda: len(clock.slept) > 3)
+
+    assert clock.slept == [1.0]

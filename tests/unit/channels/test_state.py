@@ -102,3 +102,34 @@ def test_it_is_handed_over_when_a_successor_lives_longer(
             life=life, token_left=token_left, token_life=token_life, ahead=3600.0, random=Random(seed)
         )
         assert latest <= token_left - after <= earliest, name
+
+
+class Middle(Random):
+    """Chance that always falls on the middle: the exact moment can be compared."""
+
+    def uniform(self, a: float, b: float) -> float:
+        return (a + b) / 2
+
+
+@pytest.mark.parametrize(
+    ("name", "life", "token_left", "token_life", "expected"),
+    [
+        ("an hour before the end of a day", DAY, 2 * DAY, 2 * DAY, DAY - 3600),
+        ("a quarter of a short life", 8000.0, 2 * DAY, 2 * DAY, 6000.0),
+        ("a life of less than a second", 0.5, 2 * DAY, 2 * DAY, 0.375),
+        ("a clock ahead: the life seems over", 0.0, 2 * DAY, 2 * DAY, DAY - 3600),
+        ("a clock far ahead", -5 * DAY, 2 * DAY, 2 * DAY, DAY - 3600),
+        ("a clock behind: longer than a channel can live", DAY + 1, 2 * DAY, 2 * DAY, DAY - 3600),
+        ("token and channel end together: after the renewal", DAY, DAY, DAY, DAY - 300 * 0.88),
+        ("a token without a life", DAY, 0.0, 0.0, 0.0),
+        ("a token whose issue lies ahead", DAY, 10.0, -5.0, 10.0),
+    ],
+)
+def test_the_moment_of_a_handover(
+    name: str, life: float, token_left: float, token_life: float, expected: float
+) -> None:
+    after = seconds_until_handover(
+        life=life, token_left=token_left, token_life=token_life, ahead=3600.0, random=Middle()
+    )
+
+    assert after == pytest.approx(expected), name

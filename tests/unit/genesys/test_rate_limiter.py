@@ -286,7 +286,7 @@ def test_a_lower_limit_of_the_server_is_obeyed_and_a_higher_one_is_not_used() ->
     assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
 
 
-@pytest.mark.parametrize("nonsense", ["", "-1", "1e9", "nan", "٣", "9" * 5000, "0"])
+@pytest.mark.parametrize("nonsense", ["", "-1", "1e9", "nan", "٣", "9" * 5000, "9" * 10, "0"])
 def test_headers_that_make_no_sense_change_nothing(nonsense: str) -> None:
     clock = FakeClock()
     limiter = RateLimiter(3, clock)
@@ -314,5 +314,45 @@ def test_reconciliation_leaves_a_tenth_of_the_calls_to_the_others() -> None:
     spend(limiter, 90, Priority.RECONCILIATION)
 
     assert clock.slept == []
-    assert waited(clock, lambda: spend(limiter, 10)) == 0
     assert waited(clock, lambda: spend(limiter, 1, Priority.RECONCILIATION)) == pytest.approx(WINDOW_SECONDS)
+    assert waited(clock, lambda: spend(limiter, 99)) == 0
+    assert waited(clock, lambda: spend(limiter, 1, Priority.RECONCILIATION)) == pytest.approx(WINDOW_SECONDS)
+
+
+def test_a_call_under_way_is_among_those_that_the_server_counted() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(2, clock)
+    with limiter.take(Priority.NAMES):
+        limiter.observe(headers(counted=1))
+
+    assert waited(clock, lambda: spend(limiter, 1)) == 0
+
+
+def test_a_count_of_nine_digits_is_believed() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(3, clock)
+
+    limiter.observe(headers(counted="9" * 9))
+
+    assert waited(clock, lambda: spend(limiter, 1)) == WINDOW_SECONDS
+
+
+def test_a_wait_is_one_sleep_to_the_moment() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(1, clock)
+    limiter.pause(16)
+    spend(limiter, 1)
+
+    spend(limiter, 1)
+
+    assert clock.slept == [16.0, WINDOW_SECONDS]
+
+
+def test_a_pause_delays_calls_that_have_room_and_a_full_window_those_after_the_pause() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(2, clock)
+    with limiter.take(Priority.NAMES):
+        limiter.pause(8)
+
+    assert waited(clock, lambda: spend(limiter, 1)) == 8
+    assert waited(clock, lambda: spend(limiter, 1)) == WINDOW_SECONDS - 8
