@@ -8,6 +8,7 @@
 #   make kill-points      kills the process at every kill point (ARGS="posted --database sqlite")
 #   make kills            sends SIGKILL 200 times under load, with two kinds of receivers (ARGS="--seed 1 --kills 20")
 #   make syscalls         lets the n-th write or fsync of SQLite fail (needs strace)
+#   make mutants          changes the pure rules, one place at a time, and counts changes that no unit test notices
 #   make check            lint, format, types, imports between layers
 #   make audit            looks for known vulnerabilities of what is installed (fails if PyPI's advisories can't be reached)
 #   make run              runs the gateway alone, with the settings of the environment
@@ -30,7 +31,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls check audit run simulator bench openapi lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants check audit run simulator bench openapi lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -57,6 +58,9 @@ kills: $(RUNTIME)
 
 syscalls: $(RUNTIME)
 	@$(BIN)/python -m tests.chaos.syscalls
+
+mutants: $(TOOLS)
+	@$(BIN)/python -m tests.mutants
 
 check: $(TOOLS)
 	@$(BIN)/ruff check .
@@ -86,7 +90,7 @@ lock: $(TOOLS)
 	$(LOCK) --output-file=requirements-dev.txt requirements-dev.in
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) build mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' \
