@@ -10,7 +10,7 @@
     │   └── TooOften                web.auth: this credential called more often than allowed
     ├── PermanentFailure        we must not retry: the same attempt would fail again
     │   ├── SettingsError           settings.fields: settings are missing or wrong
-    │   ├── UnsafeDatabase          storage.postgresql: a confirmed commit may not be on disk
+    │   ├── UnsafeDatabase          a confirmed commit may not be on disk, or be lost again
     │   ├── DatabaseTooNew          storage.migrate: a newer version made the tables
     │   ├── DatabaseTooOld          storage.migrate: an older version made the tables
     │   │   └── TablesMissing           there are none yet
@@ -64,6 +64,10 @@ class StorageUnavailable(Unavailable):
 
 class PermanentFailure(GatewayError):
     """The other side refused for good; it would refuse a retry too."""
+
+
+class UnsafeDatabase(PermanentFailure):
+    """The database confirms commits that are not on disk yet, or that could be lost again, so a 2xx could be untrue."""
 
 
 class TransientFailure(GatewayError):

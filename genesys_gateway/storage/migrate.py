@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, inspect, make_url, text
 from sqlalchemy.exc import DBAPIError
 
-from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
+from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable, UnsafeDatabase
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.connections import engine_of
 
@@ -20,16 +20,22 @@ HEAD = "0004"
 
 _VERSION_TABLE = "alembic_version"
 _READ_VERSION = text("SELECT version_num FROM alembic_version")
+#: What PostgreSQL must not have turned off, or it can lose commits.
+_READ_SAFETY = text("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
 #: How long to wait for another instance's migration. No instance serves requests meanwhile anyway.
 _LOCK_SECONDS = 60.0
 #: How long to wait for a connection to a server.
 _CONNECT_SECONDS = 10.0
 
 #: Statements that take the lock. PostgreSQL releases it when the transaction ends; the number was drawn at random once
-#: and is used for nothing else.
+#: and is used for nothing else. The limit holds for this lock only, because a migration itself may wait for tables.
 _LOCKS = {
-    "sqlite": "BEGIN EXCLUSIVE",
-    "postgresql": "SELECT pg_advisory_xact_lock(6144207370317563113)",
+    "sqlite": ("BEGIN EXCLUSIVE",),
+    "postgresql": (
+        "SET LOCAL lock_timeout = {milliseconds}",
+        "SELECT pg_advisory_xact_lock(6144207370317563113)",
+        "SET LOCAL lock_timeout = 0",
+    ),
 }
 
 
@@ -45,29 +51,34 @@ class TablesMissing(DatabaseTooOld):
     """The tables are missing: no version of the gateway has ever used this database."""
 
 
-def migrate(database_url: str) -> bool:
+def migrate(database_url: str, seconds: float = _LOCK_SECONDS) -> bool:
     """Create or upgrade the tables if needed, completely or not at all.
 
     A repetition changes nothing and takes milliseconds. A database in memory is not migrated, because ``Storage.open``
     creates its tables.
+
+    Args:
+        database_url: A SQLite file or PostgreSQL.
+        seconds: How long to wait for another process's lock; a connection to a server has at most 10 s of it.
 
     Returns:
         Whether anything was changed.
 
     Raises:
         DatabaseTooNew: Install the version of the gateway that last used this database, or a later one.
+        UnsafeDatabase: PostgreSQL can lose commits, or the SQLite file has two names.
         StorageUnavailable: The database can't be reached, opened, locked or changed; the message contains the
             database's own.
         OSError: The folder or file of a SQLite database can't be created.
     """
     url = make_url(database_url)
     if url.get_backend_name() != "sqlite":
-        return _migrate(engine_of(url, seconds=_CONNECT_SECONDS))
+        return _migrate(engine_of(url, seconds=min(seconds, _CONNECT_SECONDS)), seconds)
     path = sqlite_file.path_of(url)
     if path is None:
         return False
     sqlite_file.prepare(path)
-    return _migrate(engine_of(url, seconds=_LOCK_SECONDS))
+    return _migrate(engine_of(url, seconds=seconds), seconds)
 
 
 def require_current(connection: Connection) -> None:
@@ -84,13 +95,15 @@ def require_current(connection: Connection) -> None:
         raise DatabaseTooOld("the tables are older than this version; start the gateway, or run: migrate")
 
 
-def _migrate(engine: Engine) -> bool:
+def _migrate(engine: Engine, seconds: float) -> bool:
     try:
         with engine.connect() as connection:
+            _require_safe(connection)
             if not _is_behind(connection):
                 return False
             connection.rollback()
-            connection.exec_driver_sql(_LOCKS[connection.dialect.name])
+            for statement in _LOCKS[connection.dialect.name]:
+                connection.exec_driver_sql(statement.format(milliseconds=round(seconds * 1000)))
             # Another instance may have migrated while this one waited for the lock.
             behind = _is_behind(connection)
             if behind:
@@ -101,6 +114,11 @@ def _migrate(engine: Engine) -> bool:
         raise StorageUnavailable(f"the tables can't be made or checked: {error.orig}") from error
     finally:
         engine.dispose()
+
+
+def _require_safe(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql" and "off" in connection.execute(_READ_SAFETY).one():
+        raise UnsafeDatabase("PostgreSQL runs with fsync=off or synchronous_commit=off; turn both on")
 
 
 def _is_behind(connection: Connection) -> bool:

@@ -19,7 +19,7 @@ from sqlalchemy import URL, Connection, Engine, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
-from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.portable import write_nothing
@@ -46,10 +46,6 @@ SELECT current_setting('fsync'), current_setting('synchronous_commit'),
 #: The unpatched ``poll``: it returns at once and does not yield to the hub.
 _native_poll = monkey.get_original("select", "poll")
 _EVENTS = {WAIT_R: select.POLLIN, WAIT_W: select.POLLOUT, WAIT_RW: select.POLLIN | select.POLLOUT}
-
-
-class UnsafeDatabase(PermanentFailure):
-    """The server confirms commits that are not on disk yet, so a 2xx could promise what is lost later."""
 
 
 def _without_needless_waits(protocol: PQGen[V], fileno: int) -> PQGen[V]:

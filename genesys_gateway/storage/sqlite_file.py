@@ -9,15 +9,18 @@ from pathlib import Path
 
 from sqlalchemy import URL
 
+from genesys_gateway.runtime.errors import UnsafeDatabase
+
 _OWNER_ONLY = 0o600
 _FOLDER_OWNER_ONLY = 0o700
 
 
 def path_of(url: URL) -> Path | None:
-    """Return the absolute path in a SQLite URL; None for a database in memory."""
+    """Return the absolute path of the file itself, behind all symbolic links; None for a database in memory."""
     if url.database in (None, "", ":memory:"):
         return None
-    return Path(str(url.database)).absolute()
+    # Not Path.resolve, which raises RuntimeError for links that lead in a circle; opening them is an OSError.
+    return Path(os.path.realpath(str(url.database)))
 
 
 def prepare(path: Path) -> None:
@@ -28,6 +31,7 @@ def prepare(path: Path) -> None:
 
     Raises:
         OSError: The folder or the file can't be created, or belongs to another user.
+        UnsafeDatabase: The file has a second name (a hard link).
     """
     path.parent.mkdir(mode=_FOLDER_OWNER_ONLY, parents=True, exist_ok=True)
     os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _OWNER_ONLY))
@@ -35,6 +39,9 @@ def prepare(path: Path) -> None:
         file = path.with_name(name)
         if file.exists() and file.stat().st_mode & 0o077:
             file.chmod(_OWNER_ONLY)
+    if path.stat().st_nlink > 1:
+        # The log and the lock lie beside a name: under the other name a process would find neither.
+        raise UnsafeDatabase(f"{path} has a second name (a hard link), under which commits can be lost: remove it")
 
 
 def look(path: Path, busy_seconds: float) -> sqlite3.Connection:

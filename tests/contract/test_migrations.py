@@ -10,10 +10,10 @@ import gevent
 import pytest
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, text
+from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
 from genesys_gateway import storage
-from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
 from genesys_gateway.storage.tables import metadata
 from tests.contract.conftest import new_postgres_database
@@ -26,6 +26,10 @@ print("ready", flush=True)
 sys.stdin.readline()
 print(migrate(sys.argv[1]), "alembic" in sys.modules)
 """
+
+
+#: The locks of a migration.
+LOCK = {"sqlite": "BEGIN EXCLUSIVE", "postgresql": "SELECT pg_advisory_xact_lock(6144207370317563113)"}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -166,6 +170,28 @@ def test_a_file_that_is_no_database_is_refused_and_kept(tmp_path: Path) -> None:
         migrate(f"sqlite:///{path}")
 
     assert path.read_bytes() == b"somebody's letter" * 100
+
+
+def test_a_server_that_can_lose_commits_is_refused(empty_postgres_url: str, postgres_server: Engine) -> None:
+    name = make_url(empty_postgres_url).database
+    with postgres_server.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {name} SET synchronous_commit = off")
+
+    with pytest.raises(UnsafeDatabase):
+        migrate(empty_postgres_url)
+
+
+def test_the_lock_of_another_migration_is_waited_for_no_longer_than_asked(empty_url: str) -> None:
+    with engine_of(empty_url).connect() as other:
+        other.exec_driver_sql(LOCK[other.dialect.name])
+
+        begun = time.perf_counter()
+        with pytest.raises(StorageUnavailable):
+            migrate(empty_url, seconds=0.3)
+        took = time.perf_counter() - begun
+
+    assert took < 3
+    assert migrate(empty_url) is True
 
 
 def test_memory_is_left_to_the_storage_that_opens_it() -> None:

@@ -11,9 +11,8 @@ from gevent.event import Event
 from sqlalchemy import Connection, Engine, NullPool, create_engine, make_url, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 
-from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.postgresql import UnsafeDatabase
 from tests.contract.test_storage_engine import accept, accepted
 from tests.doubles.runtime import FakeClock, until
 from tests.harness.tcp_proxy import TcpProxy
