@@ -10,7 +10,7 @@ from werkzeug.routing import MapAdapter
 from genesys_gateway.gateway import Gateway
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.settings import Settings
+from genesys_gateway.settings.checked import kept_or_read
 from genesys_gateway.web import docs, json_body, problems, routes
 from genesys_gateway.web.auth import guard_of
 
@@ -31,14 +31,14 @@ def create_app(gateway: routes.GatewayFacade | None = None, *, body_seconds: flo
     """Make the application for a gateway.
 
     Args:
-        gateway: The gateway to serve; by default one is made from the environment. The caller begins and stops it;
-            until it serves, requests are answered with 503.
+        gateway: The gateway to serve; by default one is made from the settings that gunicorn's master has checked,
+            or else from the environment. The caller begins and stops it; until it serves, requests get 503.
         body_seconds: Time within which the whole body of a request must arrive.
 
     Raises:
         SettingsError: The environment does not describe a gateway.
     """
-    served = gateway or Gateway(Settings.from_environment(os.environ), on_broken=_end_this_worker)
+    served = gateway or Gateway(kept_or_read(os.environ), on_broken=_end_this_worker)
     app = _Application(__name__, static_folder=None)
     # OPTIONS is answered with 405 like any other unsupported method: browsers are no callers, so there is no CORS.
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False

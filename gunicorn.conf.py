@@ -4,28 +4,27 @@ from gevent import monkey
 
 monkey.patch_all()  # before anything imports ssl or psycopg, which would block or break later
 
+import importlib
 import os
 import signal
 import sys
 from typing import Any
 
 import gunicorn.util
-import psycopg.waiting
 
 from genesys_gateway.runtime import logs
-from genesys_gateway.runtime.errors import PermanentFailure, Unavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
-from genesys_gateway.runtime.kill_points import reach
-from genesys_gateway.settings import Settings, SettingsError, rules
-from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.web import problems, routes
+from genesys_gateway.settings import rules
+from genesys_gateway.web import gunicorn_master, problems, routes
 from genesys_gateway.web.gunicorn_logs import GunicornLogger
+from genesys_gateway.web.gunicorn_worker import HEAD_SECONDS
+
+# All code is loaded here, in the master: a worker that starts later has the same release, whatever is on the disk then.
+importlib.import_module("app")
 
 #: At the end of a worker: seconds for the requests under way, and after that for the gateway. Together less than 25 s.
 _HTTP_DRAIN_SECONDS = 5
 _GATEWAY_STOP_SECONDS = 17.0
-#: Exit code for a wrong configuration: a restart will not help.
-_MISCONFIGURED = 2
 
 
 def _bind() -> str:
@@ -46,8 +45,8 @@ workers = 1
 graceful_timeout = 30
 # Otherwise gunicorn opens a control socket that all gunicorns of this user share.
 control_socket_disable = True
-# Seconds for the head of a request, and between two requests. An idle connection delays the end of a worker that long.
-keepalive = 2
+# Not what its name says: the worker has its own limits, but with 0 gunicorn would answer one request per connection.
+keepalive = HEAD_SECONDS
 limit_request_line = 2048
 limit_request_fields = 50
 limit_request_field_size = 8190
@@ -77,29 +76,9 @@ def _write_problem(sock: Any, status: int, _reason: str, _message: str) -> None:
 gunicorn.util.write_error = _write_problem
 
 
-def on_starting(_server: Any) -> None:
+def on_starting(server: Any) -> None:
     """Check settings and database before any worker starts: only here can a mistake end gunicorn with its exit code."""
-    try:
-        if getattr(psycopg.waiting.wait, "__name__", "") != "wait_poll":
-            raise PermanentFailure("gevent's patches came too late: psycopg would block the whole worker")
-        settings = Settings.from_environment(os.environ)
-        if migrate(settings.database_url):
-            log.info("database_migrated")
-        reach("migrated")
-    except SettingsError as error:
-        if _LOGS_ARE_TEXT:
-            sys.stderr.write(f"{error}\n")
-        else:
-            log.critical("settings_wrong", mistakes=error.mistakes)
-        sys.exit(_MISCONFIGURED)
-    except (PermanentFailure, Unavailable, OSError) as error:
-        log.critical("database_unusable", reason=str(error))
-        sys.exit(_MISCONFIGURED)
-    for warning in settings.warnings:
-        log.warning("setting_to_look_at", warning=warning)
-
-
-on_reload = on_starting
+    gunicorn_master.start(server, os.environ, sys.stderr.write if _LOGS_ARE_TEXT else None)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -9,6 +9,8 @@ from enum import Enum
 from random import Random
 from uuid import uuid4
 
+import gevent
+
 from genesys_gateway.channels import ChannelContext, ChannelRegistry, RegistryListener
 from genesys_gateway.delivery import Delivery, HistoryClient
 from genesys_gateway.genesys import Genesys, NameCache, RateLimiter, Tokens, open_socket
@@ -27,12 +29,15 @@ from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.file_lock import FileLock
+from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.statements.used_assertions import StoredUsedAssertions
 
 log = get_logger(__name__)
 
 #: Maximum number of concurrent calls to CommunicationHistory.
 _HISTORY_CALLS = 8
+#: While the start waits for the same reason, it is logged again after this many seconds.
+_REMIND_SECONDS = 60.0
 
 
 class Phase(Enum):
@@ -48,7 +53,7 @@ class Gateway:
     """The whole service without its HTTP interface.
 
     Args:
-        settings: Checked settings; the tables of the database are migrated.
+        settings: Checked settings. The database need not be there yet: its tables are migrated when it is.
         on_broken: Called with the name of a greenlet that an unexpected error ended. Its work is no longer done, so
             the process should be restarted; everything promised is stored.
     """
@@ -194,7 +199,10 @@ class Gateway:
         log.info("stopped", late=late)
 
     def _start(self) -> None:
-        if not self._take_lock() or not self._open_storage():
+        """Start everything as soon as the lock is free and the database answers, whenever that is."""
+        if not self._repeat("waiting_for_lock", self._take_lock, self.settings.lease_seconds / 400):
+            return
+        if not self._repeat("storage_not_open", self._open_storage, self.settings.retry_base_seconds):
             return
         self.event_spool.start()
         self.delivery.start()
@@ -207,29 +215,35 @@ class Gateway:
         self._tasks.spawn("resync", self._resync.run, self._tasks)
         self._tasks.spawn("gauges", self._gauges.run, self._tasks)
 
-    def _take_lock(self) -> bool:
-        """Wait for the lock: a worker that is replaced holds it until it has stopped. False if stopped first."""
-        logged = False
-        while self._lock is not None and not self._lock.acquire():
-            if not logged:
-                log.info("waiting_for_lock")
-                logged = True
-            if self._tasks.wait(self.settings.lease_seconds / 400):
+    def _repeat(self, event: str, attempt: Callable[[], bool], seconds: float) -> bool:
+        """Repeat the attempt until it succeeds; log why it fails, at most once a minute. False if stopped first."""
+        logged, logged_at = "", 0.0
+        while True:
+            reason, level = "another process holds it", "info"
+            try:
+                if attempt():
+                    return True
+            except (StorageUnavailable, OSError) as error:
+                reason, level = str(error), "error"
+            except PermanentFailure as error:
+                reason, level = str(error), "critical"
+            if reason != logged or self._clock.monotonic() - logged_at > _REMIND_SECONDS:
+                logged, logged_at = reason, self._clock.monotonic()
+                getattr(log, level)(event, reason=reason)
+            if self._tasks.wait(seconds):
                 return False
-        return True
+
+    def _take_lock(self) -> bool:
+        """Try to take the lock: a worker that is replaced holds it until it has stopped."""
+        return self._lock is None or self._lock.acquire()
 
     def _open_storage(self) -> bool:
-        while True:
-            try:
-                self.storage.open()
-                self._adopted = self._lease.enter()
-            except (StorageUnavailable, PermanentFailure) as error:
-                log.error("storage_not_open", error=str(error))
-                if self._tasks.wait(self.settings.retry_base_seconds):
-                    return False
-            else:
-                reach("adopted")
-                return True
+        # In a thread, because a locked file and Alembic's import would stop all greenlets.
+        gevent.get_hub().threadpool.apply(migrate, (self.settings.database_url, self.settings.http_timeout_seconds))
+        self.storage.open()
+        self._adopted = self._lease.enter()
+        reach("adopted")
+        return True
 
     def _conversation_closed(self, conversation_id: str) -> None:
         self.registry.unfollow(conversation_id)

@@ -4,6 +4,7 @@ Invariant: a client that sends or reads too slowly, or sends too much, costs one
 not delay other clients. Unread bytes of a request are never parsed as the next request.
 """
 
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -16,9 +17,13 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from genesys_gateway.runtime.logs import get_logger
 
+#: Maximum time from the first byte of a request's head to its last, in seconds; and for what is left of a body.
+HEAD_SECONDS = 2
 #: Maximum time from the end of a request's head to the last byte of its answer, in seconds. A request waits at most a
 #: few seconds for the disk; one that takes longer has a client that does not read.
 REQUEST_SECONDS = 30.0
+#: Pause before gunicorn starts another worker in the place of one that could not be started.
+_PAUSE_SECONDS = 2.0
 #: Maximum number of bytes in one read.
 _PIECE = 64 * 1024
 #: socket.SHUT_WR, as a number: only modules that open connections may import socket.
@@ -68,6 +73,16 @@ class BoundedWorker(GeventWorker):
     #: see :data:`REQUEST_SECONDS`; tests set less
     request_seconds = REQUEST_SECONDS
 
+    def load_wsgi(self) -> None:
+        """Called by gunicorn to make the application in this process."""
+        try:
+            super().load_wsgi()
+        except Exception:
+            # Whatever it is, it may pass. With the code of its own exit gunicorn would end the master.
+            log.critical("worker_not_started", exc_info=True)
+            gevent.sleep(_PAUSE_SECONDS)
+            sys.exit(1)
+
     def handle_request(self, listener_name: object, req: Any, sock: Any, addr: object) -> None:
         """Called by gunicorn to answer one request. Raises StopIteration to have it close the connection."""
         req.body = _Body(req)
@@ -98,7 +113,7 @@ class BoundedWorker(GeventWorker):
     def _drain(self, body: _Body) -> None:
         """Read what is left of the body. gunicorn would do so later, and answer a second time if it is malformed."""
         try:
-            with gevent.Timeout(self.cfg.keepalive):
+            with gevent.Timeout(HEAD_SECONDS):
                 while body.read(_PIECE):
                     pass
         except (gevent.Timeout, gevent.GreenletExit, SystemExit, OSError, ParseException):

@@ -15,11 +15,13 @@ STORIES = (
     "disk_refuses",
     "events_astray",
     "kills_and_reloads",
+    "one_worker",
     "rate_storms",
     "receiver_down",
     "refuses_all",
     "second_agent",
     "socket_trouble",
+    "start_and_reload",
 )
 
 

@@ -89,13 +89,41 @@ def test_people_are_told_in_lines(tmp_path: Path) -> None:
     ]
 
 
-def test_a_database_that_can_not_be_opened_ends_with_exit_code_2(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("not a folder")
+def test_a_database_with_two_names_ends_with_exit_code_2(tmp_path: Path) -> None:
+    (tmp_path / "gateway.db").touch()
+    (tmp_path / "other.db").hardlink_to(tmp_path / "gateway.db")
 
-    code, refused = started(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path}/file/gateway.db")
+    code, refused = started(tmp_path)
 
     assert code == 2
     assert [line["event"] for line in refused.log() if line["level"] == "critical"] == ["database_unusable"]
+
+
+def test_of_two_processes_on_one_file_one_serves_whatever_it_is_called(
+    own_gateway: Gateway, tmp_path: Path, simulator: Simulator
+) -> None:
+    (tmp_path / "second").mkdir()
+    (tmp_path / "second" / "link.db").symlink_to(own_gateway.database)
+    url = f"sqlite:///{tmp_path}/second/link.db"
+
+    second = launch_gateway(tmp_path / "second", simulator.url, DATABASE_URL=url)
+
+    until(lambda: "waiting_for_lock" in [line["event"] for line in second.log()])
+    assert (own_gateway.ready(), second.ready()) == (True, False)
+    assert own_gateway.stop() == 0
+    second.until_ready()
+    assert second.stop() == 0
+    own_gateway.launch()
+
+
+def test_several_hangups_at_once_leave_one_worker_that_serves(own_gateway: Gateway) -> None:
+    for _ in range(3):
+        own_gateway.reload()
+        gevent.sleep(0.1)
+
+    until(lambda: [line["event"] for line in own_gateway.log()].count("Hang up: Master") == 3, seconds=30)
+    until(lambda: len(own_gateway.process.children()) == 1)
+    own_gateway.until_ready()
 
 
 def test_a_setting_nobody_knows_is_warned_about(tmp_path: Path, simulator: Simulator) -> None:

@@ -92,6 +92,10 @@ class Gateway:
         self._process = Process(command, self._environment, self.folder / "gateway.log")
         return self
 
+    def forget(self, name: str) -> None:
+        """Leave out a setting from the next start on."""
+        del self._environment[name]
+
     def until_ready(self, seconds: float = _READY_SECONDS) -> float:
         """Wait until it accepts registrations; returns the seconds. Raises TimeoutError, also when it has ended."""
         took = until(lambda: self.process.code is not None or self.ready(), seconds, f"ready; see {self.process.log}")

@@ -16,15 +16,16 @@ class TcpProxy:
     Args:
         host: Host of the server.
         port: Port of the server.
+        at: Port of the proxy itself; 0 for any. While it does not run, connections are refused.
     """
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, at: int = 0) -> None:
         self._target = (host, port)
         self._flowing = Event()
         self._flowing.set()
         self._cut_after: bytes | None = None
         self._pumps = Group()
-        self._server = StreamServer(("127.0.0.1", 0), self._handle)
+        self._server = StreamServer(("127.0.0.1", at), self._handle)
 
     @property
     def port(self) -> int:
