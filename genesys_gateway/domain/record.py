@@ -108,15 +108,20 @@ def _body(event: AcwEvent, source: str, known: FirstAttemptFacts) -> Record:
         "agentName": known.agent_name or None,
         "wrapUpCode": event.wrapup_code or None,
         "wrapUpName": known.wrapup_name or None,
-        "wrapUpNotes": event.wrapup_notes,
+        "wrapUpNotes": event.wrapup_notes or None,
         "afterCallWorkMs": event.wrapup_duration_ms,
-        "mediaType": event.media_type,
-        "messageType": event.message_type,
+        "mediaType": _known(event.media_type),
+        "messageType": _known(event.message_type),
         "queueId": event.queue_id,
         "participantId": event.participant_id,
         "sessionId": event.session_id,
         "eventSource": source,
     }
+
+
+def _known(value: str | None) -> str | None:
+    """An enum value; Genesys's ``UNKNOWN`` says no more than a missing one."""
+    return None if value == "UNKNOWN" else value or None
 
 
 def _direction(event: AcwEvent) -> str:

@@ -12,6 +12,7 @@ The files, in reading order:
     assertions           where SAML assertions come from
     live_view            reads the answer of ``GET /conversations/{id}``
     analytics            reads the answer of the analytics API
+    legs                 the customer's legs in either answer
     notifications        reads a WebSocket frame
     websocket            one WebSocket, limited in size and time
     connect_uri          checks the address of a WebSocket before it is opened

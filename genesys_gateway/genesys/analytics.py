@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
-from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALYTICS_CONVERSATION
+from genesys_gateway.genesys.legs import CustomerLeg, Ends, customers, direction
+from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALYTICS_CONVERSATION, ANALYTICS_CUSTOMER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,10 +34,9 @@ class Session:
     media_type: str | None
     message_type: str | None
     direction: str | None
-    ani: str | None
-    dnis: str | None
-    address_from: str | None
-    address_to: str | None
+    #: the id of the session that it is connected to
+    peer_id: str | None
+    ends: Ends
     callback_numbers: tuple[str, ...]
     subject: str | None
     #: the first queue named by a segment; a wrap-up segment's own queue takes precedence
@@ -59,7 +59,10 @@ class Details:
     #: its end (epoch milliseconds); None if it has none, if no participant was named, or if an agent could not be read:
     #: then the sessions are not complete, and must not pass for the whole conversation
     ended_at: int | None
+    #: whether the customer or the bank began it
+    originating_direction: str | None = None
     sessions: tuple[Session, ...]
+    customer_legs: tuple[CustomerLeg, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -133,7 +136,32 @@ def _details(item: object) -> Details:
             except BadAnswer:
                 whole = False
     ended_at = moment(values["conversationEnd"]) if whole else None
-    return Details(conversation_id=values["conversationId"].lower(), ended_at=ended_at, sessions=tuple(sessions))
+    others = [participant for participant in participants if not has_user(participant)]
+    return Details(
+        conversation_id=values["conversationId"].lower(),
+        ended_at=ended_at,
+        originating_direction=direction(values["originatingDirection"]),
+        sessions=tuple(sessions),
+        customer_legs=tuple(leg for one in customers(others) for leg in _customer_legs(load(ANALYTICS_CUSTOMER, one))),
+    )
+
+
+def _customer_legs(customer: Mapping[str, Any]) -> Iterator[CustomerLeg]:
+    for values in customer["sessions"] or ():
+        yield CustomerLeg(
+            id=lower(values["sessionId"]),
+            media_type=upper(values["mediaType"]),
+            message_type=upper(values["messageType"]),
+            direction=direction(values["direction"]),
+            ends=_ends(values),
+            callback_numbers=values["callbackNumbers"] or (),
+        )
+
+
+def _ends(values: Mapping[str, Any]) -> Ends:
+    return Ends(
+        ani=values["ani"], dnis=values["dnis"], address_from=values["addressFrom"], address_to=values["addressTo"]
+    )
 
 
 def _sessions(agent: Mapping[str, Any]) -> Iterator[Session]:
@@ -147,11 +175,9 @@ def _sessions(agent: Mapping[str, Any]) -> Iterator[Session]:
             user_id=agent["userId"].lower(),
             media_type=upper(values["mediaType"]),
             message_type=upper(values["messageType"]),
-            direction=upper(values["direction"]),
-            ani=values["ani"],
-            dnis=values["dnis"],
-            address_from=values["addressFrom"],
-            address_to=values["addressTo"],
+            direction=direction(values["direction"]),
+            peer_id=lower(values["peerId"]),
+            ends=_ends(values),
             callback_numbers=values["callbackNumbers"] or (),
             subject=_first_of(segments, "subject"),
             queue_id=lower(_first_of(segments, "queueId")),

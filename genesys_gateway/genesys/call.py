@@ -68,8 +68,9 @@ def lower(text: str | None) -> str | None:
 
 
 def upper(text: str | None) -> str | None:
-    """An enum value as it is stored: upper case, as in notifications (REST uses lower case)."""
-    return text.upper() if text else None
+    """An enum value as it is stored: upper case, as in notifications (REST uses lower case); None for ``UNKNOWN``."""
+    value = text.upper() if text else None
+    return None if value == "UNKNOWN" else value
 
 
 def has_user(participant: Mapping[str, Any]) -> bool:

@@ -4,13 +4,14 @@ Invariant: pure. Only ids and the lists that hold them can make an answer unread
 absent.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
-from genesys_gateway.genesys.schemas.conversations import AGENT_PARTICIPANT, CONVERSATION, OTHER_PARTICIPANT
+from genesys_gateway.genesys.legs import CustomerLeg, Ends, customers, direction
+from genesys_gateway.genesys.schemas.conversations import AGENT_PARTICIPANT, CONVERSATION, CUSTOMER, CUSTOMER_LEG
 
 
 class AcwState(Enum):
@@ -39,7 +40,9 @@ class Communication:
     """One agent's leg of a conversation in one medium; notifications and analytics call it a session."""
 
     id: str
-    media_type: str
+    media_type: str | None
+    #: the id of the leg that it is connected to
+    peer_id: str | None
     #: whether the agent is still on it: it rings, is dialled, connected or on hold
     goes_on: bool
     message_type: str | None
@@ -83,15 +86,6 @@ class Agent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
-    """How the customer can be reached, as far as the answer shows."""
-
-    ani: str | None = None
-    dnis: str | None = None
-    address: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Conversation:
     """A conversation as one answer shows it."""
 
@@ -99,7 +93,7 @@ class Conversation:
     #: when the last participant left; None while the conversation goes on
     ended_at: int | None
     agents: tuple[Agent, ...]
-    customer: Customer
+    customer_legs: tuple[CustomerLeg, ...] = ()
 
     @property
     def ended(self) -> bool:
@@ -107,8 +101,8 @@ class Conversation:
         return self.ended_at is not None
 
 
-#: Names of a participant's lists of communications, and the ``mediaType`` of each in notifications. Internal messages
-#: and screen monitorings are left out, because Genesys gives them no after-call work.
+#: Names of a participant's lists of communications, and the ``mediaType`` of each in notifications; None for UNKNOWN.
+#: Internal messages and screen monitorings are left out, because Genesys gives them no after-call work.
 _MEDIA = {
     "calls": "VOICE",
     "callbacks": "CALLBACK",
@@ -117,13 +111,16 @@ _MEDIA = {
     "emails": "EMAIL",
     "messages": "MESSAGE",
     "screenshares": "SCREENSHARE",
-    "socialExpressions": "UNKNOWN",
+    "socialExpressions": None,
     "videos": "VIDEO",
 }
 
 #: States of a communication that has not ended. An agent may note a wrap-up in any of them.
 _GOING_ON = frozenset({"alerting", "dialing", "contacting", "offering", "connected", "scheduled", "parked"})
 _OVER = frozenset({"disconnected", "terminated"})
+
+#: The fields of a leg in a participant that shows none.
+_NO_LEG = load(CUSTOMER_LEG, {})
 
 _ACW_STATES = {state.value: state for state in AcwState}
 
@@ -137,13 +134,14 @@ def from_answer(body: bytes) -> Conversation:
     """
     answer = load(CONVERSATION, read_object(body))
     participants = answer["participants"]
+    others = [item for item in participants if not has_user(item)]
     if not participants:  # somebody took part in each conversation, so an answer without anybody proves nothing
         raise BadAnswer("the answer names no participant")
     return Conversation(
         id=answer["id"].lower(),
         ended_at=moment(answer["endTime"]),
         agents=tuple(_agent(load(AGENT_PARTICIPANT, item)) for item in participants if has_user(item)),
-        customer=_customer([load(OTHER_PARTICIPANT, item) for item in participants if not has_user(item)]),
+        customer_legs=tuple(leg for item in customers(others) for leg in _customer_legs(load(CUSTOMER, item))),
     )
 
 
@@ -166,14 +164,15 @@ def _agent(values: Mapping[str, Any]) -> Agent:
     )
 
 
-def _communication(media_type: str, values: Mapping[str, Any]) -> Communication:
+def _communication(media_type: str | None, values: Mapping[str, Any]) -> Communication:
     acw = values["afterCallWork"] or {}
     return Communication(
         id=values["id"].lower(),
         media_type=media_type,
+        peer_id=lower(values["peerId"]),
         goes_on=_goes_on(values),
         message_type=upper(values["type"]),
-        direction=upper(values["direction"]),
+        direction=direction(values["direction"]),
         subject=values["subject"],
         callback_numbers=values["callbackNumbers"] or (),
         address_from=_address(values["fromAddress"]),
@@ -222,10 +221,21 @@ def _address(values: Mapping[str, Any] | None) -> str | None:
     return (values["addressNormalized"] or values["addressRaw"]) if values else None
 
 
-def _customer(others: list[dict[str, Any]]) -> Customer:
-    """Data of the customer's participant. In a call made without a queue its purpose is ``external``."""
-    for purpose in ("customer", "external"):
-        for other in others:
-            if (other["purpose"] or "").lower() == purpose:
-                return Customer(ani=other["ani"], dnis=other["dnis"], address=other["address"])
-    return Customer()
+def _customer_legs(values: Mapping[str, Any]) -> Iterator[CustomerLeg]:
+    """The legs of one participant who is the customer; a single empty one if it shows none."""
+    legs = [(media_type, item) for name, media_type in _MEDIA.items() for item in values[name] or ()]
+    for media_type, item in legs or [(None, _NO_LEG)]:
+        yield CustomerLeg(
+            id=lower(item["id"]),
+            media_type=media_type,
+            message_type=upper(item["type"]),
+            direction=direction(item["direction"]),
+            ends=Ends(
+                ani=item["ani"] or values["ani"],
+                dnis=item["dnis"] or values["dnis"],
+                address_from=_address(item["fromAddress"]),
+                address_to=_address(item["toAddress"]),
+            ),
+            address=_address(item["self"]) or values["address"],
+            callback_numbers=item["callbackNumbers"] or (),
+        )

@@ -36,6 +36,7 @@ The files, in reading order:
     schedule             when to ask next; pure
     inquiry              one question to Genesys, and what its answer shows
     evidence             what an answer proves; pure (ADR 0011, 0012)
+    backfill             the event of a finished after-call work, from either view; pure
     wrapups              which wrap-up of a session counts in analytics, and whether it is done; pure
     last_look            asks once more after the close
 """

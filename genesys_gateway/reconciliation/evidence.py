@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
-from genesys_gateway.genesys.live_view import AcwState, Agent, Communication, Conversation, Customer, Wrapup
+from genesys_gateway.genesys.analytics import Details
+from genesys_gateway.genesys.live_view import AcwState, Agent, Communication, Conversation
+from genesys_gateway.reconciliation.backfill import event_from_analytics, event_from_live
 from genesys_gateway.reconciliation.wrapups import done_wrapup
-
-_TELEPHONE = frozenset({"VOICE", "CALLBACK"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +53,7 @@ def judge(conversation: Conversation) -> Verdict:
         states = [work for _, work in works]
         done = [communication for communication, work in works if work is Work.DONE]
         named = [leg for leg in done if leg and (len(done) == 1 or _has_its_own(agent, leg))]
-        finished += (_event_from_live(conversation, agent, leg) for leg in named)
+        finished += (event_from_live(conversation, agent, leg) for leg in named)
         is_open |= Work.OPEN in states
         unnamed |= {agent.id} if len(named) < len(done) else set()
         if agent.id in unnamed or Work.DOUBTFUL in states:
@@ -126,60 +125,6 @@ def _moments(conversation: Conversation) -> Iterator[int]:
     return (end for end in ends if end is not None)
 
 
-def _event_from_live(conversation: Conversation, agent: Agent, communication: Communication) -> AcwEvent:
-    wrapup = communication.wrapup or agent.wrapup
-    customer = conversation.customer
-    address_from, address_to = _addresses(communication, customer)
-    return AcwEvent(
-        conversation_id=conversation.id,
-        participant_id=agent.id,
-        session_id=communication.id,
-        user_id=agent.user_id,
-        event_time=_first(communication.acw_ended_at, wrapup.ended_at if wrapup else None, agent.acw_ended_at),
-        media_type=communication.media_type,
-        message_type=communication.message_type,
-        direction=communication.direction,
-        # The agent's own dnis is the address of a telephone; the number dialled is on the customer's participant.
-        ani=customer.ani or agent.ani,
-        dnis=customer.dnis or agent.dnis,
-        address_from=address_from,
-        address_to=address_to,
-        callback_numbers=communication.callback_numbers,
-        subject=communication.subject,
-        queue_id=agent.queue_id,
-        wrapup_code=wrapup.code if wrapup else None,
-        wrapup_notes=wrapup.notes if wrapup else None,
-        wrapup_duration_ms=_duration_from_live(agent, communication, wrapup),
-    )
-
-
-def _addresses(communication: Communication, customer: Customer) -> tuple[str | None, str | None]:
-    stated = communication.address_from, communication.address_to
-    if any(stated) or communication.media_type in _TELEPHONE:
-        return stated
-    return (None, customer.address) if communication.direction == "OUTBOUND" else (customer.address, None)
-
-
-def _duration_from_live(agent: Agent, communication: Communication, wrapup: Wrapup | None) -> int | None:
-    """Milliseconds. The wrap-up states whole seconds; where start and end agree with it, they are more exact."""
-    measured = _first(
-        _between(communication.acw_started_at, communication.acw_ended_at),
-        _between(agent.acw_started_at, agent.acw_ended_at),
-    )
-    stated = wrapup.duration_ms if wrapup else None
-    if stated is None or (measured is not None and abs(measured - stated) < 1000):
-        return measured
-    return stated
-
-
-def _between(start: int | None, end: int | None) -> int | None:
-    return None if start is None or end is None or end < start else end - start
-
-
-def _first(*values: int | None) -> int | None:
-    return next((value for value in values if value is not None), None)
-
-
 def finished_acw(details: Details, complete_until: int | None = None) -> tuple[AcwEvent, ...]:
     """List all after-call work that analytics show as done. An agent who skipped it did none.
 
@@ -188,7 +133,7 @@ def finished_acw(details: Details, complete_until: int | None = None) -> tuple[A
         complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
     """
     done = ((session, done_wrapup(details, session, complete_until)) for session in details.sessions)
-    return tuple(_event_from_analytics(details.conversation_id, session, wrapup) for session, wrapup in done if wrapup)
+    return tuple(event_from_analytics(details, session, wrapup) for session, wrapup in done if wrapup)
 
 
 def all_wrapped_up(details: Details, complete_until: int | None = None) -> bool:
@@ -221,33 +166,3 @@ def completes(details: Details, verdict: Verdict, complete_until: int | None = N
     caught_up = shown is not None and until is not None and shown <= until
     all_found = all(found[participant] >= sessions for participant, sessions in verdict.unclear.items())
     return verdict.unnamed <= found.keys() and (caught_up or all_found)
-
-
-def _event_from_analytics(conversation_id: str, session: Session, wrapup: WrapupSegment) -> AcwEvent:
-    return AcwEvent(
-        conversation_id=conversation_id,
-        participant_id=session.participant_id,
-        session_id=session.id,
-        user_id=session.user_id,
-        event_time=wrapup.ended_at,
-        media_type=session.media_type,
-        message_type=session.message_type,
-        direction=session.direction,
-        ani=session.ani,
-        dnis=session.dnis,
-        address_from=session.address_from,
-        address_to=session.address_to,
-        callback_numbers=session.callback_numbers,
-        subject=session.subject,
-        queue_id=wrapup.queue_id or session.queue_id,
-        wrapup_code=wrapup.code,
-        wrapup_notes=wrapup.notes,
-        wrapup_duration_ms=_duration_from_analytics(session, wrapup),
-    )
-
-
-def _duration_from_analytics(session: Session, wrapup: WrapupSegment) -> int | None:
-    """Milliseconds. The metric is exact, but unclear where a session has several wrap-ups, or one in parts."""
-    if len(session.wrapups) == len(session.acw_ms) == 1:
-        return session.acw_ms[0]
-    return _between(wrapup.started_at, wrapup.ended_at)

@@ -53,10 +53,10 @@ def expected_record(
             "agentName": agent,
             "wrapUpCode": code,
             "wrapUpName": wrapup,
-            "wrapUpNotes": event.get("wrapupNotes"),
+            "wrapUpNotes": event.get("wrapupNotes") or None,
             "afterCallWorkMs": event.get("wrapupDurationMs"),
-            "mediaType": event.get("mediaType"),
-            "messageType": event.get("messageType"),
+            "mediaType": _known(event.get("mediaType")),
+            "messageType": _known(event.get("messageType")),
             "queueId": event.get("queueId"),
             "participantId": participant,
             "sessionId": session,
@@ -75,6 +75,10 @@ def differences(wanted: Mapping[str, Any], got: Mapping[str, Any], where: str = 
         elif left != right:
             found.append(f"{where}{name}: expected {left!r}, got {right!r}")
     return found
+
+
+def _known(value: str | None) -> str | None:
+    return None if value == "UNKNOWN" else value
 
 
 def _iso(epoch_ms: int) -> str:

@@ -11,6 +11,7 @@ from gevent.socket import socket
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys.analytics import Session, WrapupSegment
+from genesys_gateway.genesys.legs import Ends
 from genesys_gateway.settings import Settings
 
 LOGIN = "https://login.genesys.test"
@@ -59,12 +60,13 @@ def wrapup_segment(**changes: Any) -> WrapupSegment:
 
 def session(**changes: Any) -> Session:
     """A session of analytics with the ids s, p and u, without after-call work, and with the given fields."""
-    absent = ("media_type", "message_type", "direction", "ani", "dnis", "address_from", "address_to", "subject")
+    absent = ("media_type", "message_type", "direction", "peer_id", "subject")
     values: dict[str, Any] = {
         **dict.fromkeys((*absent, "queue_id", "talk_ended_at")),
         "id": "s",
         "participant_id": "p",
         "user_id": "u",
+        "ends": Ends(),
         "callback_numbers": (),
         "acw_skipped": False,
         "acw_ms": (),

@@ -112,6 +112,7 @@ class Communication(_Answer):
     """``Call``, ``Callback``, ``Chat``, ``Email``, ``Message`` and so on: the common fields and the special ones."""
 
     id = _identifier()
+    peerId = _text(_WORD)
     state = _text(_WORD)
     held = _flag()
     disconnectedTime = _moment()
@@ -150,17 +151,39 @@ class AgentParticipant(_Answer):
     videos = _list_of(Communication)
 
 
-class OtherParticipant(_Answer):
-    """``Participant`` without a ``userId``: the customer, a queue, a flow. No field of it can fail."""
+class CustomerLeg(_Answer):
+    """A communication of the customer, in any medium. No field of it can fail."""
 
-    purpose = _text(_WORD)
+    id = _text(_WORD)
+    direction = _text(_WORD)
+    type = _text(_WORD)
+    ani = _text(_ADDRESS)
+    dnis = _text(_ADDRESS)
+    callbackNumbers = _texts()
+    fromAddress = _part(Address())
+    toAddress = _part(Address())
+    self = _part(Address())
+
+
+class Customer(_Answer):
+    """``Participant`` without a ``userId`` who is the customer. No field of it can fail."""
+
     ani = _text(_ADDRESS)
     dnis = _text(_ADDRESS)
     address = _text(_ADDRESS)
+    calls = _parts(CustomerLeg())
+    callbacks = _parts(CustomerLeg())
+    chats = _parts(CustomerLeg())
+    cobrowsesessions = _parts(CustomerLeg())
+    emails = _parts(CustomerLeg())
+    messages = _parts(CustomerLeg())
+    screenshares = _parts(CustomerLeg())
+    socialExpressions = _parts(CustomerLeg())
+    videos = _parts(CustomerLeg())
 
 
 class ConversationAnswer(_Answer):
-    """``Conversation``; its participants are loaded one by one, with the schema for an agent or for others."""
+    """``Conversation``; its participants are loaded one by one, with the schema for an agent or for a customer."""
 
     id = _identifier()
     endTime = _moment()
@@ -190,6 +213,7 @@ class Session(_Answer):
     """``AnalyticsSession``."""
 
     sessionId = _identifier()
+    peerId = _text(_WORD)
     mediaType = _text(_WORD)
     messageType = _text(_WORD)
     direction = _text(_WORD)
@@ -211,11 +235,32 @@ class AnalyticsAgent(_Answer):
     sessions = _list_of(Session)
 
 
+class CustomerSession(_Answer):
+    """``AnalyticsSession`` of the customer. No field of it can fail."""
+
+    sessionId = _text(_WORD)
+    mediaType = _text(_WORD)
+    messageType = _text(_WORD)
+    direction = _text(_WORD)
+    ani = _text(_ADDRESS)
+    dnis = _text(_ADDRESS)
+    addressFrom = _text(_ADDRESS)
+    addressTo = _text(_ADDRESS)
+    callbackNumbers = _texts()
+
+
+class AnalyticsCustomer(_Answer):
+    """``AnalyticsParticipantWithoutAttributes`` without a ``userId`` who is the customer. No field of it can fail."""
+
+    sessions = _parts(CustomerSession())
+
+
 class AnalyticsConversation(_Answer):
     """``AnalyticsConversationWithoutAttributes``; its participants are loaded one by one."""
 
     conversationId = _identifier()
     conversationEnd = _moment()
+    originatingDirection = _text(_WORD)
     participants = fields.List(fields.Dict(), allow_none=True, load_default=None)
 
 
@@ -233,7 +278,9 @@ class Named(Schema):
 #: One schema of each kind for the whole process: building one takes as long as loading several answers.
 CONVERSATION = ConversationAnswer()
 AGENT_PARTICIPANT = AgentParticipant()
-OTHER_PARTICIPANT = OtherParticipant()
+CUSTOMER = Customer()
+CUSTOMER_LEG = CustomerLeg()
 ANALYTICS_CONVERSATION = AnalyticsConversation()
 ANALYTICS_AGENT = AnalyticsAgent()
+ANALYTICS_CUSTOMER = AnalyticsCustomer()
 NAMED = Named()

@@ -54,10 +54,10 @@ def test_a_finished_acw_reads_like_its_live_event() -> None:
         ("cobrowsesessions", "COBROWSE"),
         ("screenshares", "SCREENSHARE"),
         ("videos", "VIDEO"),
-        ("socialExpressions", "UNKNOWN"),
+        ("socialExpressions", None),
     ],
 )
-def test_the_list_that_holds_a_communication_is_its_medium(medium: str, media_type: str) -> None:
+def test_the_list_that_holds_a_communication_is_its_medium(medium: str, media_type: str | None) -> None:
     (event,) = verdict_on(agent(**{medium: [call(1, COMPLETE)]})).finished
     assert event.media_type == media_type
 

@@ -7,7 +7,7 @@ import pytest
 
 from genesys_gateway.genesys.analytics import Details
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound
-from genesys_gateway.genesys.live_view import Conversation, Customer, from_answer
+from genesys_gateway.genesys.live_view import Conversation, from_answer
 from genesys_gateway.genesys.tokens import TokenRefused
 from genesys_gateway.reconciliation.inquiry import Finding, Inquiry, Pace
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
@@ -24,7 +24,7 @@ class FakeGenesys:
     """A client whose answers are set by tests; an error is raised."""
 
     def __init__(self) -> None:
-        self.live: Conversation | Exception = Conversation(id=A, ended_at=None, agents=(), customer=Customer())
+        self.live: Conversation | Exception = Conversation(id=A, ended_at=None, agents=())
         self.details: Sequence[Details] | Exception = ()
 
     def conversation(self, _: str) -> Conversation:
@@ -68,7 +68,7 @@ NOTHING = Finding(asked_at=FakeClock().now())
 
 
 def test_one_without_agents_that_has_ended_is_over(genesys: FakeGenesys, inquiry: Inquiry) -> None:
-    genesys.live = Conversation(id=A, ended_at=1, agents=(), customer=Customer())
+    genesys.live = Conversation(id=A, ended_at=1, agents=())
     finding = inquiry.live(A)
     assert (finding.over, finding.evidence, finding.goes_on, finding.clears_doubt) == (True, True, False, True)
     assert finding.shown
