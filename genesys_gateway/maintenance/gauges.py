@@ -18,8 +18,6 @@ log = get_logger(__name__)
 
 #: Number of times in each period that the lag of the event loop is measured.
 _PROBES = 50
-#: Pause between two counts of all rows, in multiples of the time that a count takes.
-_REST = 100
 
 
 class Gauges:
@@ -43,7 +41,6 @@ class Gauges:
         self._registry = registry
         self._check_renewal = check_renewal
         self._period = settings.lease_seconds / 4
-        self._balance_due = -1e9  # monotonic seconds
         runtime.metrics.channel_budget.set(settings.channel_budget)
 
     def run(self, tasks: TaskGroup) -> None:
@@ -68,20 +65,15 @@ class Gauges:
         return worst
 
     def _set(self) -> None:
-        if self._clock.monotonic() >= self._balance_due:
-            self._set_balance()
+        self._set_balance()
         self._set_others()
 
     def _set_balance(self) -> None:
-        """Count all rows. The more rows there are, the more rarely it is done: it takes at most 1 % of the time."""
-        begun = self._clock.monotonic()
         balance = self._storage.run(conversations.balance)
         for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
             self._metrics.conversations.labels(state=state).set(balance.states.get(state, 0))
         self._metrics.conversations_unaccounted.set(balance.unaccounted)
         self._metrics.conversations_uncovered.set(balance.states.get(conversations.PENDING, 0))
-        ended = self._clock.monotonic()
-        self._balance_due = ended + _REST * (ended - begun)
 
     def _set_others(self) -> None:
         self._metrics.channels_open.set(sum(channel.listening for channel in self._registry.channels()))

@@ -5,6 +5,7 @@ Invariant: ``Storage.run`` returns only after the commit, and a job uses nothing
 The files, in reading order:
 
     tables               the tables, the same for both databases
+    triggers             count rows in the table tally
     engine               Storage: runs a job in a transaction
     group_commit         lets the jobs of many greenlets share one transaction of SQLite
     sqlite               SQLite: one connection, owned by one thread

@@ -17,7 +17,7 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.connections import engine_of
-from genesys_gateway.storage.tables import metadata
+from genesys_gateway.storage.triggers import create_tables
 
 Job = Callable[[Connection], object]
 
@@ -107,7 +107,7 @@ class SqliteDatabase:
             self._connection = self._engine.connect()
             if self._path is None:
                 # A new database in memory can't have been migrated before.
-                metadata.create_all(self._connection)
+                create_tables(self._connection)
                 self._connection.commit()
         return self._connection
 

@@ -1,7 +1,7 @@
 """The tables, the same for SQLite and PostgreSQL.
 
-Invariant: points in time are epoch milliseconds (``*_at``), ids are lower-case text, and no row of ``registration`` is
-ever deleted, because the balance is computed from it.
+Invariant: points in time are epoch milliseconds (``*_at``), and ids are lower-case text. An index that serves recurring
+work holds only the rows that the work is about, so that its size does not grow with the past (ADR 0018).
 """
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, MetaData, String, Table, Text, false, text
@@ -13,13 +13,12 @@ _ID = String(36)
 _SEQUENCE = BigInteger().with_variant(Integer, "sqlite")
 
 
-def _index_of_unerased(name: str, since: str) -> Index:
-    """An index for retention, without the erased rows, which stay in the table for ever."""
-    where = text(f"erased_at IS NULL AND {since} IS NOT NULL")
-    return Index(name, since, sqlite_where=where, postgresql_where=where)
+def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Index:
+    """An index of some rows. SQLite uses it only for queries that contain its condition word for word."""
+    return Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
 
 
-#: One row for each conversation whose registration was ever answered with 2xx; append-only.
+#: One row for each conversation whose registration was answered with 2xx, until the conversation is forgotten.
 registration = Table(
     "registration",
     metadata,
@@ -66,12 +65,13 @@ conversation = Table(
     #: since when Genesys answers 404 for it
     Column("unknown_since", BigInteger),
     Column("erased_at", BigInteger),
-    Index("conversation_state", "state"),
-    Index("conversation_due", "due_at"),
-    Index("conversation_channel", "channel_id"),
-    Index("conversation_last_look", "last_look_at"),
-    Index("conversation_customer", "customer_id"),
-    _index_of_unerased("conversation_to_erase", "closed_at"),
+    _partial("conversation_followed", "owner", "state", where="state <> 'closed'"),
+    _partial("conversation_due", "due_at", where="due_at IS NOT NULL"),
+    _partial("conversation_last_look", "last_look_at", where="last_look_at IS NOT NULL"),
+    _partial("conversation_customer", "customer_id", where="customer_id IS NOT NULL"),
+    _partial("conversation_missed", "missed", where="missed > 0"),
+    _partial("conversation_to_erase", "closed_at", where="erased_at IS NULL AND closed_at IS NOT NULL"),
+    _partial("conversation_to_forget", "erased_at", "id", where="erased_at IS NOT NULL AND closed_at IS NOT NULL"),
 )
 
 #: The outbox: one row for each after-call work that was or will be sent to CommunicationHistory.
@@ -118,10 +118,14 @@ entry = Table(
     Column("last_error", String(200)),
     Column("delivered_at", BigInteger),
     Column("erased_at", BigInteger),
-    Index("entry_due", "state", "next_at"),
+    _partial("entry_pending", "next_at", where="state = 'pending'"),
+    _partial("entry_oldest", "stored_at", where="state = 'pending'"),
+    _partial("entry_dead", "stored_at", where="state = 'dead'"),
+    _partial("entry_claimed", "claimed_until", where="claimed_until IS NOT NULL"),
     Index("entry_conversation", "conversation_id"),
-    Index("entry_twin", "twin_id", unique=True),
-    _index_of_unerased("entry_to_erase", "delivered_at"),
+    _partial("entry_twin", "twin_id", where="twin_id IS NOT NULL", unique=True),
+    _partial("entry_to_erase", "delivered_at", where="erased_at IS NULL AND delivered_at IS NOT NULL"),
+    _partial("entry_result", "stored_at", "id", where="source = 'supportResult'"),
 )
 
 #: Notification channels that our instances created.
@@ -155,6 +159,25 @@ transition = Table(
     Column("event", String(32), nullable=False),
     Column("detail", String(200)),
     Index("transition_conversation", "conversation_id", "seq"),
+)
+
+#: Numbers of rows, kept by triggers (see ``tally_triggers``), and of rows that were deleted because of their age. Every
+#: number is a sum over all rows of this table.
+tally = Table(
+    "tally",
+    metadata,
+    #: process of PostgreSQL that counts in this row, so that no session waits for another; 0 on SQLite and for sums
+    Column("session", BigInteger, primary_key=True, autoincrement=False),
+    #: rows of ``registration`` and of ``conversation``
+    Column("registrations", BigInteger, nullable=False, server_default=text("0")),
+    Column("conversations", BigInteger, nullable=False, server_default=text("0")),
+    #: pending entries, and dead ones with content
+    Column("pending", BigInteger, nullable=False, server_default=text("0")),
+    Column("dead", BigInteger, nullable=False, server_default=text("0")),
+    #: rows that were deleted because of their age, and the after-call works that were missed in them
+    Column("forgotten_registrations", BigInteger, nullable=False, server_default=text("0")),
+    Column("forgotten_conversations", BigInteger, nullable=False, server_default=text("0")),
+    Column("forgotten_missed", BigInteger, nullable=False, server_default=text("0")),
 )
 
 #: The latest SAML assertions that may have reached Genesys.

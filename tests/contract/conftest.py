@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.storage.tables import metadata
+from genesys_gateway.storage.tables import metadata, tally
 from tests.doubles.runtime import FakeClock
 
 _SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
@@ -77,6 +77,7 @@ def postgres_url(postgres_database: str) -> Iterator[str]:
     with engine.begin() as connection:
         for table in metadata.sorted_tables:
             connection.execute(table.delete())
+        connection.execute(tally.delete())  # again: the deletions before were counted there
     engine.dispose()
 
 

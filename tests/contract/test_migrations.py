@@ -8,6 +8,7 @@ from typing import Any
 
 import gevent
 import pytest
+from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
@@ -15,9 +16,12 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, mak
 from genesys_gateway import storage
 from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
-from genesys_gateway.storage.tables import metadata
+from genesys_gateway.storage.statements import conversations, outbox
+from genesys_gateway.storage.tables import metadata, registration
+from genesys_gateway.storage.triggers import create_tables
 from tests.contract.conftest import new_postgres_database
 from tests.contract.processes import python
+from tests.doubles import stored_rows as stored
 
 MIGRATE = """
 import sys
@@ -59,7 +63,7 @@ def engine_of(url: str) -> Engine:
 
 def create(url: str) -> None:
     with engine_of(url).begin() as connection:
-        metadata.create_all(connection)
+        create_tables(connection)
 
 
 def structure(url: str) -> dict[str, Any]:
@@ -67,7 +71,18 @@ def structure(url: str) -> dict[str, Any]:
     with engine_of(url).connect() as connection:
         inspector = inspect(connection)
         names = set(inspector.get_table_names()) - {"alembic_version"}
-        return {name: table_structure(connection, name) for name in names}
+        return {name: table_structure(connection, name) | {"triggers": triggers(connection, name)} for name in names}
+
+
+def triggers(connection: Connection, table: str) -> list[Any]:
+    """The triggers of a table, as the statements or functions that they run."""
+    query = {
+        "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = :name ORDER BY name",
+        "postgresql": "SELECT pg_get_triggerdef(t.oid), p.prosrc FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid"
+        " WHERE t.tgrelid = CAST(:name AS regclass) AND NOT tgisinternal ORDER BY tgname",
+    }
+    found = connection.execute(text(query[connection.dialect.name]), {"name": table})
+    return [tuple(row) for row in found]
 
 
 def table_structure(connection: Connection, table: str) -> dict[str, Any]:
@@ -226,3 +241,32 @@ def test_a_migration_waits_for_another_process_that_writes(tmp_path: Path) -> No
     )
     with python(hold, str(path)):
         assert migrate(url) is True
+
+
+def test_rows_from_before_the_triggers_are_counted(empty_url: str) -> None:
+    with engine_of(empty_url).begin() as connection:
+        upgrade(connection, "0004")
+        stored.put_conversations(connection, stored.conversation_row("c-1"), stored.open_row("c-2"))
+        stored.put(connection, registration, *({"conversation_id": f"c-{n}", "accepted_at": 0} for n in (1, 2, 3)))
+        stored.put_entries(
+            connection,
+            stored.entry_row("r-1", "c-1"),
+            stored.pending_row("r-2", "c-1"),
+            stored.dead_row("r-3", "c-1"),
+            stored.dead_row("r-4", "c-1", erased_at=1),
+        )
+
+    migrate(empty_url)
+
+    with engine_of(empty_url).begin() as connection:
+        stored.put_conversations(connection, stored.conversation_row("c-4"))
+        balance, backlog = conversations.balance(connection), outbox.backlog(connection, stored.NOW)
+    assert (balance.accepted, balance.states, balance.unaccounted) == (3, {"closed": 2, "pending": 1}, 0)
+    assert (backlog.pending, backlog.dead) == (1, 1)
+
+
+def upgrade(connection: Connection, revision: str) -> None:
+    """Migrate an empty database to an older revision."""
+    config = Config(attributes={"connection": connection})
+    config.set_main_option("script_location", str(Path(storage.__file__).with_name("migrations")))
+    command.upgrade(config, revision)

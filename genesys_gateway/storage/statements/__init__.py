@@ -7,6 +7,7 @@ The files, in reading order:
 
     conversations        conversations: registered, covered, closed
     timeline             what happened to a conversation
+    tally                numbers of rows, without counting them
     intake               events and supportResults become entries; other frames go into quarantine
     counterparts         an event and a supportResult about the same after-call work are one entry
     outbox               claims of entries, and how their attempts ended

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, insert, select, update
 
 from genesys_gateway.domain.outbox import REFUSED_WITH
-from genesys_gateway.storage.statements.outbox import DEAD, PENDING
+from genesys_gateway.storage.statements.outbox import DEAD, IS_DEAD, PENDING
 from genesys_gateway.storage.tables import entry, transition
 
 _table = entry.c
@@ -36,7 +36,7 @@ class DeadLetter:
 
 def dead_letters(connection: Connection, *, limit: int, reason: str | None = None) -> list[DeadLetter]:
     """Return at most ``limit`` dead entries, oldest first, of one reason or of all."""
-    query = select(entry).where(_table.state == DEAD)
+    query = select(entry).where(IS_DEAD)
     if reason is not None:
         query = query.where(_table.reason == reason)
     return [
@@ -55,7 +55,7 @@ def dead_letters(connection: Connection, *, limit: int, reason: str | None = Non
 
 def reasons(connection: Connection) -> dict[str, int]:
     """Return the number of dead entries for each reason."""
-    query = select(_table.reason, func.count()).where(_table.state == DEAD).group_by(_table.reason)
+    query = select(_table.reason, func.count()).where(IS_DEAD).group_by(_table.reason)
     return {row[0] or "": row[1] for row in connection.execute(query)}
 
 

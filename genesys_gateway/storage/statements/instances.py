@@ -6,8 +6,8 @@ Invariant: leases are compared only with the database's own clock.
 from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from genesys_gateway.storage.portable import database_now, put_new
-from genesys_gateway.storage.statements import timeline
-from genesys_gateway.storage.statements.conversations import CLOSED, PENDING, SUBSCRIBED
+from genesys_gateway.storage.statements import tally, timeline
+from genesys_gateway.storage.statements.conversations import FOLLOWED, PENDING, SUBSCRIBED
 from genesys_gateway.storage.tables import channel, conversation, instance
 
 _table = conversation.c
@@ -20,6 +20,7 @@ def enter(connection: Connection, instance_id: str, lease_ms: int) -> None:
     row = {"id": instance_id, "epoch": epoch, "started_at": now, "lease_until": now + lease_ms}
     if not put_new(connection, instance, row):
         renew(connection, instance_id, lease_ms)
+    tally.fold(connection)
 
 
 def end_all_leases(connection: Connection) -> None:
@@ -52,7 +53,7 @@ def adopt(connection: Connection, instance_id: str, *, lease_ms: int, now: int) 
     living = select(instance.c.id).where(instance.c.lease_until > database_now(connection))
     query = (
         select(_table.id, _table.state)
-        .where(_table.state != CLOSED, or_(_table.owner.is_(None), _table.owner.not_in(living)))
+        .where(FOLLOWED, or_(_table.owner.is_(None), _table.owner.not_in(living)))
         .order_by(_table.created_at)
         .with_for_update(skip_locked=True)
     )
@@ -79,19 +80,23 @@ def adopt(connection: Connection, instance_id: str, *, lease_ms: int, now: int) 
 
 def pending_of(connection: Connection, instance_id: str) -> list[str]:
     """Return the conversations that this instance follows and that are not covered, oldest first."""
-    query = select(_table.id).where(_table.state == PENDING, _table.owner == instance_id).order_by(_table.created_at)
+    query = (
+        select(_table.id)
+        .where(FOLLOWED, _table.state == PENDING, _table.owner == instance_id)
+        .order_by(_table.created_at)
+    )
     return list(connection.execute(query).scalars())
 
 
 def followed_by(connection: Connection, instance_id: str) -> dict[str, str]:
     """Return the conversations that this instance follows, each with its state."""
-    query = select(_table.id, _table.state).where(_table.state.in_((PENDING, SUBSCRIBED)), _table.owner == instance_id)
+    query = select(_table.id, _table.state).where(FOLLOWED, _table.owner == instance_id)
     return {row.id: row.state for row in connection.execute(query)}
 
 
 def _delete_ended(connection: Connection) -> None:
     """Delete ended instances that own no followed conversation, then their channels and closed channels."""
-    owners = select(conversation.c.owner).where(conversation.c.state != CLOSED, conversation.c.owner.is_not(None))
+    owners = select(conversation.c.owner).where(FOLLOWED, conversation.c.owner.is_not(None))
     ended = instance.c.lease_until <= database_now(connection)
     connection.execute(delete(instance).where(ended, instance.c.id.not_in(owners)))
     without_owner = channel.c.owner.not_in(select(instance.c.id))

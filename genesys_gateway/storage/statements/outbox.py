@@ -9,16 +9,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, literal_column, or_, select, update
 
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.domain.record import FirstAttemptFacts
+from genesys_gateway.storage.statements import tally
 from genesys_gateway.storage.statements.timeline import DETAIL_LENGTH
 from genesys_gateway.storage.tables import conversation, entry, transition
 
 _table = entry.c
 
 PENDING, DELIVERED, DEAD = "pending", "delivered", "dead"
+#: Conditions of the partial indexes, word for word, because SQLite uses such an index for no other.
+IS_PENDING = _table.state == literal_column("'pending'")
+IS_DEAD = _table.state == literal_column("'dead'")
 
 #: Number of attempts after which a failure is noted in the timeline only if it differs from the previous one.
 _NOTED_ATTEMPTS = 10
@@ -48,7 +52,7 @@ _UNCLAIMED = or_(
 )
 _AMONG = _table.id.in_(bindparam("ids", expanding=True))
 
-_DUE = _ENTRY.where(_table.state == PENDING, _table.next_at <= bindparam("now"), _UNCLAIMED)
+_DUE = _ENTRY.where(IS_PENDING, _table.next_at <= bindparam("now"), _UNCLAIMED)
 _OLDEST = _DUE.order_by(_table.next_at).limit(bindparam("most"))
 _NEWEST = (
     _DUE.where(_table.next_at > bindparam("since"), _table.attempt == 0)
@@ -61,6 +65,8 @@ _CUSTOMERS = (
     .where(conversation.c.id.in_(bindparam("ids", expanding=True)))
     .with_for_update(read=True)
 )
+_COUNTED = select(tally.total("pending").label("pending"), tally.total("dead").label("dead"))
+_OLDEST_PENDING = select(func.min(_table.stored_at)).where(IS_PENDING)
 # The next two do not filter by state: SQLite would then scan all pending entries instead of looking up a few ids.
 _FREE = (
     select(_table.id, _table.state, _table.claim, _table.claimed_by, _table.source)
@@ -182,10 +188,10 @@ def next_due(connection: Connection, *, now: int, furthest_ms: int) -> int | Non
     A date further away than ``furthest_ms``, the longest possible wait, was set by a wrong clock. Such an entry is made
     due now.
     """
-    misdated = update(entry).where(_table.state == PENDING, _table.next_at > now + furthest_ms)
+    misdated = update(entry).where(IS_PENDING, _table.next_at > now + furthest_ms)
     if connection.execute(misdated.values(next_at=now)).rowcount:
         return 0
-    following = select(func.min(_table.next_at)).where(_table.state == PENDING, _table.next_at > now)
+    following = select(func.min(_table.next_at)).where(IS_PENDING, _table.next_at > now)
     at = connection.execute(following).scalar()
     return None if at is None else at - now
 
@@ -320,7 +326,7 @@ def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) ->
 
 def hasten(connection: Connection, *, now: int) -> None:
     """Make all entries that wait for another attempt due now, oldest first, because the receiver works again."""
-    waiting = update(entry).where(_table.state == PENDING, _table.attempt > 0, _table.next_at > _table.stored_at)
+    waiting = update(entry).where(IS_PENDING, _table.attempt > 0, _table.next_at > _table.stored_at)
     # The rest of a wait that is cut short does not count as waited.
     unspent = case((_table.next_at > now, _table.next_at - now), else_=0)
     connection.execute(
@@ -344,8 +350,6 @@ def release(connection: Connection) -> int:
 
 def backlog(connection: Connection, now: int) -> Backlog:
     """Return how many entries wait and are dead, without the erased ones, which can't be delivered any longer."""
-    left = _table.state.in_((PENDING, DEAD)) & _table.erased_at.is_(None)
-    states = select(_table.state, func.count(), func.min(_table.stored_at)).where(left).group_by(_table.state)
-    found = {row[0]: (row[1], row[2]) for row in connection.execute(states)}
-    pending, oldest = found.get(PENDING, (0, now))
-    return Backlog(pending=pending, dead=found.get(DEAD, (0, now))[0], oldest_ms=max(0, now - oldest))
+    counted, oldest_at = connection.execute(_COUNTED).one(), connection.execute(_OLDEST_PENDING).scalar()
+    oldest_ms = 0 if oldest_at is None else max(0, now - oldest_at)
+    return Backlog(pending=counted.pending, dead=counted.dead, oldest_ms=oldest_ms)

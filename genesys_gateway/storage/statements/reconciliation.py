@@ -16,7 +16,10 @@ _table = conversation.c
 
 #: A closed conversation has no ``due_at``, and a followed one has no ``last_look_at``.
 _NEXT_DATES = select(
-    select(func.min(_table.due_at)).scalar_subquery(), select(func.min(_table.last_look_at)).scalar_subquery()
+    *(
+        select(func.min(date)).where(date.is_not(None)).scalar_subquery()
+        for date in (_table.due_at, _table.last_look_at)
+    )
 )
 
 
@@ -54,7 +57,7 @@ def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
     looked_at = _table.looked_at
     # An answer dated in the future was dated by a wrong clock, and may be from before the gap.
     unanswered = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > now + SKEW_MS)
-    query = select(conversation).where(_table.state == SUBSCRIBED, _table.in_doubt, unanswered)
+    query = select(conversation).where(FOLLOWED, _table.state == SUBSCRIBED, _table.in_doubt, unanswered)
     has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
     ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)
     return [_due(row) for row in connection.execute(ordered.limit(limit))]
