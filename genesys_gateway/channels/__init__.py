@@ -45,6 +45,7 @@ The files, in reading order:
     batching             decides when the next call is made, so that a burst costs few calls
     unsubscription       takes topics off the list over the socket
     topic_refusals       topics that Genesys refused or took off the list, and when each may be requested again
+    system_notices       counts what Genesys says unasked about channels, and logs unknown kinds once
     handover             moves a channel's topics to a successor, make before break
 """
 

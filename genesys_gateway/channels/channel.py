@@ -52,6 +52,8 @@ class ChannelListener:
 
     #: an event arrived, or a frame that can't be read; the last argument is the frame itself
     notified: Callable[["Channel", Acw | Unreadable, bytes], None]
+    #: Genesys said something unasked about a channel
+    noticed: Callable[[notifications.SystemNotice], None]
     #: these conversations are covered from now on
     covered: Callable[["Channel", list[str]], None]
     #: these conversations have not been covered since that time (epoch milliseconds)
@@ -257,22 +259,24 @@ class Channel:
                 return
             case notifications.Reply():
                 self.writer.replied(notification)
+            case Acw() | Unreadable():
+                self._listener.notified(self, notification, frame)
+            case notifications.Unknown():
+                return
+            case _:
+                self._listener.noticed(notification)
+                self._act_on(notification)
+
+    def _act_on(self, notice: notifications.SystemNotice) -> None:
+        match notice:
             case notifications.Closing():
                 if self.listening:
                     self._signal(Signal.NOTICE)
                     self._listener.closing(self)
             case notifications.NoLongerSubscribed():
-                self._topics_removed(notification.topics)
+                self._topics_missing(self.writer.removed_by_server(notice.topics))
             case notifications.TokenRevoked():
                 self._give_up("token revoked")
-            case Acw() | Unreadable():
-                self._listener.notified(self, notification, frame)
-
-    def _topics_removed(self, topics: tuple[str, ...]) -> None:
-        if topics:
-            self._topics_missing(self.writer.removed_by_server(topics))
-        else:  # Genesys did not name them
-            self.writer.audit()
 
     def _topics_missing(self, ids: list[str]) -> None:
         """Report confirmed topics that are not on the list; at worst they left it right after the last audit."""

@@ -11,6 +11,7 @@ from gevent.event import Event
 
 from genesys_gateway.channels.channel import Channel, ChannelContext, ChannelListener
 from genesys_gateway.channels.handover import Handover
+from genesys_gateway.channels.system_notices import SystemNotices
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.runtime.backoff import ceiling
@@ -55,6 +56,7 @@ class ChannelRegistry:
         self._random = context.runtime.random
         self._metrics = context.runtime.metrics
         self._listener = listener
+        self._notices = SystemNotices(context.runtime.metrics)
         self._channels: dict[str, Channel] = {}
         self._home: dict[str, Channel] = {}  # by conversation
         self._waiting: dict[str, None] = {}  # conversations without a home, oldest first
@@ -197,6 +199,7 @@ class ChannelRegistry:
     def _channel_listener(self) -> ChannelListener:
         return ChannelListener(
             notified=lambda _, notification, frame: self._listener.notified(notification, frame),
+            noticed=self._notices.note,
             covered=self._covered,
             uncovered=self._uncovered,
             rejected=lambda _, one, reason: self._listener.rejected(one, reason),

@@ -4,7 +4,7 @@ Invariant: one change is in flight at a time, be it over HTTP or the socket. *De
 *confirmed* is what the server reported it holds. A change with an unknown outcome is resolved before the next one.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from gevent.event import Event
@@ -82,6 +82,7 @@ class TopicWriter:
         self._outcome_unknown = False  # the outcome of the last change is unknown
         self._read_due = False  # the list is to be read
         self._reading = False  # the list is being read
+        self._taken = False  # the server took topics off the list, and did not name them
         self._frozen = False  # the topics are moving to another channel
         self._stopped = False
         self._wake = Event()
@@ -165,8 +166,8 @@ class TopicWriter:
         if self._unsubscription.replied(reply):
             self.audit()  # the late removal may have undone a later addition
 
-    def removed_by_server(self, topics: Iterable[str]) -> list[str]:
-        """Note that the server took these topics off the list.
+    def removed_by_server(self, topics: Sequence[str]) -> list[str]:
+        """Note that the server took these topics off the list; without any, that it did not name them.
 
         Returns:
             The desired conversations among them that were believed confirmed.
@@ -174,6 +175,7 @@ class TopicWriter:
         ids = {one for one in map(conversation_of, topics) if one} & self._confirmed
         self._confirmed -= ids
         self.audit()  # a list that is being read right now may be older than this
+        self._taken = self._taken or not topics
         missed = [one for one in ids if one in self._desired]
         if missed and not self._frozen:  # while frozen it is our own successor that gets them
             self._refusals.removed_by_server(missed, self._clock.monotonic())
@@ -341,11 +343,12 @@ class TopicWriter:
     def _read_list(self) -> None:
         before, was_unknown = set(self._confirmed), self._outcome_unknown
         self._read_due = False  # first: a request made from here on is for a newer list
+        taken, self._taken = self._taken, False
         self._reading = True
         try:
             topics = self._genesys.topics(self._grant.id, self._grant.token)
         except (TransientFailure, PermanentFailure):
-            self._read_due = True
+            self._read_due, self._taken = True, taken or self._taken
             raise
         finally:
             self._reading = False
@@ -359,6 +362,8 @@ class TopicWriter:
         if not (was_unknown or self._frozen) and (missed or unexpected):
             self._listener.drifted(len(missed) + len(unexpected))
         if missed:
+            if taken and not self._frozen:
+                self._refusals.removed_by_server(missed, self._clock.monotonic())
             self._listener.missed(missed)
         self._confirm([one for one in self._desired if one in listed])
 

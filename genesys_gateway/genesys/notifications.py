@@ -7,6 +7,7 @@ normalised, and a frame that can't be read becomes :class:`Unreadable` with a re
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, cast
 
 import orjson
@@ -19,6 +20,10 @@ from genesys_gateway.genesys.schemas.notification import ACW_BODY, IDENTITY_FIEL
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TOPIC_PATTERN = rf"v2\.detail\.events\.conversation\.({_UUID})\.acw"
 _ACW_TOPIC = re.compile(_TOPIC_PATTERN, re.IGNORECASE | re.ASCII)
+#: What the topic of every system notice begins with.
+_SYSTEM = "v2.system."
+#: A part of such a topic that is not the id of a channel: an id has a digit or a hyphen.
+_WORD = re.compile(r"[a-z_]{1,40}", re.ASCII)
 _ACW_TOPIC_IN_BYTES = re.compile(rb'"' + _TOPIC_PATTERN.encode() + rb'"', re.IGNORECASE)
 
 #: The fields that identify an after-call work without participant or session.
@@ -48,6 +53,18 @@ class TokenRevoked:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OtherNotice:
+    """A system notice that asks nothing of this service, or whose kind it does not know."""
+
+    #: the first words of its topic behind ``v2.system.``, in lower case, without an id; empty if there are none
+    kind: str
+
+
+#: What Genesys says unasked about a channel.
+SystemNotice = Closing | NoLongerSubscribed | TokenRevoked | OtherNotice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
     """The answer to a message that we sent over the socket."""
 
@@ -70,7 +87,7 @@ class Unknown:
     topic: str | None
 
 
-Notification = Acw | Heartbeat | Closing | NoLongerSubscribed | TokenRevoked | Reply | Unknown | Unreadable
+Notification = Acw | Heartbeat | SystemNotice | Reply | Unknown | Unreadable
 
 
 def acw_topic(conversation_id: str) -> str:
@@ -101,7 +118,11 @@ def parse(frame: bytes | str) -> Notification:
     conversation_id = conversation_of(topic)
     if conversation_id is not None:
         return _acw(topic, conversation_id, body)
-    return _system(topic, body if isinstance(body, dict) else {})
+    if topic == "channel.metadata":
+        return Heartbeat()
+    if topic[: len(_SYSTEM)].lower() == _SYSTEM:
+        return _notice(topic[:200].lower(), body if isinstance(body, dict) else {})
+    return Unknown(topic=topic[:200])
 
 
 def _not_json(frame: bytes | str) -> Unreadable:
@@ -116,18 +137,21 @@ def _not_json(frame: bytes | str) -> Unreadable:
     return Unreadable(reason="not_json", topic=acw_topic(conversation_id), conversation_id=conversation_id)
 
 
-def _system(topic: str, body: Mapping[str, Any]) -> Notification:
-    match topic:
-        case "channel.metadata":
-            return Heartbeat()
-        case "v2.system.socket_closing":  # its body is not documented, so only the topic counts
+def _notice(topic: str, body: Mapping[str, Any]) -> SystemNotice:
+    """Read a system notice. The name of its topic alone says what it is: it concerns the socket on which it comes.
+
+    Neither the id behind the name nor the body is documented. An id that this service does not know could be another
+    name of the same channel.
+    """
+    words = [*takewhile(_WORD.fullmatch, topic.removeprefix(_SYSTEM).split("."))]
+    match words:
+        case ["socket_closing", *_]:
             return Closing()
-        case "v2.system.token_revoked":
+        case ["token_revoked", *_]:
             return TokenRevoked()
-        case "v2.system.no_longer_subscribed":
+        case ["no_longer_subscribed", *_]:
             return NoLongerSubscribed(topics=_texts(body.get("topics")) or _texts([body.get("topicName")]))
-        case _:
-            return Unknown(topic=topic[:200])
+    return OtherNotice(kind=".".join(words[:2]))
 
 
 def _reply(message: Mapping[str, Any]) -> Notification:

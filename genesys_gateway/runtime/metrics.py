@@ -122,6 +122,8 @@ class Metrics:
         self.channel_handovers = self._counter(
             "channel_handovers", "Channels handed over to a successor.", reason=reasons
         )
+        kinds = ("socket_closing", "no_longer_subscribed", "token_revoked", "subscription_updated", "unknown")
+        self.system_notices = self._counter("system_notices", "What Genesys says unasked about channels.", kind=kinds)
         self.subscription_drift = self._counter(
             "subscription_drift", "Topics that were only in Genesys's list of a channel, or only in ours."
         )

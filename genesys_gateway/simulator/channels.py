@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from genesys_gateway.simulator.clock import Clock, iso
@@ -171,18 +171,21 @@ class Channels:
     def end_with_token(self, token: Token, *, revoked: bool) -> None:
         """Remove the channels of a token that has ended (F15). A revocation is announced first (F30)."""
         for channel in [c for c in self.by_id.values() if c.token is token]:
-            if revoked and channel.sender is not None:
-                channel.sender.send(
-                    {"topicName": "v2.system.token_revoked", "eventBody": {"reason": "user_tokens_revoked"}}
-                )
+            if revoked:
+                self.notify(channel, "token_revoked", {"reason": "user_tokens_revoked"})
             self.end(channel, "its token was revoked" if revoked else "its token expired")
 
     def unsubscribe_with_notice(self, channel: Channel, topic: str, reason: str) -> None:
         """Unsubscribe a topic without a request of the client, and notify the client (F30)."""
         self.remove(channel, [topic])
+        named = {} if self.options.notices_name_channel else {"topicName": topic}
+        self.notify(channel, "no_longer_subscribed", {**named, "channelId": channel.id, "reason": reason})
+
+    def notify(self, channel: Channel, kind: str, body: Mapping[str, object]) -> None:
+        """Send a system notice over the channel's socket, if one is open (F29, F30)."""
+        behind = f".{channel.id}" if self.options.notices_name_channel else ""
         if channel.sender is not None:
-            body = {"topicName": topic, "channelId": channel.id, "reason": reason}
-            channel.sender.send({"topicName": "v2.system.no_longer_subscribed", "eventBody": body})
+            channel.sender.send({"topicName": f"v2.system.{kind}{behind}", "eventBody": body})
 
     def _deliver(self, sender: Sender, topic: str, data: bytes) -> int:
         faults = self.faults

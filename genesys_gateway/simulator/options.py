@@ -31,6 +31,8 @@ class Options:
     analytics_lag_seconds: float = 10
     #: Whether replies on a socket repeat the correlationId (F32: they may lack it).
     reply_correlation: bool = True
+    #: Whether the topics of system notices end with the channel's id, and no_longer_subscribed names no topic (F30).
+    notices_name_channel: bool = False
     #: Whether subscribing a topic on one channel unsubscribes it on the user's other channels (F30).
     exclusive_topics: bool = False
     #: Whether a callback's single wrap-up is announced for its voice session too (F40).

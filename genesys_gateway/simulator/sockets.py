@@ -52,7 +52,7 @@ def announce_closing(channels: Channels, channel: Channel, seconds: float) -> No
     if sender is None:
         return
     message = f"This websocket will be closed in {round(channels.clock.wall_seconds(seconds))} seconds"
-    sender.send({"topicName": "v2.system.socket_closing", "eventBody": {"message": message}})
+    channels.notify(channel, "socket_closing", {"message": message})
     channels.ledger.record_socket(channels.clock.wall(), channel.id, "closing_announced")
     channels.clock.call_after(seconds, lambda: sender.close(1001, "planned"))
 

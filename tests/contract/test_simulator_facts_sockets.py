@@ -74,6 +74,23 @@ def test_f30_a_topic_taken_by_another_channel_is_announced(sim: Simulated) -> No
     assert sim.topics(channel) == set()
 
 
+def test_f30_system_notices_can_name_their_channel(sim: Simulated) -> None:
+    sim.sim("PATCH", "settings", {"exclusiveTopics": True, "noticesNameChannel": True})
+    conversation = sim.call()
+    channel, opened = sim.listening(conversation)
+    one = channel["id"]
+
+    sim.subscriptions("POST", sim.channel(), acw_topic(conversation))
+    sim.sim("POST", f"channels/{one}/close", {"notice": True})
+    sim.sim("POST", "tokens/revoke")
+
+    taken, closing, revoked = (opened.receive() for _ in range(3))
+    assert taken["topicName"] == f"v2.system.no_longer_subscribed.{one}"
+    assert taken["eventBody"] == {"channelId": one, "reason": "another_channel_subscribed"}
+    assert closing["topicName"] == f"v2.system.socket_closing.{one}"
+    assert revoked["topicName"] == f"v2.system.token_revoked.{one}"
+
+
 def test_f30_a_revoked_token_is_announced_and_ends_the_socket(sim: Simulated) -> None:
     _, opened = sim.listening()
     sim.sim("POST", "tokens/revoke")

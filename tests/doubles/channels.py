@@ -1,7 +1,7 @@
 """A fake Genesys Cloud for tests of channels: topic lists, sockets without a network, faults on demand."""
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, cast
@@ -38,6 +38,11 @@ HEARTBEAT = {"topicName": "channel.metadata", "eventBody": {"message": "WebSocke
 PONG = {"topicName": "channel.metadata", "eventBody": {"message": "pong"}}
 CLOSING_NOTICE = {"topicName": "v2.system.socket_closing", "eventBody": {"message": "soon"}}
 TOKEN_REVOKED = {"topicName": "v2.system.token_revoked", "eventBody": {"reason": "user_tokens_revoked"}}
+
+
+def naming_channel(notice: Mapping[str, Any], channel_id: str) -> dict[str, Any]:
+    """The same system notice with the id of a channel behind its topic's name, and nothing else in its body."""
+    return {"topicName": f"{notice['topicName']}.{channel_id}", "eventBody": {"channelId": channel_id}}
 
 
 def no_longer_subscribed(topics: Sequence[str]) -> dict[str, Any]:

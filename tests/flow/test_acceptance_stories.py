@@ -15,6 +15,7 @@ STORIES = (
     "disk_refuses",
     "events_astray",
     "kills_and_reloads",
+    "notices_by_name",
     "one_worker",
     "rate_storms",
     "receiver_down",

@@ -134,7 +134,8 @@ def genesys(scene: Scene, number: int) -> None:
         frame = {"topicName": topic, "eventBody": body, "metadata": {"CorrelationId": "canary-correlation"}}
         scene.simulator.control("POST", "/channels/all/send", {"json": frame})
     scene.simulator.control("POST", "/channels/all/send", {"json": {"topicName": f"canary.{number}", "eventBody": {}}})
-    scene.simulator.control("POST", "/channels/all/send", {"json": {"topicName": "v2.system.canary", "eventBody": {}}})
+    notice = {"topicName": "v2.system.maintenance.canary-channel", "eventBody": {"message": "canary-notice"}}
+    scene.simulator.control("POST", "/channels/all/send", {"json": notice})
     scene.receive("500", count=1)
     call.act("wrapup", notes=f"canary-notes {BREAKS}").act("end")
     # Some of the frames above are complete enough to become records.

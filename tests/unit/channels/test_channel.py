@@ -12,8 +12,9 @@ from gevent.event import Event
 from genesys_gateway.channels.channel import Channel, ChannelListener
 from genesys_gateway.channels.state import State
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
-from genesys_gateway.genesys.notifications import acw_topic
+from genesys_gateway.genesys.notifications import Closing, NoLongerSubscribed, SystemNotice, TokenRevoked, acw_topic
 from genesys_gateway.genesys.websocket import ChannelGone, SocketLost
+from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.errors import PermanentFailure
 from tests.doubles.channels import (
     CLOSING_NOTICE,
@@ -26,6 +27,7 @@ from tests.doubles.channels import (
     conversation,
     eventually,
     ids,
+    naming_channel,
     no_longer_subscribed,
     quick,
 )
@@ -44,6 +46,7 @@ class ChannelOnFakeGenesys:
         self.server = FakeGenesys(self.clock)
         self.crashes: list[str] = []
         self.reports: list[tuple[str, Any]] = []
+        self.noticed: list[SystemNotice] = []
         self.notified: list[Acw | Unreadable] = []
         self.covered: set[str] = set()
         self.uncovered: list[tuple[list[str], int]] = []
@@ -108,6 +111,7 @@ class ChannelOnFakeGenesys:
     def _listener(self) -> ChannelListener:
         return ChannelListener(
             notified=lambda _, notification, frame: self.notified.append(notification),
+            noticed=self.noticed.append,
             covered=lambda _, some: self.covered.update(some),
             uncovered=self._uncovered,
             rejected=lambda _, one, reason: self.reports.append(("rejected", one)),
@@ -343,6 +347,38 @@ def test_topics_the_server_took_without_naming_them_are_found_by_reading_the_lis
     channel.socket.push({"topicName": "v2.system.no_longer_subscribed", "eventBody": {"reason": "x"}})
     eventually(lambda: channel.uncovered, channel.clock)
     eventually(lambda: len(channel.covered) == 3, channel.clock)
+
+
+@pytest.mark.parametrize("named", ["streaming-1", "other-channel"])
+def test_a_notice_that_names_a_channel_is_acted_on_at_once(channel: ChannelOnFakeGenesys, named: str) -> None:
+    channel.start(3)
+    channel.theirs.topics.pop(acw_topic(conversation(1)))
+
+    channel.socket.push(naming_channel(no_longer_subscribed([]), named))
+    eventually(lambda: channel.uncovered, channel.clock)
+    eventually(lambda: len(channel.covered) == 3, channel.clock)
+    channel.socket.push(naming_channel(CLOSING_NOTICE, named))
+    eventually(lambda: ("closing", None) in channel.reports, channel.clock)
+    channel.socket.push(naming_channel(TOKEN_REVOKED, named))
+    channel.until(State.GONE)
+
+    assert channel.noticed == [NoLongerSubscribed(topics=()), Closing(), TokenRevoked()]
+
+
+def test_a_topic_that_is_taken_again_and_again_without_being_named_waits_longer_each_time(
+    channel: ChannelOnFakeGenesys,
+) -> None:
+    channel.start(1)
+    begun = channel.clock.monotonic()
+
+    for _ in range(6):
+        channel.theirs.topics.clear()
+        channel.covered.clear()
+        channel.socket.push(naming_channel(no_longer_subscribed([]), channel.ours.id))
+        eventually(lambda: channel.covered, channel.clock)
+
+    shortest = sum(ceiling(0.001, 0.004, times) for times in range(5))
+    assert channel.clock.monotonic() - begun >= shortest
 
 
 def test_a_channel_whose_list_is_unknown_to_the_server_is_gone(channel: ChannelOnFakeGenesys) -> None:

@@ -1,6 +1,7 @@
 """Every frame, whatever it holds, becomes a frozen notification."""
 
 import uuid
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from genesys_gateway.genesys.notifications import (
     Closing,
     Heartbeat,
     NoLongerSubscribed,
+    OtherNotice,
     Reply,
     TokenRevoked,
     Unknown,
@@ -152,7 +154,40 @@ def test_topics_that_the_server_took_are_named_if_it_names_them(body: object, to
     assert parse(raw) == NoLongerSubscribed(topics=topics)
 
 
-@pytest.mark.parametrize("topic", ["v2.system.subscription.updated", "v2.users.x.presence", "", "v2.system"])
+@pytest.mark.parametrize(
+    "behind",
+    ["", ".C1", ".streaming-0-2gj4", ".other-channel", ".id", ".", ".a.b.c", ".\u00e9", "." + "x" * 10_000],
+)
+@pytest.mark.parametrize("spelled", [str, str.upper])
+def test_a_system_notice_is_known_by_the_beginning_of_its_topic(behind: str, spelled: Callable[[str], str]) -> None:
+    def notice(kind: str) -> bytes:
+        return orjson.dumps({"topicName": spelled(f"v2.system.{kind}{behind}"), "eventBody": {"channelId": "C1"}})
+
+    assert parse(notice("socket_closing")) == Closing()
+    assert parse(notice("token_revoked")) == TokenRevoked()
+    assert parse(notice("no_longer_subscribed")) == NoLongerSubscribed(topics=())
+
+
+@pytest.mark.parametrize(
+    ("topic", "kind"),
+    [
+        ("v2.system.subscription.updated", "subscription.updated"),
+        ("v2.system.subscription.updated.streaming-0-2gj4", "subscription.updated"),
+        ("v2.system.maintenance.C1", "maintenance"),
+        ("V2.System.Maintenance", "maintenance"),
+        ("v2.system.socket_closing_soon", "socket_closing_soon"),
+        ("v2.system.socket_closed.C1", "socket_closed"),
+        ("v2.system.streaming-0-2gj4", ""),
+        ("v2.system.", ""),
+        ("v2.system." + "x" * 100_000, ""),
+        ("v2.system.Julia Müller", ""),
+    ],
+)
+def test_other_system_notices_are_told_apart_by_their_words(topic: str, kind: str) -> None:
+    assert parse(orjson.dumps({"topicName": topic, "eventBody": {}})) == OtherNotice(kind=kind)
+
+
+@pytest.mark.parametrize("topic", ["v2.systems.socket_closing", "v2.users.x.presence", "", "v2.system"])
 def test_other_topics_are_unknown_and_nothing_more(topic: str) -> None:
     assert parse(orjson.dumps({"topicName": topic, "eventBody": {}})) == Unknown(topic=topic)
 

@@ -34,6 +34,7 @@ def test_the_metrics_have_the_names_alarms_use() -> None:
             "channel_created_total",
             "channel_handovers_total",
             "subscription_drift_total",
+            "system_notices_total",
             "genesys_requests_total",
             "token_expiry_timestamp_seconds",
             "assertion_stale",
@@ -52,6 +53,7 @@ def test_every_metric_has_a_value_before_anything_has_happened() -> None:
         'events_rejected_total{reason="never_registered"}',
         'channel_created_total{reason="handover"}',
         'channel_handovers_total{reason="notice"}',
+        'system_notices_total{kind="unknown"}',
         'genesys_requests_total{operation="conversation",outcome="forbidden"}',
     ):
         assert f"genesys_gateway_{series} 0.0" in lines
