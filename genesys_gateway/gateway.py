@@ -30,7 +30,7 @@ from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.storage.statements.used_assertions import StoredUsedAssertions
+from genesys_gateway.storage.statements.sent_assertions import StoredSentAssertions
 
 log = get_logger(__name__)
 
@@ -95,7 +95,7 @@ class Gateway:
         api = HttpClient(settings, settings.genesys_api_url, clock, CONNECTIONS)
         receiver = HttpClient(settings, settings.communication_history_url, clock, _HISTORY_CALLS)
         self._http_clients = (login, api, receiver)
-        tokens = Tokens(settings, login, clock, metrics, used=StoredUsedAssertions(self.storage))
+        tokens = Tokens(settings, login, clock, metrics, sent=StoredSentAssertions(self.storage))
         limiter = RateLimiter(settings.api_rate_per_minute, clock)
         genesys = Genesys(settings, api, tokens, limiter, clock, metrics)
         return genesys, HistoryClient(settings, receiver, clock), tokens

@@ -91,7 +91,7 @@ def migrate() -> None:
 
 @main.command()
 @click.option("--write-probe", is_flag=True, help="Send CommunicationHistory a record; it stays there.")
-@click.option("--use-assertion", is_flag=True, help="Use up the assertion in the file although a gateway runs.")
+@click.option("--use-assertion", is_flag=True, help="Send the assertion in the file although a gateway runs.")
 @_JSON
 def check(write_probe: bool, use_assertion: bool, as_json: bool) -> None:
     """Check everything the gateway needs, with the settings of this environment, before going live.
@@ -100,9 +100,9 @@ def check(write_probe: bool, use_assertion: bool, as_json: bool) -> None:
     CommunicationHistory: a tick or a cross for each, and with each cross what to do.
 
     Nothing is changed, and a running gateway is not affected. The check requests its own token, which expires by
-    itself. The assertion in GENESYS_SAML_ASSERTION_FILE is good for only one token. If a gateway runs on the same
+    itself. The assertion in GENESYS_SAML_ASSERTION_FILE may be good for only one token. If a gateway runs on the same
     database, the assertion is left to it, and what needs a token is not checked, unless --use-assertion is given. If
-    none runs, the assertion is used up: put a fresh one into the file before you start the gateway.
+    none runs, the assertion is sent: put a fresh one into the file before you start the gateway.
 
     Exit code 1: there is a cross.
     """

@@ -9,12 +9,13 @@ from typing import Protocol
 from urllib.parse import quote_plus
 
 from genesys_gateway.genesys.assertions.file import AssertionFile
-from genesys_gateway.genesys.assertions.source import Assertions, InMemoryUsedAssertions, UsedAssertions
+from genesys_gateway.genesys.assertions.history import AssertionHistory, InMemorySentAssertions, SentAssertions
+from genesys_gateway.genesys.assertions.source import Assertions
 from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.genesys.call import BadAnswer, counted_call, load, read_object, transient
 from genesys_gateway.genesys.schemas.login import LOGIN_ERROR, TOKEN_ANSWER
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import NotSent, PermanentFailure, TransientFailure
+from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -26,7 +27,7 @@ _SAML = "urn:ietf:params:oauth:grant-type:saml2-bearer"
 #: What to do, by the code of the host's error.
 _ADVICE = {
     "invalid_client": "check GENESYS_CLIENT_ID and GENESYS_CLIENT_SECRET, and that GENESYS_ENVIRONMENT is their region",
-    "invalid_grant": "the assertion must be fresh (clocks within 10 s), unused, not encrypted, signed by the "
+    "invalid_grant": "the assertion must be fresh (clocks within 10 s), perhaps unused, not encrypted, signed by the "
     "organisation's identity provider, and name the e-mail of a Genesys user",
     "invalid_request": "check GENESYS_ORG_NAME (the organisation's short name) and the assertion",
     "unauthorized_client": "the OAuth client has another grant type: check GENESYS_GRANT_TYPE",
@@ -44,14 +45,21 @@ class TokenRefused(PermanentFailure):
     """Genesys issues no token until a person fixes what the message names."""
 
 
+class AssertionRefused(TokenRefused):
+    """Genesys refused the assertion of a source that says by itself when it has another: trying again costs nothing."""
+
+
 class Grant(Protocol):
     """What a request for a token contains, apart from the client's id and secret."""
 
     def form(self) -> dict[str, str]:
         """The form fields of one request. Raises TransientFailure if there is nothing to send yet."""
 
-    def unsent(self) -> None:
-        """Take back the last form: it has certainly not reached Genesys."""
+    def granted(self) -> None:
+        """Genesys gave a token for the last form."""
+
+    def refused(self) -> bool:
+        """Genesys refused what the last form contained. Returns whether another can be made at once, without a call."""
 
     def trouble(self) -> str | None:
         """Why the next form can't be made, as far as that can be seen without making it; None if nothing is wrong."""
@@ -64,8 +72,12 @@ class ClientCredentials:
         """The grant type alone."""
         return {"grant_type": "client_credentials"}
 
-    def unsent(self) -> None:
-        """Do nothing: no part of the form can be used only once."""
+    def granted(self) -> None:
+        """Do nothing: the form is always the same."""
+
+    def refused(self) -> bool:
+        """Return that the same form would be refused again."""
+        return False
 
     def trouble(self) -> str | None:
         """Always None."""
@@ -80,12 +92,16 @@ class Saml2Bearer:
         self._assertions = assertions
 
     def form(self) -> dict[str, str]:
-        """The form with a new assertion. Raises what :meth:`Assertions.take` raises."""
+        """The form with an assertion. Raises what :meth:`Assertions.take` raises."""
         return {"grant_type": _SAML, "orgName": self._org_name, "assertion": self._assertions.take()}
 
-    def unsent(self) -> None:
-        """Give the assertion back, so that it can be sent again."""
-        self._assertions.give_back()
+    def granted(self) -> None:
+        """Note that the assertion gave a token."""
+        self._assertions.granted()
+
+    def refused(self) -> bool:
+        """Note that the assertion is not to be sent again."""
+        return self._assertions.refused()
 
     def trouble(self) -> str | None:
         """What is wrong with the source of assertions."""
@@ -97,19 +113,19 @@ class Login:
 
     Args:
         http: A client of the login host.
-        used: The assertions used before; None to remember them for the life of this process only.
+        sent: The assertions sent before; None to remember them for the life of this process only.
 
     Raises:
         TokenRefused: A setting that the grant type needs is missing.
     """
 
     def __init__(
-        self, settings: Settings, http: HttpClient, clock: Clock, metrics: Metrics, used: UsedAssertions | None = None
+        self, settings: Settings, http: HttpClient, clock: Clock, metrics: Metrics, sent: SentAssertions | None = None
     ) -> None:
         self._settings = settings
         self._http = http
         self._metrics = metrics
-        self._grant = _grant(settings, clock, used)
+        self._grant = _grant(settings, clock, sent)
 
     def trouble(self) -> str | None:
         """Why :meth:`request_token` would have nothing to send, as far as that can be seen without a call."""
@@ -127,17 +143,15 @@ class Login:
             TokenRefused: The host refused.
         """
         form = self._grant.form()
-        try:
-            headers = {"Authorization": self._basic()}
-            reply = counted_call(self._http, self._metrics, "token", "POST", "/oauth/token", headers=headers, data=form)
-        except NotSent:
-            self._grant.unsent()
-            raise
+        headers = {"Authorization": self._basic()}
+        reply = counted_call(self._http, self._metrics, "token", "POST", "/oauth/token", headers=headers, data=form)
         if 200 <= reply.status < 300:
-            return _token(reply)
+            token = _token(reply)
+            self._grant.granted()
+            return token
         if transient(reply.status):
             raise TransientFailure(f"the login host answered {reply.status}", reply.retry_after)
-        raise TokenRefused(self._refusal(reply, form))
+        raise self._refusal(reply, form)
 
     def _basic(self) -> str:
         # These calls are rare, so the secret is read again for each: a secret replaced in its file works at once, and
@@ -146,40 +160,42 @@ class Login:
         pair = f"{self._settings.genesys_client_id}:{self._settings.genesys_client_secret.reveal()}"
         return "Basic " + base64.b64encode(pair.encode()).decode("ascii")
 
-    def _refusal(self, reply: Reply, form: dict[str, str]) -> str:
+    def _refusal(self, reply: Reply, form: dict[str, str]) -> TokenRefused:
         try:
             answer = load(LOGIN_ERROR, read_object(reply.body))
         except BadAnswer:
-            return f"the login host answered {reply.status} without saying why: check GENESYS_LOGIN_URL"
+            return TokenRefused(f"the login host answered {reply.status} without saying why: check GENESYS_LOGIN_URL")
         secrets = (self._settings.genesys_client_secret.reveal(), form.get("assertion", ""))
         code = _shown(answer["error"], secrets)
-        description = _shown(answer["description"] or answer["error_description"] or "", secrets)
+        description = _shown(str(answer["description"] or answer["error_description"] or ""), secrets)
         text = f"the login host refused the token: {code}" + (f" ({description})" if description else "")
         advice = _ADVICE.get(answer["error"])
-        return f"{text}; {advice}" if advice else text
+        # Any other refusal speaks of the client, the organisation or the request: the assertion may still be good.
+        of_assertion = reply.status == 400 and answer["error"] == "invalid_grant" and self._grant.refused()
+        return (AssertionRefused if of_assertion else TokenRefused)(f"{text}; {advice}" if advice else text)
 
 
-def _grant(settings: Settings, clock: Clock, used: UsedAssertions | None) -> Grant:
+def _grant(settings: Settings, clock: Clock, sent: SentAssertions | None) -> Grant:
     if settings.genesys_grant_type == "client-credentials":
         return ClientCredentials()
-    assertions = assertion_source(settings, clock, used)
+    assertions = assertion_source(settings, clock, sent)
     if settings.genesys_org_name is None or assertions is None:
         raise TokenRefused("the grant saml2-bearer needs GENESYS_ORG_NAME and a source of assertions")
     return Saml2Bearer(settings.genesys_org_name, assertions)
 
 
-def assertion_source(settings: Settings, clock: Clock, used: UsedAssertions | None = None) -> Assertions | None:
+def assertion_source(settings: Settings, clock: Clock, sent: SentAssertions | None = None) -> Assertions | None:
     """The source of assertions that the settings name; None if they name none.
 
     Args:
-        used: The assertions used before; None to remember them for the life of this process only.
+        sent: The assertions sent before; None to remember them for the life of this process only.
     """
-    used = used or InMemoryUsedAssertions()
+    history = AssertionHistory(sent or InMemorySentAssertions(), clock)
     if settings.genesys_saml_assertion_file is not None:
-        return AssertionFile(settings.genesys_saml_assertion_file, used)
+        return AssertionFile(settings.genesys_saml_assertion_file, history)
     if settings.genesys_saml_assertion_url is not None:
         url, token = settings.genesys_saml_assertion_url, settings.genesys_saml_assertion_url_token
-        return AssertionUrl(settings, url, token, clock, used)
+        return AssertionUrl(settings, url, token, clock, history)
     if settings.genesys_saml_key_file is not None:
         # The libraries for XML and its signatures take 28 MB, so they are imported only where they are used.
         from genesys_gateway.genesys.assertions.signed import SignedAssertions

@@ -8,8 +8,9 @@ import math
 from dataclasses import dataclass, field
 from random import Random
 
-from genesys_gateway.genesys.assertions.source import AssertionMissing, UsedAssertions
-from genesys_gateway.genesys.login import Login, TokenRefused
+from genesys_gateway.genesys.assertions.history import SentAssertions
+from genesys_gateway.genesys.assertions.source import AssertionMissing
+from genesys_gateway.genesys.login import AssertionRefused, Login, TokenRefused
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock, isoformat
 from genesys_gateway.runtime.errors import GatewayError, TransientFailure
@@ -46,7 +47,7 @@ class Tokens:
         settings: The grant with its credentials, and the back-off.
         http: A client of the login host.
         random: For the jitter of the back-off.
-        used: The assertions used before; None to remember them for the life of this process only.
+        sent: The assertions sent before; None to remember them for the life of this process only.
     """
 
     def __init__(
@@ -56,13 +57,13 @@ class Tokens:
         clock: Clock,
         metrics: Metrics,
         random: Random | None = None,
-        used: UsedAssertions | None = None,
+        sent: SentAssertions | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
         self._random = random or Random()
-        self._login = Login(settings, http, clock, metrics, used)
+        self._login = Login(settings, http, clock, metrics, sent)
         self._flight: SingleFlight[str, Token] = SingleFlight("login")
         self._token: Token | None = None
         # All in monotonic seconds: a jump of the wall clock must neither end a token nor prolong it.
@@ -136,8 +137,9 @@ class Tokens:
         issued_at, begun = self._clock.now(), self._clock.monotonic()
         try:
             value, life = self._login.request_token()
-        except AssertionMissing as error:
-            self._note(error)  # nothing was sent, so no back-off is needed: the next caller tries again at once
+        except (AssertionMissing, AssertionRefused) as error:
+            # No back-off: the next caller tries again at once, and sends nothing before there is another assertion.
+            self._note(error)
             raise
         except (TransientFailure, TokenRefused) as error:
             self._back_off(error)

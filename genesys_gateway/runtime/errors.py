@@ -15,6 +15,7 @@
     │   ├── DatabaseTooOld          storage.migrate: an older version made the tables
     │   │   └── TablesMissing           there are none yet
     │   ├── TokenRefused            genesys.login: no token until a person fixes the cause
+    │   │   └── AssertionRefused        genesys.login: the same, but a new assertion is found by itself
     │   ├── NotFound                genesys.client: Genesys answered 404
     │   ├── Forbidden               genesys.client: Genesys answered 403, a permission is missing
     │   ├── TooManyTopics           genesys.client: the channel has no space for these topics
@@ -25,7 +26,7 @@
         ├── BadAnswer               genesys.call: 2xx with unreadable content, which proves nothing
         ├── TokenDead               genesys.client: Genesys answered 401
         ├── NoToken                 genesys.client: no token until a person fixes the cause, but retries are harmless
-        ├── AssertionMissing        genesys.assertions.source: no unused SAML assertion at hand
+        ├── AssertionMissing        genesys.assertions.source: no SAML assertion that may be sent
         └── SocketLost              genesys.websocket: the socket is gone, the channel is not
 
 Invariant: apart from these, only ValueError is raised on purpose, by functions that read a text, and errors that stay

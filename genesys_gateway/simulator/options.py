@@ -43,6 +43,8 @@ class Options:
     saml_issuer: str = ""
     #: The audience that assertions must name if there is a certificate; empty: any.
     saml_audience: str = ""
+    #: Whether an assertion is refused when it is sent a second time (F5: not known of Genesys).
+    refuse_replays: bool = False
     #: What `connectUri` begins with when a proxy stands in front of the simulator, e.g. `wss://streaming.example`.
     streaming_url: str = ""
 

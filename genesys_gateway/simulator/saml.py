@@ -38,7 +38,7 @@ class Trust:
 class Identity:
     """The verified content of an assertion."""
 
-    #: Id of the assertion, which may be used once.
+    #: Id of the assertion, by which a second use is noticed.
     id: str
     email: str
 

@@ -180,13 +180,15 @@ tally = Table(
     Column("forgotten_missed", BigInteger, nullable=False, server_default=text("0")),
 )
 
-#: The latest SAML assertions that may have reached Genesys.
+#: The latest SAML assertions that may have reached Genesys, and what became of them.
 used_assertion = Table(
     "used_assertion",
     metadata,
     #: SHA-256 of the assertion, which can't be recovered from it
     Column("digest", String(64), primary_key=True),
     Column("used_at", BigInteger, nullable=False),
+    #: sent, granted or refused
+    Column("fate", String(7), nullable=False, server_default="granted"),
 )
 
 #: Frames that could not be read, and events of conversations that were never registered.

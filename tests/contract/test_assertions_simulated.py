@@ -54,8 +54,9 @@ def changed(assertion: str, *changes: Change) -> str:
     return base64.b64encode(etree.tostring(response)).decode()
 
 
-def test_what_the_gateway_signs_is_believed_once(sim: Simulated, tmp_path: Path) -> None:
+def test_what_the_gateway_signs_is_believed_and_by_a_strict_genesys_once(sim: Simulated, tmp_path: Path) -> None:
     trust(sim)
+    sim.sim("PATCH", "settings", {"refuseReplays": True})
     assertions = signer(tmp_path)
     first, second = assertions.take(), assertions.take()
 

@@ -55,10 +55,15 @@ def test_f04_the_answer_tells_the_lifetime_and_it_can_be_set(sim: Simulated) -> 
     assert sim.grant().json()["expires_in"] == 300
 
 
-def test_f05_there_is_no_refresh_token_and_an_assertion_works_once(sim: Simulated) -> None:
+def test_f05_there_is_no_refresh_token_and_an_assertion_works_twice_or_once(sim: Simulated) -> None:
     first = sim.saml_grant(assertion="c2luZ2xl")
     assert "refresh_token" not in first.json()
+    assert sim.saml_grant(assertion="c2luZ2xl").status_code == 200
+
+    sim.sim("PATCH", "settings", {"refuseReplays": True})
+
     assert sim.saml_grant(assertion="c2luZ2xl").json()["error"] == "invalid_grant"
+    assert sim.saml_grant(assertion="b3RoZXI=").status_code == 200
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.genesys.assertions.source import UsedAssertions
+from genesys_gateway.genesys.assertions.history import SentAssertions
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.http_client import HttpClient
@@ -27,12 +27,12 @@ class _LongestWait(Random):
 class TokensOnMockedLogin:
     """Tokens with a fake clock and with metrics of their own; requests_mock answers for the login host."""
 
-    def __init__(self, used: UsedAssertions | None = None, **changes: Any) -> None:
+    def __init__(self, sent: SentAssertions | None = None, **changes: Any) -> None:
         self.clock = FakeClock()
         self.metrics = Metrics()
         made = settings(**changes)
         http = HttpClient(made, LOGIN, self.clock, 2)
-        self._tokens = Tokens(made, http, self.clock, self.metrics, _LongestWait(), used)
+        self._tokens = Tokens(made, http, self.clock, self.metrics, _LongestWait(), sent)
 
     def current(self) -> Token:
         return self._tokens.current()
@@ -72,11 +72,11 @@ def refused(code: str, description: str = "some words") -> dict[str, Any]:
 
 
 def tokens_by_file(
-    folder: Path, content: bytes = b"QXNzZXJ0aW9u+/==", used: UsedAssertions | None = None
+    folder: Path, content: bytes = b"QXNzZXJ0aW9u+/==", sent: SentAssertions | None = None
 ) -> TokensOnMockedLogin:
     """Tokens for assertions from the file ``assertion`` in that folder, which is given this content."""
     file = folder / "assertion"
     file.write_bytes(content)
     return TokensOnMockedLogin(
-        used, genesys_grant_type="saml2-bearer", genesys_org_name="bank", genesys_saml_assertion_file=file
+        sent, genesys_grant_type="saml2-bearer", genesys_org_name="bank", genesys_saml_assertion_file=file
     )

@@ -144,8 +144,8 @@ def test_assertions_from_a_file_last_as_long_as_somebody_keeps_it_fresh_and_then
     until(lambda: gateway.metric("assertion_stale") == 0, 3 * LIFE_SECONDS)
 
 
-def test_an_assertion_spent_before_a_kill_is_not_sent_again_and_a_fresh_one_is_taken_up(scene: Scene) -> None:
-    scene.simulator.control("PATCH", "/settings", {"tokenSeconds": 3600})
+def test_an_assertion_refused_after_a_kill_is_not_sent_a_third_time_and_a_fresh_one_is_taken_up(scene: Scene) -> None:
+    scene.simulator.control("PATCH", "/settings", {"tokenSeconds": 3600, "refuseReplays": True})
     provider, file = scene.provider(), scene.folder / "assertion"
     provider.write(file)
     first = scene.gateway(GENESYS_SAML_ASSERTION_FILE=str(file))
@@ -156,14 +156,25 @@ def test_an_assertion_spent_before_a_kill_is_not_sent_again_and_a_fresh_one_is_t
 
     call = Call(scene.simulator, after).register()
     until(lambda: after.metric("assertion_stale") == 1, 10)
-    until(lambda: [line for line in after.log() if line["event"] == "token_missing"], 10)
-    (told, *_) = [line for line in after.log() if line["event"] == "token_missing"]
-    assert "replace GENESYS_SAML_ASSERTION_FILE by a fresh one" in told["error"]
+    until(lambda: len([line for line in after.log() if line["event"] == "token_missing"]) >= 2, 10)
+    told = [line["error"] for line in after.log() if line["event"] == "token_missing"]
+    assert "invalid_grant (the assertion was used before)" in told[0]
+    assert told[1] == "Genesys refused the assertion: replace GENESYS_SAML_ASSERTION_FILE by a fresh one"
     assert call.view()["state"] == "pending"
-    assert scene.tokens() == [200]
+    assert scene.tokens() == [200, 400]
     provider.write(file)
     call.until("subscribed", 20).act("wrapup").until_delivered(20)
-    assert scene.tokens() == [200, 200]
+    assert scene.tokens() == [200, 400, 200]
+
+
+def test_an_assertion_that_gave_a_token_before_a_kill_gives_another_one_after_it(scene: Scene) -> None:
+    provider, file = scene.provider(), scene.folder / "assertion"
+    provider.write(file)
+    first = scene.gateway(GENESYS_SAML_ASSERTION_FILE=str(file))
+    Call(scene.simulator, first).register().until("subscribed", 20)
+    first.kill()
+
+    scene.lasts(scene.gateway(GENESYS_SAML_ASSERTION_FILE=str(file)))
 
 
 def every_half_second(job: Callable[[], object]) -> None:

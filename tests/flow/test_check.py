@@ -275,6 +275,7 @@ def assertion_encrypted(case: Case) -> None:
 
 
 def assertion_used_before(case: Case) -> None:
+    case.simulator.control("PATCH", "/settings", {"refuseReplays": True})
     case.assertion("<x/>")
     assert case.crosses() == {}
 

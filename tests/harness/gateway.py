@@ -1,6 +1,6 @@
 """The gateway as a process, and BOFE as its client.
 
-Invariant: settings that a test does not give are at their defaults. Each assertion is new: Genesys takes each once.
+Invariant: settings that a test does not give are at their defaults. Its assertion file is kept fresh.
 """
 
 import base64

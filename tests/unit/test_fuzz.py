@@ -18,7 +18,7 @@ from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent
 from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.domain.record_schema import mistakes
-from genesys_gateway.genesys.assertions.source import InMemoryUsedAssertions
+from genesys_gateway.genesys.assertions.history import AssertionHistory, InMemorySentAssertions
 from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.genesys.client import Genesys
 from genesys_gateway.genesys.notifications import acw_topic, parse
@@ -185,7 +185,8 @@ class ReadersOnFakeHttp:
         self.history = HistoryClient(made, http, self.clock)
         self.keys = Jwks(made, self.clock)
         self.keys._http = http
-        self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock, InMemoryUsedAssertions())
+        sent = AssertionHistory(InMemorySentAssertions(), self.clock)
+        self.assertions = AssertionUrl(made, "https://idp.test/", None, self.clock, sent)
         self.assertions._http = http
 
 

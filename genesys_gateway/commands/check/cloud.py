@@ -83,8 +83,8 @@ def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]
     except (TransientFailure, TokenRefused) as error:
         yield wrong("token", *_split_advice(str(error)))
         return
-    used_up = "; the assertion in the file is used up now" if settings.genesys_saml_assertion_file else ""
-    yield good("token", f"granted for {round((token.expires_at - token.issued_at) / 1000)} s{used_up}")
+    sent = "; the assertion in the file was sent for it" if settings.genesys_saml_assertion_file else ""
+    yield good("token", f"granted for {round((token.expires_at - token.issued_at) / 1000)} s{sent}")
     if not api:
         yield skipped("rights", "the API can't be reached")
         return

@@ -58,9 +58,9 @@ def _inspect_cloud(
     elif runs is not False and settings.genesys_saml_assertion_file is not None:
         yield skipped(
             "token",
-            f"a gateway {'runs' if runs else 'may run'} on this database, and the assertion in the file is good for "
-            "only one token: it is left to that gateway",
-            "to use it up here, give --use-assertion, and put a fresh one into the file afterwards",
+            f"a gateway {'runs' if runs else 'may run'} on this database, and the assertion in the file may be good "
+            "for only one token: it is left to that gateway",
+            "to send it from here, give --use-assertion, and put a fresh one into the file afterwards",
         )
     else:
         yield from cloud.inspect(settings, clock, api=reached.api)

@@ -2,9 +2,15 @@
 
 from pathlib import Path
 
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, SingleUse, UsedAssertions, is_base64
+from genesys_gateway.genesys.assertions.history import AssertionHistory
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, assertion_in
+from genesys_gateway.settings.text_file import read_text
 
-_USED = "the assertion was used already: replace GENESYS_SAML_ASSERTION_FILE by a fresh one"
+_NAME = "GENESYS_SAML_ASSERTION_FILE"
+_REPLACE = f"replace {_NAME} by a fresh one"
+_REFUSED = f"Genesys refused the assertion: {_REPLACE}"
+_OVER = f"the assertion is out of date: {_REPLACE}"
+_GRANTED = f"the assertion was used already: {_REPLACE}"
 
 
 class AssertionFile:
@@ -12,46 +18,59 @@ class AssertionFile:
 
     Args:
         path: File with the identity provider's ``SAMLResponse`` in Base64, perhaps broken into lines.
-        used: The assertions used before.
+        history: What became of the assertions sent before.
     """
 
-    def __init__(self, path: Path, used: UsedAssertions) -> None:
+    def __init__(self, path: Path, history: AssertionHistory) -> None:
         self._path = path
-        self._single_use = SingleUse(used)
+        self._history = history
 
     def take(self) -> str:
-        """The assertion in the file. Raises AssertionMissing if it can't be read, is not Base64, or was used."""
-        line = self._single_use.take(self._unused())
-        if line is None:
-            raise AssertionMissing(_USED)  # another instance has used it since the check
-        return line
+        """The assertion in the file, or else the last one that may be sent again.
 
-    def give_back(self) -> None:
-        """Let the assertion be taken again."""
-        self._single_use.give_back()
+        Raises:
+            AssertionMissing: The file can't be read, holds no Base64, or an assertion that was refused or is out of
+                date; and no other one may be sent again.
+        """
+        try:
+            return self._history.sending(self._usable())
+        except AssertionMissing:
+            again = self._history.again()
+            if again is None:
+                raise
+            return self._history.sending(again)
+
+    def granted(self) -> None:
+        """Note that the last assertion gave a token."""
+        self._history.answered("granted")
+
+    def refused(self) -> bool:
+        """Note that the last assertion is never to be sent again; what comes next costs only a look into the file."""
+        self._history.answered("refused")
+        return True
 
     def trouble(self) -> str | None:
-        """Why :meth:`take` would fail now, for example because the file has not been replaced since it was used."""
+        """Why the file holds no fresh assertion, for example because it has not been replaced since it gave a token."""
         try:
-            self._unused()
+            assertion = self._usable()
         except AssertionMissing as error:
             return str(error)
-        return None
+        if self._history.over(assertion):
+            return _OVER
+        return _GRANTED if self._history.fate(assertion) == "granted" else None
 
-    def _unused(self) -> bytes:
-        text = self._read()
-        if not is_base64(text):
-            raise AssertionMissing("GENESYS_SAML_ASSERTION_FILE holds no Base64: put the SAMLResponse there unchanged")
-        if self._single_use.was_used(text):
-            raise AssertionMissing(_USED)
-        return text
+    def _usable(self) -> str:
+        assertion = self._read()
+        if not self._history.may_be_sent(assertion):
+            raise AssertionMissing(_REFUSED if self._history.fate(assertion) == "refused" else _OVER)
+        return assertion
 
-    def _read(self) -> bytes:
+    def _read(self) -> str:
         try:
-            with self._path.open("rb") as file:
-                content = file.read(MAX_BYTES + 1)
-        except OSError as error:
-            raise AssertionMissing(f"GENESYS_SAML_ASSERTION_FILE can't be read: {error.strerror}") from error
-        if len(content) > MAX_BYTES:
-            raise AssertionMissing("GENESYS_SAML_ASSERTION_FILE is too big for an assertion")
-        return content
+            text = read_text(self._path, MAX_BYTES)
+        except ValueError as error:
+            raise AssertionMissing(f"{_NAME} {error}") from error
+        assertion = assertion_in(text)
+        if assertion is None:
+            raise AssertionMissing(f"{_NAME} holds no Base64: put the SAMLResponse there unchanged")
+        return assertion

@@ -62,8 +62,12 @@ class SignedAssertions:
         # Response and assertion are both signed, as Okta does by default: Genesys may check either.
         return base64.b64encode(etree.tostring(_signed(response, key))).decode("ascii")
 
-    def give_back(self) -> None:
+    def granted(self) -> None:
         """Do nothing: each assertion is a new one."""
+
+    def refused(self) -> bool:
+        """Each assertion is a new one, so the next may well be refused too: only after a pause."""
+        return False
 
     def trouble(self) -> str | None:
         """Why :meth:`take` would fail now, or that the certificate has expired."""

@@ -67,8 +67,9 @@ class LoginError(Schema):
         unknown = EXCLUDE
 
     error = fields.String(required=True)
-    description = fields.String(load_default=None, allow_none=True)
-    error_description = fields.String(load_default=None, allow_none=True)
+    # Of any type: they are only shown, and must not hide the error itself.
+    description = fields.Raw(load_default=None)
+    error_description = fields.Raw(load_default=None)
 
 
 TOKEN_INFO = TokenInfo()

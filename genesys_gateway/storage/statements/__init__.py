@@ -14,7 +14,7 @@ The files, in reading order:
     dead_letters         entries that were given up: listed, requeued
     reconciliation       conversations that are due for a question to Genesys
     instances            running instances, their leases, their channels
-    used_assertions      SAML assertions that were used
+    sent_assertions      SAML assertions that were sent, and what became of them
     erasure              erases personal content by age
     customer             erases the personal content of one customer
     inspection           everything known of one conversation or record, for people

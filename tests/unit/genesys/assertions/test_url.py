@@ -8,7 +8,8 @@ import pytest
 import requests
 import requests_mock
 
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing, InMemoryUsedAssertions
+from genesys_gateway.genesys.assertions.history import AssertionHistory, InMemorySentAssertions
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, AssertionMissing
 from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.settings.secret import Secret
@@ -25,7 +26,8 @@ def _idp() -> Iterator[requests_mock.Mocker]:
 
 
 def assertions(token: Secret | None = None) -> AssertionUrl:
-    return AssertionUrl(settings(), IDP, token, FakeClock(), InMemoryUsedAssertions())
+    clock = FakeClock()
+    return AssertionUrl(settings(), IDP, token, clock, AssertionHistory(InMemorySentAssertions(), clock))
 
 
 def error_of(source: AssertionUrl) -> TransientFailure:
@@ -51,14 +53,39 @@ def test_without_a_token_none_is_sent(idp: requests_mock.Mocker) -> None:
     assert "Authorization" not in idp.request_history[-1].headers
 
 
-def test_an_address_that_repeats_itself_is_found_out(idp: requests_mock.Mocker) -> None:
+def test_an_address_that_repeats_itself_is_believed_until_genesys_refuses(idp: requests_mock.Mocker) -> None:
     idp.get(IDP, text="QQ==")
     repeating = assertions()
     repeating.take()
+    repeating.granted()
+    assert repeating.take() == "QQ=="
+
+    assert not repeating.refused()  # so that the login backs off before the address is asked again
 
     assert "make a new one each time" in str(error_of(repeating))
-    repeating.give_back()
-    assert repeating.take() == "QQ=="
+    idp.get(IDP, text="Tg==")
+    assert repeating.take() == "Tg=="
+
+
+def test_while_the_address_gives_none_the_last_one_goes_again(idp: requests_mock.Mocker) -> None:
+    idp.get(IDP, [{"text": "QQ=="}, {"status_code": 503}])
+    failing = assertions()
+    failing.take()
+    failing.granted()
+
+    assert failing.take() == "QQ=="
+
+    failing.refused()
+    assert "answers 503" in str(error_of(failing))
+
+
+def test_an_answer_may_have_a_byte_order_mark_and_is_named_when_it_is_utf_16(idp: requests_mock.Mocker) -> None:
+    idp.get(IDP, [{"content": "\ufeffQQ==\r\n".encode()}, {"content": "QQ==".encode("utf-16")}])
+    read = assertions()
+
+    assert read.take() == "QQ=="
+    read.refused()
+    assert "is UTF-16 text" in str(error_of(read))
 
 
 @pytest.mark.parametrize(
