@@ -19,16 +19,22 @@ read that reached its limit, after entries were dropped from memory. If the read
 the last read (``_no_space``), the next read waits until the queue is short or something new arrives. With nothing to
 do, the dispatcher sleeps until ``_read_at``: until the next entry is due, but at most a quarter of a lease.
 
-What the circuit breaker does. Five different records that fail in a row *break* it: the receiver is down. An answer
-about address or credentials, or ten different records refused alike, *pause* it: a person has to correct something.
-Then one record at a time is sent as a probe, at intervals that double (broken) or once per longest back-off (paused).
-Meanwhile no failure counts against a record, and the ten refused records, which had become dead, are revived. As soon
-as an answer shows that the receiver works again, everything that waits is due at once, oldest first.
+What the circuit breaker does. Five different records without an answer in a row *break* it: the receiver is down. A
+401, three different records turned away in a row (403, 404, a redirect), or ten refused alike *pause* it: a person has
+to correct something. Then one record at a time is sent as a probe, each time another one, at intervals that double
+(broken) or once per longest back-off (paused). Meanwhile no failure counts against a record, and the ten refused
+records, which had become dead, are revived. As soon as an answer shows that the receiver works again, everything that
+waits is due at once, oldest first; what has failed often comes later.
+
+What a bad record does. It stops only itself: once others got through after its failure, it is a *suspect*, and its
+failures say nothing about the receiver, until nothing at all has got through for a while. A record that is turned away
+is dead after five times, if others got through between them. A ``Retry-After`` holds the record that was told so; it
+holds all if two different ones were told in a row.
 
 After a crash. Memory holds nothing that the database lacks: entries that were held are read again. A claim whose end
 was not stored is released at the next start (SQLite) or expires with its lease (PostgreSQL). Its entry is in doubt: the
-receiver is asked for the record before it is sent again. The circuit breaker starts flowing; its count of refusals is
-read back from the timelines, so that a restart in the middle of ten makes no record dead.
+receiver is asked for the record before it is sent again. The circuit breaker starts flowing; what it counts is read
+back from the timelines, so that a restart in the middle of ten makes no record dead.
 
 The files, in reading order:
 
@@ -38,6 +44,7 @@ The files, in reading order:
     ready_queue          which entry is tried next
     attempt              one claimed entry: looked up or sent
     outcome              how an attempt ended, and what follows; pure
+    evidence             what answers to single records say about the receiver; pure
     circuit_breaker      whether records may be sent now; pure
     history_client       the HTTP client of CommunicationHistory
 """

@@ -113,12 +113,18 @@ class Sender:
     def _conclude(self, claim: Claim, result: Result) -> Decision:
         if result.outcome is Outcome.UNKNOWN and not result.from_lookup:
             self._metrics.deliveries_ambiguous.inc()
-        transition = self._breaker.report(claim.entry.id, result, self._clock.monotonic())
+        now = self._clock.monotonic()
+        transition = self._breaker.report(claim.entry.id, result, now)
         if transition.before is not transition.after or transition.revive:
             self._breaker_changed(transition)
-        return self._decide(claim, result)
+        if transition.held is not None:
+            log.warning("delivery_held", seconds=round(transition.held), error=result.error)
+        decision = self._decide(claim, result, to_blame=self._breaker.blames(claim.entry.id, now))
+        if isinstance(decision, GiveUp):
+            self._breaker.forget(claim.entry.id)
+        return decision
 
-    def _decide(self, claim: Claim, result: Result) -> Decision:
+    def _decide(self, claim: Claim, result: Result, *, to_blame: bool = False) -> Decision:
         return decide(
             result,
             attempt=claim.attempt,
@@ -126,4 +132,5 @@ class Sender:
             policy=self._policy,
             random=self._random,
             flowing=self._breaker.flowing,
+            to_blame=to_blame,
         )

@@ -1,26 +1,20 @@
 """Circuit breaker for CommunicationHistory: decides whether records may be sent now.
 
-Invariant: the table below holds every transition; a pair that is not in it raises and moves nothing. Failures stop
-deliveries only when several different records fail in a row. A record that failed while others got through no longer
-counts as evidence about the receiver.
+Invariant: the table below holds every transition; a pair that is not in it raises and moves nothing. What the answers
+to single records say about the receiver is judged by ``evidence``; each probe is another record, where there is one.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from genesys_gateway.delivery.outcome import TRANSIENT, Outcome, Policy, Result
+from genesys_gateway.delivery.evidence import Evidence, Signal
+from genesys_gateway.delivery.outcome import Policy, Result
+from genesys_gateway.domain.outbox import AttemptEnd
 from genesys_gateway.runtime.backoff import ceiling
 
-#: Number of different records that have to fail in a row until the receiver counts as down.
-BREAK_AFTER = 5
-#: Number of different records that have to be refused in a row, with the same status, until the receiver's rule counts
-#: as wrong, not the records.
-PAUSE_AFTER = 10
-#: Maximum number of remembered records that failed while others got through.
-_MAX_SUSPECTS = 10_000
-#: Maximum wait taken from a ``Retry-After``, in seconds.
-LONGEST_HOLD = 3600.0
+#: Maximum number of remembered probes.
+_MOST_PROBES = 10_000
 #: Minimum number of probes during an outage, within the longest back-off of a record.
 _PROBES_PER_MAX = 10
 
@@ -38,24 +32,6 @@ class State(Enum):
     PAUSED = "paused"
     #: a probe is under way that shows whether they were corrected
     PROBING = "probing"
-
-
-class Signal(Enum):
-    """What moves the circuit breaker."""
-
-    #: the receiver has a record
-    SUCCEEDED = "succeeded"
-    #: the receiver refused one record
-    REFUSED = "refused"
-    #: the receiver refused PAUSE_AFTER different records in a row, with the same answer
-    REFUSED_ALIKE = "refused_alike"
-    #: BREAK_AFTER different records failed in a row
-    OUTAGE = "outage"
-    #: an answer was about address or credentials
-    MISDEPLOYED = "misdeployed"
-    PROBE_BEGAN = "probe_began"
-    #: the probe's attempt is over, and no other signal has ended the state
-    PROBE_ENDED = "probe_ended"
 
 
 #: Attempts that were under way at a change of state may end in any later state, so every state accepts their signals.
@@ -112,6 +88,8 @@ class Transition:
     after: State
     #: ids of records that were refused only because the receiver refused everything; they are to be sent again
     revive: tuple[str, ...] = ()
+    #: seconds for which a ``Retry-After`` now holds all records, if this result has prolonged that
+    held: float | None = None
 
     @property
     def resumed(self) -> bool:
@@ -132,21 +110,15 @@ class CircuitBreaker:
         self.state = State.FLOWING
         #: why records do not flow, for logs and people; None while they do
         self.trouble: str | None = None
-        #: ids of the records that failed in a row, at most BREAK_AFTER
-        self._failed: set[str] = set()
-        #: ids of records that failed while others got through, oldest first; an ordered set
-        self._suspects: dict[str, None] = {}
-        #: ids of the records refused in a row, oldest first, all with the same error; an ordered set
-        self._refused: dict[str, None] = {}
-        self._refused_with: str | None = None
-        #: whether the records in ``_refused`` were revived already
-        self._revived = False
+        # After the longest back-off each record that waits was tried at least once.
+        self._evidence = Evidence(patience=self._max)
         #: number of probes since the last change of state
         self._probes = 0
         #: when the next probe may be sent
         self._probe_at = 0.0
-        #: end of the wait that the receiver demanded
-        self._held_until = 0.0
+        self._probes_ever = 0
+        #: number of each record's last probe since deliveries last flowed, from 1, in this order
+        self._probed: dict[str, int] = {}
 
     @property
     def flowing(self) -> bool:
@@ -157,25 +129,40 @@ class CircuitBreaker:
         """Seconds until a record may be sent, 0 for now; None while a probe is under way."""
         if self.state in (State.HALF_OPEN, State.PROBING):
             return None
-        until = self._held_until if self.flowing else max(self._held_until, self._probe_at)
-        return max(0.0, until - now)
+        return max(0.0, self._allowed_at - now)
 
-    def remember(self, refused: Iterable[tuple[str, str]]) -> None:
-        """Continue the count of an earlier process.
+    def overdue(self, now: float) -> float:
+        """Seconds since a record has been allowed to be sent; negative before."""
+        return now - self._allowed_at
 
-        Args:
-            refused: Ids of the records refused in a row, oldest first, each with its error; all errors are the same.
-        """
-        for record_id, error in refused:
-            self._refused[record_id], self._refused_with = None, error
+    def probe_rank(self, record_id: str) -> int:
+        """How late this record comes as a probe: first those without a failure, last the one probed last."""
+        return self._probed.get(record_id, 0 if self._evidence.failed_last(record_id) else -1)
 
-    def begin_probe(self) -> None:
-        """Allow one attempt while broken or paused; :meth:`end_probe` must follow it.
+    def blames(self, record_id: str, now: float) -> bool:
+        """Whether this record was turned away often enough, while others got through, to be given up for it."""
+        return self._evidence.blames(record_id, now)
+
+    def forget(self, record_id: str) -> None:
+        """Forget what was counted against a record that was given up."""
+        self._evidence.forget(record_id)
+
+    def remember(self, ends: Iterable[AttemptEnd], now: float) -> None:
+        """Continue the counts of an earlier process, from how its latest attempts ended, oldest first."""
+        self._evidence.remember(ends, now)
+
+    def begin_probe(self, record_id: str) -> None:
+        """Allow one attempt of this record while broken or paused; :meth:`end_probe` must follow it.
 
         Raises:
             LookupError: Deliveries flow, or a probe is under way.
         """
         self.state = move(self.state, Signal.PROBE_BEGAN)
+        self._probes_ever += 1
+        self._probed.pop(record_id, None)
+        self._probed[record_id] = self._probes_ever
+        if len(self._probed) > _MOST_PROBES:
+            del self._probed[next(iter(self._probed))]
 
     def end_probe(self, now: float) -> None:
         """End the probe. Does nothing if a result has ended the state since :meth:`begin_probe`."""
@@ -186,58 +173,31 @@ class CircuitBreaker:
 
     def report(self, record_id: str, result: Result, now: float) -> Transition:
         """Record the result of one attempt, and return what it changed."""
-        if result.retry_after is not None:
-            self._held_until = max(self._held_until, now + min(result.retry_after, LONGEST_HOLD))
-        before = self.state
-        signal = self._signal(record_id, result)
+        before, held_before = self.state, self._evidence.held_until
+        signal = self._evidence.count(record_id, result, now)
         if signal is not None:
             self.state = move(before, signal)
         if self.state is not before:
             self._state_changed(now, result.error)
         revive: tuple[str, ...] = ()
-        if signal is Signal.REFUSED_ALIKE and not self._revived:
+        if signal is Signal.REFUSED_ALIKE and (revive := self._evidence.to_revive()):
             # This is the reason of the pause from now on, even if something else caused it.
-            self._revived, self.trouble, revive = True, result.error, tuple(self._refused)
-        return Transition(before=before, after=self.state, revive=revive)
-
-    def _signal(self, record_id: str, result: Result) -> Signal | None:
-        if result.outcome in TRANSIENT:
-            return self._failure(record_id)
-        if result.outcome is Outcome.MISDEPLOYED:
-            return Signal.MISDEPLOYED
-        self._suspects |= dict.fromkeys(self._failed)
-        self._failed.clear()
-        self._suspects.pop(record_id, None)
-        while len(self._suspects) > _MAX_SUSPECTS:
-            del self._suspects[next(iter(self._suspects))]
-        if result.outcome is Outcome.REFUSED:
-            return self._refusal(record_id, result.error)
-        self._forget_refusals()
-        return Signal.SUCCEEDED
-
-    def _failure(self, record_id: str) -> Signal | None:
-        if record_id in self._suspects:
-            return None
-        if len(self._failed) < BREAK_AFTER:
-            self._failed.add(record_id)
-        return Signal.OUTAGE if len(self._failed) >= BREAK_AFTER else None
-
-    def _refusal(self, record_id: str, error: str | None) -> Signal:
-        if error != self._refused_with:
-            self._forget_refusals()
-            self._refused_with = error
-        if len(self._refused) < PAUSE_AFTER:
-            self._refused[record_id] = None
-        return Signal.REFUSED_ALIKE if len(self._refused) >= PAUSE_AFTER else Signal.REFUSED
-
-    def _forget_refusals(self) -> None:
-        self._refused.clear()
-        self._revived = False
+            self.trouble = result.error
+        held_until = self._evidence.held_until
+        held = held_until - now if held_until > held_before else None
+        return Transition(before=before, after=self.state, revive=revive, held=held)
 
     def _state_changed(self, now: float, error: str | None) -> None:
         self._probes = 0
+        if self.flowing:
+            self._probed.clear()
         self.trouble = None if self.flowing else error
         self._probe_at = now + self._interval()
+
+    @property
+    def _allowed_at(self) -> float:
+        held_until = self._evidence.held_until
+        return held_until if self.flowing else max(held_until, self._probe_at)
 
     def _interval(self) -> float:
         if self.state is State.PAUSED:

@@ -18,7 +18,7 @@ from genesys_gateway.delivery import round as delivery_round
 from genesys_gateway.delivery.attempt import Receiver, Sender
 from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, State, Transition
 from genesys_gateway.delivery.name_lookup import NameLookup, NameSource
-from genesys_gateway.delivery.outcome import Policy
+from genesys_gateway.delivery.outcome import LONGEST_HOLD, Policy
 from genesys_gateway.delivery.ready_queue import ReadyQueue
 from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
@@ -79,6 +79,7 @@ class Delivery:
         self._clock = runtime.clock
         self._metrics = runtime.metrics
         self._lease_seconds = settings.lease_seconds
+        self._call_seconds = settings.http_timeout_seconds
         self._pause_seconds = settings.retry_base_seconds
         policy = Policy(
             base_ms=round(settings.retry_base_seconds * 1000),
@@ -88,7 +89,10 @@ class Delivery:
         #: whether records may be sent now, and if not, why
         self.breaker = CircuitBreaker(policy)
         self._round_settings = RoundSettings(
-            owner=owner, lease_ms=round(settings.lease_seconds * 1000), furthest_ms=policy.max_ms
+            owner=owner,
+            lease_ms=round(settings.lease_seconds * 1000),
+            longest_back_off_ms=policy.max_ms,
+            furthest_ms=max(policy.max_ms, round(LONGEST_HOLD * 1000)),
         )
         self._sender = Sender(history, self.breaker, policy, settings, runtime, breaker_changed=self._breaker_changed)
         self._names = NameLookup(names, settings, runtime, found=self._enqueue, postponed=self._postpone)
@@ -175,12 +179,12 @@ class Delivery:
     def _take_over(self) -> None:
         while not self._dispatcher.stopping:
             try:
-                unfinished, refused = self._storage.run(delivery_round.begin)
+                unfinished, ends = self._storage.run(delivery_round.begin)
             except StorageUnavailable as error:
                 log.warning("claims_not_released", error=str(error))
                 self._dispatcher.wait(error.retry_after)
             else:
-                self.breaker.remember(refused)
+                self.breaker.remember(ends, self._clock.monotonic())
                 log.info("delivery_started", unfinished=unfinished)
                 return
 
@@ -206,13 +210,21 @@ class Delivery:
 
     def _take_entries(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[ReadyEntry]:
         if not self.breaker.flowing:
-            probe = self._queue.take_probe()
-            self._empty_queue()
-            return probe
+            return self._take_probe()
         done = {claim.entry.id for claim, _ in ended}
         busy = [claim for claim in self._claimed.values() if claim.entry.id not in done]
         repeated = sum(claim.attempt > 1 for claim in busy)
         return self._queue.take(self._claim_limit - len(busy), _MAX_REPEATED - repeated)
+
+    def _take_probe(self) -> Sequence[ReadyEntry]:
+        probe = self._queue.take_probe(self.breaker.probe_rank)
+        failed = any(self.breaker.probe_rank(one.entry.id) >= 0 for one in probe)
+        names_under_way = len(self._held) > len(self._queue) + len(probe)
+        if failed and names_under_way and self.breaker.overdue(self._clock.monotonic()) < self._call_seconds:
+            self._queue.add(probe[0])  # one that has not failed may follow in a moment
+            return ()
+        self._empty_queue()
+        return probe
 
     def _how_many_to_read(self) -> int:
         if (
@@ -322,7 +334,7 @@ class Delivery:
             # Meanwhile the end of another attempt may have let deliveries flow again.
             test = probe and self.breaker.state in (State.BROKEN, State.PAUSED)
             if test:
-                self.breaker.begin_probe()
+                self.breaker.begin_probe(claim.entry.id)
             self._jobs.put(_Job(claim=claim, lease=lease, probe=test))
 
     def _hold_due(self, done: RoundResult) -> None:

@@ -3,6 +3,7 @@
 Invariant: pure. Whether the receiver may have stored the record is never guessed.
 """
 
+import re
 from dataclasses import dataclass
 from enum import Enum, auto
 from random import Random
@@ -12,6 +13,8 @@ from genesys_gateway.runtime.backoff import full_jitter
 
 #: Minimum number of attempts before an entry is given up. A jump of the clock alone gives up no entry.
 LEAST_ATTEMPTS = 5
+#: Maximum time, in seconds, that a ``Retry-After`` is obeyed.
+LONGEST_HOLD = 3600.0
 
 
 class Outcome(Enum):
@@ -25,14 +28,18 @@ class Outcome(Enum):
     UNREACHED = auto()
     #: the receiver may have the record or not
     UNKNOWN = auto()
-    #: the receiver's answer is about address or credentials, not about this record
+    #: the receiver does not accept the gateway's credentials (401)
     MISDEPLOYED = auto()
+    #: 403, 404 or a redirect: about the deployment if other records meet it, too, else about this record
+    TURNED_AWAY = auto()
     #: the receiver refused this record
     REFUSED = auto()
 
 
 #: Outcomes of transient failures, after which the same record may succeed later.
 TRANSIENT = frozenset({Outcome.LATER, Outcome.UNREACHED, Outcome.UNKNOWN})
+
+_STATUS = re.compile(r"HTTP (\d{3})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +78,10 @@ def of_post(status: int, retry_after: float | None = None) -> Result:
         return Result(outcome=Outcome.STORED)
     if status in (408, 425, 429):
         return Result(outcome=Outcome.LATER, error=error, retry_after=retry_after)
-    if status in (401, 403, 404) or 300 <= status < 400:
-        return Result(outcome=Outcome.MISDEPLOYED, error=error)
+    if status == 401:
+        return Result(outcome=Outcome.MISDEPLOYED, error=error, retry_after=retry_after)
+    if status in (403, 404) or 300 <= status < 400:
+        return Result(outcome=Outcome.TURNED_AWAY, error=error, retry_after=retry_after)
     if 400 <= status < 500:
         return Result(outcome=Outcome.REFUSED, error=error)
     return Result(outcome=Outcome.UNKNOWN, error=error, retry_after=retry_after)
@@ -88,8 +97,14 @@ def of_lookup(status: int, retry_after: float | None = None) -> Result | None:
     return Result(outcome=outcome, error=f"lookup: HTTP {status}", retry_after=retry_after, from_lookup=True)
 
 
+def of_error(error: str) -> Result:
+    """The result of an attempt that failed with this error, as a timeline holds it."""
+    status = _STATUS.fullmatch(error)
+    return of_post(int(status[1])) if status else Result(outcome=Outcome.UNKNOWN, error=error)
+
+
 def decide(
-    result: Result, *, attempt: int, waited_ms: int, policy: Policy, random: Random, flowing: bool
+    result: Result, *, attempt: int, waited_ms: int, policy: Policy, random: Random, flowing: bool, to_blame: bool
 ) -> Delivered | TryAgain | GiveUp:
     """Decide what follows from an attempt.
 
@@ -101,15 +116,19 @@ def decide(
         random: For full jitter.
         flowing: Whether the circuit breaker lets records flow after this result. If not, the failure may not be the
             entry's own: it is never given up, and the wait does not count.
+        to_blame: Whether the entry was turned away often enough, while others got through, to be given up for it.
+            Until then it is tried again without limit, and the wait does not count.
     """
     if result.outcome is Outcome.STORED:
         return Delivered()
     error = result.error or result.outcome.name.lower()
-    if flowing and result.outcome is Outcome.REFUSED:
+    turned_away = result.outcome is Outcome.TURNED_AWAY
+    if flowing and (result.outcome is Outcome.REFUSED or (turned_away and to_blame)):
         return GiveUp(reason=f"{REFUSED_WITH}{error}", in_doubt=False, error=error)
-    if flowing and attempt >= LEAST_ATTEMPTS and waited_ms >= policy.limit_ms:
+    counts = flowing and not turned_away
+    if counts and attempt >= LEAST_ATTEMPTS and waited_ms >= policy.limit_ms:
         return GiveUp(reason=TRIED_TOO_LONG, in_doubt=result.in_doubt, error=error)
     after_ms = round(full_jitter(random, policy.base_ms, policy.max_ms, attempt - 1))
     if result.retry_after is not None:
-        after_ms = max(after_ms, min(policy.max_ms, round(result.retry_after * 1000)))
-    return TryAgain(after_ms=after_ms, counted_ms=after_ms if flowing else 0, in_doubt=result.in_doubt, error=error)
+        after_ms = max(after_ms, round(min(result.retry_after, LONGEST_HOLD) * 1000))
+    return TryAgain(after_ms=after_ms, counted_ms=after_ms if counts else 0, in_doubt=result.in_doubt, error=error)

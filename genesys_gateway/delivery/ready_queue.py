@@ -5,7 +5,7 @@ and new entries do not wait behind a long backlog.
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from genesys_gateway.domain.outbox import Entry
@@ -53,15 +53,15 @@ class ReadyQueue:
                 break
         return taken
 
-    def take_probe(self) -> list[ReadyEntry]:
-        """Remove and return the best probe, if any: the newest of the entries with the fewest attempts.
+    def take_probe(self, rank: Callable[[str], int]) -> list[ReadyEntry]:
+        """Remove and return the best probe, if any: of the lowest rank; of these the newest of the fewest attempts.
 
         A record that always fails would not show whether the receiver is back.
         """
         queued = (*self._first, *self._repeated)
         if not queued:
             return []
-        best = min(queued, key=lambda one: (one.entry.attempt, -one.entry.next_at))
+        best = min(queued, key=lambda one: (rank(one.entry.id), one.entry.attempt, -one.entry.next_at))
         (self._repeated if best.entry.attempt else self._first).remove(best)
         return [best]
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from genesys_gateway.delivery.ready_queue import FRESH_SHARE, mixed
-from genesys_gateway.domain.outbox import Decision, Entry, Postponed
+from genesys_gateway.domain.outbox import AttemptEnd, Decision, Entry, Postponed
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.statements import dead_letters, outbox
 from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
@@ -26,7 +26,9 @@ class RoundSettings:
     owner: str
     #: duration of a claim
     lease_ms: int
-    #: longest wait between two attempts that is ever planned
+    #: longest back-off between two attempts
+    longest_back_off_ms: int
+    #: longest wait between two attempts that is ever planned, which may be a ``Retry-After``
     furthest_ms: int
 
 
@@ -71,14 +73,14 @@ class RoundResult:
     next_ms: int | None = None
 
 
-def begin(connection: Connection) -> tuple[int, Sequence[tuple[str, str]]]:
+def begin(connection: Connection) -> tuple[int, Sequence[AttemptEnd]]:
     """Take over from an earlier process.
 
     Returns:
         The number of claims it left unfinished (on PostgreSQL 0: other instances may hold them), and for the circuit
-        breaker the records refused in a row, each with the receiver's answer.
+        breaker how the latest attempts ended, oldest first.
     """
-    return outbox.release(connection), dead_letters.refused_in_a_row(connection)
+    return outbox.release(connection), dead_letters.latest_ends(connection)
 
 
 def commit(connection: Connection, todo: Round, round_settings: RoundSettings) -> RoundResult:
@@ -96,7 +98,7 @@ def commit(connection: Connection, todo: Round, round_settings: RoundSettings) -
     if todo.revive:  # after conclude(), because some of them become dead in this very round
         dead_letters.revive(connection, todo.revive, now=now)
     if todo.hasten:
-        outbox.hasten(connection, now=now)
+        outbox.hasten(connection, now=now, longest_back_off_ms=round_settings.longest_back_off_ms)
     due, full, next_ms = _read(connection, todo.read, now, round_settings) if todo.read else ((), False, None)
     return RoundResult(claims=claims, late=late, due=due, full=full, next_ms=next_ms)
 

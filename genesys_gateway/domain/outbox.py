@@ -1,4 +1,4 @@
-"""An entry of the outbox, and the decisions that follow from an attempt to deliver it.
+"""An entry of the outbox, how an attempt to deliver it ended, and the decisions that follow.
 
 Invariant: pure. Whether the receiver may have stored the record is never guessed: an attempt with an unknown outcome
 leaves the entry *in doubt*, and then the record is looked up at the receiver before it is sent again.
@@ -80,6 +80,17 @@ class Postponed:
     wait_ms: int
     #: time that counts against GATEWAY_NAME_LOOKUP_PATIENCE_SECONDS: the last lookup and this wait
     spent_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptEnd:
+    """How one attempt ended."""
+
+    record_id: str
+    #: why it failed, as the timeline shows it; None if the record was delivered
+    error: str | None
+    #: whether the receiver's answer made it a dead letter
+    dead: bool
 
 
 Decision = Delivered | TryAgain | GiveUp | NotBegun

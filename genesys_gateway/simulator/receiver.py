@@ -29,17 +29,64 @@ _HANG_POLL_SECONDS = 0.05
 
 
 @dataclass(slots=True, kw_only=True)
-class Behaviour:
-    """How the receiver answers. Each POST of the control API starts from these defaults."""
+class Rule:
+    """How the receiver answers some records; a selector that is not given selects all."""
 
     #: A key of MODES, or a status code as text.
     mode: str = "ok"
     #: Number of POSTs after which the mode returns to `ok`; None: never.
     count: int | None = None
-    #: The record ids that the mode applies to; empty: all.
     ids: frozenset[str] = frozenset()
+    conversations: frozenset[str] = frozenset()
+    customers: frozenset[str] = frozenset()
+    #: A text that the record's JSON has to contain.
+    containing: str = ""
     retry_after: str | None = None
     delay_seconds: float = 1.0
+
+    @classmethod
+    def of(cls, wanted: Mapping[str, Any]) -> Rule:
+        """Raises ControlError if the mode is unknown."""
+        mode = str(wanted.get("mode", "ok"))
+        if mode not in MODES and not (mode.isdigit() and 200 <= int(mode) <= 599):
+            raise ControlError(f"no such mode: {mode}; there are {', '.join(MODES)} and status codes")
+        return cls(
+            mode=mode,
+            count=wanted.get("count"),
+            ids=frozenset(wanted.get("ids", ())),
+            conversations=frozenset(wanted.get("conversations", ())),
+            customers=frozenset(wanted.get("customers", ())),
+            containing=str(wanted.get("containing", "")),
+            retry_after=str(wanted["retryAfter"]) if "retryAfter" in wanted else None,
+            delay_seconds=float(wanted.get("delaySeconds", 1)),
+        )
+
+    def selects(self, record: Mapping[str, Any], text: bytes) -> bool:
+        return (
+            (not self.ids or record["id"] in self.ids)
+            and (not self.conversations or record.get("interactionId") in self.conversations)
+            and (not self.customers or record.get("customerId") in self.customers)
+            and self.containing.encode() in text
+        )
+
+    def use(self) -> str:
+        """The mode for one POST; counts it."""
+        mode = self.mode
+        if self.count is not None and mode != "ok":
+            self.count -= 1
+            if self.count <= 0:
+                self.mode, self.count = "ok", None
+        return mode
+
+
+@dataclass(slots=True, kw_only=True)
+class Behaviour:
+    """How the receiver answers. Each POST of the control API starts from these defaults."""
+
+    #: How it answers the records that no other rule selects.
+    rule: Rule = field(default_factory=Rule)
+    #: The first rule that selects a record decides about it.
+    rules: tuple[Rule, ...] = ()
     #: False: a record with a repeated id is stored again, as by a receiver without deduplication.
     deduplicate: bool = True
     repeat_status: int = 200
@@ -48,6 +95,10 @@ class Behaviour:
     lookup_status: int = 405
     #: The bearer token that every call must carry; None: no token is needed.
     token: str | None = None
+
+    @property
+    def mode(self) -> str:
+        return self.rule.mode
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,15 +117,9 @@ class Receiver:
         Raises:
             ControlError: The mode is unknown; nothing was changed.
         """
-        mode = str(wanted.get("mode", "ok"))
-        if mode not in MODES and not (mode.isdigit() and 200 <= int(mode) <= 599):
-            raise ControlError(f"no such mode: {mode}; there are {', '.join(MODES)} and status codes")
         self.behaviour = Behaviour(
-            mode=mode,
-            count=wanted.get("count"),
-            ids=frozenset(wanted.get("ids", ())),
-            retry_after=str(wanted["retryAfter"]) if "retryAfter" in wanted else None,
-            delay_seconds=float(wanted.get("delaySeconds", 1)),
+            rule=Rule.of(wanted),
+            rules=tuple(Rule.of(one) for one in wanted.get("rules", ())),
             deduplicate=bool(wanted.get("deduplicate", True)),
             repeat_status=int(wanted.get("repeatStatus", 200)),
             lookup=bool(wanted.get("lookup", True)),
@@ -94,12 +139,13 @@ class Receiver:
         record = _record_of(request)
         if record is None:
             return Answer(status=422, body={"message": "a record is a JSON object with a text `id`"})
-        mode = self._mode_for(record["id"])
+        rule = next((one for one in (*behaviour.rules, behaviour.rule) if one.selects(record, request.body)), Rule())
+        mode = rule.use()
         stored = self._store(record, request) if mode in ("ok", "slow") or mode.startswith("apply") else None
         self.attempts.append(
             {"at": iso(self.clock.wall()), "id": record["id"], "mode": mode, "stored": stored is not None}
         )
-        return self._answer(mode, stored or 0, behaviour)
+        return self._answer(mode, stored or 0, behaviour, rule)
 
     def get(self, record_id: str, request: Request) -> Answer:
         """Answer with one stored record. The modes `down` and `hang` apply; they raise ConnectionDropped."""
@@ -116,17 +162,6 @@ class Receiver:
             return Answer(status=404, body={"message": "no such record"})
         return Answer(body=self.records[self._ids[record_id]]["record"])
 
-    def _mode_for(self, record_id: str) -> str:
-        behaviour = self.behaviour
-        if behaviour.ids and record_id not in behaviour.ids:
-            return "ok"
-        mode = behaviour.mode
-        if behaviour.count is not None and mode != "ok":
-            behaviour.count -= 1
-            if behaviour.count <= 0:
-                behaviour.mode, behaviour.count = "ok", None
-        return mode
-
     def _store(self, record: dict[str, Any], request: Request) -> int:
         """Store a record, unless it is a repetition and deduplication is on; returns the status of the answer."""
         repeated = record["id"] in self._ids
@@ -142,17 +177,19 @@ class Receiver:
         )
         return 201
 
-    def _answer(self, mode: str, stored: int, behaviour: Behaviour) -> Answer:
+    def _answer(self, mode: str, stored: int, behaviour: Behaviour, rule: Rule) -> Answer:
         if mode in ("down", "apply_then_reset"):
             raise ConnectionDropped
         if mode in ("hang", "apply_then_hang"):
             self._hang(behaviour)
         if mode == "slow":
-            gevent.sleep(self.clock.wall_seconds(behaviour.delay_seconds))
-        headers = {"Retry-After": behaviour.retry_after} if behaviour.retry_after else {}
+            gevent.sleep(self.clock.wall_seconds(rule.delay_seconds))
+        headers = {"Retry-After": rule.retry_after} if rule.retry_after else {}
         if mode == "apply_then_500":
             return Answer(status=500, headers=headers)
         if mode.isdigit():
+            if mode.startswith("3"):
+                headers["Location"] = "/sorry"
             return Answer(status=int(mode), body={"message": f"told to answer {mode}"}, headers=headers)
         return Answer(status=stored, body={"stored": stored == 201}, headers=headers)
 

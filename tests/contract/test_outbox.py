@@ -6,12 +6,12 @@ from typing import Any, TypeVar
 import pytest
 from sqlalchemy import Row, insert, select, update
 
-from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
+from genesys_gateway.domain.outbox import AttemptEnd, Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import outbox as statements
 from genesys_gateway.storage.statements import timeline
-from genesys_gateway.storage.statements.dead_letters import dead_letters, reasons, refused_in_a_row, requeue, revive
+from genesys_gateway.storage.statements.dead_letters import dead_letters, latest_ends, reasons, requeue, revive
 from genesys_gateway.storage.statements.outbox import Backlog, Claim, ReadyEntry
 from genesys_gateway.storage.tables import conversation, entry
 
@@ -317,16 +317,26 @@ def test_entries_that_wait_for_another_attempt_are_hastened_oldest_first(outbox:
     outbox.store("of the future", stored_at=NOW + 99, attempt=1, next_at=NOW + 100)
     outbox.store("without names", stored_at=NOW - 30, attempt=0, next_at=NOW + 2000)
 
-    outbox.at_now(statements.hasten)
+    outbox.at_now(statements.hasten, longest_back_off_ms=1)
 
     assert outbox.due_ids() == ["older", "due already", "younger", "of the future"]
+
+
+def test_what_was_tried_often_comes_later_than_its_age_would_say(outbox: Outbox) -> None:
+    outbox.store("bad", stored_at=NOW - 90_000, attempt=1_000_000, next_at=NOW + 100_000)
+    outbox.store("older, tried twice", stored_at=NOW - 15_000, attempt=2, next_at=NOW + 1000)
+    outbox.store("younger, tried once", stored_at=NOW - 9000, attempt=1, next_at=NOW + 1000)
+
+    outbox.at_now(statements.hasten, longest_back_off_ms=10_000)
+
+    assert outbox.due_ids() == ["younger, tried once", "older, tried twice", "bad"]
 
 
 def test_a_wait_that_is_cut_short_counts_only_as_far_as_it_was_waited_for(outbox: Outbox) -> None:
     outbox.store("cut short", stored_at=NOW - 500_000, attempt=2, next_at=NOW + 200_000, waited_ms=300_000)
     outbox.store("was over", stored_at=NOW - 500_000, attempt=2, next_at=NOW - 1, waited_ms=300_000)
 
-    outbox.at_now(statements.hasten)
+    outbox.at_now(statements.hasten, longest_back_off_ms=300_000)
 
     assert (outbox.row("cut short").waited_ms, outbox.row("was over").waited_ms) == (100_000, 300_000)
 
@@ -431,24 +441,18 @@ REFUSED_OTHERWISE = GiveUp(reason="refused with HTTP 400", in_doubt=False, error
 TOO_LONG = GiveUp(reason="tried for too long", in_doubt=True, error="HTTP 503")
 
 
-@pytest.mark.parametrize(
-    ("ends", "found"),
-    [
-        ([], []),
-        ([REFUSED, REFUSED], ["0", "1"]),
-        ([REFUSED, Delivered(), REFUSED, REFUSED], ["2", "3"]),
-        ([REFUSED, Delivered()], []),
-        ([REFUSED_OTHERWISE, REFUSED], ["1"]),
-        ([REFUSED, TOO_LONG, REFUSED, TOO_LONG], ["0", "2"]),
-    ],
-)
-def test_records_refused_alike_since_the_last_success_are_found(
-    outbox: Outbox, ends: list[Decision], found: list[str]
-) -> None:
-    for n, end in enumerate(ends):
+def test_how_the_latest_attempts_ended_is_found_oldest_first(outbox: Outbox) -> None:
+    failed = TryAgain(after_ms=1, counted_ms=1, in_doubt=False, error="HTTP 403")
+    results: list[Decision] = [REFUSED, Delivered(), failed, TOO_LONG, REFUSED_OTHERWISE, NotBegun()]
+    for n, end in enumerate(results):
         outbox.conclude(outbox.claim_one(outbox.store(str(n))), end)
 
-    assert outbox.run(refused_in_a_row) == [(one, "HTTP 422") for one in found]
+    assert outbox.run(latest_ends) == [
+        AttemptEnd(record_id="0", error="HTTP 422", dead=True),
+        AttemptEnd(record_id="1", error=None, dead=False),
+        AttemptEnd(record_id="2", error="HTTP 403", dead=False),
+        AttemptEnd(record_id="4", error="HTTP 400", dead=True),
+    ]
 
 
 def test_dead_letters_are_shown_oldest_first(outbox: Outbox) -> None:

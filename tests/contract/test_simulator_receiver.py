@@ -49,7 +49,7 @@ def test_one_record_can_be_looked_up_unless_that_is_switched_off(sim: Simulated)
 @pytest.mark.parametrize("status", [204, 302, 304, 401, 408, 422, 429, 500])
 def test_any_status_can_be_told_and_stores_nothing(sim: Simulated, status: int) -> None:
     sim.sim("POST", "history/mode", {"mode": status, "retryAfter": 9, "count": 1})
-    refused = post(sim)
+    refused = post(sim, allow_redirects=False)
     assert (refused.status_code, refused.headers["Retry-After"]) == (status, "9")
     assert stored(sim) == []
     assert post(sim).status_code == 201, "the count is over"
@@ -82,6 +82,39 @@ def test_it_can_store_and_answer_500_or_be_slow(sim: Simulated) -> None:
 def test_a_mode_can_be_limited_to_some_records(sim: Simulated) -> None:
     sim.sim("POST", "history/mode", {"mode": "422", "ids": ["bad"]})
     assert [post(sim, identity).status_code for identity in ("good", "bad")] == [201, 422]
+
+
+def test_a_mode_can_be_limited_to_conversations_customers_and_texts(sim: Simulated) -> None:
+    rules = [
+        {"mode": "403", "conversations": ["c-1"]},
+        {"mode": "404", "customers": ["m-1"], "count": 1},
+        {"mode": "503", "containing": "DROP TABLE", "retryAfter": 300},
+        {"mode": "302", "ids": ["moved"]},
+    ]
+    sim.sim("POST", "history/mode", {"mode": "ok", "rules": rules})
+
+    answers = [
+        sim.http("POST", RECORDS, json=record, allow_redirects=False)
+        for record in (
+            {"id": "a", "interactionId": "c-1", "customerId": "m-1"},
+            {"id": "b", "interactionId": "c-2", "customerId": "m-1"},
+            {"id": "b", "interactionId": "c-2", "customerId": "m-1"},
+            {"id": "c", "body": {"wrapUpNotes": "'; DROP TABLE cards"}},
+            {"id": "moved"},
+            {"id": "d", "interactionId": "c-2", "customerId": None},
+        )
+    ]
+
+    assert [one.status_code for one in answers] == [403, 404, 201, 503, 302, 201]
+    assert (answers[3].headers["Retry-After"], answers[4].headers["Location"]) == ("300", "/sorry")
+    assert stored(sim) == ["b", "d"]
+
+
+def test_a_rule_with_an_unknown_mode_changes_nothing(sim: Simulated) -> None:
+    answer = sim.http("POST", "/_sim/history/mode", json={"mode": "403", "rules": [{"mode": "gone"}]})
+
+    assert answer.status_code == 400
+    assert post(sim).status_code == 201
 
 
 def test_it_can_insist_on_a_bearer_token(sim: Simulated) -> None:

@@ -18,6 +18,7 @@ STORIES = (
     "notices_by_name",
     "one_worker",
     "rate_storms",
+    "poisoned_record",
     "receiver_down",
     "refuses_all",
     "second_agent",

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, insert, select, update
 
-from genesys_gateway.domain.outbox import REFUSED_WITH
+from genesys_gateway.domain.outbox import REFUSED_WITH, AttemptEnd
 from genesys_gateway.storage.statements.outbox import DEAD, IS_DEAD, PENDING
 from genesys_gateway.storage.tables import entry, transition
 
 _table = entry.c
 
-#: Number of latest lines, of all timelines, that are searched for ends of deliveries.
+#: Number of latest lines, of all timelines, that are searched for ends of attempts.
 _LATEST_LINES = 10_000
 
 
@@ -59,19 +59,20 @@ def reasons(connection: Connection) -> dict[str, int]:
     return {row[0] or "": row[1] for row in connection.execute(query)}
 
 
-def refused_in_a_row(connection: Connection) -> list[tuple[str, str]]:
-    """Return the records refused with the same answer since the last success: id and answer, oldest first."""
+def latest_ends(connection: Connection) -> list[AttemptEnd]:
+    """Return how the latest attempts ended, oldest first, as the timelines hold them.
+
+    From the eleventh failure of one record on, the timeline holds only those that differ from the one before.
+    """
     latest = select(transition).order_by(transition.c.seq.desc()).limit(_LATEST_LINES).subquery()
-    ends = select(latest.c.event, latest.c.detail).where(latest.c.event.in_(("delivered", "dead")))
-    refused: list[tuple[str, str]] = []
-    for event, detail in connection.execute(ends.order_by(latest.c.seq.desc())):
-        record_id, _, reason = (detail or "").partition(" ")
-        answer = reason.removeprefix(REFUSED_WITH)
-        if event != "dead" or (refused and reason != answer != refused[0][1]):
-            break
-        if reason != answer:
-            refused.append((record_id, answer))
-    return refused[::-1]
+    ends = select(latest.c.event, latest.c.detail).where(latest.c.event.in_(("delivered", "attempt_failed", "dead")))
+    found: list[AttemptEnd] = []
+    for event, detail in connection.execute(ends.order_by(latest.c.seq)):
+        record_id, _, text = (detail or "").partition(" ")
+        error = None if event == "delivered" else text.removeprefix(REFUSED_WITH)
+        if event != "dead" or error != text:
+            found.append(AttemptEnd(record_id=record_id, error=error, dead=event == "dead"))
+    return found
 
 
 def requeue(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:

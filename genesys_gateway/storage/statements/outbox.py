@@ -9,7 +9,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, case, func, insert, literal_column, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Connection,
+    Row,
+    and_,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.domain.record import FirstAttemptFacts
@@ -324,14 +338,19 @@ def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) ->
         connection.execute(_POSTPONE, rows)
 
 
-def hasten(connection: Connection, *, now: int) -> None:
-    """Make all entries that wait for another attempt due now, oldest first, because the receiver works again."""
+def hasten(connection: Connection, *, now: int, longest_back_off_ms: int) -> None:
+    """Make all entries that wait for another attempt due now, because the receiver works again.
+
+    The oldest come first, but each attempt moves an entry back by one longest back-off: what fails again and again must
+    not be the first one for ever.
+    """
     waiting = update(entry).where(IS_PENDING, _table.attempt > 0, _table.next_at > _table.stored_at)
+    place = _table.stored_at + cast(_table.attempt - 1, BigInteger) * longest_back_off_ms
     # The rest of a wait that is cut short does not count as waited.
     unspent = case((_table.next_at > now, _table.next_at - now), else_=0)
     connection.execute(
         waiting.values(
-            next_at=case((_table.stored_at < now, _table.stored_at), else_=now),
+            next_at=case((place < now, place), else_=now),
             waited_ms=case((_table.waited_ms > unspent, _table.waited_ms - unspent), else_=0),
         )
     )

@@ -12,16 +12,16 @@ SECONDS = 300
 _SENDERS = 8
 #: Number of records that are refused among others.
 _POISON = 3
-#: Refusals alike after which the circuit breaker opens; one is enough where the answer concerns the deployment.
-_ALIKE = {422: 10, 401: 1, 404: 1}
+#: Refusals alike after which the circuit breaker opens; fewer are enough where the answer concerns the deployment.
+_ALIKE = {422: 10, 401: 1, 404: 3, 403: 3, 302: 3}
 
 
 def play(stage: Stage) -> None:
-    """422, 401 and 404 for all; then 422 for three, of records that arrive at once and of records that waited."""
+    """Each of these statuses for all; then 422 for three, of records that arrive at once and of records that waited."""
     count, probe = stage.scale.of(full=200, fast=200, small=60), stage.scale.of(full=5, fast=5, small=2)
     simulator, finished = stage.simulator(), 0
     gateway = stage.gateway(simulator, {"GATEWAY_RETRY_MAX_SECONDS": probe}).start()
-    for status in stage.scale.of(full=(422, 401, 404), fast=(422, 401, 404), small=(422,)):
+    for status in stage.scale.of(full=tuple(_ALIKE), fast=tuple(_ALIKE), small=(422, 403)):
         sessions = _followed(simulator, gateway, count)
         finished += count
         _play_refusal(stage, simulator, gateway, sessions, status, finished, probe)

@@ -4,18 +4,9 @@ from itertools import product
 
 import pytest
 
-from genesys_gateway.delivery.circuit_breaker import (
-    BREAK_AFTER,
-    LONGEST_HOLD,
-    PAUSE_AFTER,
-    TABLE,
-    CircuitBreaker,
-    Signal,
-    State,
-    Transition,
-    move,
-)
-from genesys_gateway.delivery.outcome import Outcome, Policy, Result, of_post
+from genesys_gateway.delivery.circuit_breaker import TABLE, CircuitBreaker, State, Transition, move
+from genesys_gateway.delivery.evidence import BREAK_AFTER, PAUSE_AFTER, Signal
+from genesys_gateway.delivery.outcome import LONGEST_HOLD, Outcome, Policy, Result, of_post
 
 POLICY = Policy(base_ms=1000, max_ms=300_000, limit_ms=1)
 MISSING = sorted(set(product(State, Signal)) - set(TABLE), key=str)
@@ -55,7 +46,7 @@ def test_a_missing_pair_moves_nothing() -> None:
     breaker = CircuitBreaker(POLICY)
 
     with pytest.raises(LookupError):
-        breaker.begin_probe()
+        breaker.begin_probe("probe")
 
     assert breaker.flowing
 
@@ -128,7 +119,7 @@ def test_while_broken_it_probes_ever_more_seldom_up_to_a_tenth_of_the_longest_ba
         assert wait is not None
         waits.append(wait)
         now += wait
-        breaker.begin_probe()
+        breaker.begin_probe("probe")
         assert breaker.wait(now) is None
         breaker.report("probe", of_post(503), now)
         breaker.end_probe(now)
@@ -140,7 +131,7 @@ def test_while_broken_it_probes_ever_more_seldom_up_to_a_tenth_of_the_longest_ba
 def test_a_probe_that_succeeds_lets_everything_flow_at_once() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker)
-    breaker.begin_probe()
+    breaker.begin_probe("probe")
 
     transition = breaker.report("probe", of_post(201), 1.0)
     breaker.end_probe(1.0)
@@ -154,20 +145,66 @@ def test_a_probe_that_succeeds_lets_everything_flow_at_once() -> None:
 def test_a_refused_probe_shows_that_the_receiver_is_back() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker)
-    breaker.begin_probe()
+    breaker.begin_probe("probe")
 
     assert breaker.report("probe", of_post(422), 1.0).resumed
 
 
-@pytest.mark.parametrize("status", [401, 403, 404, 302])
-def test_an_answer_about_the_deployment_pauses_it_at_once(status: int) -> None:
+@pytest.mark.parametrize(("status", "records"), [(401, 1), (403, 3), (404, 3), (302, 3)])
+def test_as_many_answers_as_speak_of_the_deployment_pause_it(status: int, records: int) -> None:
     breaker = CircuitBreaker(POLICY)
+    for n in range(records - 1):
+        assert breaker.report(f"r-{n}", of_post(status), 9.0).after is State.FLOWING
 
-    transition = breaker.report("any", of_post(status), 10.0)
+    transition = breaker.report("last", of_post(status), 10.0)
 
     assert (transition.after, transition.revive) == (State.PAUSED, ())
     assert breaker.wait(10.0) == 300
     assert breaker.trouble == f"HTTP {status}"
+
+
+def test_a_probe_that_is_turned_away_ends_neither_an_outage_nor_a_pause() -> None:
+    breaker = CircuitBreaker(POLICY)
+    break_it(breaker)
+    breaker.begin_probe("a")
+    breaker.report("a", of_post(404), 1.0)
+    breaker.end_probe(1.0)
+    assert breaker.state.value == "broken"
+
+    breaker.report("b", of_post(404), 1.0)
+    breaker.report("c", of_post(404), 1.0)
+    breaker.begin_probe("d")
+    breaker.report("d", of_post(404), 301.0)
+    breaker.end_probe(301.0)
+    assert breaker.state.value == "paused"
+    assert breaker.wait(301.0) == 300
+
+
+def test_a_probe_is_first_one_that_has_not_failed_and_last_the_one_before() -> None:
+    breaker = CircuitBreaker(POLICY)
+    for name in "abc":
+        breaker.report(name, of_post(403), 0.0)
+    assert [breaker.probe_rank(name) for name in "an"] == [0, -1]
+
+    for name in ("b", "n", "b"):
+        breaker.begin_probe(name)
+        breaker.report(name, of_post(403), 300.0)
+        breaker.end_probe(300.0)
+
+    assert sorted("abcnx", key=breaker.probe_rank) == ["x", "a", "c", "n", "b"]
+
+    breaker.begin_probe("x")
+    breaker.report("x", of_post(201), 600.0)
+    assert {breaker.probe_rank(name) for name in "abcnx"} == {-1}
+
+
+def test_a_result_that_prolongs_the_hold_of_all_says_for_how_long() -> None:
+    breaker = CircuitBreaker(POLICY)
+
+    told = [breaker.report(name, of_post(503, 60.0), at).held for name, at in (("a", 0.0), ("b", 1.0), ("b", 1.0))]
+
+    assert told == [None, 60.0, None]
+    assert breaker.flowing
 
 
 def test_while_paused_it_probes_once_every_longest_back_off() -> None:
@@ -175,12 +212,12 @@ def test_while_paused_it_probes_once_every_longest_back_off() -> None:
     breaker.report("any", of_post(401), 0.0)
     for n in range(1, 10):
         assert breaker.wait(300.0 * n) == 0
-        breaker.begin_probe()
+        breaker.begin_probe("probe")
         breaker.report("probe", of_post(401), 300.0 * n)
         breaker.end_probe(300.0 * n)
         assert breaker.wait(300.0 * n) == 300
 
-    breaker.begin_probe()
+    breaker.begin_probe("probe")
     assert breaker.report("probe", of_post(200), 3000.0).resumed
 
 
@@ -224,7 +261,7 @@ def test_transient_failures_do_not_start_the_count_of_refusals_again() -> None:
 def test_a_probe_that_is_refused_alike_keeps_it_paused_and_revives_nobody_twice() -> None:
     breaker = CircuitBreaker(POLICY)
     refuse(breaker, PAUSE_AFTER)
-    breaker.begin_probe()
+    breaker.begin_probe("probe")
 
     transition = breaker.report("probe", of_post(422), 300.0)
     breaker.end_probe(300.0)
@@ -236,7 +273,7 @@ def test_the_tenth_refusal_revives_them_also_if_it_was_paused_before() -> None:
     breaker = CircuitBreaker(POLICY)
     refuse(breaker, PAUSE_AFTER - 1)
     breaker.report("unauthorized", of_post(401), 0.0)
-    breaker.begin_probe()
+    breaker.begin_probe("probe")
 
     transition = breaker.report("tenth", of_post(422), 300.0)
 
@@ -247,37 +284,40 @@ def test_the_tenth_refusal_revives_them_also_if_it_was_paused_before() -> None:
 def test_after_a_resumed_pause_ten_more_are_needed() -> None:
     breaker = CircuitBreaker(POLICY)
     refuse(breaker, PAUSE_AFTER)
-    breaker.begin_probe()
+    breaker.begin_probe("probe")
     breaker.report("probe", of_post(200), 300.0)
 
     assert refuse(breaker, PAUSE_AFTER - 1).after is State.FLOWING
     assert refuse(breaker, PAUSE_AFTER).after is State.PAUSED
 
 
-def test_retry_after_stops_all_deliveries_but_not_for_ever() -> None:
+def test_retry_after_told_to_two_stops_all_deliveries_but_not_for_ever() -> None:
     breaker = CircuitBreaker(POLICY)
 
-    breaker.report("any", of_post(429, 7.0), 10.0)
+    breaker.report("one", of_post(429, 7.0), 10.0)
+    assert breaker.wait(10.0) == 0
+    breaker.report("other", of_post(429, 7.0), 10.0)
     assert breaker.wait(10.0) == 7
     assert breaker.wait(17.0) == 0
+    assert breaker.overdue(18.0) == 1
 
-    breaker.report("any", of_post(503, 1e9), 20.0)
+    breaker.report("one", of_post(503, 1e9), 20.0)
     assert breaker.wait(20.0) == LONGEST_HOLD
 
 
-def test_a_shorter_retry_after_does_not_end_a_longer_one() -> None:
+def test_a_probe_waits_for_the_hold_of_all() -> None:
     breaker = CircuitBreaker(POLICY)
-    breaker.report("any", of_post(429, 60.0), 0.0)
+    for n in range(BREAK_AFTER):
+        breaker.report(f"r-{n}", of_post(503, 60.0), 0.0)
 
-    breaker.report("other", of_post(429, 1.0), 1.0)
-
-    assert breaker.wait(1.0) == 59
+    assert breaker.state.value == "broken"
+    assert breaker.wait(0.0) == 60
 
 
 def test_answers_that_come_late_do_not_disturb_a_probe() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker)
-    breaker.begin_probe()
+    breaker.begin_probe("probe")
 
     breaker.report("late", of_post(503), 0.5)
 

@@ -7,6 +7,7 @@ import gevent
 import pytest
 
 from genesys_gateway.delivery.dispatcher import SENDERS
+from genesys_gateway.delivery.evidence import MISDEPLOYED_AFTER
 from genesys_gateway.delivery.outcome import Result, of_lookup, of_post
 from tests.doubles.delivery import (
     FAILED,
@@ -122,7 +123,7 @@ def test_a_wrong_deployment_pauses_the_circuit_breaker_and_kills_nobody(
     delivery.start()
     delivery.settle()
     at_first = len(delivery.receiver.posts)
-    assert at_first <= 8
+    assert at_first < MISDEPLOYED_AFTER + SENDERS
     assert delivery.breaker.trouble == f"HTTP {status}"
 
     delivery.pass_time(LONGEST_BACK_OFF - 1)
@@ -135,6 +136,7 @@ def test_a_wrong_deployment_pauses_the_circuit_breaker_and_kills_nobody(
     delivery.pass_time(LONGEST_BACK_OFF)
     assert delivery.states() == {"delivered": 30}
     assert delivery.receiver.lookups == [], "none of them was ever in doubt"
+    assert len(set(delivery.receiver.ids[: at_first + 3])) == at_first + 3, "each probe is another record"
 
 
 def test_a_receiver_that_refuses_every_record_alike_kills_none(delivery: DeliveryWithDoubles) -> None:
@@ -181,7 +183,7 @@ def test_fewer_refusals_than_ten_are_the_records_own(delivery: DeliveryWithDoubl
     assert delivery.states() == {"dead": 9, "delivered": 41}
 
 
-def test_retry_after_is_obeyed_by_everybody(delivery: DeliveryWithDoubles) -> None:
+def test_retry_after_is_obeyed_by_the_record_that_was_told(delivery: DeliveryWithDoubles) -> None:
     delivery.receiver.answers = lambda _: of_post(429, 400.0)
     delivery.store(1)
     delivery.start()
@@ -190,9 +192,26 @@ def test_retry_after_is_obeyed_by_everybody(delivery: DeliveryWithDoubles) -> No
     delivery.store(2)
 
     delivery.pass_time(399.0)
-    assert delivery.receiver.ids == record_ids(1)
+    assert delivery.receiver.ids == record_ids(1, 2)
     delivery.pass_time(1.0)
-    assert sorted(delivery.receiver.ids) == record_ids(1, 1, 2)
+    assert delivery.receiver.ids == record_ids(1, 2, 1)
+
+
+def test_retry_after_told_to_two_is_obeyed_by_everybody(
+    delivery: DeliveryWithDoubles, capsys: pytest.CaptureFixture[str]
+) -> None:
+    delivery.receiver.answers = lambda _: of_post(429, 400.0)
+    delivery.store(1, 2)
+    delivery.start()
+    delivery.settle()
+    delivery.receiver.answers = lambda _: STORED
+    delivery.store(3)
+
+    delivery.pass_time(399.0)
+    assert delivery.receiver.ids == record_ids(1, 2)
+    assert "delivery_held" in capsys.readouterr().out
+    delivery.pass_time(1.0)
+    assert sorted(delivery.receiver.ids) == record_ids(1, 1, 2, 2, 3)
 
 
 def test_a_late_success_lets_deliveries_flow_again(delivery: DeliveryWithDoubles) -> None:

@@ -4,16 +4,39 @@ from random import Random
 
 import pytest
 
-from genesys_gateway.delivery.outcome import Outcome, Policy, Result, decide, of_lookup, of_post
+from genesys_gateway.delivery.outcome import (
+    LONGEST_HOLD,
+    Outcome,
+    Policy,
+    Result,
+    decide,
+    of_error,
+    of_lookup,
+    of_post,
+)
 from genesys_gateway.domain.outbox import TRIED_TOO_LONG, Delivered, GiveUp, TryAgain
 
 POLICY = Policy(base_ms=1000, max_ms=300_000, limit_ms=72 * 3_600_000)
 
 
 def decided(
-    result: Result, *, attempt: int = 1, waited_ms: int = 0, flowing: bool = True, seed: int = 1
+    result: Result,
+    *,
+    attempt: int = 1,
+    waited_ms: int = 0,
+    flowing: bool = True,
+    seed: int = 1,
+    to_blame: bool = False,
 ) -> Delivered | TryAgain | GiveUp:
-    return decide(result, attempt=attempt, waited_ms=waited_ms, policy=POLICY, random=Random(seed), flowing=flowing)
+    return decide(
+        result,
+        attempt=attempt,
+        waited_ms=waited_ms,
+        policy=POLICY,
+        random=Random(seed),
+        flowing=flowing,
+        to_blame=to_blame,
+    )
 
 
 def again(result: Result, *, attempt: int = 1, waited_ms: int = 0, flowing: bool = True, seed: int = 1) -> TryAgain:
@@ -27,7 +50,8 @@ def again(result: Result, *, attempt: int = 1, waited_ms: int = 0, flowing: bool
     [
         ((200, 201, 202, 204, 299, 409), Outcome.STORED, False),
         ((408, 425, 429), Outcome.LATER, False),
-        ((401, 403, 404, 300, 301, 302, 304, 307, 308), Outcome.MISDEPLOYED, False),
+        ((401,), Outcome.MISDEPLOYED, False),
+        ((403, 404, 300, 301, 302, 304, 307, 308, 399), Outcome.TURNED_AWAY, False),
         ((400, 402, 405, 406, 410, 411, 412, 413, 415, 418, 422, 428, 431, 451, 499), Outcome.REFUSED, False),
         ((500, 501, 502, 503, 504, 599, 100, 600, 999), Outcome.UNKNOWN, True),
     ],
@@ -70,8 +94,39 @@ def test_a_refused_record_is_dead_at_once() -> None:
     assert decided(of_post(422)) == GiveUp(reason="refused with HTTP 422", in_doubt=False, error="HTTP 422")
 
 
+@pytest.mark.parametrize("status", [302, 403, 404])
+def test_a_record_that_is_turned_away_is_dead_only_if_it_is_to_blame(status: int) -> None:
+    assert decided(of_post(status), to_blame=True) == GiveUp(
+        reason=f"refused with HTTP {status}", in_doubt=False, error=f"HTTP {status}"
+    )
+    assert again(of_post(status), attempt=1000, waited_ms=10 * POLICY.limit_ms).counted_ms == 0
+    assert isinstance(decided(of_post(status), to_blame=True, flowing=False), TryAgain)
+
+
+@pytest.mark.parametrize("status", [401, 408, 429, 500, 503])
+def test_blame_is_for_being_turned_away_only(status: int) -> None:
+    assert isinstance(decided(of_post(status), to_blame=True), TryAgain)
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        ("HTTP 401", Outcome.MISDEPLOYED),
+        ("HTTP 404", Outcome.TURNED_AWAY),
+        ("HTTP 422", Outcome.REFUSED),
+        ("HTTP 429", Outcome.LATER),
+        ("HTTP 503", Outcome.UNKNOWN),
+        ("lookup: HTTP 403", Outcome.UNKNOWN),
+        ("no connection in time", Outcome.UNKNOWN),
+        ("", Outcome.UNKNOWN),
+    ],
+)
+def test_a_stored_error_says_what_happened(error: str, outcome: Outcome) -> None:
+    assert (of_error(error).outcome, of_error(error).error) == (outcome, error)
+
+
 def test_nothing_is_held_against_a_record_while_deliveries_do_not_flow() -> None:
-    for result in (of_post(422), of_post(401), of_post(503), Result(outcome=Outcome.UNREACHED)):
+    for result in (of_post(422), of_post(401), of_post(403), of_post(503), Result(outcome=Outcome.UNREACHED)):
         decision = again(result, attempt=1000, waited_ms=10 * POLICY.limit_ms, flowing=False)
         assert decision.counted_ms == 0
 
@@ -88,11 +143,14 @@ def test_the_same_seed_gives_the_same_wait() -> None:
     assert again(of_post(503), seed=7) == again(of_post(503), seed=7)
 
 
-@pytest.mark.parametrize(("asked_seconds", "least_ms"), [(0.0, 0), (7.0, 7000), (100_000.0, 300_000)])
-def test_retry_after_is_the_least_wait_up_to_the_maximum(asked_seconds: float, least_ms: int) -> None:
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 429, 503])
+@pytest.mark.parametrize(
+    ("asked_seconds", "least_ms"), [(0.0, 0), (7.0, 7000), (301.0, 301_000), (100_000.0, LONGEST_HOLD * 1000)]
+)
+def test_retry_after_is_the_least_wait_up_to_an_hour(status: int, asked_seconds: float, least_ms: int) -> None:
     for seed in range(20):
-        decision = again(of_post(429, asked_seconds), seed=seed)
-        assert least_ms <= decision.after_ms <= POLICY.max_ms
+        decision = again(of_post(status, asked_seconds), seed=seed)
+        assert least_ms <= decision.after_ms <= max(least_ms, 1000)
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,16 @@ def test_a_probe_is_the_newest_of_those_tried_least_often() -> None:
     queue.add(ReadyEntry(entry=entry("old", next_at=3)))
     queue.add(ReadyEntry(entry=entry("new", next_at=4)))
 
-    assert [names(queue.take_probe()) for _ in range(5)] == [["new"], ["old"], ["once"], ["often"], []]
+    taken = [names(queue.take_probe(lambda _: 0)) for _ in range(5)]
+    assert taken == [["new"], ["old"], ["once"], ["often"], []]
+
+
+def test_the_lowest_rank_comes_first_whatever_else_a_probe_is() -> None:
+    queue = queue_of(entry("often", attempt=9, next_at=9), entry("once", attempt=1, next_at=2))
+    queue.add(ReadyEntry(entry=entry("new", next_at=4)))
+    ranks = {"new": 3, "once": 2, "often": -1}
+
+    assert [names(queue.take_probe(lambda one: ranks[one])) for _ in range(3)] == [["often"], ["once"], ["new"]]
 
 
 def test_a_cleared_queue_is_empty() -> None:
