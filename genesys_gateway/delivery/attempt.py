@@ -102,10 +102,10 @@ class Sender:
     def _build(self, claim: Claim) -> record.Record | GiveUp:
         entry = claim.entry
         try:
-            event = AcwEvent.from_json(entry.content or "")
+            event, known = AcwEvent.from_json(entry.content or ""), claim.known
         except (ValueError, TypeError, AttributeError):
             return GiveUp(reason=UNREADABLE, in_doubt=entry.in_doubt, error="content")
-        built = record.build(entry.id, event, entry.source, entry.stored_at, claim.known, self._rules)
+        built = record.build(entry.id, event, entry.source, entry.stored_at, known, self._rules)
         if wrong := mistakes(built):
             return GiveUp(reason=INVALID, in_doubt=entry.in_doubt, error=", ".join(wrong))
         return built

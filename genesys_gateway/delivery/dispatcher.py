@@ -18,7 +18,7 @@ from genesys_gateway.delivery import round as delivery_round
 from genesys_gateway.delivery.attempt import Receiver, Sender
 from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, State, Transition
 from genesys_gateway.delivery.name_lookup import NameLookup, NameSource
-from genesys_gateway.delivery.outcome import LONGEST_HOLD, Policy
+from genesys_gateway.delivery.outcome import Policy
 from genesys_gateway.delivery.ready_queue import ReadyQueue
 from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
@@ -89,10 +89,7 @@ class Delivery:
         #: whether records may be sent now, and if not, why
         self.breaker = CircuitBreaker(policy)
         self._round_settings = RoundSettings(
-            owner=owner,
-            lease_ms=round(settings.lease_seconds * 1000),
-            longest_back_off_ms=policy.max_ms,
-            furthest_ms=max(policy.max_ms, round(LONGEST_HOLD * 1000)),
+            owner=owner, lease_ms=round(settings.lease_seconds * 1000), longest_back_off_ms=policy.max_ms
         )
         self._sender = Sender(history, self.breaker, policy, settings, runtime, breaker_changed=self._breaker_changed)
         self._names = NameLookup(names, settings, runtime, found=self._enqueue, postponed=self._postpone)

@@ -7,6 +7,7 @@ commit, no harm is done: its claims expire.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from genesys_gateway.delivery.outcome import LONGEST_HOLD
 from genesys_gateway.delivery.ready_queue import FRESH_SHARE, mixed
 from genesys_gateway.domain.outbox import AttemptEnd, Decision, Entry, Postponed
 from genesys_gateway.storage import Connection, database_now
@@ -28,8 +29,11 @@ class RoundSettings:
     lease_ms: int
     #: longest back-off between two attempts
     longest_back_off_ms: int
-    #: longest wait between two attempts that is ever planned, which may be a ``Retry-After``
-    furthest_ms: int
+
+    @property
+    def furthest_ms(self) -> int:
+        """Longest wait between two attempts that is ever planned; it may be a ``Retry-After``."""
+        return max(self.longest_back_off_ms, round(LONGEST_HOLD * 1000))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ Invariant: pure, and equal inputs give equal records, so that every attempt send
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import orjson
@@ -58,8 +58,16 @@ class FirstAttemptFacts:
 
     @classmethod
     def from_json(cls, text: str) -> "FirstAttemptFacts":
-        """The facts that :meth:`to_json` wrote."""
-        return cls(**orjson.loads(text))
+        """The facts that :meth:`to_json` wrote. Fields that this version does not have are ignored.
+
+        Raises:
+            ValueError: The text is no JSON.
+            TypeError: It is no object.
+        """
+        stored = orjson.loads(text)
+        if not isinstance(stored, dict):
+            raise TypeError("not a JSON object")
+        return cls(**{one.name: stored.get(one.name) for one in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ Every call about a channel must carry the token that created it; with any other,
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,6 @@ from genesys_gateway.genesys.call import BadAnswer, counted_call, load, moment, 
 from genesys_gateway.genesys.live_view import Conversation
 from genesys_gateway.genesys.rate_limiter import Priority, RateLimiter
 from genesys_gateway.genesys.schemas.channels import CHANNEL, CHANNEL_ID, CHANNELS, ERROR_BODY, TOPICS
-from genesys_gateway.genesys.schemas.conversations import NAMED
 from genesys_gateway.genesys.tokens import Token, TokenRefused, Tokens
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
@@ -40,6 +39,8 @@ _WRAPUP_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 _TOO_MANY = "notification.subscription.too.many.subscriptions"
 #: Maximum length in characters of the reason kept for a rejected topic.
 _MAX_REASON = 200
+#: Maximum length in characters of a name; a longer one is cut, so that its record is not refused for its size.
+_MAX_NAME = 10_000
 
 log = get_logger(__name__)
 
@@ -205,8 +206,7 @@ class Genesys:
             _, reply = self._call_renewing(operation, Priority.NAMES, "GET", path)
         except (NotFound, Forbidden):
             return None
-        name: str | None = load(NAMED, read_object(reply.body))["name"]
-        return name.strip() or None if name else None
+        return _name_in(read_object(reply.body))
 
     def _change(
         self, operation: str, method: str, channel_id: str, token: Token, topics: Sequence[str]
@@ -287,6 +287,12 @@ def _results(reply: Reply) -> tuple[TopicResult, ...]:
         TopicResult(topic=one["id"], permitted=one["state"] != "Rejected", reason=_reason(one["rejectionReason"]))
         for one in entities
     )
+
+
+def _name_in(answer: Mapping[str, Any]) -> str | None:
+    """The name in the answer about a user or wrap-up code. A deleted one may have null, or anything but a name."""
+    name = answer.get("name")
+    return name.strip()[:_MAX_NAME] or None if isinstance(name, str) else None
 
 
 def _reason(text: object) -> str | None:

@@ -49,6 +49,8 @@ class ContactCentre:
     ledger: Ledger
     conversations: dict[str, Conversation] = field(default_factory=dict)
     users: dict[str, str] = field(default_factory=lambda: dict((FIRST_AGENT, SECOND_AGENT)))
+    #: Ids of users and wrap-up codes that were deleted: their names come as null.
+    nameless: set[str] = field(default_factory=set)
     wrapup_codes: dict[str, str] = field(default_factory=lambda: dict((DEFAULT_CODE,)))
 
     def now(self) -> Moment:

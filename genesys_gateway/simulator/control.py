@@ -194,16 +194,24 @@ def _client(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, 
 
 @_route("POST", "/_sim/users")
 def _user(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
-    """a user's name: id, name"""
-    world.contact_centre.users[str(body["id"]).lower()] = str(body["name"])
+    """a user's name: id, name (null: deleted)"""
+    _name(world, world.contact_centre.users, body)
     return Answer(status=201, body={"id": body["id"]})
 
 
 @_route("POST", "/_sim/wrapup-codes")
 def _wrapup_code(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
-    """a wrap-up code's name: id, name"""
-    world.contact_centre.wrapup_codes[str(body["id"]).lower()] = str(body["name"])
+    """a wrap-up code's name: id, name (null: deleted)"""
+    _name(world, world.contact_centre.wrapup_codes, body)
     return Answer(status=201, body={"id": body["id"]})
+
+
+def _name(world: World, names: dict[str, str], body: Mapping[str, Any]) -> None:
+    identity, name = str(body["id"]).lower(), body["name"]
+    world.contact_centre.nameless.discard(identity)
+    if name is None:
+        world.contact_centre.nameless.add(identity)
+    names[identity] = str(name or "")
 
 
 # --- settings, clock, faults, ledger ---------------------------------------------------------------------------

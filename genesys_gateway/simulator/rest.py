@@ -281,7 +281,10 @@ def _user(world: World, _: Token, __: Request, path: dict[str, str]) -> Answer:
     name = world.contact_centre.users.get(path["user"].lower())
     if name is None:
         raise ApiError(404, "general.resource.not.found", "Unable to find a user with that userId")
-    return Answer(body={**_entity(path["user"].lower(), name, "users"), "state": "active"})
+    user = path["user"].lower()
+    if user in world.contact_centre.nameless:
+        return Answer(body={**_entity(user, None, "users"), "state": "deleted"})
+    return Answer(body={**_entity(user, name, "users"), "state": "active"})
 
 
 @route("GET", "/api/v2/routing/wrapupcodes/{code}")
@@ -291,7 +294,9 @@ def _wrapup_code(world: World, token: Token, _: Request, path: dict[str, str]) -
     name = world.contact_centre.wrapup_codes.get(path["code"].lower())
     if name is None or not _UUID.fullmatch(path["code"]):
         raise not_found("resource")
-    return Answer(body=_entity(path["code"].lower(), name, "routing/wrapupcodes"))
+    code = path["code"].lower()
+    shown = None if code in world.contact_centre.nameless else name
+    return Answer(body=_entity(code, shown, "routing/wrapupcodes"))
 
 
 @route("GET", "/api/v2/tokens/me")
@@ -318,5 +323,5 @@ def _revoke(world: World, token: Token, _: Request, __: dict[str, str]) -> Answe
     return Answer()
 
 
-def _entity(identity: str, name: str, folder: str) -> dict[str, str]:
+def _entity(identity: str, name: str | None, folder: str) -> dict[str, str | None]:
     return {"id": identity, "name": name, "selfUri": f"/api/v2/{folder}/{identity}"}

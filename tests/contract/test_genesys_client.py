@@ -20,6 +20,7 @@ from genesys_gateway.genesys.client import (
     TooManyTopics,
     TopicResult,
 )
+from genesys_gateway.genesys.name_cache import NameCache
 from genesys_gateway.genesys.rate_limiter import CONNECTIONS, RateLimiter
 from genesys_gateway.genesys.tokens import Token, Tokens
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
@@ -261,6 +262,15 @@ def test_fifty_conversations_are_asked_for_in_one_call(http: requests_mock.Mocke
         ({"json": {"name": " Maria Cruz ", "email": "m@bank.test"}}, "Maria Cruz"),
         ({"json": {"name": ""}}, None),
         ({"json": {"name": None}}, None),
+        ({"json": {"id": USER, "name": None, "state": "deleted"}}, None),
+        ({"json": {"id": USER, "name": "Maria Cruz", "state": "deleted"}}, "Maria Cruz"),
+        ({"json": {"name": " \t\u3000\n "}}, None),
+        ({"json": {"name": 7}}, None),
+        ({"json": {"name": False}}, None),
+        ({"json": {"name": ["Maria", "Cruz"]}}, None),
+        ({"json": {"name": {"first": "Maria"}}}, None),
+        ({"json": {"name": "Maria\u0000\u0007\tCruz \u202e\U0001f600"}}, "Maria\u0000\u0007\tCruz \u202e\U0001f600"),
+        ({"json": {"name": "M" * 20_000}}, "M" * 10_000),
         ({"json": {}}, None),
         (error(404), None),
         (error(403), None),
@@ -271,6 +281,20 @@ def test_a_name_is_returned_or_there_is_none(
     http: requests_mock.Mocker, operation: str, answer: dict[str, Any], name: str | None
 ) -> None:
     assert answering(http, ClientOnMockedHttp(), operation, answer)() == name
+
+
+@pytest.mark.parametrize("name", [None, "", 7, {"first": "Maria"}])
+def test_that_a_deleted_one_has_no_name_is_known_for_an_hour(http: requests_mock.Mocker, name: object) -> None:
+    client = ClientOnMockedHttp()
+    names = NameCache(client.genesys, client.clock)
+    http.get(f"{API}/api/v2/users/{USER}", json={"id": USER, "name": name, "state": "deleted"})
+    assert names.agent(USER) is None
+
+    client.clock.advance(3599)
+    assert names.known(USER, None)
+    client.clock.advance(1)
+    assert not names.known(USER, None)
+    assert len(calls(http)) == 1
 
 
 def test_a_system_code_is_asked_for_like_any_other(http: requests_mock.Mocker) -> None:

@@ -159,12 +159,12 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "outbox.postpone": lambda c: outbox.postpone(
         c, [Postponed(entry=one.entry, wait_ms=1, spent_ms=1) for one in present_entries(c)], now=LATER
     ),
-    "outbox.hasten": lambda c: outbox.hasten(c, now=LATER),
+    "outbox.hasten": lambda c: outbox.hasten(c, now=LATER, longest_back_off_ms=300_000),
     "outbox.release": outbox.release,
     "outbox.backlog": lambda c: outbox.backlog(c, NOW),
     "dead_letters.dead_letters": lambda c: dead_letters.dead_letters(c, limit=200, reason="refused with HTTP 422"),
     "dead_letters.reasons": dead_letters.reasons,
-    "dead_letters.refused_in_a_row": dead_letters.refused_in_a_row,
+    "dead_letters.latest_ends": dead_letters.latest_ends,
     "dead_letters.requeue": lambda c: dead_letters.requeue(c, ["dead-1", RECORD], now=NOW),
     "dead_letters.revive": lambda c: dead_letters.revive(c, ["dead-1", RECORD], now=NOW),
     "reconciliation.due": one_due,
@@ -210,8 +210,8 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "inspection.conversation_facts": lambda c: inspection.conversation_facts(c, CLOSED),
     "inspection.record_content": lambda c: inspection.record_content(c, RECORD),
 }
-#: Calls that read a fixed number of the latest lines of all timelines, 10,000, when many records are refused in a row.
-BOUNDED = {"dead_letters.refused_in_a_row"}
+#: Calls that read a fixed number of the latest lines of all timelines, 10,000.
+BOUNDED = {"dead_letters.latest_ends"}
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -149,6 +149,16 @@ def test_f57_names_can_be_added(sim: Simulated) -> None:
     assert sim.api("GET", f"users/{user}").json()["name"] == "Ben"
 
 
+def test_f57_the_name_of_a_deleted_user_or_code_is_null(sim: Simulated) -> None:
+    code, user = str(uuid.uuid4()), str(uuid.uuid4())
+    sim.sim("POST", "wrapup-codes", {"id": code, "name": None})
+    sim.sim("POST", "users", {"id": user, "name": None})
+
+    told = sim.api("GET", f"users/{user}").json()
+    assert (told["id"], told["name"], told["state"]) == (user, None, "deleted")
+    assert sim.api("GET", f"routing/wrapupcodes/{code}").json()["name"] is None
+
+
 def test_f58_the_301st_call_of_a_minute_is_429_with_retry_after(sim: Simulated) -> None:
     for number in range(1, 301):
         reply = sim.api("HEAD", "tokens/me")

@@ -264,17 +264,6 @@ class AnalyticsConversation(_Answer):
     participants = fields.List(fields.Dict(), allow_none=True, load_default=None)
 
 
-class Named(Schema):
-    """``GET /api/v2/users/{id}`` and ``GET /api/v2/routing/wrapupcodes/{id}``."""
-
-    class Meta:
-        """Genesys answers with many more fields, most of them personal data."""
-
-        unknown = EXCLUDE
-
-    name = fields.String(load_default=None, allow_none=True)
-
-
 #: One schema of each kind for the whole process: building one takes as long as loading several answers.
 CONVERSATION = ConversationAnswer()
 AGENT_PARTICIPANT = AgentParticipant()
@@ -283,4 +272,3 @@ CUSTOMER_LEG = CustomerLeg()
 ANALYTICS_CONVERSATION = AnalyticsConversation()
 ANALYTICS_AGENT = AnalyticsAgent()
 ANALYTICS_CUSTOMER = AnalyticsCustomer()
-NAMED = Named()

@@ -146,8 +146,8 @@ class Claim:
     #: the entry as it was before this claim
     entry: Entry
     number: int
-    #: names and customer; the same in every attempt
-    known: FirstAttemptFacts
+    #: names and customer as JSON; the same in every attempt
+    known_json: str
     #: whether the previous claim was never concluded, because its process died
     crashed: bool
 
@@ -155,6 +155,16 @@ class Claim:
     def attempt(self) -> int:
         """The number of this attempt, starting at 1."""
         return self.entry.attempt + 1
+
+    @property
+    def known(self) -> FirstAttemptFacts:
+        """Names and customer. Read only for the attempt, so that a row that can't be read stops no round.
+
+        Raises:
+            ValueError: What an earlier attempt stored is no JSON.
+            TypeError: It is no object.
+        """
+        return FirstAttemptFacts.from_json(self.known_json)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -225,7 +235,7 @@ def claim(connection: Connection, wanted: Sequence[ReadyEntry], *, owner: str, n
         Claim(
             entry=one.entry,
             number=one.entry.claim + 1,
-            known=_known(one, customers.get(one.entry.conversation_id)),
+            known_json=_known_json(one, customers.get(one.entry.conversation_id)),
             crashed=free[one.entry.id].claimed_by is not None,
         )
         for one in wanted
@@ -241,10 +251,11 @@ def _is_unchanged(read: Entry, row: Row[*tuple[Any, ...]]) -> bool:
     return (row.state, row.claim, row.source) == (PENDING, read.claim, read.source)
 
 
-def _known(wanted: ReadyEntry, customer_id: str | None) -> FirstAttemptFacts:
+def _known_json(wanted: ReadyEntry, customer_id: str | None) -> str:
     if wanted.entry.known is not None:
-        return FirstAttemptFacts.from_json(wanted.entry.known)
-    return FirstAttemptFacts(agent_name=wanted.agent_name, wrapup_name=wanted.wrapup_name, customer_id=customer_id)
+        return wanted.entry.known
+    facts = FirstAttemptFacts(agent_name=wanted.agent_name, wrapup_name=wanted.wrapup_name, customer_id=customer_id)
+    return facts.to_json()
 
 
 def _claim_values(claim: Claim, owner: str, until: int) -> dict[str, object]:
@@ -254,7 +265,7 @@ def _claim_values(claim: Claim, owner: str, until: int) -> dict[str, object]:
         "owner": owner,
         "until": until,
         "begun": claim.attempt,
-        "known": claim.entry.known or claim.known.to_json(),
+        "known": claim.known_json,
         # Before the first attempt the entry waited for names. Only waits between attempts count towards giving up.
         "waited": claim.entry.waited_ms if claim.entry.attempt else 0,
     }
@@ -284,7 +295,7 @@ def _conclusion_values(claim: Claim, decision: Decision, now: int) -> dict[str, 
         "why": None,
         "begun": claim.attempt,
         "doubt": False,
-        "known": was.known or claim.known.to_json(),
+        "known": claim.known_json,
         "due_at": was.next_at,
         "waited": was.waited_ms if was.attempt else 0,
         "error": was.last_error,

@@ -10,7 +10,7 @@ from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Scale, Stage
 from tests.harness.waiting import wait_for
 
-SECONDS = 420
+SECONDS = 600
 #: What the notes of a refused record contain, as if a firewall took it for an attack.
 _POISON = "'; DROP TABLE cards; --"
 #: Answers to a record that count as its own, if others get through.
@@ -42,7 +42,7 @@ def play(stage: Stage) -> None:
 def _play_traffic(
     stage: Stage, simulator: Simulator, gateway: Gateway, name: str, rule: dict[str, object], poisoned: int
 ) -> None:
-    works = stage.scale.of(full=160, fast=80, small=24)
+    works = stage.scale.of(full=120, fast=60, small=24)
     sessions = _followed(simulator, gateway, works)
     simulator.set_receiver("ok", rules=[{**rule, "containing": _POISON}])
     bad = sessions[2 : 2 + 4 * poisoned : 4]

@@ -7,6 +7,7 @@ import pytest
 
 from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
 from tests.doubles.delivery import (
+    CONVERSATION,
     CUSTOMER,
     FAILED,
     LONGEST_BACK_OFF,
@@ -113,6 +114,9 @@ def test_what_a_dead_process_had_claimed_is_asked_about_first(delivery: Delivery
         ({"content": "null"}, "stored event can't be read"),
         ({"content": None}, "stored event can't be read"),
         ({"content": json.dumps({"conversation_id": "not a uuid"})}, "not a valid record"),
+        ({"names": "{not json", "attempt": 1}, "stored event can't be read"),
+        ({"names": "[]", "attempt": 1}, "stored event can't be read"),
+        ({"names": '{"agent_name": 7}', "attempt": 1}, "not a valid record"),
     ],
 )
 def test_what_can_be_no_record_is_dead_without_being_sent(
@@ -126,6 +130,19 @@ def test_what_can_be_no_record_is_dead_without_being_sent(
 
     assert delivery.receiver.ids == [record_id(2)]
     assert delivery.row(1).reason == reason
+
+
+def test_what_a_newer_release_has_stored_is_sent(delivery: DeliveryWithDoubles) -> None:
+    event = {"conversation_id": CONVERSATION, "participant_id": "p", "session_id": "s", "sentiment": "good"}
+    names = {"agent_name": "Maria Cruz", "wrapup_name": None, "customer_id": None, "agent_email": None}
+    delivery.store(1, content=json.dumps(event), names=json.dumps(names), attempt=1)
+    delivery.store(2)
+
+    delivery.start()
+    delivery.settle()
+
+    assert delivery.states() == {"delivered": 2}
+    assert delivery.receiver.posts[0]["body"]["agentName"] == "Maria Cruz"
 
 
 def test_a_claim_that_may_not_outlast_an_attempt_begins_none(delivery: DeliveryWithDoubles) -> None:

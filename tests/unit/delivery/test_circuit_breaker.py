@@ -302,6 +302,7 @@ def test_retry_after_told_to_two_stops_all_deliveries_but_not_for_ever() -> None
     assert breaker.overdue(18.0) == 1
 
     breaker.report("one", of_post(503, 1e9), 20.0)
+    breaker.report("other", of_post(503, 7.0), 20.0)
     assert breaker.wait(20.0) == LONGEST_HOLD
 
 

@@ -255,3 +255,26 @@ def test_what_is_known_survives_being_stored() -> None:
 
     assert FirstAttemptFacts.from_json(known.to_json()) == known
     assert "\u0000" not in known.to_json()
+
+
+def test_stored_facts_of_a_newer_version_are_read_without_what_this_one_does_not_know() -> None:
+    newer = '{"agent_name":"Maria Cruz","wrapup_name":null,"customer_id":null,"agent_email":"m@bank.test"}'
+
+    assert FirstAttemptFacts.from_json(newer) == FirstAttemptFacts(agent_name="Maria Cruz")
+    assert FirstAttemptFacts.from_json("{}") == FirstAttemptFacts()
+
+
+@pytest.mark.parametrize(
+    ("text", "error"), [("", ValueError), ("{", ValueError), ("null", TypeError), ("[]", TypeError), ("7", TypeError)]
+)
+def test_stored_facts_that_are_no_json_object_raise(text: str, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        FirstAttemptFacts.from_json(text)
+
+
+@pytest.mark.parametrize("name", ["M" * 10_000, "Maria\x00\x07\tCruz", "\u202e\U0001f600", "\x00"])
+def test_an_odd_name_makes_a_valid_record(name: str) -> None:
+    made = record(media_type="VOICE", known=FirstAttemptFacts(agent_name=name, wrapup_name=name))
+
+    assert mistakes(made) == ()
+    assert made["body"]["agentName"] == made["purpose"] == name
