@@ -41,24 +41,29 @@ def _talked_until(details: Details, session: Session) -> int | None:
 def _last_wrapup(segments: Sequence[WrapupSegment]) -> WrapupSegment | None:
     """Join segments without a gap between them; of several wrap-ups the last counts. None if one has no end.
 
-    A reopened message is wrapped up again in the same session. Code, notes and queue are the last ones stated.
+    A reopened message is wrapped up again in the same session.
     """
     ended = sorted((_ordered(one) for one in segments if one.ended_at is not None), key=_place)
     if len(ended) < len(segments) or not ended:
         return None
-    last = ended[0]
-    for one in ended[1:]:
-        last = _join(last, one) if _begin(one) <= _end(last) + _ROUNDING_MS else one
-    return last
+    parts, until = list[WrapupSegment](), 0
+    for one in ended:
+        if _begin(one) > until + _ROUNDING_MS:
+            parts.clear()
+        parts.append(one)
+        until = max(until, _end(one))
+    return _joined(parts)
 
 
-def _join(first: WrapupSegment, second: WrapupSegment) -> WrapupSegment:
+def _joined(parts: Sequence[WrapupSegment]) -> WrapupSegment:
+    """One wrap-up. Code, notes and queue are the last that are stated, by the end of the part."""
+    latest = sorted(parts, key=lambda part: (_end(part), _begin(part)), reverse=True)
     return WrapupSegment(
-        started_at=first.started_at,
-        ended_at=max(_end(first), _end(second)),
-        code=second.code or first.code,
-        notes=second.notes or first.notes,
-        queue_id=second.queue_id or first.queue_id,
+        started_at=parts[0].started_at,
+        ended_at=latest[0].ended_at,
+        code=next((part.code for part in latest if part.code), None),
+        notes=next((part.notes for part in latest if part.notes), None),
+        queue_id=next((part.queue_id for part in latest if part.queue_id), None),
     )
 
 
@@ -68,8 +73,8 @@ def _ordered(segment: WrapupSegment) -> WrapupSegment:
     return segment if possible else replace(segment, started_at=None)
 
 
-def _place(segment: WrapupSegment) -> tuple[int, int]:
-    return _begin(segment), _end(segment)
+def _place(segment: WrapupSegment) -> tuple[int, bool]:
+    return _begin(segment), segment.started_at is not None
 
 
 def _begin(segment: WrapupSegment) -> int:

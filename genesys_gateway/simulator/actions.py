@@ -19,7 +19,7 @@ MEDIA = (
     *("INTERNALMESSAGE", "SCREENMONITORING", "UNKNOWN"),
 )
 DIRECTIONS = ("INBOUND", "OUTBOUND", "UNKNOWN")
-_CUSTOMER, _BANK = "tel:+639171234567", "tel:+63288887777"
+_CUSTOMER, _BANK, _THIRD = "tel:+639171234567", "tel:+63288887777", "tel:+639990001111"
 _DEFAULT_DURATION_MS = 43_250
 
 
@@ -31,7 +31,8 @@ def start(world: World, body: Body) -> dict[str, Any]:
     """
     media = str(body.get("mediaType", "VOICE")).upper()
     direction = str(body.get("direction", "INBOUND")).upper()
-    if media not in MEDIA or direction not in DIRECTIONS:
+    agent_direction = str(body.get("agentDirection", direction)).upper()
+    if media not in MEDIA or {direction, agent_direction} - set(DIRECTIONS):
         raise ControlError(f"mediaType is one of {', '.join(MEDIA)}; direction of {', '.join(DIRECTIONS)}")
     conversation_id = body.get("conversationId")
     conversation, participant = world.contact_centre.start(
@@ -45,6 +46,8 @@ def start(world: World, body: Body) -> dict[str, Any]:
         has_acw=bool(body.get("acw", True)),
         dialled=bool(body.get("dialled", False)),
         expected=bool(body.get("expected", True)),
+        agent_direction=agent_direction,
+        customer_purpose=str(body.get("customerPurpose", "customer")),
     )
     return {"conversationId": conversation.id, **_participant_ids(participant)}
 
@@ -92,7 +95,12 @@ def _wrapup(world: World, conversation: Conversation, body: Body) -> dict[str, A
     agent = world.contact_centre.unfinished_agent(conversation, body.get("participantId"))
     code, notes = body.get("code", DEFAULT_CODE[0]), body.get("notes")
     announced = world.contact_centre.wrap_up(
-        conversation, agent, code, notes, int(body.get("durationMs", _DEFAULT_DURATION_MS))
+        conversation,
+        agent,
+        code,
+        notes,
+        duration=int(body.get("durationMs", _DEFAULT_DURATION_MS)),
+        segments=int(body.get("segments", 1)),
     )
     return _announcement_body(announced)
 
@@ -100,6 +108,30 @@ def _wrapup(world: World, conversation: Conversation, body: Body) -> dict[str, A
 def _draft(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
     agent = world.contact_centre.unfinished_agent(conversation, body.get("participantId"))
     world.contact_centre.draft(agent, body.get("code", DEFAULT_CODE[0]), body.get("notes"))
+    return _participant_ids(agent)
+
+
+def _code(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    agent = world.contact_centre.unfinished_agent(conversation, body.get("participantId"))
+    world.contact_centre.pick_code(agent, body.get("code", DEFAULT_CODE[0]), body.get("notes"))
+    return _participant_ids(agent)
+
+
+def _leg(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    agent = world.contact_centre.unfinished_agent(conversation, body.get("participantId"))
+    for communication in agent.communications:
+        communication.state = str(body.get("state", "connected"))
+        communication.held = bool(body.get("held", False))
+    return _participant_ids(agent)
+
+
+def _third(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    return _participant_ids(world.contact_centre.call_third_person(conversation, str(body.get("number", _THIRD))))
+
+
+def _resume(world: World, conversation: Conversation, body: Body) -> dict[str, Any]:
+    agent = _chosen_agent(conversation, body)
+    world.contact_centre.resume(conversation, agent)
     return _participant_ids(agent)
 
 
@@ -143,6 +175,10 @@ def _announce(world: World, conversation: Conversation, body: Body) -> dict[str,
 ACTIONS: Mapping[str, Action] = {
     "wrapup": _wrapup,
     "draft": _draft,
+    "code": _code,
+    "leg": _leg,
+    "third": _third,
+    "resume": _resume,
     "skip": _skip,
     "transfer": _transfer,
     "consult": _consult,

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from genesys_gateway.simulator.clock import iso
-from genesys_gateway.simulator.conversation_answer import time_of, without_nulls
-from genesys_gateway.simulator.conversations import Communication, Conversation, Moment, Participant, Wrapup
+from genesys_gateway.simulator.conversation_answer import known, time_of, without_nulls
+from genesys_gateway.simulator.conversations import (
+    Addresses,
+    Communication,
+    Conversation,
+    Moment,
+    Participant,
+    Wrapup,
+)
 
 #: Whether analytics already show what happened at a moment; False for None.
 Visible = Callable[[Moment | None], bool]
@@ -58,49 +65,76 @@ def _participant(conversation: Conversation, participant: Participant, visible: 
 def _session(
     conversation: Conversation, participant: Participant, communication: Communication, visible: Visible
 ) -> dict[str, Any]:
-    addresses = conversation.addresses
+    addresses = conversation.addresses_for(communication)
+    if participant.number is not None:
+        addresses = Addresses(ani=addresses.dnis, dnis=participant.number)
     message_type = conversation.message_type if communication.media_type == "MESSAGE" else None
     skipped = participant.wrapup_skipped and visible(participant.acw_ended)
-    done = participant.final_wrapup if visible(communication.acw_ended) else None
+    wrapups = [wrapup for wrapup in _wrapups(participant, communication, visible) if not wrapup.early]
     return without_nulls(
         {
             "sessionId": communication.id,
             "mediaType": communication.media_type.lower(),
             "messageType": message_type.lower() if message_type else None,
-            "direction": conversation.direction.lower(),
+            "peerId": communication.peer,
+            "direction": known(communication.direction),
             "ani": addresses.ani,
             "dnis": addresses.dnis,
             "addressFrom": addresses.address_from,
             "addressTo": addresses.address_to,
             "callbackNumbers": list(addresses.callback_numbers) or None,
             "acwSkipped": True if skipped else None,
-            "metrics": [_acw_metric(done)] if done else [],
+            "metrics": [_acw_metric(wrapup) for wrapup in wrapups],
             "segments": _segments(conversation, participant, communication, visible),
         }
     )
 
 
+def _wrapups(participant: Participant, communication: Communication, visible: Visible) -> list[Wrapup]:
+    """Those that analytics show as done. A communication of an agent has one, unless the customer wrote again (F47)."""
+    if participant.user_id is None:
+        return []
+    found = [wrapup for wrapup in participant.earlier_wrapups if visible(wrapup.ended)]
+    final = participant.final_wrapup if visible(communication.acw_ended) else None
+    return [*found, final] if final else found
+
+
 def _segments(
     conversation: Conversation, participant: Participant, communication: Communication, visible: Visible
 ) -> list[dict[str, Any]]:
-    """The talk segment and, once it has begun, the wrap-up segment, which has no end until it is finished (F54)."""
+    """The talks and, once it has begun, the after-call work, which has no end until it is finished (F54)."""
     common = {"queueId": conversation.queue_id, "subject": conversation.addresses.subject, "conference": False}
-    ended = communication.ended if visible(communication.ended) else None
-    talk = {"segmentType": "interact", "segmentStart": time_of(communication.started), "segmentEnd": time_of(ended)}
-    segments = [without_nulls({**common, **talk})]
-    if visible(communication.acw_started) and not participant.wrapup_skipped:
-        done = participant.final_wrapup if visible(communication.acw_ended) else None
-        corrected = participant.correction if participant.correction and visible(participant.correction.ended) else done
-        wrapup = {
-            "segmentType": "wrapup",
-            "segmentStart": time_of(communication.acw_started),
-            "segmentEnd": time_of(communication.acw_ended) if done else None,
-            # Genesys docs: analytics spell these two names differently from the event (F55).
-            "wrapUpCode": corrected.code if done and corrected else None,
-            "wrapUpNote": corrected.notes if done and corrected else None,
+    found: list[dict[str, Any]] = [
+        {
+            "segmentType": "interact",
+            "segmentStart": time_of(start),
+            "segmentEnd": time_of(end if visible(end) else None),
         }
-        segments.append(without_nulls({**common, **wrapup}))
-    return segments
+        for start, end in communication.talks
+        if visible(start)
+    ]
+    for wrapup in _wrapups(participant, communication, visible):
+        found += _wrapup_segments(participant, wrapup, visible)
+    going_on = visible(communication.acw_started) and not visible(communication.acw_ended)
+    if going_on and not participant.wrapup_skipped:
+        found.append({"segmentType": "wrapup", "segmentStart": time_of(communication.acw_started)})
+    return [without_nulls({**common, **segment}) for segment in found]
+
+
+def _wrapup_segments(participant: Participant, wrapup: Wrapup, visible: Visible) -> Iterator[dict[str, Any]]:
+    """The wrap-up in its segments, without a gap; code and notes are in the first (F47)."""
+    correction = participant.correction if wrapup is participant.wrapup else None
+    noted = correction if correction and visible(correction.ended) else wrapup
+    parts, start = wrapup.segments, wrapup.started.wall
+    for part in range(parts):
+        yield {
+            "segmentType": "wrapup",
+            "segmentStart": iso(start + wrapup.duration_ms * part // parts),
+            "segmentEnd": iso(start + wrapup.duration_ms * (part + 1) // parts),
+            # Genesys docs: analytics spell these two names differently from the event (F55).
+            "wrapUpCode": noted.code if part == 0 else None,
+            "wrapUpNote": noted.notes if part == 0 else None,
+        }
 
 
 def _acw_metric(wrapup: Wrapup) -> dict[str, Any]:

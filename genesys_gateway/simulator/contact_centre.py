@@ -70,10 +70,13 @@ class ContactCentre:
         has_acw: bool = True,
         dialled: bool = False,
         expected: bool = True,
+        agent_direction: str | None = None,
+        customer_purpose: str = "customer",
     ) -> tuple[Conversation, Participant]:
         """Start a conversation between a customer and an agent. Raises ControlError if the id is in use.
 
-        `dialled` is for a callback whose call was made: the agent also gets a voice session (F40).
+        `dialled` is for a callback whose call was made: the agent also gets a voice session (F40). `agent_direction`
+        is for a call that was dialled for the agent: it comes in for the agent (F48).
         """
         conversation_id = conversation_id or str(uuid.uuid4())
         if conversation_id in self.conversations:
@@ -88,8 +91,13 @@ class ContactCentre:
             queue_id=queue_id or DEFAULT_QUEUE,
             started=now,
             expected=expected,
+            agent_direction=agent_direction or direction,
         )
-        conversation.participants.append(_customer(media_type, now))
+        customer = Participant(id=str(uuid.uuid4()), purpose=customer_purpose, started=now)
+        customer.communications.append(_communication(media_type, now, direction=direction))
+        if dialled:
+            customer.communications.append(_communication("VOICE", now, direction="OUTBOUND"))
+        conversation.participants.append(customer)
         self.conversations[conversation_id] = conversation
         return conversation, self.join(conversation, agent or FIRST_AGENT, has_acw=has_acw, dialled=dialled)
 
@@ -115,9 +123,12 @@ class ContactCentre:
             wrapup_required=has_acw,
             consulted_by=consulted_by,
         )
-        participant.communications.append(_communication(conversation.media_type, now, has_acw=has_acw))
-        if dialled:
-            participant.communications.append(_communication("VOICE", now, has_acw=has_acw))
+        peers = conversation.participants[0].communications
+        for peer in peers if dialled else peers[:1]:
+            direction = conversation.agent_direction if peer is peers[0] else peer.direction
+            participant.communications.append(
+                _communication(peer.media_type, now, direction=direction, has_acw=has_acw, peer=peer.id)
+            )
         conversation.participants.append(participant)
         return participant
 
@@ -169,6 +180,44 @@ class ContactCentre:
             raise ControlError("nobody is on the line to consult anyone", status=409)
         return self.join(conversation, agent, consulted_by=first.id)
 
+    def call_third_person(self, conversation: Conversation, number: str) -> Participant:
+        """An agent calls someone else, who is `external` to the organisation like a customer without a queue (F48)."""
+        now = self.now()
+        third = Participant(id=str(uuid.uuid4()), purpose="external", started=now, number=number)
+        third.communications.append(_communication("VOICE", now, direction="OUTBOUND"))
+        conversation.participants.insert(1, third)
+        return third
+
+    def pick_code(self, participant: Participant, code: str | None, notes: str | None) -> None:
+        """The agent picks a wrap-up code while still on the line; the after-call work comes later (F45).
+
+        Raises:
+            ControlError: The agent is no longer on the line.
+        """
+        if not participant.active:
+            raise ControlError("that agent has hung up already", status=409)
+        picked = Wrapup(code=code, notes=notes, duration_ms=0, ended=self.now(), early=True)
+        participant.wrapup, participant.preliminary = picked, True
+        participant.earlier_wrapups.append(picked)
+
+    def resume(self, conversation: Conversation, participant: Participant) -> None:
+        """The customer of an ended conversation writes again, to the same agent and in the same session (F47).
+
+        Raises:
+            ControlError: The conversation has not ended, or the agent's wrap-up is not done.
+        """
+        if conversation.ended is None or participant.final_wrapup is None:
+            raise ControlError("it is still open, or not wrapped up", status=409)
+        now = self.now()
+        self._reopen(conversation)
+        participant.earlier_wrapups.append(participant.final_wrapup)
+        participant.preliminary = True
+        participant.ended = participant.acw_started = participant.acw_ended = None
+        for communication in participant.communications:
+            communication.earlier_talks = communication.talks
+            communication.resumed, communication.ended = now, None
+            communication.acw, communication.acw_started, communication.acw_ended = AcwState.UNKNOWN, None, None
+
     def end(self, conversation: Conversation) -> None:
         """The customer hangs up: the conversation ends. After-call work may take hours longer (F43, F52)."""
         now = self.now()
@@ -184,16 +233,26 @@ class ContactCentre:
         """
         if conversation.ended is None:
             raise ControlError("it is still open", status=409)
+        self._reopen(conversation)
+        return self.join(conversation, agent)
+
+    @staticmethod
+    def _reopen(conversation: Conversation) -> None:
         conversation.ended = None
         customer = conversation.participants[0]
         customer.ended = None
         customer.communications[0].ended = None
-        return self.join(conversation, agent)
 
     def wrap_up(
-        self, conversation: Conversation, participant: Participant, code: str | None, notes: str | None, duration: int
+        self,
+        conversation: Conversation,
+        participant: Participant,
+        code: str | None,
+        notes: str | None,
+        duration: int,
+        segments: int = 1,
     ) -> list[Announcement]:
-        """The agent finishes after-call work.
+        """The agent finishes after-call work. `duration` (ms) and `segments` are what Genesys shows of it (F47).
 
         Returns:
             One announcement per session of the agent, the first session first (F39, F40).
@@ -207,10 +266,12 @@ class ContactCentre:
             raise ControlError("there is no after-call work on that queue", status=409)
         self.leave(participant)
         now = self.now()
-        participant.wrapup = Wrapup(code=code, notes=notes, duration_ms=duration, ended=now)
-        participant.acw_ended = now
+        wrapup = Wrapup(code=code, notes=notes, duration_ms=duration, ended=now, segments=segments)
+        participant.wrapup, participant.preliminary = wrapup, False
+        participant.acw_started, participant.acw_ended = wrapup.started, now
         for communication in participant.communications:
             communication.acw, communication.acw_ended = AcwState.COMPLETE, now
+            communication.acw_started = wrapup.started
         announced = [self._announce(conversation, participant, c) for c in self._announced_sessions(participant)]
         self._announce_earlier_sessions(conversation, participant)
         return announced
@@ -218,6 +279,7 @@ class ContactCentre:
     def draft(self, participant: Participant, code: str | None, notes: str | None) -> None:
         """The agent saves a draft of the wrap-up without finishing (F51)."""
         self.leave(participant)
+        participant.preliminary = False
         participant.wrapup = Wrapup(code=code, notes=notes, duration_ms=0, ended=self.now(), provisional=True)
 
     def skip(self, participant: Participant) -> None:
@@ -225,6 +287,8 @@ class ContactCentre:
         self.leave(participant)
         now = self.now()
         participant.wrapup_skipped, participant.acw_ended = True, now
+        if participant.preliminary:
+            participant.wrapup, participant.preliminary = None, False
         for communication in participant.communications:
             communication.acw, communication.acw_ended = AcwState.SKIPPED, now
 
@@ -293,11 +357,9 @@ class ContactCentre:
         participant.acw_started = participant.acw_started or now
 
 
-def _customer(media_type: str, now: Moment) -> Participant:
-    customer = Participant(id=str(uuid.uuid4()), purpose="customer", started=now)
-    customer.communications.append(_communication(media_type, now, has_acw=False))
-    return customer
-
-
-def _communication(media_type: str, now: Moment, *, has_acw: bool) -> Communication:
-    return Communication(id=str(uuid.uuid4()), media_type=media_type, started=now, has_acw=has_acw)
+def _communication(
+    media_type: str, now: Moment, *, direction: str | None, has_acw: bool = False, peer: str | None = None
+) -> Communication:
+    return Communication(
+        id=str(uuid.uuid4()), media_type=media_type, started=now, has_acw=has_acw, direction=direction, peer=peer
+    )

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from genesys_gateway.simulator.clock import iso
-from genesys_gateway.simulator.conversations import Communication, Conversation, Moment, Participant, Wrapup
+from genesys_gateway.simulator.conversations import (
+    Addresses,
+    Communication,
+    Conversation,
+    Moment,
+    Participant,
+    Wrapup,
+)
 
 #: Medium -> the list of the participant that holds its communications.
 _LIST_OF_MEDIUM = {
@@ -18,7 +26,10 @@ _LIST_OF_MEDIUM = {
     "COBROWSE": "cobrowsesessions",
     "SCREENSHARE": "screenshares",
     "VIDEO": "videos",
+    "SCREENMONITORING": "screenMonitorings",
+    "UNKNOWN": "socialExpressions",
 }
+_TELEPHONE = ("VOICE", "CALLBACK")
 #: The lists whose communications have a direction.
 _LISTS_WITH_DIRECTION = ("calls", "callbacks", "chats", "emails", "messages")
 
@@ -49,8 +60,14 @@ def without_nulls(answer: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in answer.items() if value is not None}
 
 
+def known(enum_value: str | None) -> str | None:
+    """A value of an enumeration as REST writes it; None for None and for an UNKNOWN direction."""
+    return enum_value.lower() if enum_value and enum_value != "UNKNOWN" else None
+
+
 def _participant(conversation: Conversation, participant: Participant) -> dict[str, Any]:
     agent = participant.user_id is not None
+    ends = _ends(conversation, participant)
     answer: dict[str, Any] = {
         "id": participant.id,
         "name": participant.name,
@@ -62,8 +79,9 @@ def _participant(conversation: Conversation, participant: Participant) -> dict[s
         "endTime": time_of(participant.ended),
         "queueId": conversation.queue_id,
         "consultParticipantId": participant.consulted_by,
-        "ani": conversation.addresses.ani,
-        "dnis": conversation.addresses.dnis,
+        "address": ends.customers(conversation.direction) if not agent else None,
+        "ani": ends.ani,
+        "dnis": ends.dnis,
         "wrapupRequired": participant.wrapup_required if agent else None,
         "wrapupPrompt": "mandatory" if agent and participant.wrapup_required else None,
         "wrapupSkipped": participant.wrapup_skipped if agent else None,
@@ -79,17 +97,43 @@ def _participant(conversation: Conversation, participant: Participant) -> dict[s
     return without_nulls(answer)
 
 
+def _ends(conversation: Conversation, participant: Participant) -> Addresses:
+    """The addresses of a participant. The agent's own end of a call is a telephone (F48)."""
+    if participant.number is not None:
+        return Addresses(ani=conversation.addresses.dnis, dnis=participant.number)
+    if participant.user_id is not None and conversation.media_type in _TELEPHONE:
+        return replace(conversation.addresses, dnis=f"sip:{participant.user_id}@localhost")
+    return conversation.addresses
+
+
+def _own(participant: Participant, customer: str | None) -> str | None:
+    if participant.user_id is not None:
+        return f"sip:{participant.user_id}@localhost"
+    return participant.number or customer
+
+
+def _address(address: str | None) -> dict[str, str] | None:
+    return {"addressNormalized": address, "addressRaw": address} if address else None
+
+
 def _communication(
     conversation: Conversation, participant: Participant, communication: Communication, *, directed: bool
 ) -> dict[str, Any]:
-    addresses = conversation.addresses
-    message_type = conversation.message_type if communication.media_type == "MESSAGE" else None
+    addresses = conversation.addresses_for(communication)
+    customer = addresses.customers(conversation.direction_for(communication))
+    call, message = communication.media_type == "VOICE", communication.media_type == "MESSAGE"
     return without_nulls(
         {
             "id": communication.id,
-            "state": "connected" if communication.ended is None else "disconnected",
-            "direction": conversation.direction.lower() if directed else None,
-            "type": message_type.lower() if message_type else None,
+            "peerId": communication.peer,
+            "state": communication.state if communication.ended is None else "disconnected",
+            "held": communication.held and communication.ended is None,
+            "direction": known(communication.direction) if directed else None,
+            # A message without a type has this one here, and none in the event.
+            "type": (conversation.message_type or "unknown").lower() if message else None,
+            "self": _address(_own(participant, customer)) if call else None,
+            "fromAddress": _address(addresses.address_from) if message else None,
+            "toAddress": _address(addresses.address_to) if message else None,
             "connectedTime": time_of(communication.started),
             "disconnectedTime": time_of(communication.ended),
             "disconnectType": "peer" if communication.ended else None,
@@ -115,8 +159,8 @@ def _wrapup(wrapup: Wrapup | None) -> dict[str, Any] | None:
         {
             "code": wrapup.code,
             "notes": wrapup.notes,
-            "durationSeconds": wrapup.duration_ms // 1000,
-            "endTime": None if wrapup.provisional else time_of(wrapup.ended),
+            "durationSeconds": None if wrapup.early else wrapup.duration_ms // 1000,
+            "endTime": None if wrapup.provisional or wrapup.early else time_of(wrapup.ended),
             "provisional": wrapup.provisional,
         }
     )

@@ -5,7 +5,7 @@ Every moment is kept in wall time and in virtual time, because analytics show it
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
 
@@ -39,6 +39,15 @@ class Wrapup:
     ended: Moment
     #: True for a draft: the after-call work is not finished (F51).
     provisional: bool = False
+    #: True for a code that was picked before the talk was over (F45).
+    early: bool = False
+    #: Number of segments without a gap that analytics cut it into; code and notes are in the first (F47).
+    segments: int = 1
+
+    @property
+    def started(self) -> Moment:
+        """When it began, by its duration."""
+        return Moment(self.ended.wall - self.duration_ms, self.ended.virtual)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -55,11 +64,25 @@ class Communication:
     acw_ended: Moment | None = None
     #: False on a queue without after-call work (F43).
     has_acw: bool = True
+    #: INBOUND or OUTBOUND. A call that was dialled for the agent comes in for the agent (F48).
+    direction: str | None = None
+    #: Id of the customer's communication that an agent's is connected to.
+    peer: str | None = None
+    #: What the conversation API shows until it has ended.
+    state: str = "connected"
+    held: bool = False
+    #: Start and end of each talk before the present one: the customer wrote again in the same session.
+    earlier_talks: list[tuple[Moment, Moment | None]] = field(default_factory=list)
+    resumed: Moment | None = None
+
+    @property
+    def talks(self) -> list[tuple[Moment, Moment | None]]:
+        return [*self.earlier_talks, (self.resumed or self.started, self.ended)]
 
 
 @dataclass(slots=True, kw_only=True)
 class Participant:
-    """The customer or an agent."""
+    """The customer, an agent, or a third person."""
 
     id: str
     purpose: str
@@ -70,6 +93,12 @@ class Participant:
     wrapup_required: bool = False
     wrapup_skipped: bool = False
     wrapup: Wrapup | None = None
+    #: Wrap-ups that a later one replaced; only analytics still show them (F47).
+    earlier_wrapups: list[Wrapup] = field(default_factory=list)
+    #: True while `wrapup` does not end the after-call work: it was picked early, or the customer wrote again.
+    preliminary: bool = False
+    #: Address of a third person whom an agent has called.
+    number: str | None = None
     #: A later correction of the wrap-up that only analytics show (F56).
     correction: Wrapup | None = None
     acw_started: Moment | None = None
@@ -89,7 +118,9 @@ class Participant:
 
     @property
     def final_wrapup(self) -> Wrapup | None:
-        return self.wrapup if self.wrapup is not None and not self.wrapup.provisional else None
+        if self.wrapup is None or self.wrapup.provisional or self.preliminary:
+            return None
+        return self.wrapup
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +133,11 @@ class Addresses:
     address_to: str | None = None
     callback_numbers: tuple[str, ...] = ()
     subject: str | None = None
+
+    def customers(self, direction: str) -> str | None:
+        """The customer's own address."""
+        called, caller = self.dnis or self.address_to, self.ani or self.address_from
+        return called if direction == "OUTBOUND" else caller
 
 
 @dataclass(slots=True, kw_only=True)
@@ -119,10 +155,27 @@ class Conversation:
     participants: list[Participant] = field(default_factory=list)
     #: False if the test that started it asked no client to follow it.
     expected: bool = True
+    #: The direction that agents' communications show; of a call that was dialled for them another than `direction`.
+    agent_direction: str = "INBOUND"
 
     @property
     def agents(self) -> list[Participant]:
         return [participant for participant in self.participants if participant.user_id is not None]
+
+    def is_dialled(self, communication: Communication) -> bool:
+        """Whether it is the call of a callback, which the agent made (F48)."""
+        return self.media_type == "CALLBACK" and communication.media_type == "VOICE"
+
+    def direction_for(self, communication: Communication) -> str:
+        """The direction for the customer."""
+        return "OUTBOUND" if self.is_dialled(communication) else self.direction
+
+    def addresses_for(self, communication: Communication) -> Addresses:
+        """The addresses of both sides of one communication."""
+        if not self.is_dialled(communication):
+            return self.addresses
+        called = next(iter(self.addresses.callback_numbers), self.addresses.ani)
+        return replace(self.addresses, ani=self.addresses.dnis, dnis=called)
 
     def participant(self, participant_id: str) -> Participant | None:
         return next((p for p in self.participants if p.id == participant_id), None)

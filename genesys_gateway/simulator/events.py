@@ -21,7 +21,7 @@ def acw_event(
     changes: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Build envelope and body. Unknown fields are absent rather than null (F36). `changes` override the body."""
-    addresses, wrapup = conversation.addresses, participant.wrapup
+    addresses, wrapup = conversation.addresses_for(communication), participant.wrapup
     body: dict[str, Any] = {
         "eventTime": wall_ms,
         "conversationId": conversation.id,
@@ -29,7 +29,7 @@ def acw_event(
         "sessionId": communication.id,
         "mediaType": communication.media_type,
         "provider": _PROVIDERS.get(communication.media_type, _DEFAULT_PROVIDER),
-        "direction": conversation.direction,
+        "direction": conversation.direction_for(communication),
         "ani": addresses.ani,
         "dnis": addresses.dnis,
         "addressTo": addresses.address_to,

@@ -9,6 +9,7 @@ import pytest
 
 from genesys_gateway.domain import after_call_work
 from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.domain.record import FirstAttemptFacts, Record, Rules, build
 from genesys_gateway.genesys import notifications
 from genesys_gateway.genesys.analytics import Details, details_from_answer
 from genesys_gateway.genesys.live_view import from_answer
@@ -16,6 +17,9 @@ from genesys_gateway.reconciliation.evidence import Verdict, completes, finished
 from tests.doubles.simulator import Simulated
 
 pytest_plugins = ("simulator_fixture",)
+
+#: A moment up to which analytics are complete whatever happens in these tests: the year 2100 (epoch milliseconds).
+LONG_AFTER = 4_102_444_800_000
 
 Story = Callable[[Simulated], dict[str, Any]]
 
@@ -152,34 +156,148 @@ def test_analytics_that_lag_behind_complete_nothing(sim: Simulated) -> None:
     assert not any(completes(details, verdict) for details in details_from_answer(reply.content))
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {},
-        {"direction": "OUTBOUND"},
-        {"mediaType": "EMAIL", "subject": "Invoice", "addressFrom": "c@example.org", "addressTo": "bank@example.org"},
-        {"mediaType": "MESSAGE", "messageType": "SMS", "addressFrom": "+639171234567", "addressTo": "+6328888777"},
-    ],
-    ids=["voice in", "voice out", "e-mail", "sms"],
-)
-def test_a_backfill_says_what_the_event_said(sim: Simulated, options: dict[str, Any]) -> None:
+ADDRESSES = {"addressFrom": "c@example.org", "addressTo": "bank@example.org"}
+BACK = {"addressFrom": "bank@example.org", "addressTo": "c@example.org"}
+DIALLING: dict[str, dict[str, str]] = {
+    "inbound": {},
+    "by the agent": {"direction": "OUTBOUND"},
+    "by a campaign": {"direction": "OUTBOUND", "agentDirection": "INBOUND"},
+    "nobody says": {"direction": "UNKNOWN"},
+}
+MEDIA: dict[str, dict[str, Any]] = {
+    "VOICE": {},
+    "CALLBACK": {"callbackNumbers": ["+639171234567"]},
+    "EMAIL": {"subject": "Invoice"},
+    "CHAT": {},
+    "VIDEO": {},
+    "COBROWSE": {},
+    "SCREENSHARE": {},
+    "UNKNOWN": {},
+}
+MESSAGES = [None, "UNKNOWN", "SMS", "WEBMESSAGING", "OPEN", "WHATSAPP", "TELEPATHY"]
+
+
+def wrapped_up(sim: Simulated, options: dict[str, Any], **wrapup: Any) -> dict[str, Any]:
+    """Play a conversation to its end; return it, and its events as `events`."""
     conversation = sim.call(**options)
-    sent = sim.play(conversation, "wrapup", notes="asked about an invoice")["event"]
+    events = sim.play(conversation, "wrapup", **{"notes": "asked about an invoice", **wrapup})["events"]
     sim.play(conversation, "end")
-    live = notifications.parse(orjson.dumps(sent))
-    assert isinstance(live, after_call_work.Acw)
+    return {**conversation, "events": events}
+
+
+def assert_alike(sim: Simulated, conversation: dict[str, Any]) -> list[Record]:
+    """Compare the records of the events with those of the live view, where it names them, and of analytics."""
+    told = {event.record_id: event for event in map(heard, conversation["events"])}
     verdict, details = both_views(sim, conversation)
-    ((late,), (named,)) = finished_acw(details), verdict.finished
-    assert alike(late, live.event)
-    # Not every answer of the live view shows the addresses of written media.
-    assert alike(replace(named, address_from=late.address_from, address_to=late.address_to), live.event)
+    late = {event.record_id: event for event in finished_acw(details)}
+    assert late.keys() == told.keys()
+    for event in (*verdict.finished, *late.values()):
+        assert record(event) == record(told[event.record_id])
+    return [record(event) for event in told.values()]
 
 
-def alike(backfilled: AcwEvent, live: AcwEvent) -> bool:
-    """Whether both are equal, except that a backfill's time is the end of the work and its duration may be rounded.
+def heard(sent: dict[str, Any]) -> AcwEvent:
+    read = notifications.parse(orjson.dumps(sent))
+    assert isinstance(read, after_call_work.Acw)
+    return read.event
 
-    The rounding is to whole seconds.
-    """
-    durations = (backfilled.wrapup_duration_ms or 0, live.wrapup_duration_ms or 0)
-    same = replace(backfilled, event_time=live.event_time, wrapup_duration_ms=live.wrapup_duration_ms) == live
-    return same and abs(durations[0] - durations[1]) < 1000
+
+def record(event: AcwEvent) -> Record:
+    """The record, without its source; its time is the moment of the event, or shortly before, and not compared."""
+    known = FirstAttemptFacts(agent_name="Maria Cruz", wrapup_name="Invoice")
+    made = build(event.record_id, replace(event, event_time=0), "live", 0, known, Rules())
+    return {**made, "body": {name: value for name, value in made["body"].items() if name != "eventSource"}}
+
+
+#: In the live view the legs of the other media have no direction, so alone they count as inbound.
+DIRECTED = ("VOICE", "CALLBACK", "EMAIL", "CHAT")
+
+
+@pytest.mark.parametrize(
+    ("medium", "dialling"),
+    [(medium, dialling) for medium in MEDIA for dialling in DIALLING if medium in DIRECTED or "by" not in dialling],
+)
+def test_all_views_give_the_same_record(sim: Simulated, medium: str, dialling: str) -> None:
+    written = medium in ("EMAIL", "CHAT")
+    ends = (BACK if DIALLING[dialling].get("direction") == "OUTBOUND" else ADDRESSES) if written else {}
+    options = {"mediaType": medium, **MEDIA[medium], **DIALLING[dialling], **ends}
+    (made,) = assert_alike(sim, wrapped_up(sim, options))
+    assert made["direction"] == ("OUTBOUND" if dialling.startswith("by") else "INBOUND")
+    expected = {
+        "VOICE": "+639171234567",
+        "CALLBACK": "+639171234567",
+        "EMAIL": "c@example.org",
+        "CHAT": "c@example.org",
+    }
+    assert made["customerHandle"] == expected.get(medium)
+
+
+@pytest.mark.parametrize("dialling", ["inbound", "by a campaign"])
+@pytest.mark.parametrize("kind", MESSAGES)
+def test_all_views_give_the_same_record_of_a_message(sim: Simulated, kind: str | None, dialling: str) -> None:
+    ends = BACK if dialling == "by a campaign" else ADDRESSES
+    options = {"mediaType": "MESSAGE", "messageType": kind, **DIALLING[dialling], **ends}
+    (made,) = assert_alike(sim, wrapped_up(sim, options))
+    assert (made["customerHandle"], made["body"]["messageType"]) == (
+        "c@example.org",
+        None if kind == "UNKNOWN" else kind,
+    )
+
+
+@pytest.mark.parametrize(
+    "wrapup",
+    [{"notes": ""}, {"notes": None}, {"code": None}, {"durationMs": 0}, {"durationMs": 9500, "segments": 3}],
+    ids=str,
+)
+def test_all_views_give_the_same_wrapup(sim: Simulated, wrapup: dict[str, Any]) -> None:
+    assert_alike(sim, wrapped_up(sim, {}, **wrapup))
+
+
+def test_a_third_person_changes_nothing(sim: Simulated) -> None:
+    conversation = sim.call(direction="OUTBOUND", agentDirection="INBOUND")
+    sim.play(conversation, "third")
+    events = sim.play(conversation, "wrapup")["events"]
+    sim.play(conversation, "end")
+    (made,) = assert_alike(sim, {**conversation, "events": events})
+    assert (made["direction"], made["customerHandle"]) == ("OUTBOUND", "+639171234567")
+
+
+def test_the_call_of_a_callback_was_dialled_and_the_callback_was_asked_for(sim: Simulated) -> None:
+    sent = wrapped_up(sim, {"mediaType": "CALLBACK", "dialled": True, "callbackNumbers": ["+639171234567"]})
+    made = assert_alike(sim, sent)
+    assert {one["customerHandle"] for one in made} == {"+639171234567"}
+    assert {one["body"]["mediaType"]: one["direction"] for one in made} == {"CALLBACK": "INBOUND", "VOICE": "OUTBOUND"}
+
+
+@pytest.mark.parametrize("state", ["connected", "alerting", "dialing", "contacting", "offering", "parked", "held"])
+@pytest.mark.parametrize("medium", ["VOICE", "EMAIL", "MESSAGE"])
+def test_a_code_picked_on_the_line_is_no_end_in_any_view(sim: Simulated, medium: str, state: str) -> None:
+    conversation = sim.call(mediaType=medium)
+    sim.play(conversation, "leg", **({"held": True} if state == "held" else {"state": state}))
+    sim.play(conversation, "code", code="K")
+    verdict, details = both_views(sim, conversation)
+    assert (verdict.finished, verdict.over, verdict.nameable) == ((), False, True)
+    assert finished_acw(details, LONG_AFTER) == ()
+
+    sim.play(conversation, "end")
+    verdict, details = both_views(sim, conversation)
+    assert (verdict.finished, verdict.over, details.acw_pending) == ((), False, True)
+    assert finished_acw(details, LONG_AFTER) == ()
+
+    events = sim.play(conversation, "wrapup", code="L", notes="n")["events"]
+    (made,) = assert_alike(sim, {**conversation, "events": events})
+    assert (made["body"]["wrapUpCode"], made["body"]["wrapUpNotes"]) == ("L", "n")
+
+
+def test_a_message_that_goes_on_in_its_session_is_wrapped_up_once_more(sim: Simulated) -> None:
+    conversation = one_agent(sim, mediaType="MESSAGE", messageType="SMS")
+    sim.play(conversation, "resume")
+    verdict, details = both_views(sim, conversation)
+    assert (verdict.finished, finished_acw(details, LONG_AFTER)) == ((), ())
+
+    sim.play(conversation, "end")
+    sim.play(conversation, "wrapup", code="L", notes="m")
+    verdict, details = both_views(sim, conversation)
+    for event in (*verdict.finished, *finished_acw(details)):
+        assert (event.session_id, event.wrapup_code, event.wrapup_notes) == (conversation["sessionId"], "L", "m")
+    assert (len(verdict.finished), len(finished_acw(details))) == (1, 1)

@@ -20,6 +20,87 @@ def wrapup_segments(details: Any) -> list[Any]:
     ]
 
 
+def test_f45_a_code_can_be_picked_while_the_agent_is_on_the_line(sim: Simulated) -> None:
+    sim.sim("PATCH", "settings", {"analyticsLagSeconds": 0})
+    conversation = sim.call()
+    _, opened = sim.listening(conversation)
+    sim.play(conversation, "code", code="K")
+    (agent,) = sim.agents_of(conversation)
+    assert (agent["wrapup"]["code"], agent["calls"][0]["state"]) == ("K", "connected")
+    details = sim.analytics_of(conversation).json()
+    assert [segment["wrapUpCode"] for segment in wrapup_segments(details)] == ["K"]
+    talk = details["participants"][1]["sessions"][0]["segments"][0]
+    assert (talk["segmentType"], "segmentEnd" in talk) == ("interact", False)
+    assert opened.receives_nothing(), "it is no end of after-call work"
+
+    sim.play(conversation, "wrapup", code="L", notes="n")
+    assert (opened.event()["wrapupCode"], sim.agents_of(conversation)[0]["wrapup"]["notes"]) == ("L", "n")
+    assert [segment["wrapUpCode"] for segment in wrapup_segments(sim.analytics_of(conversation).json())] == ["K", "L"]
+
+
+def test_f46_a_leg_shows_its_state_until_it_has_ended(sim: Simulated) -> None:
+    conversation = sim.call()
+    leg = sim.agents_of(conversation)[0]["calls"][0]
+    assert (leg["state"], leg["held"]) == ("connected", False)
+    assert leg["peerId"] == sim.rest_of(conversation)["participants"][0]["calls"][0]["id"]
+    sim.play(conversation, "leg", state="alerting", held=True)
+    leg = sim.agents_of(conversation)[0]["calls"][0]
+    assert (leg["state"], leg["held"], "disconnectedTime" in leg) == ("alerting", True, False)
+    sim.play(conversation, "end")
+    leg = sim.agents_of(conversation)[0]["calls"][0]
+    assert (leg["state"], leg["held"], "disconnectedTime" in leg) == ("disconnected", False, True)
+
+
+def test_f47_an_after_call_work_can_have_several_segments(sim: Simulated) -> None:
+    sim.sim("PATCH", "settings", {"analyticsLagSeconds": 0})
+    conversation = sim.call()
+    sim.play(conversation, "wrapup", code="K", notes="n", durationMs=3000, segments=3)
+    details = sim.analytics_of(conversation).json()
+    first, second, third = wrapup_segments(details)
+    assert (first["wrapUpCode"], first["wrapUpNote"]) == ("K", "n")
+    assert "wrapUpCode" not in second
+    assert (first["segmentEnd"], second["segmentEnd"]) == (second["segmentStart"], third["segmentStart"])
+    assert [metric["value"] for metric in details["participants"][1]["sessions"][0]["metrics"]] == [3000]
+
+
+def test_f47_a_session_can_be_wrapped_up_again(sim: Simulated) -> None:
+    sim.sim("PATCH", "settings", {"analyticsLagSeconds": 0})
+    conversation = sim.call(mediaType="MESSAGE")
+    sim.play(conversation, "wrapup", code="K")
+    sim.play(conversation, "end")
+    sim.play(conversation, "resume")
+    leg = sim.agents_of(conversation)[0]["messages"][0]
+    assert (leg["state"], leg["wrapup"]["code"], leg["id"]) == ("connected", "K", conversation["sessionId"])
+    sim.play(conversation, "end")
+    sim.play(conversation, "wrapup", code="L")
+    details = sim.analytics_of(conversation).json()
+    (session,) = details["participants"][1]["sessions"]
+    assert [segment["wrapUpCode"] for segment in wrapup_segments(details)] == ["K", "L"]
+    assert [segment["segmentType"] for segment in session["segments"]].count("interact") == 2
+    assert len(session["metrics"]) == 2
+
+
+def test_f48_a_call_dialled_for_the_agent_is_outbound_for_the_customer_only(sim: Simulated) -> None:
+    sim.sim("PATCH", "settings", {"analyticsLagSeconds": 0})
+    conversation = sim.call(direction="OUTBOUND", agentDirection="INBOUND", customerPurpose="external")
+    sim.play(conversation, "third", number="tel:+639990001111")
+    customer, third, agent = sim.rest_of(conversation)["participants"]
+    assert (customer["purpose"], customer["calls"][0]["direction"]) == ("external", "outbound")
+    assert (third["purpose"], third["dnis"]) == ("external", "tel:+639990001111")
+    assert (agent["calls"][0]["direction"], agent["dnis"][:4]) == ("inbound", "sip:")
+    details = sim.analytics_of(conversation).json()
+    directions = [participant["sessions"][0]["direction"] for participant in details["participants"]]
+    assert (details["originatingDirection"], directions) == ("outbound", ["outbound", "outbound", "inbound"])
+
+
+def test_f49_the_customers_address_is_where_its_medium_has_it(sim: Simulated) -> None:
+    ends = {"addressFrom": "c@example.org", "addressTo": "b@example.org"}
+    message = sim.rest_of(sim.call(mediaType="MESSAGE", **ends))["participants"][0]["messages"][0]
+    email = sim.rest_of(sim.call(mediaType="EMAIL", direction="OUTBOUND", **ends))["participants"][0]
+    assert (message["fromAddress"]["addressNormalized"], message["type"]) == ("c@example.org", "unknown")
+    assert (email["address"], "fromAddress" in email["emails"][0]) == ("b@example.org", False)
+
+
 def test_f50_a_conversation_lists_participants_and_their_after_call_work(sim: Simulated) -> None:
     media = {"VOICE": "calls", "CHAT": "chats", "EMAIL": "emails", "MESSAGE": "messages", "CALLBACK": "callbacks"}
     for medium, name in media.items():

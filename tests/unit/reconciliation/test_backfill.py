@@ -89,6 +89,12 @@ def test_a_leg_in_another_medium_shows_addresses_but_no_direction() -> None:
     assert (event.direction, event.dnis) == ("OUTBOUND", CUSTOMER)
 
 
+def test_a_medium_without_directions_has_that_of_the_call_beside_it() -> None:
+    others = customer(cobrowsesessions=[{"id": "leg-1"}], calls=[{"id": "leg-2", "direction": "outbound"}])
+    (event,) = verdict_on(others, agent(cobrowsesessions=[call(1, COMPLETE, direction=None)], wrapup=WRAPUP)).finished
+    assert event.direction == "OUTBOUND"
+
+
 def test_of_several_customers_the_one_the_agents_leg_names_counts() -> None:
     first, second = voice(1, direction="inbound", ani=THIRD), voice(2, direction="inbound", ani=CUSTOMER)
     assert late(talker(first), talker(second), peerId="LEG-2").ani == CUSTOMER

@@ -95,9 +95,9 @@ ROWS: list[tuple[str, list[dict[str, Any]], Wrapup | None]] = [
         (L, "n", "queue-1", "05:43", 43.0),
     ),
     (
-        "one within another",
-        [segment("05:00", "05:43", **NOTED), segment("05:20", "05:30", wrapUpNote="m")],
-        (K, "m", "queue-1", "05:43", 43.0),
+        "one within another: the one that ended last goes first",
+        [segment("05:00", "05:43", **NOTED), segment("05:20", "05:30", wrapUpCode=L, wrapUpNote="m")],
+        (K, "n", "queue-1", "05:43", 43.0),
     ),
     ("twice the same", [segment("05:00", "05:43", **NOTED)] * 2, (K, "n", "queue-1", "05:43", 43.0)),
     (
