@@ -125,7 +125,7 @@ def _wrapup_segments(participant: Participant, wrapup: Wrapup, visible: Visible)
     """The wrap-up in its segments, without a gap; code and notes are in the first (F47)."""
     correction = participant.correction if wrapup is participant.wrapup else None
     noted = correction if correction and visible(correction.ended) else wrapup
-    parts, start = wrapup.segments, wrapup.started.wall
+    parts, start = wrapup.segments, wrapup.started
     for part in range(parts):
         yield {
             "segmentType": "wrapup",

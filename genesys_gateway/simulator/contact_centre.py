@@ -268,10 +268,11 @@ class ContactCentre:
         now = self.now()
         wrapup = Wrapup(code=code, notes=notes, duration_ms=duration, ended=now, segments=segments)
         participant.wrapup, participant.preliminary = wrapup, False
-        participant.acw_started, participant.acw_ended = wrapup.started, now
+        begun = participant.acw_started or now
+        participant.acw_started, participant.acw_ended = Moment(wrapup.started, begun.virtual), now
         for communication in participant.communications:
             communication.acw, communication.acw_ended = AcwState.COMPLETE, now
-            communication.acw_started = wrapup.started
+            communication.acw_started = participant.acw_started
         announced = [self._announce(conversation, participant, c) for c in self._announced_sessions(participant)]
         self._announce_earlier_sessions(conversation, participant)
         return announced

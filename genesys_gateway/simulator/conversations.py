@@ -45,9 +45,9 @@ class Wrapup:
     segments: int = 1
 
     @property
-    def started(self) -> Moment:
-        """When it began, by its duration."""
-        return Moment(self.ended.wall - self.duration_ms, self.ended.virtual)
+    def started(self) -> int:
+        """When it began, by its duration (epoch milliseconds)."""
+        return self.ended.wall - self.duration_ms
 
 
 @dataclass(slots=True, kw_only=True)

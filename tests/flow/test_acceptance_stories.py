@@ -12,6 +12,7 @@ STORIES = (
     "burst",
     "clock_jumps",
     "closed",
+    "code_on_the_line",
     "disk_refuses",
     "events_astray",
     "kills_and_reloads",
