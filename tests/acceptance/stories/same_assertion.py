@@ -28,7 +28,7 @@ def play(stage: Stage) -> None:
 
 def _taken_again(stage: Stage) -> None:
     simulator = stage.simulator()
-    file = stage.folder / "same"
+    file = stage.folder / "assertion-again"
     _write(file)
     content = file.read_bytes()
     gateway = stage.gateway(simulator, {"GENESYS_SAML_ASSERTION_FILE": file}, name="again").start()
@@ -95,7 +95,7 @@ _TROUBLES: dict[str, Callable[[Simulator, Gateway], None]] = {
 
 def _refused(stage: Stage) -> None:
     simulator = stage.simulator({"refuseReplays": "true"})
-    file = stage.folder / "once"
+    file = stage.folder / "assertion-once"
     _write(file)
     gateway = stage.gateway(simulator, {"GENESYS_SAML_ASSERTION_FILE": file}, name="once").start()
     sessions = [_covered(stage, simulator, gateway, "with a Genesys that takes it once")]
