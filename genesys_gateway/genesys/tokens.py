@@ -119,7 +119,9 @@ class Tokens:
         self._discarded_at = self._clock.monotonic()
         log.warning("token_discarded", issued_at=isoformat(token.issued_at), again=again)
         if again:
-            self._back_off(TransientFailure("Genesys refuses tokens it has just issued"))
+            self._back_off(
+                TransientFailure("Genesys refuses tokens it has just issued"), self._settings.retry_max_seconds
+            )
 
     def _renew(self) -> Token:
         alive = self._token if self._clock.monotonic() < self._dead_at else None
@@ -142,7 +144,8 @@ class Tokens:
             self._note(error)
             raise
         except (TransientFailure, TokenRefused) as error:
-            self._back_off(error)
+            # Without a token nothing is covered. So the login host is asked as often as a channel is tried to be made.
+            self._back_off(error, min(self._settings.retry_max_seconds, self._settings.heartbeat_seconds / 4))
             raise
         return self._keep(Token(value=value, issued_at=issued_at, expires_at=issued_at + round(life * 1000)), begun)
 
@@ -162,11 +165,8 @@ class Tokens:
         # Twice the longest back-off, so that a discard right after such a back-off still counts as the second.
         return self._clock.monotonic() - self._discarded_at < 2 * self._settings.retry_max_seconds
 
-    def _back_off(self, error: TransientFailure | TokenRefused) -> None:
-        settings = self._settings
-        wait = full_jitter(
-            self._random, settings.retry_base_seconds, settings.retry_max_seconds, failures=self._failures
-        )
+    def _back_off(self, error: TransientFailure | TokenRefused, longest: float) -> None:
+        wait = full_jitter(self._random, self._settings.retry_base_seconds, longest, failures=self._failures)
         requested = (error.retry_after or 0.0) if isinstance(error, TransientFailure) else 0.0
         self._failures += 1
         self._retry_at = self._clock.monotonic() + max(requested, wait)

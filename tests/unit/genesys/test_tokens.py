@@ -123,7 +123,7 @@ def test_after_a_failure_nobody_asks_before_the_back_off_is_over(login: requests
         waits.append(round(failure.retry_after, 3))
         tokens.clock.advance(failure.retry_after)
 
-    assert waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300]
+    assert waits == [1, 2, 4, 8, 10, 10, 10, 10, 10, 10, 10, 10]
     assert login.call_count == 12
 
 
