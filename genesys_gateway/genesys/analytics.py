@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
+from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, reading, upper
 from genesys_gateway.genesys.legs import CustomerLeg, Ends, customers, direction
 from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALYTICS_CONVERSATION, ANALYTICS_CUSTOMER
+from genesys_gateway.runtime.greenlets import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +92,11 @@ def details_from_answer(body: bytes) -> tuple[Details, ...]:
     Raises:
         BadAnswer: The body is neither, or none of its conversations can be read.
     """
-    answer = read_object(body)
+    with reading(body) as answer:
+        return _all_details(answer)
+
+
+def _all_details(answer: Mapping[str, Any]) -> tuple[Details, ...]:
     if "conversationId" in answer:
         return (_details(answer),)
     items = answer.get("conversations")
@@ -147,7 +152,7 @@ def _details(item: object) -> Details:
 
 
 def _customer_legs(customer: Mapping[str, Any]) -> Iterator[CustomerLeg]:
-    for values in customer["sessions"] or ():
+    for values in paced(customer["sessions"] or ()):
         yield CustomerLeg(
             id=lower(values["sessionId"]),
             media_type=upper(values["mediaType"]),
@@ -165,10 +170,10 @@ def _ends(values: Mapping[str, Any]) -> Ends:
 
 
 def _sessions(agent: Mapping[str, Any]) -> Iterator[Session]:
-    for values in agent["sessions"] or ():
+    for values in paced(agent["sessions"] or ()):
         segments = values["segments"] or ()
         wrapups = [item for item in segments if _is_wrapup(item)]
-        talk_ends = [moment(item["segmentEnd"]) for item in segments if not _is_wrapup(item)]
+        talk_ends = [moment(item["segmentEnd"]) for item in paced(segments) if not _is_wrapup(item)]
         yield Session(
             id=values["sessionId"].lower(),
             participant_id=agent["participantId"].lower(),

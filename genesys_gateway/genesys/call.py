@@ -4,16 +4,19 @@ Invariant: an answer that can't be read proves nothing. It never counts as an em
 later.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
-import orjson
 from marshmallow import Schema, ValidationError
 
+from genesys_gateway.runtime import foreign_json
 from genesys_gateway.runtime.clock import parse_iso
 from genesys_gateway.runtime.errors import NotSent, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.metrics import Metrics
+
+_NOT_JSON = "the answer is no JSON"
 
 
 class BadAnswer(TransientFailure):
@@ -24,15 +27,28 @@ class BadAnswer(TransientFailure):
 
 
 def read_object(body: bytes) -> dict[str, Any]:
-    """The JSON object in a body.
+    """The JSON object in a body; may pause while it reads a large one.
 
     Raises:
         BadAnswer: The body is not JSON, or not an object.
     """
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:  # also for bad UTF-8 and nesting beyond 1,024 levels
-        raise BadAnswer("the answer is no JSON") from None
+        return _object(foreign_json.read(body))
+    except foreign_json.NotJson:
+        raise BadAnswer(_NOT_JSON) from None
+
+
+@contextmanager
+def reading(body: bytes) -> Iterator[dict[str, Any]]:
+    """Like :func:`read_object`, for an answer that may be large. Nothing of the object may be kept."""
+    try:
+        with foreign_json.reading(body) as value:
+            yield _object(value)
+    except foreign_json.NotJson:
+        raise BadAnswer(_NOT_JSON) from None
+
+
+def _object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise BadAnswer("the answer is no JSON object")
     return value

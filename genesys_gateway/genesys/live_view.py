@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, read_object, upper
+from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, reading, upper
 from genesys_gateway.genesys.legs import CustomerLeg, Ends, customers, direction
 from genesys_gateway.genesys.schemas.conversations import AGENT_PARTICIPANT, CONVERSATION, CUSTOMER, CUSTOMER_LEG
+from genesys_gateway.runtime.greenlets import paced
 
 
 class AcwState(Enum):
@@ -132,7 +133,11 @@ def from_answer(body: bytes) -> Conversation:
         BadAnswer: The body is no conversation, it names no participant at all, or an agent's participant or
             communication has no usable id.
     """
-    answer = load(CONVERSATION, read_object(body))
+    with reading(body) as answer:
+        return _conversation(load(CONVERSATION, answer))
+
+
+def _conversation(answer: Mapping[str, Any]) -> Conversation:
     participants = answer["participants"]
     others = [item for item in participants if not has_user(item)]
     if not participants:  # somebody took part in each conversation, so an answer without anybody proves nothing
@@ -159,7 +164,9 @@ def _agent(values: Mapping[str, Any]) -> Agent:
         acw_started_at=moment(values["startAcwTime"]),
         acw_ended_at=moment(values["endAcwTime"]),
         communications=tuple(
-            _communication(media_type, item) for name, media_type in _MEDIA.items() for item in values[name] or ()
+            _communication(media_type, item)
+            for name, media_type in _MEDIA.items()
+            for item in paced(values[name] or ())
         ),
     )
 
@@ -223,7 +230,7 @@ def _address(values: Mapping[str, Any] | None) -> str | None:
 
 def _customer_legs(values: Mapping[str, Any]) -> Iterator[CustomerLeg]:
     """The legs of one participant who is the customer; a single empty one if it shows none."""
-    legs = [(media_type, item) for name, media_type in _MEDIA.items() for item in values[name] or ()]
+    legs = [(media_type, item) for name, media_type in _MEDIA.items() for item in paced(values[name] or ())]
     for media_type, item in legs or [(None, _NO_LEG)]:
         yield CustomerLeg(
             id=lower(item["id"]),

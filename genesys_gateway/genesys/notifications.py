@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Any, cast
 
-import orjson
 from marshmallow import ValidationError
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.genesys.call import lower, upper
 from genesys_gateway.genesys.schemas.notification import ACW_BODY, IDENTITY_FIELDS
+from genesys_gateway.runtime import foreign_json
 
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _TOPIC_PATTERN = rf"v2\.detail\.events\.conversation\.({_UUID})\.acw"
@@ -101,11 +101,11 @@ def conversation_of(topic: str) -> str | None:
     return match[1].lower() if match else None
 
 
-def parse(frame: bytes | str) -> Notification:
+def parse(frame: bytes) -> Notification:
     """Read one text frame. Never raises."""
     try:
-        message = orjson.loads(frame)
-    except orjson.JSONDecodeError:  # also for bad UTF-8, NaN, lone surrogates and nesting beyond 1,024 levels
+        message = foreign_json.read(frame)
+    except foreign_json.NotJson:  # for example cut off, or nested too deep
         return _not_json(frame)
     if not isinstance(message, dict):
         return Unreadable(reason="not_an_object")
@@ -125,12 +125,12 @@ def parse(frame: bytes | str) -> Notification:
     return Unknown(topic=topic[:200])
 
 
-def _not_json(frame: bytes | str) -> Unreadable:
-    """Find the conversation in a frame that is not JSON, for example because of half a character in an agent's notes.
+def _not_json(frame: bytes) -> Unreadable:
+    """Find the conversation in a frame that is not JSON.
 
     With the conversation's id, reconciliation can fetch the after-call work.
     """
-    match = _ACW_TOPIC_IN_BYTES.search(frame if isinstance(frame, bytes) else frame.encode(errors="replace"))
+    match = _ACW_TOPIC_IN_BYTES.search(frame)
     if match is None:
         return Unreadable(reason="not_json")
     conversation_id = match[1].decode().lower()

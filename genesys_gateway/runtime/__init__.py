@@ -7,8 +7,9 @@ The files, in reading order:
     shared               Runtime: the clock, random numbers, metrics and crash report that every part receives
     clock                wall time for what is stored, monotonic time for waits; deadlines
     errors               the tree of errors, by what the reader must do about them
-    greenlets            named greenlets in task groups: watched, and stopped together
+    greenlets            named greenlets in task groups: watched, and stopped together; pauses in long work
     backoff              the growing wait after repeated failures
+    foreign_json         JSON that others wrote, read in pieces, with odd text made readable
     http_client          every HTTP call that leaves this process
     single_flight        one piece of work at a time for each key, its result shared by all callers
     metrics              every metric, under the name that alarms use

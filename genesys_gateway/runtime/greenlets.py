@@ -1,14 +1,25 @@
-"""Greenlets with a name, in groups that report their crashes and stop them together.
+"""Greenlets with a name, in groups that report their crashes and stop them together; and pauses in long work.
 
 Invariant: no bare ``gevent.spawn`` anywhere else. A greenlet that ends by an unexpected error is always reported.
 """
 
-from collections.abc import Callable
+import gc
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
 
 import gevent
 from gevent.event import Event
 from gevent.greenlet import Greenlet
 from gevent.pool import Group
+
+T = TypeVar("T")
+
+#: How long a greenlet works before it pauses, in seconds.
+TURN_SECONDS = 0.002
+#: The shortest pause that lets the others run: after ``sleep(0)`` the hub serves no socket and no timer first.
+PAUSE_SECONDS = 1e-7
 
 #: Called when a greenlet ended by an error, with its name and the error.
 Crash = Callable[[str, BaseException], None]
@@ -72,3 +83,52 @@ class TaskGroup:
             raise
         except (Exception, gevent.Timeout) as error:  # noqa: BLE001 - top of the greenlet: nothing above reports it
             self._on_crash(f"{self._name}.{name}", error)
+
+
+class _Turn:
+    """When the work of this turn of the hub's loop was first seen; a turn is named by the loop's own time."""
+
+    __slots__ = ("loop_time", "since")
+
+    def __init__(self) -> None:
+        self.loop_time = -1.0
+        self.since = 0.0
+
+
+_turn = _Turn()
+
+
+def let_others_run() -> None:
+    """Pause, so that the other greenlets run, if this turn has taken 2 ms already. Costs 0.2 µs if it has not."""
+    loop_time = gevent.get_hub().loop.now()
+    if loop_time != _turn.loop_time:
+        _turn.loop_time, _turn.since = loop_time, time.monotonic()
+    elif time.monotonic() - _turn.since > TURN_SECONDS:
+        gevent.sleep(PAUSE_SECONDS)
+
+
+def paced(items: Iterable[T]) -> Iterator[T]:
+    """The same items, with a pause before one of them whenever this turn has taken 2 ms already."""
+    for item in items:
+        let_others_run()
+        yield item
+
+
+#: Number of greenlets that want no collection now.
+_without_collections = [0]
+
+
+@contextmanager
+def collections_put_off() -> Iterator[None]:
+    """Put off the collection of garbage: with a large value in memory, each one holds the hub for 50 ms.
+
+    What is not part of a cycle is freed all the same. Keep the block short: some seconds at most.
+    """
+    _without_collections[0] += 1
+    gc.disable()
+    try:
+        yield
+    finally:
+        _without_collections[0] -= 1
+        if not _without_collections[0]:
+            gc.enable()

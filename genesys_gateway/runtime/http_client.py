@@ -29,6 +29,7 @@ from urllib3.exceptions import HTTPError, ProxyError
 
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure
+from genesys_gateway.runtime.greenlets import paced
 
 #: Maximum size of an answer. Every expected answer is far smaller, so a sender of more is broken or hostile.
 MAX_BODY_BYTES = 5 * 1024 * 1024
@@ -186,7 +187,8 @@ class HttpClient:
         # Leaving this block before the body's end, for any reason, closes the connection too.
         with response:
             body = bytearray()
-            for chunk in response.iter_content(_CHUNK_BYTES):
+            # What has arrived already is read without a wait.
+            for chunk in paced(response.iter_content(_CHUNK_BYTES)):
                 body += chunk
                 if len(body) > MAX_BODY_BYTES:
                     raise NoReply(f"the answer ({response.status_code}) is larger than {MAX_BODY_BYTES} bytes")

@@ -4,7 +4,6 @@ Invariant: requests of callers cause at most one fetch a minute, always from the
 stay valid while the issuer can't be reached.
 """
 
-import json
 from base64 import urlsafe_b64decode
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +13,10 @@ from urllib.parse import urlsplit
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from genesys_gateway.runtime import foreign_json
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import TransientFailure, Unavailable
+from genesys_gateway.runtime.greenlets import paced
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.single_flight import SingleFlight
@@ -120,8 +121,8 @@ def read_keys(body: bytes) -> Mapping[str, IssuerKey]:
         ValueError: The body is no key set, or none of its keys is usable.
     """
     try:
-        found = json.loads(body)
-    except (ValueError, RecursionError):
+        found = foreign_json.read(body)
+    except foreign_json.NotJson:
         raise ValueError("the answer is not JSON") from None
     items = found.get("keys") if isinstance(found, dict) else None
     keys = dict(_usable(items[:_MOST_KEYS])) if isinstance(items, list) else {}
@@ -131,7 +132,7 @@ def read_keys(body: bytes) -> Mapping[str, IssuerKey]:
 
 
 def _usable(items: list[Any]) -> Iterator[tuple[str, IssuerKey]]:
-    for item in items:
+    for item in paced(items):
         try:
             key = _key(item) if _is_for_signatures(item) else None
         except (JoseError, ValueError, TypeError, KeyError, AttributeError):  # one bad key must not cost the others

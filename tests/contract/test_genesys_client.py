@@ -359,7 +359,7 @@ def test_every_failure_says_what_to_do_is_counted_and_repeats_nothing(
 
 
 @pytest.mark.parametrize("operation", ANSWERED)
-@pytest.mark.parametrize("body", ["", "no json", "[]", '"x"', "null", "[" * 100_000, '{"a": NaN}'])
+@pytest.mark.parametrize("body", ["", "no json", "[]", '"x"', "null", "[" * 100_000, '{"a": nan}'])
 def test_a_success_that_can_not_be_read_proves_nothing(http: requests_mock.Mocker, operation: str, body: str) -> None:
     call = answering(http, ClientOnMockedHttp(), operation, {"text": body})
 

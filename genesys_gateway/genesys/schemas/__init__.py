@@ -4,6 +4,7 @@ Invariant: fields that Genesys adds are ignored.
 
 The files, in reading order:
 
+    paced_list           a list whose items are loaded with pauses
     notification         the body of an after-call-work notification
     conversations        the live view and the analytics of a conversation; names
     channels             notification channels and their topics; the API's errors

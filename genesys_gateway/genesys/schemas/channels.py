@@ -7,6 +7,8 @@ import re
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from genesys_gateway.genesys.schemas.paced_list import PacedList
+
 #: Not a UUID: ``streaming-0-abc…``. It becomes a segment of a path, so it must hold no separator, and is stored in a
 #: column, so its length is limited.
 CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}\Z")
@@ -38,13 +40,13 @@ class Topic(_Answer):
 class Topics(_Answer):
     """A channel's topic list, or the result of a change for each topic."""
 
-    entities = fields.List(fields.Nested(Topic), required=True, validate=validate.Length(max=10_000))
+    entities = PacedList(fields.Nested(Topic), required=True, validate=validate.Length(max=10_000))
 
 
 class Channels(_Answer):
     """``GET /api/v2/notifications/channels``; channels of other tokens have no id here."""
 
-    entities = fields.List(fields.Dict(), required=True, validate=validate.Length(max=10_000))
+    entities = PacedList(fields.Dict(), required=True, validate=validate.Length(max=10_000))
 
 
 class ErrorBody(_Answer):

@@ -10,6 +10,9 @@ from typing import Any
 
 from marshmallow import EXCLUDE, Schema, fields, validate
 
+from genesys_gateway.genesys.schemas.paced_list import PacedList
+from genesys_gateway.runtime.greenlets import paced
+
 _IDENTIFIER = validate.Regexp(re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,63}\Z"), error="Not an identifier.")
 
 #: Maximum lengths of texts in characters, the same as in notifications: a longer text is dropped here as there.
@@ -62,7 +65,7 @@ def _parts(schema: Schema) -> fields.Field[Any]:
 
     def read(value: object) -> list[dict[str, Any]]:
         items = value if isinstance(value, list) else []
-        return [schema.load(item) for item in items if isinstance(item, dict)]
+        return [schema.load(item) for item in paced(items) if isinstance(item, dict)]
 
     return _tolerant(read)
 
@@ -73,7 +76,7 @@ def _identifier() -> fields.String:
 
 def _list_of(schema: type[Schema]) -> fields.List[Any]:
     """A list that may be missing, but whose items must be readable, because they hold ids."""
-    return fields.List(fields.Nested(schema), allow_none=True, load_default=None)
+    return PacedList(fields.Nested(schema), allow_none=True, load_default=None)
 
 
 class _Answer(Schema):
@@ -187,7 +190,7 @@ class ConversationAnswer(_Answer):
 
     id = _identifier()
     endTime = _moment()
-    participants = fields.List(fields.Dict(), required=True)
+    participants = PacedList(fields.Dict(), required=True)
 
 
 class Metric(_Answer):
@@ -261,7 +264,7 @@ class AnalyticsConversation(_Answer):
     conversationId = _identifier()
     conversationEnd = _moment()
     originatingDirection = _text(_WORD)
-    participants = fields.List(fields.Dict(), allow_none=True, load_default=None)
+    participants = PacedList(fields.Dict(), allow_none=True, load_default=None)
 
 
 #: One schema of each kind for the whole process: building one takes as long as loading several answers.
