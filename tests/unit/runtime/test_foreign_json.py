@@ -1,12 +1,14 @@
+import gc
 import json
 import math
 
+import gevent
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesys_gateway.runtime.foreign_json import PIECE_BYTES, NotJson, read
+from genesys_gateway.runtime.foreign_json import PIECE_BYTES, NotJson, read, reading
 
 _texts = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]))
 _scalars = st.none() | st.booleans() | st.integers(-(2**63), 2**64 - 1) | st.floats(allow_nan=False) | _texts
@@ -105,3 +107,28 @@ def test_a_large_text_is_read_whole(text: bytes) -> None:
 def test_a_text_longer_than_a_piece_is_null_and_its_neighbours_are_read() -> None:
     long = b"x\\n" * PIECE_BYTES
     assert read(b'{"a": "%s", "b": ["%s", 2], "c": 3}' % (long, long)) == {"a": None, "b": [None, 2], "c": 3}
+
+
+def test_others_run_while_a_large_text_is_read_worked_on_and_freed() -> None:
+    text = orjson.dumps({"list": [{"a": {"b": [1, 2, {"c": str(n)}]}} for n in range(60_000)]})
+    turns = {"read": 0, "freed": 0}
+    now = "read"
+
+    def count() -> None:
+        while now:
+            turns[now] += 1
+            gevent.sleep(1e-7)
+
+    counting = gevent.spawn(count)
+    with reading(text) as value:
+        read_items = len(value["list"])
+        collects = gc.isenabled()
+        now = "freed"
+    now = ""
+    counting.join()
+
+    assert read_items == 60_000
+    assert not collects
+    assert gc.isenabled()
+    assert turns["read"] >= 5
+    assert turns["freed"] >= 2

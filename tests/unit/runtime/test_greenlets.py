@@ -1,10 +1,13 @@
 """A task group reports crashes, tells its greenlets to stop, and stops in bounded time whatever they do."""
 
+import gc
+import time
+
 import gevent
 import pytest
 from gevent.event import Event
 
-from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.greenlets import TURN_SECONDS, TaskGroup, collections_put_off, paced
 
 
 class Crashes:
@@ -104,3 +107,39 @@ def test_greenlets_that_ended_are_forgotten(crashes: Crashes) -> None:
     gevent.joinall([tasks.spawn("loaf", int) for _ in range(100)])
     assert len(tasks._group) == 0
     tasks.stop(1)
+
+
+def turns_during(seconds_of_each: float, items: int) -> int:
+    """Number of turns that another greenlet gets while one works on so many items."""
+    turns, over = 0, False
+
+    def count() -> None:
+        nonlocal turns
+        while not over:
+            turns += 1
+            gevent.sleep(1e-7)
+
+    counting = gevent.spawn(count)
+    for _ in paced(range(items)):
+        until = time.monotonic() + seconds_of_each
+        while time.monotonic() < until:
+            ...
+    over = True
+    counting.join()
+    return turns
+
+
+def test_long_work_lets_others_run_after_every_turn() -> None:
+    assert turns_during(1.5 * TURN_SECONDS, 10) >= 4
+
+
+def test_short_work_does_not_pause() -> None:
+    assert turns_during(0.0, 10) <= 1
+
+
+def test_collections_are_put_off_until_the_last_greenlet_that_wants_it_has_ended() -> None:
+    with collections_put_off():
+        with collections_put_off():
+            assert not gc.isenabled()
+        assert not gc.isenabled()
+    assert gc.isenabled()
