@@ -269,7 +269,7 @@ def test_fifty_conversations_are_asked_for_in_one_call(http: requests_mock.Mocke
         ({"json": {"name": False}}, None),
         ({"json": {"name": ["Maria", "Cruz"]}}, None),
         ({"json": {"name": {"first": "Maria"}}}, None),
-        ({"json": {"name": "Maria\u0000\u0007\tCruz \u202e\U0001f600"}}, "Maria\u0000\u0007\tCruz \u202e\U0001f600"),
+        ({"json": {"name": "Maria\u0000\u0007\tCruz \u202e\U0001f600"}}, "Maria\ufffd\u0007\tCruz \u202e\U0001f600"),
         ({"json": {"name": "M" * 20_000}}, "M" * 10_000),
         ({"json": {}}, None),
         (error(404), None),
@@ -281,6 +281,14 @@ def test_a_name_is_returned_or_there_is_none(
     http: requests_mock.Mocker, operation: str, answer: dict[str, Any], name: str | None
 ) -> None:
     assert answering(http, ClientOnMockedHttp(), operation, answer)() == name
+
+
+@pytest.mark.parametrize("operation", ["user_name", "wrapup_name"])
+@pytest.mark.parametrize("odd", [rb"\ud83d", b"\xff", rb"\u0000", b"\x00"])
+def test_odd_text_in_a_name_is_read(http: requests_mock.Mocker, operation: str, odd: bytes) -> None:
+    call = answering(http, ClientOnMockedHttp(), operation, {"content": b'{"name": "Maria %s"}' % odd})
+
+    assert call() == "Maria \ufffd"
 
 
 @pytest.mark.parametrize("name", [None, "", 7, {"first": "Maria"}])

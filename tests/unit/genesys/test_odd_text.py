@@ -7,7 +7,6 @@ from genesys_gateway.genesys.analytics import details_from_answer
 from genesys_gateway.genesys.call import BadAnswer, load, read_object
 from genesys_gateway.genesys.live_view import from_answer
 from genesys_gateway.genesys.schemas.channels import CHANNEL, ERROR_BODY, TOPICS
-from genesys_gateway.genesys.schemas.conversations import NAMED
 from genesys_gateway.genesys.schemas.login import LOGIN_ERROR, TOKEN_ANSWER
 from tests.doubles import analytics_answers
 
@@ -85,11 +84,6 @@ def test_a_participant_that_can_not_be_read_makes_the_live_answer_unreadable(bro
     body = b'{"id": "%s", "participants": [{"purpose": %s}]}' % (analytics_answers.CONVERSATION.encode(), broken)
     with pytest.raises(BadAnswer):
         from_answer(body)
-
-
-@pytest.mark.parametrize(("odd", "read"), ODD)
-def test_odd_text_in_a_name_is_read(odd: bytes, read: str) -> None:
-    assert load(NAMED, read_object(b'{"name": "Maria %s"}' % odd))["name"] == f"Maria {read}"
 
 
 @pytest.mark.parametrize(("odd", "read"), ODD)
