@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.reconciliation.inquiry import BULK, Inquiry
-from genesys_gateway.runtime.clock import DAY_SECONDS, SKEW_MS, Clock
+from genesys_gateway.runtime.clock import DAY_SECONDS, Clock, furthest_date
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -51,7 +51,7 @@ class LastLook:
     def look(self) -> bool:
         """Take up to 50 last looks. False if none is due or Genesys does not answer."""
         now = self._clock.now()
-        furthest = now + round(max(self._settings.last_look_seconds, DAY_SECONDS) * 1000) + SKEW_MS
+        furthest = furthest_date(now, self._settings.last_look_seconds, DAY_SECONDS)
         ids = self._storage.run(
             lambda connection: conversations.due_for_last_look(connection, now=now, furthest=furthest, limit=BULK)
         )

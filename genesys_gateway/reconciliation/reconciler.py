@@ -16,7 +16,7 @@ from genesys_gateway.reconciliation.inquiry import BULK, LIVE, Finding, Inquiry,
 from genesys_gateway.reconciliation.last_look import LastLook
 from genesys_gateway.reconciliation.schedule import furthest, next_question, unknown_for_long
 from genesys_gateway.runtime.backoff import ceiling
-from genesys_gateway.runtime.clock import SKEW_MS, SteadyTime
+from genesys_gateway.runtime.clock import SteadyTime, furthest_date
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
@@ -321,7 +321,7 @@ class Reconciliation:
             now=now,
             last_look_at=now + round(self._settings.last_look_seconds * 1000),
             latest_deadline=self._deadline(known_until) if finding.over else min(finding.asked_at, self._steady.now()),
-            furthest_deadline=self._deadline(now) + SKEW_MS if finding.over else None,
+            furthest_deadline=furthest_date(self._deadline(now)) if finding.over else None,
             latest_look=known_until,
         )
 

@@ -5,7 +5,7 @@ doubt they become rarer, down to one an hour (HOUR_SECONDS), for as long as the 
 """
 
 from genesys_gateway.runtime.backoff import ceiling
-from genesys_gateway.runtime.clock import HOUR_SECONDS, SKEW_MS
+from genesys_gateway.runtime.clock import HOUR_SECONDS, furthest_date
 
 #: Period of the first questions after a gap, as a share of the time that analytics take to settle.
 _FIRST = 1 / 40
@@ -17,7 +17,7 @@ _UNKNOWN_PERIODS = 30
 
 def furthest(now: int, *, quiet_seconds: float, reconcile_seconds: float, settle_seconds: float) -> int:
     """The latest moment (epoch milliseconds) for which a question is planned; a later date was set by a wrong clock."""
-    return now + round(max(HOUR_SECONDS, quiet_seconds, reconcile_seconds, settle_seconds) * 1000) + SKEW_MS
+    return furthest_date(now, HOUR_SECONDS, quiet_seconds, reconcile_seconds, settle_seconds)
 
 
 def unknown_for_long(reconcile_seconds: float) -> float:

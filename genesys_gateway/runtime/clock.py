@@ -119,6 +119,17 @@ def parse_iso(text: str) -> int:
 
 HOUR_SECONDS = 3600.0
 DAY_SECONDS = 86_400.0
-#: Tolerance in milliseconds for a stored date. A date later than the latest possible one plus this was set by a wrong
-#: clock. The clocks of two instances differ by less.
+#: Tolerance in milliseconds for a stored date: the clocks of two instances differ by less.
 SKEW_MS = 60_000
+
+
+def furthest_date(now: int, *longest_seconds: float) -> int:
+    """The latest date (epoch milliseconds) that a right clock can have set; a later one was set by a wrong clock.
+
+    Every rule about a wrong date goes by this one (ADR 0019).
+
+    Args:
+        now: Epoch milliseconds.
+        longest_seconds: How far ahead such a date is ever set; of several the longest counts, none means the present.
+    """
+    return now + round(max(longest_seconds, default=0.0) * 1000) + SKEW_MS

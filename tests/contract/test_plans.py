@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, make_url, text
+from sqlalchemy import Connection, Engine, event, make_url, select, text
 
 from genesys_gateway.domain.after_call_work import Unreadable
 from genesys_gateway.domain.outbox import Delivered, Postponed
@@ -26,6 +26,7 @@ from genesys_gateway.storage.statements import (
     counterparts,
     customer,
     dead_letters,
+    due_dates,
     erasure,
     inspection,
     instances,
@@ -35,6 +36,7 @@ from genesys_gateway.storage.statements import (
     tally,
     timeline,
 )
+from genesys_gateway.storage.tables import conversation
 from tests.contract.conftest import new_postgres_database
 from tests.doubles import past
 from tests.doubles import stored_rows as stored
@@ -136,6 +138,9 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "timeline.of": lambda c: timeline.of(c, CLOSED),
     "tally.add_forgotten": lambda c: tally.add_forgotten(c, registrations=1, conversations=1, missed=0),
     "tally.fold": tally.fold,
+    "due_dates.rows_due": lambda c: due_dates.rows_due(
+        c, select(conversation).where(conversations.FOLLOWED), conversation.c.due_at, now=NOW, furthest=LATER, limit=50
+    ),
     "intake.put": lambda c: [
         intake.put(c, one, source, now=NOW, due_at=NOW, deadline_at=LATER)
         for one in (OF_FOLLOWED, OF_CLOSED)

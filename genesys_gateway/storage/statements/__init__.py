@@ -13,6 +13,7 @@ The files, in reading order:
     outbox               claims of entries, and how their attempts ended
     dead_letters         entries that were given up: listed, requeued
     reconciliation       conversations that are due for a question to Genesys
+    due_dates            rows whose date has come, or was set by a wrong clock
     instances            running instances, their leases, their channels
     sent_assertions      SAML assertions that were sent, and what became of them
     erasure              erases personal content by age

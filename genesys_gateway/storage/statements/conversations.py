@@ -28,6 +28,7 @@ from sqlalchemy import (
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.statements import counterparts, tally, timeline
+from genesys_gateway.storage.statements.due_dates import rows_due
 from genesys_gateway.storage.tables import conversation, entry, registration
 
 _table = conversation.c
@@ -286,10 +287,8 @@ def due_for_last_look(connection: Connection, *, now: int, furthest: int, limit:
     A date beyond ``furthest`` was set by a wrong clock, and is due now.
     """
     # The index on the date holds few rows; one on the state would hold every conversation that was ever closed.
-    query = select(_table.id).where(_table.state == CLOSED).order_by(_table.last_look_at)
-    found = connection.execute(query.where(_table.last_look_at <= now).limit(limit)).scalars().all()
-    misdated = query.where(_table.last_look_at > furthest).limit(limit - len(found))
-    return [*found, *connection.execute(misdated).scalars()]
+    query = select(_table.id).where(_table.state == CLOSED)
+    return [row.id for row in rows_due(connection, query, _table.last_look_at, now=now, furthest=furthest, limit=limit)]
 
 
 def postpone_last_look(connection: Connection, ids: Sequence[str], *, at: int, closed_after: int) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 from sqlalchemy import Case, Connection, Row, case, false, func, or_, select, update
 
-from genesys_gateway.runtime.clock import SKEW_MS
+from genesys_gateway.runtime.clock import furthest_date
 from genesys_gateway.storage.statements.conversations import FOLLOWED, SUBSCRIBED
+from genesys_gateway.storage.statements.due_dates import rows_due
 from genesys_gateway.storage.tables import conversation, entry
 
 _table = conversation.c
@@ -43,10 +44,8 @@ def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[
 
     A date beyond ``furthest`` was set by a wrong clock, and is due now.
     """
-    query = select(conversation).where(FOLLOWED).order_by(_table.due_at)
-    found = connection.execute(query.where(_table.due_at <= now).limit(limit)).all()
-    misdated = connection.execute(query.where(_table.due_at > furthest).limit(limit - len(found))).all()
-    return [_due(row) for row in (*found, *misdated)]
+    query = select(conversation).where(FOLLOWED)
+    return [_due(row) for row in rows_due(connection, query, _table.due_at, now=now, furthest=furthest, limit=limit)]
 
 
 def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
@@ -56,7 +55,7 @@ def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
     """
     looked_at = _table.looked_at
     # An answer dated in the future was dated by a wrong clock, and may be from before the gap.
-    unanswered = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > now + SKEW_MS)
+    unanswered = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > furthest_date(now))
     query = select(conversation).where(FOLLOWED, _table.state == SUBSCRIBED, _table.in_doubt, unanswered)
     has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
     ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)

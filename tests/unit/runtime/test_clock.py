@@ -1,6 +1,6 @@
 """Steady time follows a jump ahead only once it has lasted, and every other change at once."""
 
-from genesys_gateway.runtime.clock import SteadyTime
+from genesys_gateway.runtime.clock import SKEW_MS, SteadyTime, furthest_date
 from tests.doubles.runtime import FakeClock
 
 HOUR = 3600.0
@@ -43,3 +43,10 @@ def test_a_jump_back_and_a_small_correction_are_followed_at_once() -> None:
     for seconds in (-HOUR, 30.0, 30.0, 30.0, -24 * HOUR):
         clock.jump(seconds)
         assert steady.now() == clock.now()
+
+
+def test_the_furthest_date_is_that_of_the_longest_wait_and_what_clocks_may_differ_by() -> None:
+    now = FakeClock().now()
+
+    assert furthest_date(now) == now + SKEW_MS
+    assert furthest_date(now, 60, HOUR, 0.5) == now + 3_600_000 + SKEW_MS
