@@ -7,7 +7,8 @@ The files, in reading order:
     lease                this instance owns its conversations and channels as long as its lease holds
     resync               compares database and channels, and corrects the differences
     gauges               metrics that are read from the state
-    retention            erases personal content after its time
+    forgetting           deletes closed conversations after their time
+    retention            erases personal content after its time, then forgets
 """
 
 from genesys_gateway.maintenance.gauges import Gauges

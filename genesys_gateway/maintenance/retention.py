@@ -1,4 +1,4 @@
-"""Erases the personal content of delivered records, closed conversations and frames in quarantine after their time.
+"""Erases personal content after its time, of delivered records, closed conversations and frames; then forgets.
 
 Invariant: a date alone erases nothing. The process first watches its clocks for a while. Then only content is erased
 whose retention is over by each of three clocks: the wall clock now, the wall clock at the start of the watch plus the
@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
+from genesys_gateway.maintenance.forgetting import Forgetting, Forgotten
 from genesys_gateway.runtime.clock import DAY_SECONDS
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
@@ -71,6 +72,7 @@ class Retention:
         self._period = min(DAY_SECONDS, settings.retention_days * DAY_SECONDS * _PERIOD_SHARE)
         self._pause = settings.retry_base_seconds
         self._tasks = TaskGroup("retention", runtime.on_crash)
+        self._forgetting = Forgetting(storage, settings, runtime, self._tasks)
 
     def start(self) -> None:
         """Start the first watch."""
@@ -96,8 +98,7 @@ class Retention:
         Raises:
             StorageUnavailable: The run has ended early; committed batches stay erased.
         """
-        lived = watch.at + round((self._clock.monotonic() - watch.since) * 1000)
-        now = min(lived, self._clock.now(), self._storage.run(self._database_now))
+        now = self._time(watch)
         before = now - self._retention_ms
         self._storage.run(lambda c: erasure.redate(c, latest=now + self._retention_ms))
         return Erased(
@@ -106,6 +107,19 @@ class Retention:
             conversations=self._conversations(before, now),
             frames=self._in_batches("frame", lambda c: erasure.old_frames(c, before=before, limit=_BATCH)),
         )
+
+    def forget(self, watch: Watch) -> Forgotten:
+        """Delete what is old enough by every clock, in small transactions. A repetition continues.
+
+        Raises:
+            StorageUnavailable: The run has ended early; what was committed stays deleted.
+        """
+        return self._forgetting.forget(self._time(watch))
+
+    def _time(self, watch: Watch) -> int:
+        """The earliest of the three clocks (epoch milliseconds)."""
+        lived = watch.at + round((self._clock.monotonic() - watch.since) * 1000)
+        return min(lived, self._clock.now(), self._storage.run(self._database_now))
 
     def _in_batches(self, kind: str, job: Callable[[Connection], int]) -> int:
         total = 0
@@ -137,14 +151,15 @@ class Retention:
             seconds = self._period
 
     def _erase(self, watch: Watch) -> bool:
-        """Erase, and try again while the disk refuses. False if the service stops first."""
+        """Erase and forget, and try again while the disk refuses. False if the service stops first."""
         while True:
             try:
-                erased = self.erase(watch)
+                erased, forgotten = self.erase(watch), self.forget(watch)
             except StorageUnavailable as error:
                 log.warning("erasing_delayed", error=str(error))
                 if self._tasks.wait(self._pause):
                     return False
             else:
                 log.info("erased", **asdict(erased))
+                log.info("forgotten", **asdict(forgotten))
                 return not self._tasks.stopping

@@ -83,6 +83,11 @@ class Metrics:
         )
         kinds = ("record", "conversation", "frame")
         self.erased = self._counter("erased", "Rows whose personal data were erased because of their age.", kind=kinds)
+        self.forgotten = self._counter(
+            "forgotten",
+            "Conversations deleted because of their age, with everything about them.",
+            kind=("conversation", "unregistered"),
+        )
 
     def _make_event_metrics(self) -> None:
         sources = ("live", "backfill", "supportResult")

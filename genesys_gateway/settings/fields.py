@@ -150,6 +150,8 @@ class Settings:
     http_timeout_seconds: float = _seconds(5)
     lease_seconds: float = _seconds(20)
     retention_days: float = _number(7, 3660)
+    #: Counts as at least as long as the retention.
+    forget_days: float = _number(400, 36_600)
 
     #: Country (two letters) of phone numbers without a country code.
     default_country: str = _parsed(rules.country, "PH")

@@ -243,7 +243,9 @@ def warnings_about(values: Mapping[str, Any]) -> tuple[str, ...]:
     pairs = role_tokens(values["tokens"].reveal()) if values["tokens"] else ()
     short = any(len(token) < COMFORTABLE_TOKEN_LENGTH for _, token in pairs)
     tokens = [f"GATEWAY_TOKENS has a token with less than {COMFORTABLE_TOKEN_LENGTH} characters"] if short else []
-    return (*sorted(plain), *tokens, *_signing_warnings(values))
+    forgets = values["forget_days"] < values["retention_days"]
+    days = ["GATEWAY_FORGET_DAYS is below GATEWAY_RETENTION_DAYS: what is erased is deleted at once"] if forgets else []
+    return (*sorted(plain), *tokens, *days, *_signing_warnings(values))
 
 
 def _signing_warnings(values: Mapping[str, Any]) -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from genesys_gateway.storage.statements import (
     dead_letters,
     due_dates,
     erasure,
+    forgetting,
     inspection,
     instances,
     intake,
@@ -208,6 +209,14 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "erasure.erase_content": lambda c: erasure.erase_content(c, two_rows(c), NOW),
     "erasure.note_each": lambda c: erasure.note_each(c, two_rows(c), NOW, "erased"),
     "erasure.erase_customer": lambda c: erasure.erase_customer(c, ["closed-1", "closed-2"], NOW),
+    "forgetting.redate": lambda c: forgetting.redate(c, latest=LATER),
+    "forgetting.old_conversations": lambda c: [
+        forgetting.old_conversations(c, closed_before=LATER, erased_before=LATER, limit=5, after=after)
+        for after in (None, (1, "a"), (NOW - 300 * DAY, "a"))
+    ],
+    "forgetting.old_results": lambda c: [
+        forgetting.old_results(c, before=LATER, limit=5, after=after) for after in (None, (1, "a"))
+    ],
     "customer.conversations_of": lambda c: customer.conversations_of(c, CUSTOMER),
     "customer.undelivered": lambda c: customer.undelivered(c, CUSTOMER),
     "customer.erase": lambda c: customer.erase(c, CUSTOMER, FOLLOWED, even_undelivered=True, now=NOW),

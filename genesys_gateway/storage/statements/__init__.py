@@ -17,6 +17,7 @@ The files, in reading order:
     instances            running instances, their leases, their channels
     sent_assertions      SAML assertions that were sent, and what became of them
     erasure              erases personal content by age
+    forgetting           deletes closed conversations by age
     customer             erases the personal content of one customer
     inspection           everything known of one conversation or record, for people
 """

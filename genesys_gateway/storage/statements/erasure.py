@@ -1,7 +1,7 @@
 """Statements that erase personal content by age, and the steps they share with erasing one customer.
 
-Invariant: ids, states, outcomes and timelines stay for ever. By age, no pending or dead entry loses its content, and no
-conversation loses its customer before it is closed and its last record is erased.
+Invariant: ids, states, outcomes and timelines stay until a conversation is forgotten. By age, no pending or dead entry
+loses its content, and no conversation loses its customer before it is closed and its last record is erased.
 """
 
 from collections.abc import Sequence

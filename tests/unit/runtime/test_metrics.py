@@ -18,6 +18,7 @@ def test_the_metrics_have_the_names_alarms_use() -> None:
             "conversations_uncovered",
             "conversations_unresolved_total",
             "erased_total",
+            "forgotten_total",
             "events_received_total",
             "events_duplicate_total",
             "events_amended_total",
