@@ -117,6 +117,26 @@ def test_migrated_tables_equal_those_of_the_metadata(empty_url: str, created_url
     assert set(migrated) == set(metadata.tables)
 
 
+def upgrade_to(url: str, revision: str) -> None:
+    """Give the database the tables of an earlier release."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.__file__).with_name("migrations")))
+    with engine_of(url).begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def test_assertions_of_an_earlier_release_were_sent_and_not_refused(empty_url: str) -> None:
+    upgrade_to(empty_url, "0005")
+    with engine_of(empty_url).begin() as connection:
+        connection.execute(text("INSERT INTO used_assertion (digest, used_at) VALUES ('a', 1)"))
+
+    migrate(empty_url)
+
+    with engine_of(empty_url).begin() as connection:
+        assert connection.execute(text("SELECT fate FROM used_assertion")).scalars().all() == ["granted"]
+
+
 def test_a_second_migration_finds_nothing_to_do(empty_url: str) -> None:
     assert migrate(empty_url) is True
 
