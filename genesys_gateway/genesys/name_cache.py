@@ -49,7 +49,7 @@ class NameCache:
         self._clock = clock
         self._max_names = max_names
         self._cache: OrderedDict[_Key, _CachedName] = OrderedDict()
-        self._flight: SingleFlight[_Key, str | None] = SingleFlight("names")
+        self._flight: SingleFlight[_Key, str | None] = SingleFlight("names", alone=False)
 
     def agent(self, user_id: str | None) -> str | None:
         """The name of a user; None without an id, if there is no name, or without the permission to see it."""

@@ -1,11 +1,10 @@
 """Does one piece of work at a time for each key; callers that come meanwhile share its result.
 
 Invariant: the work belongs to no caller. A caller that is killed or runs out of patience leaves alone; the work goes on
-for the others, and what it has begun outside is finished.
+for the others.
 """
 
 from collections.abc import Callable, Hashable
-from functools import partial
 from typing import Generic, TypeVar, cast
 
 import gevent
@@ -18,16 +17,31 @@ K = TypeVar("K", bound=Hashable)
 T = TypeVar("T")
 
 
+class _Flight(Generic[T]):
+    """One piece of work under way, in a greenlet of its own."""
+
+    __slots__ = ("callers", "greenlet", "result", "tasks")
+
+    def __init__(self, name: str, work: Callable[["_Flight[T]"], None]) -> None:
+        self.callers = 0
+        self.result: AsyncResult[T] = AsyncResult()
+        # The callers are told of every error, so the group of this one greenlet has nobody else to tell.
+        self.tasks = TaskGroup(name, lambda _name, error: self.result.set_exception(error))
+        self.greenlet = self.tasks.spawn("work", work, self)
+
+
 class SingleFlight(Generic[K, T]):
     """Work in progress, by key. Results are not kept once the work is done.
 
     Args:
         name: Put before the name of each greenlet.
+        alone: Whether the work goes on when its last caller has left: so that what it has begun outside is finished.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, alone: bool) -> None:
         self._name = name
-        self._flights: dict[K, tuple[AsyncResult[T], TaskGroup]] = {}
+        self._alone = alone
+        self._flights: dict[K, _Flight[T]] = {}
         self._stopped = False
 
     def do(self, key: K, work: Callable[[], T]) -> T:
@@ -38,8 +52,17 @@ class SingleFlight(Generic[K, T]):
         """
         if self._stopped:
             raise _stopped()
-        under_way = self._flights.get(key)
-        return cast(T, (self._begin(key, work) if under_way is None else under_way[0]).get())
+        flight = self._flights.get(key)
+        if flight is None:
+            flight = self._flights[key] = _Flight(self._name, lambda mine: self._work(key, mine, work))
+        flight.callers += 1
+        try:
+            return cast(T, flight.result.get())
+        finally:
+            flight.callers -= 1
+            if not (self._alone or flight.callers or flight.result.ready()):
+                self._end(key, flight)
+                flight.greenlet.kill(block=False)
 
     def busy(self, key: K) -> bool:
         """Whether this work is in progress."""
@@ -53,26 +76,22 @@ class SingleFlight(Generic[K, T]):
         """
         self._stopped = True
         under_way = list(self._flights.values())
-        gevent.wait([result for result, _ in under_way], timeout=seconds)
+        gevent.wait([flight.result for flight in under_way], timeout=seconds)
         late = []
-        for result, tasks in under_way:
-            late += tasks.stop(0)
-            if not result.ready():
-                result.set_exception(_stopped())
+        for flight in under_way:
+            late += flight.tasks.stop(0)
+            if not flight.result.ready():
+                flight.result.set_exception(_stopped())
         return late
 
-    def _begin(self, key: K, work: Callable[[], T]) -> "AsyncResult[T]":
-        result: AsyncResult[T] = AsyncResult()
-        # The callers are told of every error, so the group of this one greenlet has nobody else to tell.
-        tasks = TaskGroup(self._name, lambda _name, error: result.set_exception(error))
-        self._flights[key] = result, tasks
-        tasks.spawn("work", partial(self._work, key, result, work))
-        return result
-
-    def _work(self, key: K, result: "AsyncResult[T]", work: Callable[[], T]) -> None:
+    def _work(self, key: K, flight: _Flight[T], work: Callable[[], T]) -> None:
         try:
-            result.set(work())
+            flight.result.set(work())
         finally:
+            self._end(key, flight)
+
+    def _end(self, key: K, flight: _Flight[T]) -> None:
+        if self._flights.get(key) is flight:  # another one may have begun since this one was given up
             del self._flights[key]
 
 
