@@ -27,6 +27,11 @@ EXPLAINED = {
     ("domain.record", 'event.message_type or "XXXX"'): "there is no such type either",
     ("domain.record", 'event.media_type or "XXXX"'): "there is no such medium either",
     ("domain.record", "event.media_type or 'XXXX'"): "there is no such medium either",
+    (
+        "reconciliation.backfill",
+        "_ends(None, direction, leg, session.ends)",
+    ): "analytics show no such address",
+    ("reconciliation.wrapups", "segment.ended_at or 1"): "every segment that comes here has an end",
     ("genesys.rate_limiter", "self._ended[0] + WINDOW_SECONDS < now"): "such a call delays the next one by nothing",
 }
 

@@ -90,12 +90,11 @@ def _any_direction(legs: Sequence[CustomerLeg]) -> str | None:
 def _ends(media_type: str | None, direction: str | None, leg: CustomerLeg, own: Ends) -> Ends:
     """Take both ends from the first source that shows the customer's address; from the customer's leg if none does."""
     outbound = direction == _OUTBOUND
-    telephone = media_type in _TELEPHONE
     customers = leg.ends if leg.direction in (None, direction) else leg.ends.turned()
     sources = (
         customers,
-        Ends() if telephone else Ends(address_from=own.address_from, address_to=own.address_to),
-        _with_address(leg.address, telephone=telephone, outbound=outbound),
+        Ends(address_from=own.address_from, address_to=own.address_to),
+        _with_address(leg.address, telephone=media_type in _TELEPHONE, outbound=outbound),
         own,
     )
     return next((ends for ends in sources if ends.customers(outbound=outbound)), customers)

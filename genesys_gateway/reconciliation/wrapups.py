@@ -46,8 +46,8 @@ def _last_wrapup(segments: Sequence[WrapupSegment]) -> WrapupSegment | None:
     ended = sorted((_ordered(one) for one in segments if one.ended_at is not None), key=_place)
     if len(ended) < len(segments) or not ended:
         return None
-    parts, until = list[WrapupSegment](), 0
-    for one in ended:
+    parts, until = [ended[0]], _end(ended[0])
+    for one in ended[1:]:
         if _begin(one) > until + _ROUNDING_MS:
             parts.clear()
         parts.append(one)

@@ -70,6 +70,29 @@ def test_a_customer_who_answers_an_outbound_message_is_still_its_customer() -> N
     assert (event.direction, event.address_to, event.address_from) == ("OUTBOUND", "c", "b")
 
 
+def test_the_ends_of_a_leg_that_came_in_are_turned_where_the_conversation_went_out() -> None:
+    event = late(talker(voice(1, **INBOUND)), originating="outbound")
+    assert (event.dnis, event.ani) == (CUSTOMER, BANK)
+
+
+def test_addresses_come_from_the_customers_leg_then_the_agents_then_the_participant() -> None:
+    sender = {"fromAddress": {"addressNormalized": "sender"}}
+
+    def message(other: dict[str, Any], own: dict[str, Any]) -> tuple[str | None, str | None]:
+        handler = agent(messages=[call(1, COMPLETE, **own)], wrapup=WRAPUP, ani="station")
+        (event,) = verdict_on(customer(address="opaque", messages=[other]), handler).finished
+        return event.ani, event.address_from
+
+    assert message(sender, {"fromAddress": {"addressNormalized": "other"}}) == (None, "sender")
+    assert message({}, sender) == (None, "sender")
+    assert message({}, {}) == (None, "opaque")
+
+
+def test_a_caller_of_whom_only_an_address_is_shown_has_this_number() -> None:
+    event = live(customer(address=CUSTOMER), direction="inbound")
+    assert (event.ani, event.dnis, event.address_from) == (CUSTOMER, None, None)
+
+
 def test_of_a_callback_the_call_is_outbound_and_the_callback_inbound() -> None:
     legs = talker(voice(1, **OUTBOUND), {"sessionId": "leg-2", "mediaType": "callback", "direction": "inbound"})
     dialled = late(legs, originating="inbound", direction="outbound")

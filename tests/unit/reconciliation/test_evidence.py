@@ -129,6 +129,7 @@ ENDINGS: list[tuple[str, list[dict[str, Any]], bool, set[tuple[str, str]], bool]
     ),
     ("silent, its own wrap-up", [agent(calls=[call(wrapup=WRAPUP)])], True, {FIRST}, True),
     ("an unknown medium, required", [agent()], False, set(), True),
+    ("an unknown medium, not required", [agent(wrapupRequired=False)], True, set(), True),
     ("an unknown medium, wrapped up", [agent(wrapup=WRAPUP)], True, set(), False),
     ("an agent who did not answer", [agent(wrapupRequired=False, calls=[call()])], True, set(), True),
     ("any purpose, if it has a user", [agent(purpose="user", calls=[call(1, PENDING)])], False, set(), True),

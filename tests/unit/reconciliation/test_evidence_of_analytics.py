@@ -203,3 +203,9 @@ def test_silence_about_an_agent_in_doubt_counts_only_once_analytics_had_the_time
     verdict = Verdict(over=True, finished=(), nameable=False, unclear=unclear, shown_until=parse_iso(ACW_END) + 1)
     until = parse_iso(complete_until) if complete_until else None
     assert completes(details_of(*participants), verdict, until) is expected
+
+
+def test_analytics_that_are_complete_up_to_the_latest_moment_have_had_the_time() -> None:
+    verdict = Verdict(over=True, finished=(), nameable=False, unclear={"participant-1": 1}, shown_until=1000)
+    assert completes(details_of(agent(1, session(1))), verdict, 1000)
+    assert not completes(details_of(agent(1, session(1))), verdict, 999)

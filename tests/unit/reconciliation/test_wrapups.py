@@ -99,6 +99,7 @@ ROWS: list[tuple[str, list[dict[str, Any]], Wrapup | None]] = [
         [segment("05:00", "05:43", **NOTED), segment("05:20", "05:30", wrapUpCode=L, wrapUpNote="m")],
         (K, "n", "queue-1", "05:43", 43.0),
     ),
+    ("no time at all", [segment("05:00", "05:00", **NOTED)], (K, "n", "queue-1", "05:00", 0.0)),
     ("twice the same", [segment("05:00", "05:43", **NOTED)] * 2, (K, "n", "queue-1", "05:43", 43.0)),
     (
         "the last part has no end",
