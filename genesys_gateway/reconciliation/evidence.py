@@ -1,6 +1,7 @@
 """Decides what an answer of Genesys proves: whether the conversation is over, and which after-call work is done.
 
-Invariant: pure. Data missing in an answer prove nothing; if in doubt, the conversation is not over.
+Invariant: pure, apart from pauses in long work. Data missing in an answer prove nothing; if in doubt, the conversation
+is not over.
 """
 
 from collections import Counter
@@ -13,6 +14,7 @@ from genesys_gateway.genesys.analytics import Details
 from genesys_gateway.genesys.live_view import AcwState, Agent, Communication, Conversation
 from genesys_gateway.reconciliation.backfill import event_from_analytics, event_from_live
 from genesys_gateway.reconciliation.wrapups import done_wrapup
+from genesys_gateway.runtime.greenlets import paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,12 +50,12 @@ def judge(conversation: Conversation) -> Verdict:
     """Decide what this answer of the live view proves about the whole conversation."""
     finished: list[AcwEvent] = []
     is_open, unnamed, unclear = False, set(), dict[str, int]()
-    for agent in conversation.agents:
+    for agent in paced(conversation.agents):
         works = _works(agent)
         states = [work for _, work in works]
         done = [communication for communication, work in works if work is Work.DONE]
         named = [leg for leg in done if leg and (len(done) == 1 or _has_its_own(agent, leg))]
-        finished += (event_from_live(conversation, agent, leg) for leg in named)
+        finished += (event_from_live(conversation, agent, leg) for leg in paced(named))
         is_open |= Work.OPEN in states
         unnamed |= {agent.id} if len(named) < len(done) else set()
         if agent.id in unnamed or Work.DOUBTFUL in states:
@@ -71,7 +73,7 @@ def judge(conversation: Conversation) -> Verdict:
 def _works(agent: Agent) -> list[tuple[Communication | None, Work]]:
     if not agent.communications:  # an unknown medium: its work can be awaited, but no session can be named
         return [(None, _by_participant(agent))]
-    return [(communication, _work(agent, communication)) for communication in agent.communications]
+    return [(communication, _work(agent, communication)) for communication in paced(agent.communications)]
 
 
 def _work(agent: Agent, communication: Communication) -> Work:
@@ -132,7 +134,7 @@ def finished_acw(details: Details, complete_until: int | None = None) -> tuple[A
         details: The conversation in analytics.
         complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
     """
-    done = ((session, done_wrapup(details, session, complete_until)) for session in details.sessions)
+    done = ((session, done_wrapup(details, session, complete_until)) for session in paced(details.sessions))
     return tuple(event_from_analytics(details, session, wrapup) for session, wrapup in done if wrapup)
 
 
@@ -144,7 +146,9 @@ def all_wrapped_up(details: Details, complete_until: int | None = None) -> bool:
     """
     if not details.ended or details.acw_pending or not details.sessions:
         return False
-    return all(session.acw_skipped or done_wrapup(details, session, complete_until) for session in details.sessions)
+    return all(
+        session.acw_skipped or done_wrapup(details, session, complete_until) for session in paced(details.sessions)
+    )
 
 
 def completes(details: Details, verdict: Verdict, complete_until: int | None = None) -> bool:

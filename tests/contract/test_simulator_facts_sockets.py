@@ -247,3 +247,11 @@ def test_f43_after_call_work_may_outlast_the_conversation(sim: Simulated) -> Non
 def test_f44_numbers_travel_as_they_were_given(sim: Simulated) -> None:
     for ani in ("tel:+639170000000", "sip:somebody@example.com", "09170000000"):
         assert sim.play(sim.call(ani=ani), "wrapup")["event"]["eventBody"]["ani"] == ani
+
+
+def test_f68_notes_may_end_with_half_a_character(sim: Simulated) -> None:
+    conversation = sim.call()
+    _, opened = sim.listening(conversation)
+    sim.sim("POST", "faults", {"name": "odd_text", "view": "event"})
+    sim.play(conversation, "wrapup", notes="a smile ")
+    assert rb'"wrapupNotes":"a smile \ud83d"' in opened.receive_raw()

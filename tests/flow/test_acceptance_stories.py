@@ -16,6 +16,7 @@ STORIES = (
     "disk_refuses",
     "events_astray",
     "kills_and_reloads",
+    "odd_text",
     "notices_by_name",
     "one_worker",
     "rate_storms",

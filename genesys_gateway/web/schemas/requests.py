@@ -11,6 +11,8 @@ from genesys_gateway.runtime.clock import parse_iso
 UUID_PATTERN = "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 _UUID = re.compile(UUID_PATTERN)
 
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
 _DIRECTIONS = ("inbound", "outbound")
 _MEDIA_TYPES = ("callback", "chat", "cobrowse", "email", "message", "screenshare", "unknown", "video", "voice")
 
@@ -55,12 +57,19 @@ def _require_unicode(text: str) -> None:
         raise ValidationError("Must be Unicode text.")
 
 
+class _Text(fields.String):
+    """A text without NUL, which becomes U+FFFD as in texts of Genesys: databases of receivers refuse it."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        return str(super()._deserialize(value, attr, data, **kwargs)).replace("\0", _REPLACEMENT)
+
+
 def _code(text: object) -> str:
     """A wrap-up code. One that is a UUID is returned in lower case, because it becomes part of a URL."""
     if not isinstance(text, str):
         raise ValidationError("Not a valid string.")
     _require_unicode(text)
-    return text.lower() if _UUID.fullmatch(text) else text
+    return text.lower() if _UUID.fullmatch(text) else text.replace("\0", _REPLACEMENT)
 
 
 def _field(read: Callable[[object], object], data_key: str, **json_schema: Any) -> fields.Function:
@@ -85,7 +94,7 @@ def _one_of(words: tuple[str, ...], data_key: str, description: str) -> fields.F
 
 
 def _text(description: str, **options: Any) -> fields.String:
-    return fields.String(validate=_require_unicode, metadata={"description": description}, **options)
+    return _Text(validate=_require_unicode, metadata={"description": description}, **options)
 
 
 class SupportInteractionRequest(Schema):

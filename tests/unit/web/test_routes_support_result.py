@@ -1,6 +1,7 @@
 """What does ``POST /customers/supportResult`` take, and what does it answer?"""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -50,6 +51,14 @@ def test_a_new_one_is_202_and_a_known_one_200(client: FlaskClient, gateway: Fake
     assert (first.status_code, second.status_code) == (202, 200)
     assert first.json == second.json == {"recordId": EVENT.record_id, "state": "pending"}
     assert gateway.results.events == [EVENT, EVENT]
+
+
+def test_a_nul_becomes_a_character_that_can_be_stored(client: FlaskClient, gateway: FakeGateway) -> None:
+    names = ("ani", "subject", "wrapupCode")
+    response = report(client, BODY | dict.fromkeys(names, "a\x00b"))
+
+    assert response.status_code == 202
+    assert gateway.results.events == [replace(EVENT, ani="a\ufffdb", subject="a\ufffdb", wrapup_code="a\ufffdb")]
 
 
 def test_ids_and_words_are_taken_in_either_case(client: FlaskClient, gateway: FakeGateway) -> None:
