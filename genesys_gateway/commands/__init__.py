@@ -11,5 +11,6 @@ The files, in reading order:
     explanation          the sentences of that explanation
     dead_letters         records that were given up: list, show, requeue
     erase                erases the data of one customer
+    backup               copies the database while it is in use
     output               prints lines, tables, JSON and errors
 """

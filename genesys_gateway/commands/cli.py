@@ -7,6 +7,7 @@ is imported before ``check`` has patched it.
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -153,6 +154,23 @@ def erase(customer_id: str, even_undelivered: bool, as_json: bool) -> None:
     from genesys_gateway.commands.erase import erase as erase_customer
 
     _run(lambda session: erase_customer(session, customer_id, even_undelivered=even_undelivered, as_json=as_json))
+
+
+@main.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@_JSON
+def backup(file: Path, as_json: bool) -> None:
+    """Copy the SQLite database into a new FILE, while the gateway runs.
+
+    The copy is the database at one moment. It is checked, written to disk, and readable by its owner only. The gateway
+    is not stopped or slowed by it, except for what the disk has to read and write.
+
+    Exit code 1: no copy could be made, for example because the disk is full; nothing of it is left. Exit code 2: FILE
+    exists already, or the database is one of PostgreSQL: use pg_dump.
+    """
+    from genesys_gateway.commands.backup import backup as make_backup
+
+    _run(lambda session: make_backup(session, file, as_json=as_json))
 
 
 @main.group("dead-letters")

@@ -17,6 +17,7 @@ The files, in reading order:
     migrate              creates and upgrades the tables
     migrations           the revisions of the tables, for Alembic
     file_lock            only one process may use a SQLite file
+    backup               a copy of a SQLite file that is in use
     operator_session     database access for a person's command
 """
 

@@ -83,6 +83,11 @@ class OperatorSession:
             self._connection.close()
         self._engine.dispose()
 
+    @property
+    def file(self) -> Path | None:
+        """The file of a SQLite database; None for one of PostgreSQL."""
+        return self._path
+
     def read(self, job: Callable[[Connection], T]) -> T:
         """Run a job that only reads. Raises StorageUnavailable."""
         return self._run(job, "BEGIN")

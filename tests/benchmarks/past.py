@@ -2,7 +2,7 @@
 
 Run it as ``python -m tests.benchmarks.past [--rows N] [--timeline] [--folder FOLDER] [--url DATABASE_URL]``. Without a
 URL it makes a SQLite file. A file that is in the folder already is used as it is, so that two versions can be compared.
-Six million rows take some ten minutes and 4 GB to make; with their entries and timelines 15 GB.
+Six million rows take some ten minutes and 2 GB to make; with their entries and timelines 10 GB.
 """
 # ruff: noqa: E402 - nothing may be imported before the patching
 
@@ -23,7 +23,7 @@ from sqlalchemy import Connection, create_engine
 from genesys_gateway.runtime.clock import DAY_SECONDS, SystemClock
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.storage.statements import conversations, erasure, instances, outbox, reconciliation
+from genesys_gateway.storage.statements import conversations, erasure, forgetting, instances, outbox, reconciliation
 from tests.doubles.past import put_past
 from tests.doubles.stored_rows import register
 from tests.harness.gateway import Gateway
@@ -58,6 +58,9 @@ def statements(now: int) -> dict[str, Callable[[Connection], object]]:
         "retention: misdated": lambda c: erasure.redate(c, latest=now + DAY_MS),
         "retention: records": lambda c: erasure.old_records(c, before=now, now=now, limit=100),
         "retention: conversations": lambda c: erasure.old_conversations(c, before=now, now=now, limit=100, after=None),
+        "forgetting: 10 conversations": lambda c: forgetting.old_conversations(
+            c, closed_before=now, erased_before=now, limit=10, after=None
+        ),
     }
 
 

@@ -318,6 +318,16 @@ class Balance:
     missed: int
 
     @property
+    def closed(self) -> int:
+        """Conversations that are followed no longer."""
+        return self.states.get(CLOSED, 0)
+
+    @property
+    def followed(self) -> int:
+        """Conversations that are followed, covered or not."""
+        return sum(self.states.values()) - self.closed
+
+    @property
     def unaccounted(self) -> int:
         """Lost conversations and missed after-call works; 0 unless there is a bug."""
         return self.accepted - sum(self.states.values()) + self.missed

@@ -1,6 +1,6 @@
 """Indexes of only the rows that recurring work is about, and counts that need no walk through all rows.
 
-It reads each table once, which takes some 5 seconds for a million conversations. Meanwhile nothing is served.
+It reads each table once, which takes some 10 seconds for a million conversations. Meanwhile nothing is served.
 """
 
 import sqlalchemy as sa

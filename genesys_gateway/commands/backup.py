@@ -1,0 +1,37 @@
+"""``backup``: copies a SQLite database into a new file while the gateway runs.
+
+Invariant: the file is whole, checked and on disk, or it is not there.
+"""
+
+from pathlib import Path
+
+from genesys_gateway.commands.output import DONE, NOT_DONE, UNUSABLE, counted, print_error, print_json, print_lines
+from genesys_gateway.storage.backup import BackupFailed, BackupRefused, copy
+from genesys_gateway.storage.operator_session import OperatorSession
+
+#: How long to wait for the lock of another process, in seconds; the gateway holds none that hinders a reader.
+_BUSY_SECONDS = 15.0
+
+
+def backup(session: OperatorSession, file: Path, *, as_json: bool) -> int:
+    """Copy the database of the session into ``file``.
+
+    Returns:
+        0; 1 if no copy could be made; 2 if there is such a file already, or the database is one of PostgreSQL.
+    """
+    if session.file is None:
+        return print_error("This is a database of PostgreSQL: use pg_dump, or the backup of its server.", code=UNUSABLE)
+    try:
+        made = copy(session.file, file, _BUSY_SECONDS)
+    except BackupRefused as error:
+        return print_error(str(error), code=UNUSABLE)
+    except BackupFailed as error:
+        return print_error(str(error), code=NOT_DONE)
+    followed = made.balance.followed
+    if as_json:
+        balance = {"accepted": made.balance.accepted, "followed": followed, "closed": made.balance.closed}
+        print_json({"file": str(file), "bytes": made.bytes, **balance})
+    else:
+        accepted = counted(made.balance.accepted, "conversation")
+        print_lines(f"Copied: {accepted}, {followed} of them followed; {made.bytes:,} bytes in {file}.")
+    return DONE
