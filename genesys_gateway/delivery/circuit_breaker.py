@@ -14,7 +14,7 @@ from genesys_gateway.domain.outbox import AttemptEnd
 from genesys_gateway.runtime.backoff import ceiling
 
 #: Maximum number of remembered probes.
-_MOST_PROBES = 10_000
+MOST_PROBES = 10_000
 #: Minimum number of probes during an outage, within the longest back-off of a record.
 _PROBES_PER_MAX = 10
 
@@ -161,7 +161,7 @@ class CircuitBreaker:
         self._probes_ever += 1
         self._probed.pop(record_id, None)
         self._probed[record_id] = self._probes_ever
-        if len(self._probed) > _MOST_PROBES:
+        if len(self._probed) > MOST_PROBES:
             del self._probed[next(iter(self._probed))]
 
     def end_probe(self, now: float) -> None:

@@ -68,15 +68,15 @@ class Evidence:
         self._successes = 0
         #: when the first failure since the last success came; None without one
         self._failing_since: float | None = None
-        #: ids of the records that failed in any way since the last success; an ordered set, as the next ones
+        #: ids of the records that failed in any way since the last success; an ordered set
         self._failing: dict[str, None] = {}
-        #: ids of the records that failed while others got through, oldest first
+        #: ids of the records that failed while others got through; an ordered set
         self._suspects: dict[str, None] = {}
         #: ids of the records without an answer in a row, at most BREAK_AFTER
-        self._unanswered: dict[str, None] = {}
+        self._unanswered: set[str] = set()
         #: ids of the records turned away in a row, at most MISDEPLOYED_AFTER
-        self._turned_away: dict[str, None] = {}
-        #: ids of the records refused in a row, oldest first, all with the same error
+        self._turned_away: set[str] = set()
+        #: ids of the records refused in a row, all with the same error; an ordered set
         self._refused: dict[str, None] = {}
         self._refused_with: str | None = None
         #: whether the records in ``_refused`` were revived already
@@ -146,7 +146,6 @@ class Evidence:
     def _succeeded(self, record_id: str) -> None:
         self._successes += 1
         self._failing_since = None
-        self._failing.pop(record_id, None)
         for failing in self._failing:
             _remember(self._suspects, failing, None)
         self._failing.clear()
@@ -168,12 +167,11 @@ class Evidence:
         for unanswered in self._unanswered:
             _remember(self._suspects, unanswered, None)
         self._unanswered.clear()
-        self._suspects.pop(record_id, None)
         if error != self._refused_with:
             self._forget_refusals()
             self._refused_with = error
         if len(self._refused) < PAUSE_AFTER:
-            self._refused[record_id] = None
+            self._refused.setdefault(record_id)
         return Signal.REFUSED_ALIKE if len(self._refused) >= PAUSE_AFTER else Signal.REFUSED
 
     def _forget_refusals(self) -> None:
@@ -182,7 +180,7 @@ class Evidence:
 
     def _turn_away(self, record_id: str, *, counts: bool) -> Signal | None:
         if counts and len(self._turned_away) < MISDEPLOYED_AFTER:
-            self._turned_away[record_id] = None
+            self._turned_away.add(record_id)
         if len(self._turned_away) >= MISDEPLOYED_AFTER:
             for one in self._turned_away:  # what speaks of the deployment is held against no record
                 self._blame.pop(one, None)
@@ -195,7 +193,7 @@ class Evidence:
         if not counts:
             return None
         if len(self._unanswered) < BREAK_AFTER:
-            self._unanswered[record_id] = None
+            self._unanswered.add(record_id)
         return Signal.OUTAGE if len(self._unanswered) >= BREAK_AFTER else None
 
 

@@ -4,9 +4,10 @@ from itertools import product
 
 import pytest
 
-from genesys_gateway.delivery.circuit_breaker import TABLE, CircuitBreaker, State, Transition, move
-from genesys_gateway.delivery.evidence import BREAK_AFTER, PAUSE_AFTER, Signal
+from genesys_gateway.delivery.circuit_breaker import MOST_PROBES, TABLE, CircuitBreaker, State, Transition, move
+from genesys_gateway.delivery.evidence import BLAME_AFTER, BREAK_AFTER, PAUSE_AFTER, Signal
 from genesys_gateway.delivery.outcome import LONGEST_HOLD, Outcome, Policy, Result, of_post
+from genesys_gateway.domain.outbox import AttemptEnd
 
 POLICY = Policy(base_ms=1000, max_ms=300_000, limit_ms=1)
 MISSING = sorted(set(product(State, Signal)) - set(TABLE), key=str)
@@ -196,6 +197,56 @@ def test_a_probe_is_first_one_that_has_not_failed_and_last_the_one_before() -> N
     breaker.begin_probe("x")
     breaker.report("x", of_post(201), 600.0)
     assert {breaker.probe_rank(name) for name in "abcnx"} == {-1}
+
+
+def test_no_more_probes_are_remembered_than_need_be() -> None:
+    breaker = CircuitBreaker(POLICY)
+    breaker.report("first", of_post(401), 0.0)
+    for name in ("a", "b", "a", *map(str, range(MOST_PROBES - 2))):
+        breaker.begin_probe(name)
+        breaker.end_probe(0.0)
+    assert breaker.probe_rank("b") == 2
+
+    breaker.begin_probe("one more")
+
+    assert breaker.probe_rank("b") == -1, "the one not probed for the longest is forgotten"
+    assert breaker.probe_rank("a") == 3
+
+
+def test_a_record_is_to_blame_until_it_was_given_up() -> None:
+    breaker = CircuitBreaker(POLICY)
+    breaker.report("bad", of_post(403), 0.0)
+    breaker.report("good", of_post(201), 0.0)
+    for _ in range(BLAME_AFTER - 1):
+        breaker.report("bad", of_post(403), 1.0)
+    assert breaker.blames("bad", 1.0)
+    assert not breaker.blames("bad", 1.0 + 300)
+
+    breaker.forget("bad")
+
+    assert not breaker.blames("bad", 1.0)
+
+
+def test_the_counts_of_an_earlier_process_go_on() -> None:
+    breaker = CircuitBreaker(POLICY)
+    ends = [("a", "HTTP 401"), ("good", None), ("b", "HTTP 403"), ("c", "HTTP 403")]
+
+    breaker.remember([AttemptEnd(record_id=one, error=error, dead=False) for one, error in ends], 7.0)
+
+    assert (breaker.state.value, breaker.trouble) == ("flowing", None)
+    breaker.report("a", of_post(401), 7.0 + 299)
+    assert breaker.flowing, "a suspect"
+    assert breaker.report("d", of_post(403), 7.0 + 299).after is State.PAUSED
+
+
+def test_nothing_is_the_trouble_once_a_refusal_shows_that_the_receiver_is_back() -> None:
+    breaker = CircuitBreaker(POLICY)
+    break_it(breaker)
+    breaker.begin_probe("probe")
+
+    breaker.report("probe", of_post(422), 1.0)
+
+    assert (breaker.state.value, breaker.trouble) == ("flowing", None)
 
 
 def test_a_result_that_prolongs_the_hold_of_all_says_for_how_long() -> None:

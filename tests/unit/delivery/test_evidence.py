@@ -163,6 +163,15 @@ def test_no_record_is_to_blame_while_nothing_else_gets_through() -> None:
     assert counts.blames("a", 0.0)
 
 
+def test_no_record_is_to_blame_if_nothing_ever_got_through() -> None:
+    counts = Counts()
+
+    counts.answer(403, *["bad"] * BLAME_AFTER)
+
+    assert not counts.blames("bad", 0.0)
+    assert not counts.blames("never heard of", 0.0)
+
+
 def test_no_record_is_to_blame_once_nothing_has_got_through_for_a_while() -> None:
     counts = Counts()
     counts.answer(403, "bad")
@@ -201,9 +210,10 @@ def test_a_record_that_was_given_up_starts_afresh() -> None:
     counts.answer(403, *["bad"] * BLAME_AFTER)
 
     counts.forget("bad")
+
+    assert not counts.failed_last("bad")
     counts.answer(403, "bad")
     counts.answer(201, "good")
-
     assert not counts.blames("bad", 0.0)
 
 
@@ -237,6 +247,36 @@ def test_a_success_between_starts_that_row_again_and_ends_no_hold() -> None:
 
     counts.answer(503, "c", retry_after=50.0)
     counts.answer(201, "good")
+    assert counts.held_until == 100.0
+
+
+def test_the_longest_wait_of_one_record_counts() -> None:
+    counts = Counts()
+    counts.answer(503, "a", retry_after=100.0)
+    counts.answer(503, "a", "b", retry_after=0.5)
+    assert counts.held_until == 100.0
+
+    counts = Counts()
+    counts.answer(503, "a", "b", retry_after=0.5)
+    assert counts.held_until == 0.5
+
+
+def test_a_hold_is_not_shortened_by_the_next_row() -> None:
+    counts = Counts()
+    counts.answer(503, "a", "b", retry_after=100.0)
+    counts.answer(201, "good")
+
+    counts.answer(503, "c", "d", at=1.0, retry_after=2.0)
+
+    assert counts.held_until == 100.0
+
+
+def test_after_a_hold_of_two_a_single_one_holds_nobody() -> None:
+    counts = Counts()
+    counts.answer(503, "a", "b", retry_after=100.0)
+
+    counts.answer(503, "c", at=100.0, retry_after=100.0)
+
     assert counts.held_until == 100.0
 
 
@@ -313,6 +353,33 @@ def test_a_record_that_was_given_up_before_a_restart_starts_afresh() -> None:
     assert not counts.blames("bad", 0.0)
 
 
+def test_the_patience_after_a_restart_begins_with_it() -> None:
+    counts = Counts()
+    counts.remember(ends(("a", "HTTP 401"), ("good", None), ("a", "HTTP 401")), now=50.0)
+
+    assert counts.answer(401, "a", at=50.0 + PATIENCE - 1) is None
+    assert counts.answer(401, "a", at=50.0 + PATIENCE) is Signal.MISDEPLOYED
+
+
+def test_a_refusal_shows_that_the_receiver_answers() -> None:
+    counts = Counts()
+    names = [f"r-{n}" for n in range(BREAK_AFTER - 1)]
+    counts.answer(503, *names)
+    counts.answer(422, "refused")
+
+    assert counts.answer(503, *names, "another") is None
+
+
+def test_no_more_are_revived_than_had_been_given_up() -> None:
+    counts = Counts()
+    names = [f"r-{n}" for n in range(PAUSE_AFTER + 3)]
+
+    counts.answer(422, *names)
+
+    assert counts.to_revive() == tuple(names[:PAUSE_AFTER])
+    assert counts.to_revive() == ()
+
+
 def test_the_last_failures_are_known_until_the_next_success() -> None:
     counts = Counts()
     counts.answer(403, "a")
@@ -332,6 +399,10 @@ def test_memory_is_bounded_and_the_oldest_are_forgotten_first() -> None:
     assert not counts.failed_last("r-0")
     assert counts.failed_last("r-1")
     assert counts.failed_last(f"r-{MOST_REMEMBERED}")
+
+    counts.answer(500, "r-1", "one more")
+    assert counts.failed_last("r-1"), "it failed again, so it is not the oldest"
+    assert not counts.failed_last("r-2")
 
 
 def test_an_outage_in_which_only_suspects_are_tried_is_noticed_within_the_longest_back_off() -> None:

@@ -65,7 +65,7 @@ def test_the_status_of_a_post_says_what_happened(statuses: tuple[int, ...], outc
 def test_a_lookup_that_finds_the_record_means_stored() -> None:
     result = of_lookup(200)
 
-    assert result is not None
+    assert result == Result(outcome=Outcome.STORED, from_lookup=True)
     assert decided(result) == Delivered()
 
 
@@ -80,6 +80,21 @@ def test_a_lookup_answered_otherwise_leaves_the_doubt_and_is_asked_again(status:
 
     assert result is not None
     assert again(result).in_doubt
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [(408, Outcome.LATER), (429, Outcome.LATER), (499, Outcome.LATER), (500, Outcome.UNKNOWN), (503, Outcome.UNKNOWN)],
+)
+def test_what_a_lookup_says_holds_for_the_lookup(status: int, outcome: Outcome) -> None:
+    error = f"lookup: HTTP {status}"
+
+    assert of_lookup(status, 7.0) == Result(outcome=outcome, error=error, retry_after=7.0, from_lookup=True)
+
+
+def test_a_failure_without_a_text_is_called_by_its_kind() -> None:
+    assert again(Result(outcome=Outcome.UNREACHED)).error == "unreached"
+    assert again(of_post(503)).error == "HTTP 503"
 
 
 @pytest.mark.parametrize(
