@@ -22,7 +22,7 @@ from genesys_gateway.simulator.conversations import (
     Wrapup,
 )
 from genesys_gateway.simulator.errors import ControlError
-from genesys_gateway.simulator.events import acw_event
+from genesys_gateway.simulator.events import acw_event, without_fields
 from genesys_gateway.simulator.ledger import FinishedAcw, Ledger
 from genesys_gateway.simulator.topics import acw_topic
 
@@ -337,14 +337,17 @@ class ContactCentre:
         communication: Communication,
         changes: Mapping[str, Any] | None = None,
     ) -> Announcement:
-        event = acw_event(conversation, participant, communication, self.channels.clock.wall(), changes or {})
-        sockets = self.channels.publish(acw_topic(conversation.id), event)
+        topic, now = acw_topic(conversation.id), self.channels.clock.wall()
+        event = acw_event(conversation, participant, communication, now, changes or {})
+        if fault := self.channels.faults.trigger("omit_fields", topic=topic):
+            event["eventBody"] = without_fields(event["eventBody"], fault.params.get("fields", ()))
+        sockets = self.channels.publish(topic, event)
         acw = FinishedAcw(
             conversation=conversation.id,
             participant=participant.id,
             session=communication.id,
             user=participant.user_id or "",
-            at=event["eventBody"].get("eventTime", 0),
+            at=event["eventBody"].get("eventTime", now),
             expected=conversation.expected,
         )
         return Announcement(acw=self.ledger.record_announcement(acw, sockets), event=event, sockets=sockets)

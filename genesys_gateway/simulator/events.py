@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from genesys_gateway.simulator.conversations import Communication, Conversation, Participant
@@ -50,3 +50,8 @@ def acw_event(
         "eventBody": {name: value for name, value in body.items() if value is not None},
         "metadata": {"CorrelationId": str(uuid.uuid4())},
     }
+
+
+def without_fields(body: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    """The body without these fields, each of which is optional (F36); `*` means all."""
+    return {} if "*" in names else {name: value for name, value in body.items() if name not in names}

@@ -52,7 +52,7 @@ def _table(balance: dict[str, Any]) -> str:
         ("doubled", "recorded more than once"),
         ("lost", "not recorded"),
         ("strange", "records of something that did not happen"),
-        ("withoutSession", "records that name no session, not judged"),
+        ("withoutSession", "records that name no session, judged by agent and time"),
     ]
     lines = [f"{balance[name]:>8}  {text}" for name, text in rows]
     for name, keys in balance["examples"].items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import gevent
@@ -48,6 +49,67 @@ def test_lost_doubled_and_strange_records_are_told(sim: Simulated, capfd: pytest
         "strange": 1,
     }
     assert balance["examples"]["lost"] == [lost]
+
+
+def store_nameless(sim: Simulated, work: Any, identity: str, *, late: float = 0.0, **changes: Any) -> None:
+    """Store a record that names agent and time of a wrap-up, but no session."""
+    event = work["event"]["eventBody"]
+    at = datetime.fromtimestamp(event["eventTime"] / 1000 + late, UTC).isoformat()
+    body = {"agentId": event["userId"], "participantId": None, "sessionId": None} | changes
+    record = {"id": identity, "interactionId": event["conversationId"], "communicatedAt": at, "body": body}
+    sim.http("POST", "/history/communicationRecords", json=record)
+
+
+def balance(sim: Simulated) -> dict[str, int]:
+    """The counts of the balance that are not 0."""
+    found = sim.sim("GET", "balance")
+    names = ("storedOnce", "doubled", "lost", "strange", "withoutSession")
+    return {name: found[name] for name in names if found[name]}
+
+
+def test_a_record_without_a_session_counts_for_the_work_of_its_agent(sim: Simulated) -> None:
+    store_nameless(sim, sim.play(sim.call(), "wrapup"), "1", late=119)
+
+    assert balance(sim) == {"storedOnce": 1, "withoutSession": 1}
+    assert run_verify(sim) == 0
+
+
+def test_a_second_record_of_a_work_is_doubled_whether_or_not_it_names_a_session(sim: Simulated) -> None:
+    named, nameless = (sim.play(sim.call(), "wrapup") for _ in range(2))
+    store(sim, named["recordKey"], "1")
+    store_nameless(sim, named, "2")
+    store_nameless(sim, nameless, "3")
+    store_nameless(sim, nameless, "4", late=1)
+
+    assert balance(sim) == {"doubled": 2, "withoutSession": 3}
+    assert run_verify(sim) == 1
+
+
+@pytest.mark.parametrize(
+    ("late", "changes"),
+    [(121, {}), (-121, {}), (0, {"agentId": "someone-else"}), (0, {"participantId": "another"})],
+    ids=["later", "earlier", "another agent", "another participant"],
+)
+def test_a_record_without_a_session_of_a_work_that_never_was_is_strange(
+    sim: Simulated, late: float, changes: dict[str, str]
+) -> None:
+    work = sim.play(sim.call(), "wrapup")
+    store(sim, work["recordKey"], "1")
+    store_nameless(sim, work, "2", late=late, **changes)
+
+    assert balance(sim) == {"storedOnce": 1, "strange": 1, "withoutSession": 1}
+    assert run_verify(sim) == 1
+
+
+def test_two_works_of_an_agent_need_two_records(sim: Simulated) -> None:
+    conversation = sim.call(mediaType="CALLBACK", dialled=True)
+    work = sim.play(conversation, "wrapup")
+
+    store_nameless(sim, work, "1", late=60)
+    assert balance(sim) == {"storedOnce": 1, "lost": 1, "withoutSession": 1}
+
+    store_nameless(sim, work, "2")
+    assert balance(sim) == {"storedOnce": 2, "withoutSession": 2}
 
 
 def test_what_nobody_was_told_of_is_not_expected(sim: Simulated) -> None:
