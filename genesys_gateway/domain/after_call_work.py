@@ -43,15 +43,34 @@ class AcwEvent:
     wrapup_duration_ms: int | None = None
 
     @property
+    def names_session(self) -> bool:
+        """Whether it names participant and session, as an answer of the REST API does."""
+        return bool(self.participant_id and self.session_id)
+
+    @property
+    def identity(self) -> str | None:
+        """The text from which the id of its record is computed; None if it names no after-call work.
+
+        Genesys sends no event id. Conversation, participant and session are what both a notification and an answer of
+        the REST API contain. Without them, agent and time say which after-call work it is.
+        """
+        if self.names_session:
+            return f"{self.conversation_id}/{self.participant_id}/{self.session_id}"
+        if self.user_id and self.event_time is not None:
+            return f"{self.conversation_id}/user:{self.user_id}@{self.event_time}"
+        return None
+
+    @property
     def record_id(self) -> str:
         """The id of the record of this after-call work: the same in every process, for ever.
 
-        Genesys sends no event id. Conversation, participant and session are what both a notification and an answer of
-        the REST API contain.
+        Raises:
+            ValueError: It names no after-call work.
         """
-        if self.participant_id and self.session_id:
-            return record_id(f"{self.conversation_id}/{self.participant_id}/{self.session_id}")
-        return record_id_by_agent(self.conversation_id, self.user_id, self.event_time)
+        identity = self.identity
+        if identity is None:
+            raise ValueError("the event names neither participant and session nor agent and time")
+        return record_id(identity)
 
     def to_json(self) -> str:
         """The text stored in the outbox; equal events give equal texts."""
@@ -69,12 +88,6 @@ class AcwEvent:
 def record_id(identity: str) -> str:
     """UUIDv5, in lower case, of the text that identifies an after-call work."""
     return str(uuid5(RECORD_NAMESPACE, identity))
-
-
-def record_id_by_agent(conversation_id: str, user_id: str | None, event_time: int | None) -> str:
-    """The record id if no participant or session is known: by agent and event time (epoch milliseconds)."""
-    moment = "-" if event_time is None else event_time
-    return record_id(f"{conversation_id}/user:{user_id or '-'}@{moment}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

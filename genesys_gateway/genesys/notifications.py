@@ -186,6 +186,8 @@ def _acw(topic: str, conversation_id: str, body: object) -> Notification:
     event = _event(conversation_id, values)
     if _AGENT_IDENTITY & set(dropped) and not (event.participant_id and event.session_id):
         return unreadable("bad_identity")
+    if event.identity is None:
+        return unreadable("no_identity")
     return Acw(event=event, dropped=dropped)
 
 

@@ -24,7 +24,7 @@ _PREFIX = "genesys_gateway_"
 _FRESHNESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 43200)
 #: Reasons why a frame, a part of it, or its storing was rejected.
 _REJECTED = (
-    *("not_json", "not_an_object", "bad_topic", "no_body", "bad_identity", "other_conversation"),
+    *("not_json", "not_an_object", "bad_topic", "no_body", "bad_identity", "no_identity", "other_conversation"),
     *("field", "never_registered", "not_storable", "spool_full"),
 )
 #: Calls to Genesys Cloud, and their possible outcomes.

@@ -21,6 +21,7 @@ The files, in reading order:
     oauth, saml          access tokens, and checks of SAML assertions
     receiver             the CommunicationHistory-manager
     faults               faults that are switched on by name
+    odd_text             text that is not quite JSON, for the fault of that name
     disruptions          immediate harm to channels and sockets
     ledger, balance      what really happened, and how it compares with the stored records
     wire                 HTTP request, response and router

@@ -10,15 +10,17 @@ import random
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from genesys_gateway.simulator.clock import Clock, iso
 from genesys_gateway.simulator.errors import ApiError, not_found
 from genesys_gateway.simulator.faults import Faults
 from genesys_gateway.simulator.ledger import Ledger
 from genesys_gateway.simulator.oauth import Token
+from genesys_gateway.simulator.odd_text import spoiled, with_value
 from genesys_gateway.simulator.options import Options
-from genesys_gateway.simulator.sender import Sender, json_frame
-from genesys_gateway.simulator.topics import kind_of
+from genesys_gateway.simulator.sender import Sender, frame, json_frame
+from genesys_gateway.simulator.topics import conversation_of, kind_of
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
@@ -132,14 +134,20 @@ class Channels:
                 if not listeners:
                     del self._listeners[topic]
 
-    def publish(self, topic: str, message: object) -> int:
+    def publish(self, topic: str, message: Mapping[str, Any]) -> int:
         """Write an event to all subscribed sockets and return their number. With none, the event is lost (F28)."""
         listeners = self._listeners.get(topic)
         if not listeners:
             return 0
-        data = json_frame(message)
+        data = self._frame(topic, message)
         senders = [channel.sender for channel in listeners if channel.sender is not None]
         return sum(self._deliver(sender, topic, data) for sender in senders)
+
+    def _frame(self, topic: str, message: Mapping[str, Any]) -> bytes:
+        fault = self.faults.trigger("odd_text", view="event", topic=topic, conversation=conversation_of(topic))
+        if fault is None:
+            return json_frame(message)
+        return frame(with_value(message, "eventBody", spoiled(message["eventBody"], fault.params)))
 
     def attach(self, channel: Channel, sender: Sender) -> None:
         """Register an opened socket. The former one is disconnected (F25), the subscriptions stay (F26)."""

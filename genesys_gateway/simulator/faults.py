@@ -15,8 +15,9 @@ from typing import Any
 from genesys_gateway.simulator.clock import Clock
 from genesys_gateway.simulator.errors import ControlError
 
-#: Parameters that select the calls, channels and topics a fault applies to: shell patterns, `*` when absent.
-SELECTORS = ("method", "path", "channel", "topic")
+#: Parameters that select the calls, channels, topics, conversations and views a fault applies to: shell patterns, `*`
+#: when absent.
+SELECTORS = ("method", "path", "channel", "topic", "conversation", "view")
 
 #: Name -> effect, as `GET /_sim/faults` describes it.
 CATALOGUE: Mapping[str, str] = {
@@ -41,6 +42,7 @@ CATALOGUE: Mapping[str, str] = {
     "delay_events": "events (channel, topic) are written delaySeconds later",
     "reorder_events": "events (channel, topic) are each written after a random part of delaySeconds",
     "omit_fields": "events (topic) lack the given fields (a list of names of the body; * for all)",
+    "odd_text": "what is sent about a conversation (conversation; view: event, live, analytics) has text of some kind",
     "reject_topics": "topics (topic) are refused as forbidden",
     "forget_topics": "subscriptions (topic) are confirmed but not kept",
 }
@@ -118,6 +120,9 @@ class Faults:
     @property
     def any_active(self) -> bool:
         return bool(self._active)
+
+    def is_on(self, name: str) -> bool:
+        return name in self._active
 
     def active(self) -> list[Fault]:
         return [fault for faults in self._active.values() for fault in faults]

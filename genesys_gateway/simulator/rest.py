@@ -10,12 +10,15 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
+import orjson
+
 from genesys_gateway.simulator.analytics_answer import analytics_answer, visible_after
 from genesys_gateway.simulator.analytics_query import query_answer
 from genesys_gateway.simulator.channels import Channel, TopicResult
 from genesys_gateway.simulator.conversation_answer import conversation_answer
 from genesys_gateway.simulator.errors import ApiError, LoginError, not_found
 from genesys_gateway.simulator.oauth import Token
+from genesys_gateway.simulator.odd_text import spoiled, with_value
 from genesys_gateway.simulator.topics import ACW_PERMISSION, CATALOGUE
 from genesys_gateway.simulator.wire import Answer, Request, Router
 from genesys_gateway.simulator.world import World
@@ -229,7 +232,7 @@ def _conversation(world: World, token: Token, _: Request, path: dict[str, str]) 
     conversation = world.contact_centre.conversations.get(path["conversation"].lower())
     if conversation is None:
         raise not_found("conversation")
-    return Answer(body=conversation_answer(conversation))
+    return Answer(body=_as_sent(world, "live", conversation.id, conversation_answer(conversation)))
 
 
 @route("GET", "/api/v2/analytics/conversations/{conversation}/details")
@@ -238,7 +241,7 @@ def _details_of_one(world: World, token: Token, _: Request, path: dict[str, str]
     found = _details(world, [path["conversation"]])
     if not found:
         raise not_found("conversation")
-    return Answer(body=found[0])
+    return Answer(body=_as_sent(world, "analytics", path["conversation"].lower(), found[0]))
 
 
 @route("GET", "/api/v2/analytics/conversations/details")
@@ -248,13 +251,22 @@ def _details_of_many(world: World, token: Token, request: Request, _: dict[str, 
     ids = [part for value in request.query.get("id", ()) for part in value.split(",") if part]
     if not ids or len(ids) > _BULK_LIMIT:
         raise ApiError(400, "bad.request", f"Between 1 and {_BULK_LIMIT} ids are needed.")
-    return Answer(body={"conversations": _details(world, ids)})
+    found = _details(world, ids)
+    if not world.faults.is_on("odd_text"):
+        return Answer(body={"conversations": found})
+    each = (_as_sent(world, "analytics", answer["conversationId"], answer) for answer in found)
+    return Answer(body=with_value({}, "conversations", b"[%s]" % b",".join(each)))
 
 
 @route("POST", "/api/v2/analytics/conversations/details/query")
 def _details_query(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
     _require_permission(token, ACW_PERMISSION)
     return Answer(body=query_answer(request, _details(world, list(world.contact_centre.conversations))))
+
+
+def _as_sent(world: World, view: str, conversation_id: str, answer: dict[str, Any]) -> bytes:
+    fault = world.faults.trigger("odd_text", view=view, conversation=conversation_id)
+    return orjson.dumps(answer) if fault is None else spoiled(answer, fault.params)
 
 
 def _details(world: World, ids: list[str]) -> list[dict[str, Any]]:

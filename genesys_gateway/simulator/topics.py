@@ -43,6 +43,11 @@ def acw_topic(conversation_id: str) -> str:
     return f"v2.detail.events.conversation.{conversation_id}.acw"
 
 
+def conversation_of(topic: str) -> str:
+    """The conversation that a topic is about; empty if it is about none."""
+    return topic.split(".")[4] if topic.startswith("v2.detail.events.conversation.") else ""
+
+
 def _detail(name: str) -> TopicKind:
     return TopicKind(
         template=f"v2.detail.events.conversation.{{id}}.{name}",

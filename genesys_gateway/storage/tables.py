@@ -91,7 +91,7 @@ entry = Table(
     #: the event as JSON; null once erased
     Column("content", Text),
     Column("stored_at", BigInteger, nullable=False),
-    #: id under which the counterpart (event or supportResult) reported the same after-call work later
+    #: not used since ``counterpart`` took its place; SQLite would rewrite the whole table to drop a column
     Column("twin_id", _ID),
     #: whether other content came later; the first event after a supportResult always differs, so it does not count
     Column("amended", Boolean, nullable=False, server_default=false()),
@@ -123,9 +123,26 @@ entry = Table(
     _partial("entry_dead", "stored_at", where="state = 'dead'"),
     _partial("entry_claimed", "claimed_until", where="claimed_until IS NOT NULL"),
     Index("entry_conversation", "conversation_id"),
-    _partial("entry_twin", "twin_id", where="twin_id IS NOT NULL", unique=True),
     _partial("entry_to_erase", "delivered_at", where="erased_at IS NULL AND delivered_at IS NOT NULL"),
     _partial("entry_result", "stored_at", "id", where="source = 'supportResult'"),
+)
+
+#: Other reports of the after-call work of an entry: each came later, under another id, and has no entry of its own.
+counterpart = Table(
+    "counterpart",
+    metadata,
+    #: the record id that it would have alone; an event without a session and a supportResult can have the same
+    Column("id", _ID, primary_key=True),
+    #: session | agent | supportResult, see ``domain.pairing``
+    Column("kind", String(16), primary_key=True),
+    Column("entry_id", _ID, nullable=False),
+    Column("conversation_id", _ID, nullable=False),
+    #: these four as given by its source
+    Column("participant_id", String(64)),
+    Column("session_id", String(64)),
+    Column("user_id", String(64)),
+    Column("event_time", BigInteger),
+    Index("counterpart_conversation", "conversation_id"),
 )
 
 #: Notification channels that our instances created.

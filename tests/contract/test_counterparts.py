@@ -12,7 +12,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import intake
 from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, IntakeResult, SupportResultReceipt
-from genesys_gateway.storage.tables import conversation, entry
+from genesys_gateway.storage.tables import conversation, counterpart, entry
 from tests.contract.processes import python
 from tests.doubles import stored_rows as stored
 from tests.doubles.stored_rows import CONVERSATION, DEADLINE, NOW
@@ -58,7 +58,9 @@ class BothSources:
         return self.run(lambda c: list(c.execute(select(entry).order_by(entry.c.event_time, entry.c.source))))
 
     def pairs(self) -> set[tuple[str, str | None]]:
-        return {(row.id, row.twin_id) for row in self.entries()}
+        """The id of each entry with each of its counterparts, or with None."""
+        both = select(entry.c.id, counterpart.c.id).outerjoin(counterpart, counterpart.c.entry_id == entry.c.id)
+        return self.run(lambda c: {(one, other) for one, other in c.execute(both)})
 
     def change(self, **values: Any) -> None:
         self.run(lambda c: c.execute(entry.update().values(values)).close())
@@ -78,7 +80,7 @@ def unregistered(storage: Storage) -> BothSources:
 
 @pytest.fixture
 def sources(unregistered: BothSources) -> BothSources:
-    """The conversation is sources."""
+    """The conversation is registered."""
     unregistered.follow()
     return unregistered
 
@@ -155,7 +157,7 @@ def test_another_agent_or_another_time_is_another_work(sources: BothSources, oth
 
     assert sources.put_event(other) is IntakeResult.STORED
 
-    assert {row.twin_id for row in sources.entries()} == {None}
+    assert {other for _, other in sources.pairs()} == {None}
 
 
 @pytest.mark.parametrize(
@@ -255,7 +257,8 @@ def test_a_live_event_replaces_a_backfilled_counterpart_and_the_pair_stands(sour
     assert sources.put_event(event()) is IntakeResult.REPLACED
 
     (row,) = sources.entries()
-    assert (row.source, row.event_time, row.twin_id) == ("live", NOW, result_id(NOW))
+    assert (row.source, row.event_time) == ("live", NOW)
+    assert sources.pairs() == {(event().record_id, result_id(NOW))}
     assert sources.put_result(result()).result is IntakeResult.DUPLICATE
 
 
@@ -326,7 +329,8 @@ def test_an_event_without_a_session_has_the_id_of_its_result(sources: BothSource
     assert sources.put_event(without_session) is IntakeResult.DUPLICATE
 
     assert sources.pairs() == {(receipt.record_id, receipt.record_id)}
-    assert sources.put_event(event("s-2")) is IntakeResult.STORED, "the result has its counterpart already"
+    assert sources.put_event(event("s-2")) is IntakeResult.DUPLICATE, "the same work, reported a third time"
+    assert sources.put_event(event("s-3")) is IntakeResult.STORED, "the work has an event with a session already"
 
 
 def test_a_result_with_the_id_of_an_event_is_that_event(sources: BothSources) -> None:
@@ -412,6 +416,6 @@ def test_four_processes_at_once_make_one_record_of_each_work(postgres_url: str) 
     assert [greenlet.get()[0] for greenlet in reports] == [b"done\n"] * 4
     rows = sources.entries()
     assert len(rows) == 60
-    assert None not in {row.twin_id for row in rows}
+    assert None not in {other for _, other in sources.pairs()}
     assert len({row.source == "supportResult" for row in rows}) == 2, "each source was the first for some of them"
     storage.close()

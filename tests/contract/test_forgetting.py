@@ -13,7 +13,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake
 from genesys_gateway.storage.statements.conversations import Balance, Pairing
-from genesys_gateway.storage.tables import conversation, entry, registration, transition
+from genesys_gateway.storage.tables import conversation, counterpart, entry, registration, transition
 from tests.doubles import stored_rows as stored
 from tests.doubles.genesys import settings
 from tests.doubles.runtime import FakeClock, runtime
@@ -64,6 +64,7 @@ class Archive:
             conversation.c.id,
             registration.c.conversation_id,
             entry.c.conversation_id,
+            counterpart.c.conversation_id,
             transition.c.conversation_id,
         )
         counts = [select(func.count()).where(key == conversation_id) for key in keys]
@@ -85,9 +86,11 @@ def delivered(record_id: str = "r-1", conversation_id: str = CONVERSATION) -> di
 
 def test_a_closed_conversation_is_deleted_with_everything_about_it_after_its_time(archive: Archive) -> None:
     archive.registered(CONVERSATION, delivered())
+    row = {"id": "r-2", "kind": "agent", "entry_id": "r-1", "conversation_id": CONVERSATION}
+    archive.run(lambda c: stored.put(c, counterpart, row))
 
     archive.day(399)
-    assert archive.rows() > 3
+    assert archive.rows() > 4
 
     archive.day(410)
     assert archive.rows() == 0

@@ -3,6 +3,7 @@
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, mak
 from genesys_gateway import storage
 from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
-from genesys_gateway.storage.statements import conversations, outbox
+from genesys_gateway.storage.statements import conversations, intake, outbox
+from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.tables import metadata, registration
 from genesys_gateway.storage.triggers import create_tables
 from tests.contract.conftest import new_postgres_database
@@ -283,6 +285,24 @@ def test_rows_from_before_the_triggers_are_counted(empty_url: str) -> None:
         balance, backlog = conversations.balance(connection), outbox.backlog(connection, stored.NOW)
     assert (balance.accepted, balance.states, balance.unaccounted) == (3, {"closed": 2, "pending": 1}, 0)
     assert (backlog.pending, backlog.dead) == (1, 1)
+
+
+def test_counterparts_from_before_their_table_are_known(empty_url: str) -> None:
+    event = replace(stored.EVENT, conversation_id=stored.CONVERSATION)
+    other = replace(event, session_id="s-3")
+    with engine_of(empty_url).begin() as connection:
+        upgrade(connection, "0006")
+        stored.put_conversations(connection, stored.open_row(stored.CONVERSATION))
+        of_result = {"source": "supportResult", "participant_id": None, "session_id": None}
+        row = stored.pending_row("r-1", stored.CONVERSATION, twin_id=event.record_id, **of_result)
+        stored.put_entries(connection, row)
+
+    migrate(empty_url)
+
+    with engine_of(empty_url).begin() as connection:
+        for one, outcome in ((event, IntakeResult.DUPLICATE), (other, IntakeResult.STORED)):
+            put = intake.put(connection, one, intake.BACKFILL, now=0, due_at=0, deadline_at=None)
+            assert put is outcome
 
 
 def upgrade(connection: Connection, revision: str) -> None:

@@ -154,9 +154,11 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     ],
     "intake.set_aside": lambda c: intake.set_aside(c, UNREADABLE, b"{}", NOW),
     "counterparts.lock": lambda c: counterparts.lock(c, CLOSED),
-    "counterparts.of_event": lambda c: counterparts.of_event(c, OF_CLOSED),
-    "counterparts.of_result": lambda c: counterparts.of_result(c, replace(RESULT, conversation_id=CLOSED)),
-    "counterparts.pair": lambda c: counterparts.pair(c, stored.get_entry(c, RECORD), "twin"),
+    "counterparts.join": lambda c: [
+        counterparts.join(c, one, source)
+        for one in (OF_CLOSED, replace(RESULT, conversation_id=CLOSED))
+        for source in ("live", "supportResult")
+    ],
     "outbox.due": present_entries,
     "outbox.unattempted": lambda c: outbox.unattempted(c, now=LATER, lease_ms=1000, since=0, limit=16),
     "outbox.next_due": lambda c: outbox.next_due(c, now=LATER, furthest_ms=300_000),

@@ -10,7 +10,9 @@ import pytest
 import requests
 import websocket
 
+from genesys_gateway.simulator import odd_text
 from genesys_gateway.simulator.faults import CATALOGUE
+from genesys_gateway.simulator.odd_text import KINDS
 from tests.doubles.simulator import Simulated, acw_topic
 
 pytest_plugins = ("simulator_fixture",)
@@ -287,6 +289,33 @@ def test_events_can_come_in_another_order(sim: Simulated) -> None:
     heard = [opened.event()["conversationId"] for _ in sent]
     assert sorted(heard) == sorted(sent)
     assert heard != sent
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_sent_about_one_conversation_can_hold_odd_text(sim: Simulated, kind: str) -> None:
+    odd, sound = sim.call(), sim.call()
+    _, opened = sim.listening(odd, sound)
+    number = fault(sim, "odd_text", conversation=odd["conversationId"], kind=kind, bytes=5000)
+    sim.sim("PATCH", "settings", {"analyticsLagSeconds": 0})
+    for conversation in (sound, odd):
+        sim.play(conversation, "wrapup", notes="a note")
+
+    assert opened.event()["conversationId"] == sound["conversationId"]
+    event = opened.receive_raw()
+    live = sim.api("GET", f"conversations/{odd['conversationId']}").content
+    ids = [("id", one["conversationId"]) for one in (sound, odd)]
+    bulk = sim.api("GET", "analytics/conversations/details", params=ids).content
+    alone = sim.api("GET", f"analytics/conversations/{odd['conversationId']}/details").content
+    sim.sim("DELETE", f"faults/{number}")
+    healthy = sim.api("GET", f"conversations/{odd['conversationId']}").content
+
+    expected = {"half_id": rb"\ud83d", "half_key": rb"\ud83d", "large": b"tTalk"}.get(kind) or odd_text.ODD[kind]
+    for sent in (event, bulk, alone, *((live,) if kind != "half_id" else ())):
+        assert expected in sent
+        assert odd["conversationId"].encode() in sent
+    assert expected not in healthy
+    assert bulk.count(b'"conversationId"') == 2
+    assert kind != "large" or len(live) > 5000
 
 
 def test_the_same_session_can_be_announced_again_with_other_content(sim: Simulated) -> None:

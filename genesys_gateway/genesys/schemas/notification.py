@@ -5,6 +5,7 @@ other wrong field and reports its name.
 """
 
 import re
+from typing import Any
 
 from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
@@ -44,8 +45,15 @@ def _text(length: int = 20_000) -> fields.String:
     return fields.String(allow_none=True, validate=validate.Length(max=length))
 
 
+class _Identifier(fields.String):
+    """An id; an empty text is as good as an absent one."""
+
+    def deserialize(self, value: object, *args: Any, **kwargs: Any) -> Any:
+        return super().deserialize(None if value == "" else value, *args, **kwargs)
+
+
 def _identifier() -> fields.String:
-    return fields.String(allow_none=True, validate=_IDENTIFIER)
+    return _Identifier(allow_none=True, validate=_IDENTIFIER)
 
 
 class AcwBody(Schema):

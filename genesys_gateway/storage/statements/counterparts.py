@@ -1,77 +1,124 @@
-"""Statements that pair an event of Genesys with the supportResult about the same after-call work.
+"""Statements that find the entry of an after-call work that was reported before under another id.
 
-Invariant: an event and a supportResult about the same after-call work are one entry. They are paired one to one, in
-either order. The id that was stored first is the record's; the entry keeps the other one as ``twin_id``.
+Invariant: events with and without a session and supportResults about the same after-call work are one entry. The id
+that was stored first is the record's; each other report is a row of ``counterpart``, which names the entry.
 """
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, bindparam, exists, func, or_, select, text, update
+from sqlalchemy import Connection, Row, bindparam, exists, false, or_, select, text, true, union_all
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.storage.tables import entry
+from genesys_gateway.domain.pairing import Kind, Report, place
+from genesys_gateway.storage.portable import insert_for
+from genesys_gateway.storage.tables import counterpart, entry
 
 #: Source of the entries that came from a supportResult; all others came from Genesys.
-SUPPORT_RESULT = "supportResult"
-#: Maximum difference between the times of an event and of its supportResult, in milliseconds.
-APART_MS = 120_000
+SUPPORT_RESULT = Kind.RESULT.value
 
 #: The first number distinguishes these locks from other advisory locks; the second is a hash of the conversation's id.
 _LOCK = text("SELECT pg_advisory_xact_lock(1416053550, hashtext(:conversation))")
 
-_table = entry.c
-_own = entry.alias("own")
-_apart = func.abs(_table.event_time - bindparam("at"))
-_of_agent = and_(_table.twin_id.is_(None), _table.user_id == bindparam("agent"), _apart <= APART_MS)
-_CANDIDATES = (
-    select(entry)
-    .where(_table.conversation_id == bindparam("conversation"), or_(_table.twin_id == bindparam("id"), _of_agent))
-    # An entry that is paired with this id already comes first; otherwise the nearest in time is the counterpart.
-    .order_by(_table.twin_id.is_(None), _apart, _table.event_time, _table.id)
-    .limit(1)
-    .with_for_update(of=entry)
-)
-_OF_EVENT = _CANDIDATES.where(
-    _table.source == SUPPORT_RESULT,
-    # An event that has its own entry is never paired with another entry.
-    ~exists().where(_own.c.id == bindparam("id")),
-)
-_OF_RESULT = _CANDIDATES.where(_table.source != SUPPORT_RESULT)
+_NAMED = ("participant_id", "session_id", "user_id", "event_time")
+_of_conversation = entry.c.conversation_id == bindparam("conversation")
+_own_reports = select(
+    true().label("own"),
+    entry.c.id,
+    entry.c.id.label("entry_id"),
+    entry.c.source.label("kind"),
+    *(entry.c[name] for name in _NAMED),
+).where(_of_conversation)
+_other_reports = select(
+    false(),
+    counterpart.c.id,
+    counterpart.c.entry_id,
+    counterpart.c.kind,
+    *(counterpart.c[name] for name in _NAMED),
+).where(counterpart.c.conversation_id == bindparam("conversation"))
+_REPORTS = union_all(_own_reports, _other_reports)
+_ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
 
-#: Whether a conversation (parameter ``conversation``) has an entry that came from a supportResult.
-HAS_RESULT = exists().where(_table.conversation_id == bindparam("conversation"), _table.source == SUPPORT_RESULT)
+#: Whether a conversation (parameter ``conversation``) has an entry whose own report names no session. If it has none,
+#: an event that names its session is the first report of its work.
+HAS_ANY = exists().where(_of_conversation, or_(entry.c.session_id.is_(None), entry.c.participant_id.is_(None)))
 
 
 def lock(connection: Connection, conversation_id: str) -> None:
     """Make other transactions that store something about this conversation wait for the end of this one.
 
-    Without it, an event and a supportResult stored at the same moment would not find each other. SQLite needs no lock,
-    because it has one writer at a time.
+    Without it, two reports of the same after-call work stored at the same moment would not find each other. SQLite
+    needs no lock, because it has one writer at a time.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(_LOCK, {"conversation": conversation_id})
 
 
-def of_event(connection: Connection, event: AcwEvent) -> Row[*tuple[Any, ...]] | None:
-    """Return the entry of the supportResult about the same after-call work as this event of Genesys."""
-    return connection.execute(_OF_EVENT, _bounds(event)).first()
+def join(connection: Connection, event: AcwEvent, source: str) -> Row[*tuple[Any, ...]] | None:
+    """Store that an event or supportResult is about the after-call work of another entry, if it is.
 
+    A repetition changes nothing.
 
-def of_result(connection: Connection, result: AcwEvent) -> Row[*tuple[Any, ...]] | None:
-    """Return the entry of the Genesys event about the same after-call work as this supportResult."""
-    return connection.execute(_OF_RESULT, _bounds(result)).first()
+    Args:
+        source: ``live``, ``backfill`` or ``supportResult``.
 
-
-def pair(connection: Connection, first: Row[*tuple[Any, ...]], twin_id: str) -> None:
-    """Store the id of the counterpart that came second, unless the entry has one already."""
-    if first.twin_id is None:
-        connection.execute(update(entry).where(_table.id == first.id).values(twin_id=twin_id))
-
-
-def _bounds(event: AcwEvent) -> dict[str, object]:
-    return {
-        "conversation": event.conversation_id,
-        "id": event.record_id,
-        "agent": event.user_id,
-        "at": event.event_time,
+    Returns:
+        That entry; None if the work is its own: its entry is to be made, or has been made.
+    """
+    new = _report(event.record_id, _kind(source, event), event)
+    rows = connection.execute(_REPORTS, {"conversation": event.conversation_id}).all()
+    own = {row.id: _report(row.id, _kind(row.kind, row), row) for row in rows if row.own}
+    if new.id in own and own[new.id].kind is new.kind:
+        return None
+    # A row of ``counterpart`` outweighs an entry's own report, which has moved to another entry then.
+    homes = {(one.id, one.kind): (one, one.id) for one in own.values()}
+    homes |= {
+        (row.id, Kind(row.kind)): (_report(row.id, Kind(row.kind), row), row.entry_id) for row in rows if not row.own
     }
+    if (new.id, new.kind) in homes:
+        return _entry(connection, homes[new.id, new.kind][1])
+    works: dict[str, list[Report]] = {one: [] for one in own}
+    for report, entry_id in homes.values():
+        works[entry_id].append(report)
+    moves = place(new, works)
+    if not moves and new.id in own:
+        moves = [(new, new.id)]  # the ids of two entries can't be equal
+    for report, entry_id in moves:
+        _put(connection, report, entry_id, event.conversation_id)
+    return _entry(connection, moves[0][1]) if moves else None
+
+
+def _put(connection: Connection, report: Report, entry_id: str, conversation_id: str) -> None:
+    row = insert_for(connection, counterpart).values(
+        id=report.id,
+        kind=report.kind.value,
+        entry_id=entry_id,
+        conversation_id=conversation_id,
+        participant_id=report.participant_id,
+        session_id=report.session_id,
+        user_id=report.user_id,
+        event_time=report.event_time,
+    )
+    moved = row.on_conflict_do_update(index_elements=["id", "kind"], set_={"entry_id": row.excluded.entry_id})
+    connection.execute(moved)
+
+
+def _entry(connection: Connection, entry_id: str) -> Row[*tuple[Any, ...]]:
+    return connection.execute(_ENTRY, {"id": entry_id}).one()
+
+
+def _report(record_id: str, kind: Kind, named: Any) -> Report:
+    return Report(
+        id=record_id,
+        kind=kind,
+        participant_id=named.participant_id,
+        session_id=named.session_id,
+        user_id=named.user_id,
+        event_time=named.event_time,
+    )
+
+
+def _kind(source: str, named: Any) -> Kind:
+    """The kind of a report, from its source and what it names."""
+    if source == SUPPORT_RESULT:
+        return Kind.RESULT
+    return Kind.SESSION if named.participant_id and named.session_id else Kind.AGENT

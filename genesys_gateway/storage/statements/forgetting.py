@@ -27,7 +27,7 @@ from genesys_gateway.storage.statements import counterparts, tally
 from genesys_gateway.storage.statements.conversations import CLOSED
 from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
 from genesys_gateway.storage.statements.outbox import DELIVERED, PENDING
-from genesys_gateway.storage.tables import conversation, entry, registration, transition
+from genesys_gateway.storage.tables import conversation, counterpart, entry, registration, transition
 
 _conversation = conversation.c
 _entry = entry.c
@@ -133,6 +133,7 @@ def _without(connection: Connection, ids: Sequence[str], condition: ColumnElemen
 
 def _delete_records(connection: Connection, conversation_ids: Sequence[str]) -> None:
     _delete(connection, entry, _entry.conversation_id, conversation_ids)
+    _delete(connection, counterpart, counterpart.c.conversation_id, conversation_ids)
     _delete(connection, transition, transition.c.conversation_id, conversation_ids)
 
 

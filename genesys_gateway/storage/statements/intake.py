@@ -1,7 +1,7 @@
 """Statements that store events and supportResults as entries of the outbox, and frames in quarantine.
 
 Invariant: the first content stored under an id is the one that is sent, except that a live event replaces a backfilled
-one before its first attempt. An after-call work reported by both Genesys and a supportResult is one entry, see
+one before its first attempt. An after-call work that was reported under several ids is one entry, see
 :mod:`genesys_gateway.storage.statements.counterparts`.
 """
 
@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, union_all, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
+from genesys_gateway.domain.pairing import Kind
 from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.statements import counterparts, timeline
 from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, make_due
 from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
-from genesys_gateway.storage.tables import conversation, entry, quarantine
+from genesys_gateway.storage.tables import conversation, counterpart, entry, quarantine
 
 LIVE, BACKFILL = "live", "backfill"
 
@@ -39,11 +40,14 @@ _AWAIT_END = (
         asked=0,
     )
 )
-_CONVERSATION = select(conversation.c.state, counterparts.HAS_RESULT.label("has_result")).where(
+_CONVERSATION = select(conversation.c.state, counterparts.HAS_ANY.label("has_any")).where(
     conversation.c.id == bindparam("conversation")
 )
-_FROM_GENESYS = select(entry.c.id).where(
-    entry.c.conversation_id == bindparam("conversation"), entry.c.source != SUPPORT_RESULT
+_FROM_GENESYS = union_all(
+    select(entry.c.id).where(entry.c.conversation_id == bindparam("conversation"), entry.c.source != SUPPORT_RESULT),
+    select(counterpart.c.id).where(
+        counterpart.c.conversation_id == bindparam("conversation"), counterpart.c.kind == Kind.SESSION.value
+    ),
 )
 _ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
 
@@ -87,8 +91,10 @@ def put(
     known = connection.execute(_CONVERSATION, {"conversation": event.conversation_id}).first()
     if known is None:
         return IntakeResult.UNREGISTERED
-    if known.has_result and (first := counterparts.of_event(connection, event)) is not None:
-        return _after_result(connection, first, event, source, now)
+    if known.has_any or not event.names_session:
+        first = counterparts.join(connection, event, source)
+        if first is not None:
+            return _joined(connection, first, event, source, now)
     if not put_new(connection, entry, _row(event, source, now)):
         return _again(connection, event, source, now)
     _update_conversation(connection, event, source, known.state, now=now, due_at=due_at, deadline_at=deadline_at)
@@ -96,7 +102,7 @@ def put(
 
 
 def entries_from_genesys(connection: Connection, conversation_id: str) -> set[str]:
-    """Return the ids of entries that came from Genesys. To :func:`put` one of them as ``backfill`` changes nothing."""
+    """Return the record ids that Genesys has reported. To :func:`put` one of them as ``backfill`` changes nothing."""
     found = connection.execute(_FROM_GENESYS, {"conversation": conversation_id})
     return set(found.scalars())
 
@@ -113,17 +119,14 @@ def put_result(
         deadline_at: New deadline of the conversation, if it is followed (epoch milliseconds).
     """
     counterparts.lock(connection, result.conversation_id)
-    first = connection.execute(_ENTRY, {"id": result.record_id}).first()
-    if first is not None and first.source == SUPPORT_RESULT:
-        return SupportResultReceipt(
-            result=_other_content(connection, first, result.to_json(), now), record_id=first.id, state=first.state
-        )
-    first = first or counterparts.of_result(connection, result)
+    first = counterparts.join(connection, result, SUPPORT_RESULT)
     if first is not None:
-        counterparts.pair(connection, first, result.record_id)
         return SupportResultReceipt(result=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
     row = _row(result, SUPPORT_RESULT, now)
-    connection.execute(insert(entry), row)
+    if not put_new(connection, entry, row):
+        first = connection.execute(_ENTRY, {"id": result.record_id}).one()
+        outcome = _other_content(connection, first, result.to_json(), now)
+        return SupportResultReceipt(result=outcome, record_id=first.id, state=first.state)
     known = connection.execute(_CONVERSATION, {"conversation": result.conversation_id}).first()
     state = None if known is None else known.state
     _update_conversation(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
@@ -172,8 +175,6 @@ def _update_conversation(
 
 def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> IntakeResult:
     first = connection.execute(_ENTRY, {"id": event.record_id}).one()
-    if first.source == SUPPORT_RESULT:
-        return _after_result(connection, first, event, source, now)
     content = event.to_json()
     if source == BACKFILL or _is_known(first, content):
         return IntakeResult.DUPLICATE
@@ -187,18 +188,19 @@ def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> In
     return _other_content(connection, first, content, now)
 
 
-def _after_result(
+def _joined(
     connection: Connection, first: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int
 ) -> IntakeResult:
-    """Store an event after its supportResult: the entry keeps its content, and the event's is stored beside it."""
-    counterparts.pair(connection, first, event.record_id)
-    if source == BACKFILL:
+    """Store an event in an entry of another id: the entry keeps its content, and a live event's is stored beside it."""
+    if source == BACKFILL or first.content is None:
         return IntakeResult.DUPLICATE
     content = event.to_json()
-    if first.amended_content is None and not _is_known(first, content):
-        # A supportResult and an event never have quite the same content. So only another event that differs from this
-        # one is an amendment.
+    if first.amended_content is None:
+        # Two reports under different ids never have quite the same content. So only the same report with other content
+        # than before is an amendment.
         connection.execute(update(entry).where(entry.c.id == first.id).values(amended_content=content))
+        return IntakeResult.DUPLICATE
+    if AcwEvent.from_json(first.amended_content).identity != event.identity:
         return IntakeResult.DUPLICATE
     return _other_content(connection, first, content, now)
 

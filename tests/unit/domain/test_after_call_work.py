@@ -6,7 +6,7 @@ import uuid
 import orjson
 import pytest
 
-from genesys_gateway.domain.after_call_work import AcwEvent, record_id_by_agent
+from genesys_gateway.domain.after_call_work import AcwEvent
 from tests.doubles.genesys import acw_event
 
 EVENT = acw_event()
@@ -38,16 +38,24 @@ def test_time_agent_and_content_do_not_change_the_record_id() -> None:
 def test_without_participant_or_session_agent_and_time_are_the_identity(absent: str) -> None:
     expected = uuid5_by_hand(f"{CONVERSATION}/user:{AGENT}@1757114402112")
     assert acw_event(**{absent: None}).record_id == expected
-    assert record_id_by_agent(CONVERSATION, AGENT, 1757114402112) == expected
+    assert not acw_event(**{absent: None}).names_session
 
 
-@pytest.mark.parametrize(
-    ("user", "time", "text"),
-    [(None, 5, "-@5"), (AGENT, None, f"{AGENT}@-"), (None, None, "-@-"), (AGENT, 0, f"{AGENT}@0")],
-)
-def test_an_absent_agent_or_time_is_a_dash_in_the_identity(user: str | None, time: int | None, text: str) -> None:
-    event = acw_event(participant_id=None, user_id=user, event_time=time)
-    assert event.record_id == uuid5_by_hand(f"{CONVERSATION}/user:{text}")
+def test_the_first_millisecond_is_a_time() -> None:
+    event = acw_event(participant_id=None, event_time=0)
+    assert event.record_id == uuid5_by_hand(f"{CONVERSATION}/user:{AGENT}@0")
+
+
+@pytest.mark.parametrize(("user", "time"), [(None, 5), ("", 5), (AGENT, None), (None, None)])
+@pytest.mark.parametrize("absent", ["participant_id", "session_id"])
+def test_without_session_and_without_agent_or_time_it_names_no_work(
+    absent: str, user: str | None, time: int | None
+) -> None:
+    event = acw_event(**{absent: None}, user_id=user, event_time=time)
+
+    assert event.identity is None
+    with pytest.raises(ValueError, match="neither participant and session nor agent and time"):
+        event.record_id  # noqa: B018 - a property
 
 
 def test_an_event_survives_the_outbox_unchanged() -> None:

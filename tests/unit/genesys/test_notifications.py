@@ -90,14 +90,35 @@ def test_an_event_without_one_field_of_its_identity_is_read_all_the_same(absent:
     assert event_of(frame(**{absent: ...})) == replace(event_of(frame()), **nulled)
 
 
-def test_an_event_without_any_field_is_the_topics_conversation() -> None:
-    raw = orjson.dumps({"topicName": TOPIC, "eventBody": {}})
-    assert parse(raw) == Acw(event=AcwEvent(conversation_id=CONVERSATION))
+NAMELESS = Unreadable(reason="no_identity", topic=TOPIC, conversation_id=CONVERSATION)
 
 
-def test_nulls_count_as_absent() -> None:
-    raw = orjson.dumps({"topicName": TOPIC, "eventBody": dict.fromkeys(BODY)})
-    assert parse(raw) == Acw(event=AcwEvent(conversation_id=CONVERSATION))
+@pytest.mark.parametrize("nothing", [..., None, ""], ids=["absent", "null", "empty"])
+@pytest.mark.parametrize("missing", [("participantId",), ("sessionId",), ("participantId", "sessionId")], ids=str)
+def test_without_participant_or_session_agent_and_time_name_the_work(missing: tuple[str, ...], nothing: object) -> None:
+    event = event_of(frame(**dict.fromkeys(missing, nothing)))
+
+    assert not event.names_session
+    assert event.identity == f"{CONVERSATION}/user:{AGENT}@1757114402112"
+
+
+@pytest.mark.parametrize("nothing", [..., None, ""], ids=["absent", "null", "empty"])
+@pytest.mark.parametrize("missing", ["participantId", "sessionId"])
+def test_an_event_that_names_no_work_is_set_aside_and_its_conversation_asked_about(
+    missing: str, nothing: object
+) -> None:
+    assert parse(frame(**{missing: nothing, "userId": nothing})) == NAMELESS
+
+
+@pytest.mark.parametrize("missing", ["participantId", "sessionId"])
+@pytest.mark.parametrize("nothing", [..., None], ids=["absent", "null"])
+def test_so_is_one_whose_time_alone_is_missing(missing: str, nothing: object) -> None:
+    assert parse(frame(**{missing: nothing, "eventTime": nothing})) == NAMELESS
+
+
+@pytest.mark.parametrize("body", [{}, dict.fromkeys(BODY), {"conversationId": ""}, {"conversationId": CONVERSATION}])
+def test_an_event_without_any_field_names_no_work(body: object) -> None:
+    assert parse(orjson.dumps({"topicName": TOPIC, "eventBody": body})) == NAMELESS
 
 
 def test_ids_are_lower_case_and_enums_upper_case() -> None:
@@ -314,9 +335,7 @@ def test_a_topic_spelled_otherwise_is_not_ours(topic: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["conversationId", "participantId", "sessionId"])
-@pytest.mark.parametrize(
-    "value", [1, True, 1.5, [], {}, "", " ", "a b", "a/b", "a\x00", "\u202e", "x" * 65, ["x"], "é"]
-)
+@pytest.mark.parametrize("value", [1, True, 1.5, [], {}, " ", "a b", "a/b", "a\x00", "\u202e", "x" * 65, ["x"], "é"])
 def test_a_wrong_identity_fails_the_event_and_names_the_conversation(field: str, value: object) -> None:
     expected = Unreadable(reason="bad_identity", topic=TOPIC, conversation_id=CONVERSATION)
     assert parse(frame(**{field: value})) == expected
