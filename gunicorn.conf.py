@@ -25,6 +25,8 @@ importlib.import_module("app")
 #: At the end of a worker: seconds for the requests under way, and after that for the gateway. Together less than 25 s.
 _HTTP_DRAIN_SECONDS = 5
 _GATEWAY_STOP_SECONDS = 17.0
+#: How long an idle connection may still be used after SIGTERM.
+_IDLE_SECONDS = 2.0
 
 
 def _bind() -> str:
@@ -38,7 +40,8 @@ def _bind() -> str:
 
 bind = _bind()
 worker_class = "genesys_gateway.web.gunicorn_worker.BoundedWorker"
-# Connections beyond this number wait in the kernel. Each takes a file descriptor; the usual limit of a process is 1024.
+# Beyond this number the longest idle connection is closed; if none is idle, new ones wait in the kernel. Each takes a
+# file descriptor; the usual limit of a process is 1024.
 worker_connections = 400
 # The channel registry lives in the worker: a second worker would make a second set of channels.
 workers = 1
@@ -84,12 +87,18 @@ def on_starting(server: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Begin the gateway in the process of its worker, and drain it as soon as the worker gets SIGTERM."""
     gateway = worker.wsgi.extensions[routes.GATEWAY]
+    worker.keepalive_seconds = gateway.settings.keepalive_seconds
     tasks = TaskGroup("worker", lambda name, error: log.error("greenlet_crashed", greenlet=name, exc_info=error))
 
     def end(signal_number: int, frame: object) -> None:
         worker.handle_exit(signal_number, frame)
         # A signal handler runs inside the event loop and must not wait there.
         tasks.spawn("drain", gateway.drain)
+        tasks.spawn("idle", close_idle)
+
+    def close_idle() -> None:
+        tasks.wait(_IDLE_SECONDS)
+        worker.connections.close()
 
     signal.signal(signal.SIGTERM, end)
     # Only in the worker: slow requests must leave the gateway time to stop before the master kills the worker.

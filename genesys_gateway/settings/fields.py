@@ -117,6 +117,8 @@ class Settings:
 
     #: Address that gunicorn listens on.
     bind: str = _parsed(rules.bind, "127.0.0.1:8080")
+    #: How long a caller's idle connection is kept; longer than clients keep theirs, so that no request meets its end.
+    keepalive_seconds: float = _seconds(75)
     #: ``role:token`` pairs, see :func:`genesys_gateway.settings.secret.role_tokens`.
     tokens: Secret | None = _secret(role_tokens, needed=False)
     #: Tokens of this issuer are accepted as well; set all three fields or none.

@@ -23,7 +23,7 @@ AUTHORIZED = f"Authorization: Bearer {BOFE_TOKEN}\r\n"
 BODY = json.dumps({"customerId": "1" * 36, "interactionId": "2" * 36})
 #: Seconds between two bytes of a slow client.
 PAUSE = 0.25
-#: gunicorn's keepalive: the limit for a head, and for the rest of a body that is not read.
+#: The limit for a head, and for the rest of a body that is not read.
 HEAD_SECONDS = 2.0
 #: Seconds that a busy machine may add.
 SLACK = 2.0
@@ -67,7 +67,6 @@ ROWS = [
     Slow(name="a request line byte by byte", at_once="", slowly=HEAD * 9, status=None, seconds=HEAD_SECONDS),
     Slow(name="headers byte by byte", at_once=HEAD, slowly="X-Slow: " + "x" * 999, status=None, seconds=HEAD_SECONDS),
     Slow(name="headers that never end", at_once=HEAD, slowly="", status=None, seconds=HEAD_SECONDS),
-    Slow(name="nothing at all", at_once="", slowly="", status=None, seconds=HEAD_SECONDS),
     Slow(
         name="a body byte by byte",
         at_once=f"{HEAD}{AUTHORIZED}{LENGTH}\r\n",
@@ -243,9 +242,8 @@ def test_clients_that_send_without_end_slow_nobody_else_down(
     assert max(one.get() for one in senders) < BODY_SECONDS + HEAD_SECONDS + SLACK
 
 
-def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(gateway: Gateway, stack: ExitStack) -> None:
-    for _ in range(600):
-        connected(gateway, stack)
+def test_connections_that_say_nothing_make_way_for_new_ones(gateway: Gateway, stack: ExitStack) -> None:
+    silent = [connected(gateway, stack) for _ in range(600)]
 
     begun = time.monotonic()
     last = connected(gateway, stack)
@@ -253,7 +251,22 @@ def test_more_connections_than_are_served_at_a_time_wait_for_seconds_only(gatewa
     statuses, _, _ = heard(last)
 
     assert statuses == [200]
-    # At most 400 at a time, each idle for as long as a head may take.
+    assert time.monotonic() - begun < SLACK
+    silent[0].settimeout(1)
+    assert silent[0].recv(1) == b""
+
+
+def test_heads_that_never_end_keep_new_callers_waiting_for_seconds_only(gateway: Gateway, stack: ExitStack) -> None:
+    for _ in range(600):
+        connected(gateway, stack).sendall(HEAD.encode())
+
+    begun = time.monotonic()
+    last = connected(gateway, stack)
+    last.sendall(b"GET /livez HTTP/1.1\r\nHost: gateway\r\nConnection: close\r\n\r\n")
+    statuses, _, _ = heard(last)
+
+    assert statuses == [200]
+    # Somewhat over 400 at a time.
     assert time.monotonic() - begun < 2 * HEAD_SECONDS + SLACK
 
 

@@ -9,9 +9,8 @@ import urllib3
 from urllib3.connection import HTTPConnection
 
 _TIMEOUT_SECONDS = 60.0
-#: A connection that was idle for longer is not used again. gunicorn closes it after 2 s, maybe just while a request is
-#: being sent on it.
-_IDLE_SECONDS = 1.0
+#: A connection that was idle for longer is not used again, as with most pools.
+_IDLE_SECONDS = 60.0
 
 
 class NoAnswer(Exception):

@@ -25,6 +25,8 @@ class ImpatientWorker(BoundedWorker):
     """The worker with a time limit that a test can wait for."""
 
     request_seconds = 0.2
+    keepalive_seconds = 0.4
+    head_seconds = 0.8
 
 
 @pytest.fixture
@@ -194,6 +196,44 @@ def test_a_client_that_sends_without_end_is_let_go_and_makes_nobody_wait(
 
     assert longest < 0.5
     assert served.exception is None
+
+
+KEPT = GET.replace(b"Connection: close\r\n", b"")
+
+
+@pytest.mark.parametrize("sent", [b"", KEPT], ids=["nothing", "after a request"])
+def test_an_idle_connection_is_kept_for_its_time(stack: ExitStack, sent: bytes) -> None:
+    client, served = serve(stack, answering(b"ok"), sent)
+    gevent.sleep(0.3)
+
+    client.sendall(KEPT)
+    begun = time.monotonic()
+    came = received(client)
+
+    assert came.count(b"HTTP/1.1 200") == 1 + bool(sent)
+    assert 0.3 < time.monotonic() - begun < 2
+    served.join(5)
+    assert served.exception is None
+
+
+@pytest.mark.parametrize("sent", [b"GET", KEPT + b"GET", b"\r\n"], ids=["first", "behind another", "an empty line"])
+def test_the_rest_of_a_head_has_a_time_of_its_own(stack: ExitStack, sent: bytes) -> None:
+    client, served = serve(stack, answering(b"ok"), sent)
+
+    begun = time.monotonic()
+    came = received(client)
+
+    # The time for idle connections is over earlier.
+    assert 0.7 < time.monotonic() - begun < 2
+    assert came.count(b"HTTP/1.1") == sent.count(b"Host")
+    served.join(5)
+    assert served.exception is None
+
+
+def test_two_requests_in_one_piece_are_both_answered(stack: ExitStack) -> None:
+    client, _ = serve(stack, answering(b"ok"), KEPT + GET)
+
+    assert received(client).count(b"HTTP/1.1 200") == 2
 
 
 def received(client: socket.socket) -> bytes:
