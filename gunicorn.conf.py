@@ -61,7 +61,7 @@ logger_class = GunicornLogger
 accesslog = "-"
 
 _LOGS_ARE_TEXT = os.environ.get("GATEWAY_LOG_FORMAT", "").strip().lower() == "text"
-logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), "text" if _LOGS_ARE_TEXT else "json")
+logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), "text" if _LOGS_ARE_TEXT else "json", in_background=True)
 if not _LOGS_ARE_TEXT:
     logs.capture_everything()
 log = logs.get_logger("gunicorn.conf")
@@ -79,9 +79,14 @@ def _write_problem(sock: Any, status: int, _reason: str, _message: str) -> None:
 gunicorn.util.write_error = _write_problem
 
 
+def _say(text: str) -> None:
+    logs.flush()
+    sys.stderr.write(text)
+
+
 def on_starting(server: Any) -> None:
     """Check settings and database before any worker starts: only here can a mistake end gunicorn with its exit code."""
-    gunicorn_master.start(server, os.environ, sys.stderr.write if _LOGS_ARE_TEXT else None)
+    gunicorn_master.start(server, os.environ, _say if _LOGS_ARE_TEXT else None)
 
 
 def post_worker_init(worker: Any) -> None:

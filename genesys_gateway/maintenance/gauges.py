@@ -8,7 +8,7 @@ from collections.abc import Callable
 from genesys_gateway.channels import ChannelRegistry
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
-from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.logs import get_logger, lines_dropped
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
@@ -41,6 +41,7 @@ class Gauges:
         self._registry = registry
         self._check_renewal = check_renewal
         self._period = settings.lease_seconds / 4
+        self._lines_dropped = 0
         runtime.metrics.channel_budget.set(settings.channel_budget)
 
     def run(self, tasks: TaskGroup) -> None:
@@ -51,7 +52,13 @@ class Gauges:
                 self._set()
             except StorageUnavailable as error:
                 log.warning("gauges_not_read", error=str(error))
+            self._count_dropped_lines()
             self._metrics.hub_lag_seconds.set(self._lag(tasks))
+
+    def _count_dropped_lines(self) -> None:
+        dropped = lines_dropped()
+        self._metrics.log_lines_dropped.inc(dropped - self._lines_dropped)
+        self._lines_dropped = dropped
 
     def _lag(self, tasks: TaskGroup) -> float:
         """Wait for one period; return the longest delay of a wake-up in it (seconds)."""

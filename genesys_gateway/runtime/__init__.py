@@ -14,5 +14,6 @@ The files, in reading order:
     single_flight        one piece of work at a time for each key, its result shared by all callers
     metrics              every metric, under the name that alarms use
     logs                 every log line as one JSON object
+    log_writer           writes the lines in a thread, so that nothing waits for their reader
     kill_points          named places where a test kills the process (elsewhere called fail points)
 """

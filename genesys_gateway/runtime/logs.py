@@ -1,6 +1,7 @@
 """Writes everything this process logs or prints as one JSON object per line, or as one line of text for people.
 
-Invariant: no data from outside can break a line or add one, because control characters are always escaped.
+Invariant: no data from outside can break a line or add one, because control characters are always escaped. A service
+never waits for whatever reads its lines.
 """
 
 import io
@@ -10,6 +11,7 @@ import re
 import sys
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO, cast
 
@@ -17,6 +19,10 @@ import gevent
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, ProcessorReturnValue, WrappedLogger
 
+from genesys_gateway.runtime.log_writer import LogWriter
+
+#: How long the end of the process waits until its last lines are written, in seconds.
+_LAST_LINES_SECONDS = 2.0
 #: Loggers of libraries that below WARNING would write statements with their values, hosts, paths or headers.
 _NEVER_BELOW_WARNING = ("urllib3", "websocket", "alembic", "sqlalchemy")
 
@@ -28,7 +34,9 @@ def get_logger(name: str) -> FilteringBoundLogger:
     return cast(FilteringBoundLogger, structlog.get_logger(name))
 
 
-def configure(level: str = "info", style: str = "json", stream: TextIO | None = None) -> None:
+def configure(
+    level: str = "info", style: str = "json", stream: TextIO | None = None, *, in_background: bool = False
+) -> None:
     """Send all logging of this process, of libraries and ``warnings`` too, to one stream.
 
     A second call replaces the first. Logging must work before the settings are checked, so an unknown level or style
@@ -38,6 +46,8 @@ def configure(level: str = "info", style: str = "json", stream: TextIO | None = 
         level: The lowest level that is written: debug, info, warning, error, critical.
         style: ``json`` or ``text``.
         stream: stderr by default, so that stdout holds nothing but a command's result.
+        in_background: Whether a thread writes the lines, so that logging never waits. For servers only: what is logged
+            just before a kill may be lost.
     """
     number = logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO)
     structlog.configure(
@@ -49,13 +59,25 @@ def configure(level: str = "info", style: str = "json", stream: TextIO | None = 
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(number),
     )
-    handler = _Handler(stream or _unwrapped(sys.stderr))
+    target = stream or _unwrapped(sys.stderr)
+    handler = _BackgroundHandler(target.fileno(), style) if in_background else _Handler(target)
     handler.setFormatter(_formatter(style))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(number)
     for name in _NEVER_BELOW_WARNING:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     logging.captureWarnings(True)
+
+
+def flush() -> None:
+    """Wait for a short time until everything that was logged is written; stops all greenlets."""
+    for handler in logging.root.handlers:
+        handler.flush()
+
+
+def lines_dropped() -> int:
+    """Number of lines that this process has dropped so far, because their reader stalled or was gone."""
+    return sum(handler.writer.dropped for handler in logging.root.handlers if isinstance(handler, _BackgroundHandler))
 
 
 def capture_everything() -> None:
@@ -84,9 +106,13 @@ def _formatter(style: str) -> logging.Formatter:
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             structlog.processors.StackInfoRenderer(),
-            _as_text if style.strip().lower() == "text" else _as_json,
+            _renderer(style),
         ],
     )
+
+
+def _renderer(style: str) -> structlog.typing.Processor:
+    return _as_text if style.strip().lower() == "text" else _as_json
 
 
 def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> ProcessorReturnValue:
@@ -146,6 +172,35 @@ class _Handler(logging.StreamHandler[TextIO]):
         except (OSError, ValueError):
             # The stream itself is broken, so the failure can't be reported anywhere.
             return
+
+
+class _BackgroundHandler(logging.Handler):
+    """Formats records here and has a thread write them.
+
+    Args:
+        descriptor: Where they go.
+        style: ``json`` or ``text``.
+    """
+
+    def __init__(self, descriptor: int, style: str) -> None:
+        super().__init__()
+        self._render = _renderer(style)
+        self.writer = LogWriter(descriptor, self._report)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            line = self.format(record)
+        except Exception:  # noqa: BLE001 - as in logging: no line may end its caller
+            line = json.dumps({"level": "error", "event": "log_line_failed", "logger": record.name})
+        self.writer.put(line)
+
+    def flush(self) -> None:
+        self.writer.flush(_LAST_LINES_SECONDS)
+
+    def _report(self, missing: int) -> str:
+        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        event = {"at": at, "level": "error", "event": "log_lines_dropped", "logger": __name__, "lines": missing}
+        return str(self._render(None, "error", event))
 
 
 class _Printed(io.TextIOBase):

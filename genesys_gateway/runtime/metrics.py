@@ -147,4 +147,7 @@ class Metrics:
             "assertion_stale",
             "1 if the Genesys token expires soon and no fresh SAML assertion is available to renew it.",
         )
+        self.log_lines_dropped = self._counter(
+            "log_lines_dropped", "Log lines that were not written, because their reader stalled or was gone."
+        )
         self.hub_lag_seconds = self._gauge("hub_lag_seconds", "Recent delay of the gevent event loop in seconds.")

@@ -36,8 +36,13 @@ REASON = re.compile(r"\w+\W+\w+")
 #: The former word for an invariant; written so that this file does not contain it.
 FORMER_WORD = re.compile(r"\bLaw[:]")
 
-#: Where greenlets and threads may be started: task groups, SQLite's thread, and the simulator, which shares no code.
-MAY_SPAWN = ("runtime/greenlets.py", "storage/sqlite.py", "storage/group_commit.py", "simulator/")
+#: Where greenlets and threads may be started: task groups, the threads of the log and of SQLite, and the simulator,
+#: which shares no code.
+MAY_SPAWN = (
+    *("runtime/greenlets.py", "runtime/log_writer.py"),
+    *("storage/sqlite.py", "storage/group_commit.py"),
+    "simulator/",
+)
 SPAWNING = {"spawn", "spawn_later", "spawn_raw", "start_new_thread", "Thread", "ThreadPool", "Greenlet"}
 
 

@@ -39,6 +39,7 @@ def test_the_metrics_have_the_names_alarms_use() -> None:
             "genesys_requests_total",
             "token_expiry_timestamp_seconds",
             "assertion_stale",
+            "log_lines_dropped_total",
             "hub_lag_seconds",
         )
     }
