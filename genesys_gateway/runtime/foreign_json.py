@@ -122,7 +122,7 @@ def _read_patiently(text: bytes) -> Any:
 
 def _number(digits: str) -> int | float:
     """A whole number. One of more digits than any field may have becomes a float, as orjson reads it."""
-    return int(digits) if len(digits) < 20 else float(digits)
+    return int(digits) if len(digits.lstrip("-")) < 20 else float(digits)
 
 
 def _storable(value: Any) -> Any:
