@@ -54,15 +54,28 @@ def spoiled(answer: Mapping[str, Any], params: Mapping[str, Any]) -> bytes:
         return _dumped({**answer, _FIELD + _MARK: 1}, rb"\ud83d")
     if kind == _LARGE:
         one = orjson.dumps(_FILLING)
-        return with_value(
-            answer, _FIELD, b"[%s]" % b",".join([one] * (int(params.get("bytes", 1_000_000)) // len(one)))
-        )
+        count = int(params.get("bytes", 1_000_000)) // len(one)
+        if "conversationId" in answer and "participants" in answer:
+            return orjson.dumps(_with_metrics(answer, count))
+        return with_value(answer, _FIELD, b"[%s]" % b",".join([one] * count))
     return with_value(answer, _FIELD, _VALUES.get(kind, b"undefined"))
 
 
 def with_value(answer: Mapping[str, Any], name: str, value: bytes) -> bytes:
     """The JSON of an answer whose field `name` has the given bytes as its value."""
     return orjson.dumps({**answer, name: _MARK}).replace(b'"%s"' % _MARK.encode(), value)
+
+
+def _with_metrics(value: Any, count: int) -> Any:
+    """An answer of analytics whose sessions have so many more metrics each."""
+    if isinstance(value, list):
+        return [_with_metrics(item, count) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: [*item, *([_FILLING] * count)] if name == "metrics" else _with_metrics(item, count)
+        for name, item in value.items()
+    }
 
 
 def _dumped(answer: Mapping[str, Any], odd: bytes) -> bytes:

@@ -1,11 +1,16 @@
 """Half characters, bad UTF-8, NaN, broken and huge JSON in frames and both views: no other record is late for it."""
 
+import time
 from collections.abc import Mapping, Sequence
+
+import gevent
+from gevent.event import Event
 
 from tests.harness import judge
 from tests.harness.gateway import Gateway
+from tests.harness.http import JsonClient
 from tests.harness.simulator import AgentSession, Simulator
-from tests.harness.stage import Stage
+from tests.harness.stage import Scale, Stage
 from tests.harness.waiting import wait_for
 
 SECONDS = 300
@@ -39,6 +44,8 @@ _SETTLE = 2.0
 _DELAY = 10.0
 #: Seconds within which one that a view can't tell of is recorded from the other view.
 _OTHER_VIEW = 60.0
+#: Conversations in one bulk answer.
+_MANY = 45
 _LARGE_BYTES = 900_000
 
 
@@ -54,6 +61,8 @@ def play(stage: Stage) -> None:
     _events(stage, simulator, gateway)
     _answers(stage, simulator, gateway, "live", 1)
     _answers(stage, simulator, gateway, "analytics", stage.scale.of(full=40, fast=40, small=25))
+    if stage.scale is not Scale.SMALL:
+        _large(stage, simulator, gateway)
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
     judge.each_record_matches_its_work(stage.report, simulator)
 
@@ -91,6 +100,32 @@ def _answers(stage: Stage, simulator: Simulator, gateway: Gateway, view: str, ot
         name = f"{view}, {group[0] if len(group) == 1 else f'{len(sound)} sound ones among {len(group)} odd ones'}"
         _claim(stage, simulator, name, sound, expected, _LAG + _SETTLE + _DELAY)
         simulator.clear_faults()
+
+
+def _large(stage: Stage, simulator: Simulator, gateway: Gateway) -> None:
+    """A bulk answer of nearly 4 MB: nobody else waits while it is read."""
+    _, sessions = _started(simulator, gateway, (), _MANY)
+    for session in sessions:
+        simulator.fault("odd_text", view="analytics", conversation=session.conversation, kind="large", bytes=40_000)
+    simulator.fault("lose_events")
+    times: list[float] = []
+    over = Event()
+    asking = gevent.spawn(_ask, gateway, times, over)
+    _finish(simulator, sessions)
+    _claim(stage, simulator, "large bulk answers", sessions, {}, _LAG + _SETTLE + _DELAY)
+    over.set()
+    asking.get()
+    longest = max(times)
+    stage.report.claim("/livez meanwhile within 0.3 s", longest <= 0.3, f"{longest:.3f} s, of {len(times)}")
+    simulator.clear_faults()
+
+
+def _ask(gateway: Gateway, times: list[float], over: Event) -> None:
+    client = JsonClient(gateway.url)
+    while not over.wait(0.01):
+        begun = time.monotonic()
+        client.request("GET", "/livez")
+        times.append(time.monotonic() - begun)
 
 
 def _started(
