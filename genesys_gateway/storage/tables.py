@@ -120,6 +120,7 @@ entry = Table(
     Column("erased_at", BigInteger),
     _partial("entry_pending", "next_at", where="state = 'pending'"),
     _partial("entry_oldest", "stored_at", where="state = 'pending'"),
+    _partial("entry_attempted", "attempt", where="state = 'pending' AND attempt > 0"),
     _partial("entry_dead", "stored_at", where="state = 'dead'"),
     _partial("entry_claimed", "claimed_until", where="claimed_until IS NOT NULL"),
     Index("entry_conversation", "conversation_id"),

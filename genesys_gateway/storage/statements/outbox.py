@@ -355,7 +355,9 @@ def hasten(connection: Connection, *, now: int, longest_back_off_ms: int) -> Non
     The oldest come first, but each attempt moves an entry back by one longest back-off: what fails again and again must
     not be the first one for ever.
     """
-    waiting = update(entry).where(IS_PENDING, _table.attempt > 0, _table.next_at > _table.stored_at)
+    # While the receiver is down few entries are attempted, and many wait; the index holds only the former.
+    attempted = _table.attempt > literal_column("0")
+    waiting = update(entry).where(IS_PENDING, attempted, _table.next_at > _table.stored_at)
     place = _table.stored_at + cast(_table.attempt - 1, BigInteger) * longest_back_off_ms
     # The rest of a wait that is cut short does not count as waited.
     unspent = case((_table.next_at > now, _table.next_at - now), else_=0)

@@ -115,6 +115,7 @@ def _replace_indexes() -> None:
     _index("conversation", "to_forget", "erased_at", "id", where="erased_at IS NOT NULL AND closed_at IS NOT NULL")
     _index("entry", "pending", "next_at", where="state = 'pending'")
     _index("entry", "oldest", "stored_at", where="state = 'pending'")
+    _index("entry", "attempted", "attempt", where="state = 'pending' AND attempt > 0")
     _index("entry", "dead", "stored_at", where="state = 'dead'")
     _index("entry", "claimed", "claimed_until", where="claimed_until IS NOT NULL")
     _index("entry", "twin", "twin_id", where="twin_id IS NOT NULL", unique=True)
