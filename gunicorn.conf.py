@@ -60,7 +60,8 @@ forwarder_headers = ""
 logger_class = GunicornLogger
 accesslog = "-"
 
-_LOGS_ARE_TEXT = os.environ.get("GATEWAY_LOG_FORMAT", "").strip().lower() == "text"
+_LOG_FORMAT = os.environ.get("GATEWAY_LOG_FORMAT", "").strip().lower() or "auto"
+_LOGS_ARE_TEXT = _LOG_FORMAT == "text" or (_LOG_FORMAT == "auto" and sys.stderr.isatty())
 logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), "text" if _LOGS_ARE_TEXT else "json", in_background=True)
 if not _LOGS_ARE_TEXT:
     logs.capture_everything()

@@ -161,7 +161,8 @@ class Settings:
     domain_by_queue: Mapping[str, str] = _parsed(rules.domains, "{}")
 
     log_level: str = _parsed(environment.one_of("debug", "info", "warning", "error", "critical"), "info")
-    log_format: str = _parsed(environment.one_of("json", "text"), "json")
+    #: ``auto`` is ``text`` where stderr is a terminal, else ``json``.
+    log_format: str = _parsed(environment.one_of("auto", "json", "text"), "auto")
 
     #: Risky but allowed values, to be logged at the start.
     warnings: tuple[str, ...] = field(default=())

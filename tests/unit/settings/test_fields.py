@@ -25,7 +25,7 @@ def test_the_defaults_are_those_of_the_interface() -> None:
     assert (settings.name_lookup_patience_seconds, settings.http_timeout_seconds) == (120, 5)
     assert (settings.lease_seconds, settings.retention_days) == (20, 7)
     assert (settings.default_country, settings.domain_by_queue) == ("PH", {})
-    assert (settings.log_level, settings.log_format) == ("info", "json")
+    assert (settings.log_level, settings.log_format) == ("info", "auto")
     assert settings.plain_http_hosts == {"localhost", "127.0.0.1", "::1"}
     assert (settings.no_proxy, settings.ca_bundle) == ((), None)
     assert (settings.https_proxy, settings.communication_history_token) == (None, None)
