@@ -22,7 +22,7 @@ from genesys_gateway.delivery.outcome import Policy
 from genesys_gateway.delivery.ready_queue import ReadyQueue
 from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
-from genesys_gateway.runtime.clock import Deadline
+from genesys_gateway.runtime.clock import Deadline, FallWatch
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
@@ -81,11 +81,7 @@ class Delivery:
         self._lease_seconds = settings.lease_seconds
         self._call_seconds = settings.http_timeout_seconds
         self._pause_seconds = settings.retry_base_seconds
-        policy = Policy(
-            base_ms=round(settings.retry_base_seconds * 1000),
-            max_ms=round(settings.retry_max_seconds * 1000),
-            limit_ms=round(settings.retry_limit_hours * 3_600_000),
-        )
+        policy = _policy(settings)
         #: whether records may be sent now, and if not, why
         self.breaker = CircuitBreaker(policy)
         self._round_settings = RoundSettings(
@@ -112,6 +108,7 @@ class Delivery:
         #: monotonic time of the next read, if nothing causes one before
         self._read_at = runtime.clock.monotonic()
         self._claim_limit = _MIN_CLAIMS
+        self._database_clock = FallWatch()
         self._wakeup = Event()
         self._dispatcher = TaskGroup("delivery", runtime.on_crash)
         self._senders = TaskGroup("delivery", runtime.on_crash)
@@ -298,6 +295,8 @@ class Delivery:
                 self._read_within(decision.after_ms / 1000)
         for one in todo.postponed:
             self._read_within(one.wait_ms / 1000)
+        # Waits that were dated before the clock was set back would last longer by as much.
+        self._hasten |= self._database_clock.fell(done.at, self._clock.monotonic())
         self._unread |= todo.hasten or bool(todo.revive) or len(done.claims) < len(todo.wanted)
 
     def _count(self, claim: Claim, decision: Decision) -> None:
@@ -358,3 +357,11 @@ class Delivery:
     def _postpone(self, postponed: Postponed) -> None:
         self._postponed.append(postponed)
         self._wakeup.set()
+
+
+def _policy(settings: Settings) -> Policy:
+    return Policy(
+        base_ms=round(settings.retry_base_seconds * 1000),
+        max_ms=round(settings.retry_max_seconds * 1000),
+        limit_ms=round(settings.retry_limit_hours * 3_600_000),
+    )

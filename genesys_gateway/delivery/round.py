@@ -65,6 +65,8 @@ class Round:
 class RoundResult:
     """What a round did."""
 
+    #: the database's clock (epoch milliseconds)
+    at: int = 0
     #: the claims it made; entries that were claimed or changed meanwhile have none
     claims: Sequence[Claim] = ()
     #: ids of the entries that were claimed again before their attempt ended; nothing was stored for that attempt
@@ -104,7 +106,7 @@ def commit(connection: Connection, todo: Round, round_settings: RoundSettings) -
     if todo.hasten:
         outbox.hasten(connection, now=now, longest_back_off_ms=round_settings.longest_back_off_ms)
     due, full, next_ms = _read(connection, todo.read, now, round_settings) if todo.read else ((), False, None)
-    return RoundResult(claims=claims, late=late, due=due, full=full, next_ms=next_ms)
+    return RoundResult(at=now, claims=claims, late=late, due=due, full=full, next_ms=next_ms)
 
 
 def _read(
@@ -112,7 +114,13 @@ def _read(
 ) -> tuple[Sequence[Entry], bool, int | None]:
     oldest = outbox.due(connection, now=now, lease_ms=round_settings.lease_ms, limit=limit)
     if len(oldest) < limit:
-        return oldest, False, outbox.next_due(connection, now=now, furthest_ms=round_settings.furthest_ms)
+        next_ms = outbox.next_due(
+            connection,
+            now=now,
+            furthest_ms=round_settings.furthest_ms,
+            longest_back_off_ms=round_settings.longest_back_off_ms,
+        )
+        return oldest, False, next_ms
     since = now - _FRESH_MS if any(not one.attempt for one in oldest) else 0
     newest = outbox.unattempted(
         connection, now=now, lease_ms=round_settings.lease_ms, since=since, limit=limit // FRESH_SHARE

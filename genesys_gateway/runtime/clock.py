@@ -9,7 +9,7 @@ from typing import Protocol
 
 import gevent
 
-#: Milliseconds by which the wall clock may get ahead of the monotonic one; beyond that it has jumped.
+#: Milliseconds by which the wall clock may differ from the monotonic one; beyond that it has jumped.
 _JUMP_MS = 60_000
 
 
@@ -90,6 +90,20 @@ class SteadyTime:
             return expected
         self._agreed_at, self._agreed_since = wall, self._clock.monotonic()
         return wall
+
+
+class FallWatch:
+    """Notices that a wall clock was set back, by comparing it with the monotonic clock."""
+
+    __slots__ = ("_last",)
+
+    def __init__(self) -> None:
+        self._last: tuple[int, float] | None = None
+
+    def fell(self, wall: int, monotonic: float) -> bool:
+        """Whether the wall clock (epoch milliseconds) was set back by more than a minute since the last call."""
+        last, self._last = self._last, (wall, monotonic)
+        return last is not None and wall < last[0] + round((monotonic - last[1]) * 1000) - _JUMP_MS
 
 
 #: The end of the year 9999 in epoch milliseconds, the last moment that :func:`isoformat` can write.

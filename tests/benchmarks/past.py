@@ -53,7 +53,7 @@ def statements(now: int) -> dict[str, Callable[[Connection], object]]:
         "gauges: backlog": lambda c: outbox.backlog(c, now),
         "delivery: due": lambda c: outbox.due(c, now=now, lease_ms=20_000, limit=64),
         "delivery: unattempted": lambda c: outbox.unattempted(c, now=now, lease_ms=20_000, since=0, limit=16),
-        "delivery: next due": lambda c: outbox.next_due(c, now=now, furthest_ms=300_000),
+        "delivery: next due": lambda c: outbox.next_due(c, now=now, furthest_ms=3_600_000, longest_back_off_ms=300_000),
         "delivery: claims of the predecessor": outbox.release,
         "retention: misdated": lambda c: erasure.redate(c, latest=now + DAY_MS),
         "retention: records": lambda c: erasure.old_records(c, before=now, now=now, limit=100),

@@ -342,13 +342,22 @@ def test_a_wait_that_is_cut_short_counts_only_as_far_as_it_was_waited_for(outbox
 
 
 def test_the_next_due_time_is_returned_and_lost_ones_are_due_now(outbox: Outbox) -> None:
-    assert outbox.at_now(statements.next_due, furthest_ms=300_000) is None
+    assert outbox.at_now(statements.next_due, furthest_ms=3_600_000, longest_back_off_ms=300_000) is None
     outbox.store("soon", next_at=NOW + 1234)
-    assert outbox.at_now(statements.next_due, furthest_ms=300_000) == 1234
+    assert outbox.at_now(statements.next_due, furthest_ms=3_600_000, longest_back_off_ms=300_000) == 1234
 
     outbox.store("lost", next_at=NOW + 86_400_000)
-    assert outbox.at_now(statements.next_due, furthest_ms=300_000) == 0
+    assert outbox.at_now(statements.next_due, furthest_ms=3_600_000, longest_back_off_ms=300_000) == 0
     assert outbox.due_ids() == ["lost"]
+
+
+def test_only_an_entry_that_was_attempted_may_wait_longer_than_a_back_off(outbox: Outbox) -> None:
+    outbox.store("held by a Retry-After", attempt=1, next_at=NOW + 3_000_000)
+    assert outbox.at_now(statements.next_due, furthest_ms=3_600_000, longest_back_off_ms=300_000) == 3_000_000
+
+    outbox.store("new", next_at=NOW + 3_000_000)
+    assert outbox.at_now(statements.next_due, furthest_ms=3_600_000, longest_back_off_ms=300_000) == 0
+    assert outbox.due_ids() == ["new"]
 
 
 def test_claims_of_the_last_process_end_at_the_start_of_a_sqlite_one(outbox: Outbox, database_url: str) -> None:

@@ -166,7 +166,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     ],
     "outbox.due": present_entries,
     "outbox.unattempted": lambda c: outbox.unattempted(c, now=LATER, lease_ms=1000, since=0, limit=16),
-    "outbox.next_due": lambda c: outbox.next_due(c, now=LATER, furthest_ms=300_000),
+    "outbox.next_due": lambda c: outbox.next_due(c, now=LATER, furthest_ms=3_600_000, longest_back_off_ms=300_000),
     "outbox.claim": claims,
     "outbox.conclude": lambda c: outbox.conclude(c, [(claim, Delivered()) for claim in claims(c)], now=LATER),
     "outbox.postpone": lambda c: outbox.postpone(

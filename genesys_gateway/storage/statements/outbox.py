@@ -206,13 +206,18 @@ def _entry(row: Row[*tuple[Any, ...]]) -> Entry:
     )
 
 
-def next_due(connection: Connection, *, now: int, furthest_ms: int) -> int | None:
+def next_due(connection: Connection, *, now: int, furthest_ms: int, longest_back_off_ms: int) -> int | None:
     """Return the milliseconds until the next entry becomes due; None if no entry waits for its time.
 
     A date further away than ``furthest_ms``, the longest possible wait, was set by a wrong clock. Such an entry is made
-    due now.
+    due now. Before its first attempt an entry waits no longer than a back-off.
     """
-    misdated = update(entry).where(IS_PENDING, _table.next_at > now + furthest_ms)
+    not_begun = and_(_table.attempt == 0, _table.next_at > now + longest_back_off_ms)
+    misdated = update(entry).where(
+        IS_PENDING,
+        _table.next_at > now + min(furthest_ms, longest_back_off_ms),
+        or_(_table.next_at > now + furthest_ms, not_begun),
+    )
     if connection.execute(misdated.values(next_at=now)).rowcount:
         return 0
     following = select(func.min(_table.next_at)).where(IS_PENDING, _table.next_at > now)

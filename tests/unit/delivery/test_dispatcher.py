@@ -3,6 +3,7 @@
 from collections import Counter
 
 import gevent
+import pytest
 
 from genesys_gateway.delivery.outcome import of_post
 from genesys_gateway.runtime.clock import SystemClock
@@ -116,6 +117,35 @@ def test_nothing_dies_of_a_clock_that_jumps(delivery: DeliveryWithDoubles) -> No
     for _ in range(3):
         delivery.pass_time(LONGEST_BACK_OFF)
     assert delivery.states() == {"delivered": 2}
+
+
+@pytest.mark.parametrize("seconds", [90, 600, 3590, 3600, 86_400])
+def test_a_clock_that_is_set_back_delays_no_further_attempt(delivery: DeliveryWithDoubles, seconds: int) -> None:
+    delivery.receiver.answers = lambda _: UNREACHED
+    delivery.store(1, 2)
+    delivery.start()
+    delivery.settle()
+    delivery.receiver.answers = lambda _: STORED
+
+    delivery.clock.jump(-seconds)
+    delivery.pass_time(10.0)
+    delivery.pass_time(10.0)
+
+    assert delivery.states() == {"delivered": 2}
+
+
+@pytest.mark.parametrize("seconds", [600, 3590])
+def test_a_new_record_of_a_clock_that_was_ahead_waits_no_longer_than_a_back_off(
+    delivery: DeliveryWithDoubles, seconds: int
+) -> None:
+    delivery.clock.jump(seconds)
+    delivery.store(1)
+    delivery.clock.jump(-seconds)
+
+    delivery.start()
+    delivery.settle()
+
+    assert delivery.states() == {"delivered": 1}
 
 
 def test_what_ended_while_the_disk_was_away_is_written_down_later(delivery: DeliveryWithDoubles) -> None:

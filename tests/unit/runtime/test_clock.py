@@ -1,6 +1,6 @@
 """Steady time follows a jump ahead only once it has lasted, and every other change at once."""
 
-from genesys_gateway.runtime.clock import SKEW_MS, SteadyTime, furthest_date
+from genesys_gateway.runtime.clock import SKEW_MS, FallWatch, SteadyTime, furthest_date
 from tests.doubles.runtime import FakeClock
 
 HOUR = 3600.0
@@ -50,3 +50,18 @@ def test_the_furthest_date_is_that_of_the_longest_wait_and_what_clocks_may_diffe
 
     assert furthest_date(now) == now + SKEW_MS
     assert furthest_date(now, 60, HOUR, 0.5) == now + 3_600_000 + SKEW_MS
+
+
+def test_a_clock_that_is_set_back_is_noticed_once_and_no_other_change() -> None:
+    clock, watch = FakeClock(), FallWatch()
+
+    def fell() -> bool:
+        return watch.fell(clock.now(), clock.monotonic())
+
+    assert not fell()
+    for seconds, expected in ((-30.0, False), (-HOUR, True), (0.0, False), (24 * HOUR, False), (-61.0, True)):
+        clock.jump(seconds)
+        clock.advance(5)
+        assert fell() is expected, seconds
+    clock.advance(10 * HOUR)
+    assert not fell()
