@@ -93,6 +93,21 @@ def test_the_direction_is_inbound_unless_it_is_outbound(given: str | None, expec
     assert record(direction=given)["direction"] == expected
 
 
+@pytest.mark.parametrize("field", ["mediaType", "messageType"])
+@pytest.mark.parametrize(
+    ("given", "told"), [("UNKNOWN", None), ("", None), (None, None), ("SMS", "SMS"), ("HOLOGRAM", "HOLOGRAM")]
+)
+def test_what_is_unknown_to_genesys_is_null_in_the_body(field: str, given: str | None, told: str | None) -> None:
+    event: dict[str, Any] = {"media_type" if field == "mediaType" else "message_type": given}
+    assert record(**event)["body"][field] == told
+    assert record(source="supportResult", **event)["body"][field] == told
+
+
+@pytest.mark.parametrize(("given", "told"), [("", None), (None, None), (" ", " "), ("n", "n")])
+def test_empty_notes_are_none(given: str | None, told: str | None) -> None:
+    assert record(wrapup_notes=given)["body"]["wrapUpNotes"] == told
+
+
 @pytest.mark.parametrize(
     ("media", "message", "channel"),
     [
