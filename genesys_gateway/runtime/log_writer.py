@@ -19,6 +19,8 @@ MOST_LINES = 10_000
 MOST_BYTES = 8 * 1024 * 1024
 #: Number of bytes that a pipe takes as a whole (PIPE_BUF): master and worker write into the same one.
 _AT_ONCE = 4096
+#: How long the thread waits for more lines before it writes, because each of its turns interrupts the greenlets.
+_GATHER_SECONDS = 0.005
 #: Pause between two looks at a descriptor that takes nothing now, in milliseconds.
 _PAUSE_MS = 1000
 
@@ -90,8 +92,9 @@ class LogWriter:
             if not self._running:
                 self._running = True
                 start_new_thread(self._run, (self._wake,))
-        with suppress(RuntimeError):  # it is awake already
-            self._wake.release()
+        if self._wake.locked():
+            with suppress(RuntimeError):  # another thread was first
+                self._wake.release()
 
     def _is_full(self, more: int) -> bool:
         # Once it was full it must be half empty first, or there would be a report for every few lines.
@@ -112,6 +115,7 @@ class LogWriter:
     def _run(self, wake: Any) -> None:
         while True:
             wake.acquire()
+            _native_sleep(_GATHER_SECONDS)
             while batch := self._take():
                 self._write(*batch)
 

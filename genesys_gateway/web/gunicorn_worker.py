@@ -89,7 +89,9 @@ class _Head:
     def __enter__(self) -> None:
         _connection.head = self
         self._begun = _connection.unreader.has_bytes
-        self._limit = gevent.Timeout.start_new(self._head_seconds)
+        self._limit = gevent.Timeout(self._head_seconds)
+        if self._begun:
+            self._limit.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -102,10 +104,9 @@ class _Head:
         """Receive the next bytes of the head; nothing if none come."""
         if self._begun:
             return receive()
-        self._limit.close()
         piece = self._connections.first_bytes(sock, receive, self._keepalive_seconds)
         self._begun = True
-        self._limit = gevent.Timeout.start_new(self._head_seconds)
+        self._limit.start()
         return piece
 
 
