@@ -61,6 +61,10 @@ class TokenDead(TransientFailure):
     """Genesys no longer accepts the token (401); a channel created with it is gone too."""
 
 
+class Throttled(TransientFailure):
+    """Too many calls (429): no call with this token is made for ``retry_after`` seconds."""
+
+
 class NoToken(TransientFailure):
     """The login host issues no token until a person fixes what the message names; then the same call succeeds."""
 
@@ -258,8 +262,10 @@ class Genesys:
         text = f"{operation}: Genesys answered {reply.status} {code}".rstrip()
         if reply.status == 401:
             return TokenDead(text)
+        if reply.status == 429:
+            return Throttled(text, self._pause_seconds(reply))
         if transient(reply.status):
-            return TransientFailure(text, self._pause_seconds(reply) if reply.status == 429 else reply.retry_after)
+            return TransientFailure(text, reply.retry_after)
         if reply.status == 404:
             return NotFound(text)
         log.warning("genesys_refused", operation=operation, status=reply.status, code=code, request=_request_id(reply))

@@ -10,9 +10,10 @@ question falls on the moment at which analytics are complete about the gap.
 
 Genesys has two views. The *live view* is up to date, but costs one call per conversation, and where an agent has
 several sessions it may not show whose after-call work is done. *Analytics* show up to 50 conversations in one call,
-session by session, but may be late by ``GATEWAY_ANALYTICS_SETTLE_SECONDS``. In each round a few due conversations are
-asked about live, many in bulk. Then live questions follow about those that the live view may decide: covered ones in
-doubt, and those that analytics show as ended, that are past their deadline, or that Genesys did not know before.
+session by session, but may be late by ``GATEWAY_ANALYTICS_SETTLE_SECONDS``. In each round all questions stand in one
+queue, ordered by date: a few due conversations are asked about live, many in bulk. The live view is also asked about
+covered conversations in doubt, and about those that analytics leave to it: they show an end, or not the conversation at
+all, or its deadline has passed.
 
 A gap leaves a *doubt*: was an event missed? Two answers end it. One is a live answer that names all finished work, if
 the question was asked after the conversation was covered again. The other is one of analytics, if they were asked after
@@ -21,20 +22,26 @@ that cover had lasted for as long as they may be late. What is found is stored l
 A conversation is *closed* by an answer that shows its end, no agent with after-call work left, and all finished work by
 name; the transaction that closes it stores that work. Analytics alone close it only if every session shows its own end,
 and both the end and the cover are older than analytics may be late. Past its deadline a complete live answer closes it
-unless it shows the conversation going on (404 and 403 count, too); without a record it is then ``unresolved``.
+unless it shows the conversation going on (404 of both views and 403 count, too); without a record it is then
+``unresolved``. If the live view never answers for it, twelve such questions over a third of
+``GATEWAY_FOLLOW_DEADLINE_SECONDS`` past the deadline close it.
 
 The *last look*: ``GATEWAY_LAST_LOOK_SECONDS`` after the close analytics are asked again, once nothing else is due.
 Anything found then was missed: it is delivered, and an alarm is raised.
 
-If Genesys does not answer, nothing changes but the date of the next question, and the others go on. After three failed
-questions in a row the loop backs off; a wait that Genesys demands is always kept. If analytics alone fail, bulk
-questions pause and live questions go on.
+*If no answer comes.* A bulk question that fails is asked again in halves, down to one conversation, which the live view
+is then asked about. Where the live view does not answer for a conversation (any 4xx, an unreadable answer, a failure),
+analytics are asked about it alone. A view that fails five times in a row is down: it rests for at most five seconds
+between two tries, and for as long as it demands. Meanwhile the other view is asked. Only a 429 stops all questions.
 
 The files, in reading order:
 
     reconciler           Reconciliation: the loop that asks, stores what was missed, and closes
-    schedule             when to ask next; pure
+    plan                 which questions a round asks: about which conversations, in which view, in what order; pure
+    schedule             when a conversation is asked about next, and when it is given up; pure
+    availability         whether each view may be asked now, and how often
     inquiry              one question to Genesys, and what its answer shows
+    finding              what an answer shows, as a value; pure
     evidence             what an answer proves; pure (ADR 0011, 0012)
     backfill             the event of a finished after-call work, from either view; pure
     wrapups              which wrap-up of a session counts in analytics, and whether it is done; pure

@@ -1,18 +1,19 @@
 """Asks Genesys about conversations, and states what each answer proves.
 
-Invariant: nothing is concluded from data missing in analytics, and no failure is taken for an answer.
+Invariant: nothing is concluded from data missing in analytics, and no failure is taken for an answer. Where the live
+view can't answer about one conversation, analytics are asked about it.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
-from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys import Genesys
 from genesys_gateway.genesys.analytics import Details
-from genesys_gateway.genesys.client import Forbidden, NotFound
+from genesys_gateway.genesys.client import Forbidden, NotFound, Throttled
 from genesys_gateway.genesys.live_view import Conversation
-from genesys_gateway.genesys.tokens import TokenRefused
+from genesys_gateway.reconciliation.availability import Availability, View
 from genesys_gateway.reconciliation.evidence import all_wrapped_up, completes, finished_acw, judge
+from genesys_gateway.reconciliation.finding import Finding, LastFinding
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.logs import get_logger
@@ -21,144 +22,115 @@ from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
 
-#: Maximum number of conversations in one bulk question. Genesys does not accept many more.
-BULK = 50
-#: Maximum number of live questions in a row. For more conversations than this a bulk question costs fewer calls.
-LIVE = 5
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """What one answer proves about one conversation."""
-
-    #: when the question was asked, or shortly before (epoch milliseconds)
-    asked_at: int
-    #: after-call work that is done
-    finished: Sequence[AcwEvent] = ()
-    #: whether the live view was asked, not only analytics
-    live: bool = False
-    #: the live view shows the conversation without an end
-    goes_on: bool = False
-    #: the conversation is over, and ``finished`` holds all its after-call work
-    over: bool = False
-    #: whether the answer ends the doubt that a gap has left behind
-    clears_doubt: bool = False
-    #: whether the answer may close a conversation whose deadline has passed
-    evidence: bool = False
-    #: Genesys answered that it has no such conversation
-    unknown: bool = False
-    #: the conversation was in the answer; if it was not, and is not ``unknown``, the answer proves nothing
-    shown: bool = False
-    #: analytics show an end, so the live view may prove it
-    ended: bool = False
-
-
-class Pace:
-    """Spreads live questions evenly, so that each round has calls left for its bulk questions.
-
-    Args:
-        per_second: Live questions a second, on average. Up to :data:`LIVE` unused ones are saved.
-        clock: Only its monotonic time is used.
-    """
-
-    def __init__(self, per_second: float, clock: Clock) -> None:
-        self._per_second = per_second
-        self._clock = clock
-        self._saved = float(LIVE)
-        self._at = clock.monotonic()
-
-    def allowance(self) -> int:
-        """Number of live questions that may be asked now."""
-        now = self._clock.monotonic()
-        self._saved = min(LIVE, self._saved + (now - self._at) * self._per_second)
-        self._at = now
-        return int(self._saved)
-
-    def spend(self) -> None:
-        """Count one question as asked."""
-        self._saved -= 1
-
-    def seconds_until_next(self) -> float:
-        """Seconds until the next question may be asked."""
-        return max(0.0, 1 - self._saved) / self._per_second
+class BulkRefused(TransientFailure):
+    """Analytics refused a question (4xx but 403): because of one of its conversations, or all alike."""
 
 
 class Inquiry:
-    """Asks Genesys about conversations, one at a time in the live view or in bulk through analytics.
-
-    A failure that may pass is raised as :class:`TransientFailure`, except that of analytics asked after the live view:
-    then the live answer is used alone.
-    """
+    """Asks Genesys about conversations, one at a time in the live view or in bulk through analytics."""
 
     def __init__(self, genesys: Genesys, settings: Settings, clock: Clock) -> None:
         self._genesys = genesys
         self._clock = clock
+        #: learns from each call, and keeps a view from being asked while it rests
+        self.availability = Availability(settings, clock)
         self._settle_ms = round(settings.analytics_settle_seconds * 1000)
         self._forbidden: set[str] = set()
 
-    def live(self, conversation_id: str) -> Finding:
+    def live(self, one: Due) -> Finding:
         """Ask the live view about one conversation, and analytics as well where the live view can't name everything.
 
+        If the live view refuses, or fails because of this conversation, analytics alone are asked. If they fail too,
+        the finding proves nothing.
+
         Raises:
-            TransientFailure: There was no answer.
+            TransientFailure: The live view itself is down or rests, or all calls have to wait. Nothing was learned.
         """
         asked_at = self._clock.now()
         try:
-            conversation = self._genesys.conversation(conversation_id)
-        except TokenRefused as error:
-            raise TransientFailure(str(error)) from error  # a refusal of our login, not of the conversation
-        except NotFound:
-            return Finding(asked_at=asked_at, live=True, evidence=True, unknown=True)
-        except Forbidden as error:
-            self._log_forbidden("conversation:communication:view", error)
-            return self._without_live_view(conversation_id, asked_at)
+            with self.availability.asking(View.LIVE):
+                conversation = self._genesys.conversation(one.id)
         except PermanentFailure as error:
-            log.error("question_refused", conversation=conversation_id, error=str(error))
-            return Finding(asked_at=asked_at, live=True)
+            return self._from_analytics_alone(one, asked_at, error)
+        except TransientFailure as error:
+            if error.retry_after is not None or self.availability.is_down(View.LIVE):
+                raise
+            log.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
+            return self._from_analytics_alone(one, asked_at)
         return self._from_live_view(conversation, asked_at)
 
     def bulk(self, due: Sequence[Due]) -> Mapping[str, Finding]:
         """Ask analytics about up to 50 conversations. One that they do not show gets a finding that proves nothing.
 
         Raises:
-            TransientFailure: There was no answer.
+            TransientFailure: There was no answer. Unless analytics are down or rest, one of them may be the cause.
         """
         asked_at = self._clock.now()
         found = {details.conversation_id: details for details in self._details([one.id for one in due])}
         return {one.id: self._from_analytics(one, found.get(one.id), asked_at) for one in due}
 
-    def finished(self, conversation_ids: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
-        """Ask analytics for all after-call work that is done, by conversation; those they do not show are left out.
+    def last(self, conversation_ids: Sequence[str]) -> Mapping[str, LastFinding]:
+        """Ask analytics about closed conversations; those they do not show are left out.
 
         Raises:
-            TransientFailure: There was no answer.
+            TransientFailure: As for ``bulk``.
         """
         complete_until = self._clock.now() - self._settle_ms
-        return {one.conversation_id: finished_acw(one, complete_until) for one in self._details(conversation_ids)}
+        return {
+            one.conversation_id: LastFinding(
+                finished=finished_acw(one, complete_until), complete=one.ended and not one.acw_pending
+            )
+            for one in self._details(conversation_ids)
+        }
+
+    def last_live(self, conversation_id: str) -> LastFinding | None:
+        """Ask the live view about a closed conversation of which analytics can't tell; None if it can't tell either.
+
+        Raises:
+            TransientFailure: The live view itself is down or rests, or all calls have to wait.
+        """
+        try:
+            with self.availability.asking(View.LIVE):
+                verdict = judge(self._genesys.conversation(conversation_id))
+        except PermanentFailure:
+            return None
+        except TransientFailure as error:
+            if error.retry_after is not None or self.availability.is_down(View.LIVE):
+                raise
+            return None
+        return LastFinding(finished=verdict.finished, complete=verdict.over and verdict.nameable)
 
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
-        """Ask analytics. A refusal gives an empty answer: that proves nothing, and the live view can still be asked."""
-        try:
-            return self._genesys.conversation_details(conversation_ids)
-        except TokenRefused as error:
-            raise TransientFailure(str(error)) from error
-        except Forbidden as error:
-            self._log_forbidden("analytics:conversationDetail:view", error)
-        except PermanentFailure as error:
-            log.error("bulk_question_refused", conversations=len(conversation_ids), error=str(error))
-        return ()
+        """Ask analytics. Without permission to, and about one they don't know, the answer is empty."""
+        with self.availability.asking(View.ANALYTICS):
+            try:
+                return self._genesys.conversation_details(conversation_ids)
+            except Forbidden as error:
+                self._log_forbidden("analytics:conversationDetail:view", error)
+            except NotFound as error:
+                if len(conversation_ids) > 1:
+                    raise BulkRefused(str(error)) from error
+            except PermanentFailure as error:
+                raise BulkRefused(str(error)) from error
+            return ()
 
     def _from_analytics(self, one: Due, details: Details | None, asked_at: int) -> Finding:
         if details is None:
-            return Finding(asked_at=asked_at)
+            return Finding(asked_at=asked_at, lag_ms=self._settle_ms)
         complete_until = asked_at - self._settle_ms
         covered_since = one.covered_at if one.uncovered_since is None else None
         complete = covered_since is not None and asked_at >= covered_since + self._settle_ms
         settled = details.ended_at is not None and asked_at >= details.ended_at + self._settle_ms
+        provable_at = None
+        if details.ended_at is not None and covered_since is not None and not (complete and settled):
+            provable_at = max(details.ended_at, covered_since) + self._settle_ms
         return Finding(
             asked_at=asked_at,
+            lag_ms=self._settle_ms,
             finished=finished_acw(details, complete_until),
             over=complete and settled and all_wrapped_up(details, complete_until),
+            provable_at=provable_at,
             clears_doubt=complete,
             ended=details.ended,
             shown=True,
@@ -171,6 +143,8 @@ class Inquiry:
         if not named:
             try:
                 shown, answered = self._details([conversation.id]), True
+            except Throttled:
+                raise
             except TransientFailure as error:  # the live answer is valid without analytics
                 shown = ()
                 log.warning("question_half_answered", conversation=conversation.id, error=str(error))
@@ -190,12 +164,38 @@ class Inquiry:
             shown=True,
         )
 
-    def _without_live_view(self, conversation_id: str, asked_at: int) -> Finding:
-        """Use analytics alone. They prove no end here: the conversation is followed until its deadline."""
-        shown = [one for one in self._details([conversation_id]) if one.conversation_id == conversation_id]
-        complete_until = asked_at - self._settle_ms
-        finished = tuple(event for one in shown for event in finished_acw(one, complete_until))
-        return Finding(asked_at=asked_at, finished=finished, live=True, evidence=True, shown=bool(shown))
+    def _from_analytics_alone(self, one: Due, asked_at: int, refusal: PermanentFailure | None = None) -> Finding:
+        """Use analytics where the live view did not answer.
+
+        They may end the conversation as in a bulk answer. But where the permission for the live view is missing (403),
+        for all conversations alike, the deadline alone ends them.
+
+        Args:
+            refusal: The answer of the live view; None if it failed.
+        """
+        self._log_refusal(one.id, refusal)
+        try:
+            shown = self._details([one.id])
+        except Throttled:
+            raise
+        except TransientFailure as error:
+            log.warning("question_unanswered", conversation=one.id, error=str(error))
+            return Finding(asked_at=asked_at, lag_ms=self._settle_ms, live=True)
+        finding = self._from_analytics(one, shown[0] if shown else None, asked_at)
+        forbidden, unknown = isinstance(refusal, Forbidden), isinstance(refusal, NotFound) and not shown
+        return replace(
+            finding,
+            live=True,
+            over=finding.over and not forbidden,
+            evidence=forbidden or unknown or (refusal is not None and finding.shown),
+            unknown=unknown,
+        )
+
+    def _log_refusal(self, conversation_id: str, refusal: PermanentFailure | None) -> None:
+        if isinstance(refusal, Forbidden):
+            self._log_forbidden("conversation:communication:view", refusal)
+        elif refusal is not None and not isinstance(refusal, NotFound):
+            log.error("question_refused", conversation=conversation_id, error=str(refusal))
 
     def _log_forbidden(self, permission: str, error: PermanentFailure) -> None:
         """Log each missing permission once: it is missing for all conversations."""

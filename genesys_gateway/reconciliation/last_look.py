@@ -3,14 +3,18 @@
 The last look is a check on ourselves: if it finds an event, the conversation was closed too early. The event is
 delivered, and an alarm is raised.
 
-Invariant: only an answer that shows a conversation concludes its last look. Without one the look is repeated, until the
-retention of the closed conversation is over.
+Invariant: a last look is concluded only by an answer that was read whole, and shows an end and nothing that is still to
+be done. Without one the look is repeated daily, until the retention of the closed conversation is over.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.reconciliation.inquiry import BULK, Inquiry
+from genesys_gateway.genesys.client import Throttled
+from genesys_gateway.reconciliation.availability import Resting, View
+from genesys_gateway.reconciliation.finding import LastFinding
+from genesys_gateway.reconciliation.inquiry import Inquiry
+from genesys_gateway.reconciliation.plan import BULK, Suspects
 from genesys_gateway.runtime.clock import DAY_SECONDS, Clock, furthest_date
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.kill_points import reach
@@ -26,6 +30,7 @@ class LastLook:
     """Takes the last looks that are due, up to 50 in one bulk question.
 
     Args:
+        suspects: What is known from bulk questions that failed.
         put: Stores the events of a conversation in a transaction, at a moment (epoch milliseconds); returns how many
             were new.
         count: Called with a conversation and its number of new events, after the commit.
@@ -37,6 +42,7 @@ class LastLook:
         inquiry: Inquiry,
         settings: Settings,
         clock: Clock,
+        suspects: Suspects,
         *,
         put: Callable[[Connection, str, Sequence[AcwEvent], int], int],
         count: Callable[[str, int], None],
@@ -45,6 +51,7 @@ class LastLook:
         self._inquiry = inquiry
         self._settings = settings
         self._clock = clock
+        self._suspects = suspects
         self._put = put
         self._count = count
 
@@ -55,25 +62,56 @@ class LastLook:
         ids = self._storage.run(
             lambda connection: conversations.due_for_last_look(connection, now=now, furthest=furthest, limit=BULK)
         )
-        if not ids:
-            return False
+        alone = [one for one in ids if not self._suspects.most(one)]
+        groups = list(self._suspects.groups(ids))
+        return bool(ids) and all([*map(self._look_live, alone), *map(self._look_at, groups)])
+
+    def _look_at(self, ids: Sequence[str]) -> bool:
         try:
-            shown = self._inquiry.finished(ids)
+            shown = self._inquiry.last(ids)
         except TransientFailure as error:
-            # Not urgent: the questions about followed conversations must not wait for it.
-            log.warning("last_look_failed", conversations=len(ids), error=str(error))
-            self._look_later(ids, self._settings.retry_max_seconds)
-            return False
+            return self._failed(ids, error)
+        self._suspects.answered(ids)
         reach("looked_last")
-        for conversation_id, events in shown.items():
-            self._conclude(conversation_id, events)
-        self._look_later([one for one in ids if one not in shown], DAY_SECONDS)
+        self._take_in(ids, shown)
         return True
 
-    def _conclude(self, conversation_id: str, events: Sequence[AcwEvent]) -> None:
+    def _look_live(self, conversation_id: str) -> bool:
+        """Look at one of which analytics can't tell."""
+        try:
+            finding = self._inquiry.last_live(conversation_id)
+        except TransientFailure as error:
+            self._put_off([conversation_id], error)
+            return False
+        self._take_in([conversation_id], {} if finding is None else {conversation_id: finding})
+        return True
+
+    def _failed(self, ids: Sequence[str], error: TransientFailure) -> bool:
+        """After a failed question. True if its conversations are to be asked about in smaller groups at once."""
+        down = self._inquiry.availability.is_down(View.ANALYTICS)
+        if not isinstance(error, (Resting, Throttled)):
+            self._suspects.failed(ids, down=down)
+        if down or error.retry_after is not None:
+            self._put_off(ids, error)
+            return False
+        log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
+        return True
+
+    def _put_off(self, ids: Sequence[str], error: TransientFailure) -> None:
+        # Not urgent: the questions about followed conversations must not wait for it.
+        log.warning("last_look_failed", conversations=len(ids), error=str(error))
+        self._look_later(ids, self._settings.retry_max_seconds)
+
+    def _take_in(self, ids: Sequence[str], shown: Mapping[str, LastFinding]) -> None:
+        """Store what the answer shows, and look again later at those that it does not show as done."""
+        for conversation_id, finding in shown.items():
+            self._store(conversation_id, finding)
+        self._look_later([one for one in ids if one not in shown or not shown[one].complete], DAY_SECONDS)
+
+    def _store(self, conversation_id: str, finding: LastFinding) -> None:
         def job(connection: Connection) -> int:
-            missed = self._put(connection, conversation_id, events, self._clock.now())
-            conversations.conclude_last_look(connection, conversation_id, missed)
+            missed = self._put(connection, conversation_id, finding.finished, self._clock.now())
+            conversations.note_last_look(connection, conversation_id, missed, concluded=finding.complete)
             return missed
 
         missed = self._storage.run(job)

@@ -12,11 +12,23 @@ import gevent
 from gevent.event import Event
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.reconciliation.inquiry import BULK, LIVE, Finding, Inquiry, Pace
+from genesys_gateway.genesys.client import Throttled
+from genesys_gateway.reconciliation.availability import Pace, Resting, View
+from genesys_gateway.reconciliation.finding import Finding
+from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.last_look import LastLook
-from genesys_gateway.reconciliation.schedule import furthest, next_question, unknown_for_long
+from genesys_gateway.reconciliation.plan import LIVE, Question, Suspects, make_plan, needs_live_answer, not_after_proof
+from genesys_gateway.reconciliation.schedule import (
+    UNANSWERED_QUESTIONS,
+    Unanswered,
+    furthest,
+    longest_unanswered,
+    next_question,
+    one_more,
+    unknown_for_long,
+)
 from genesys_gateway.runtime.backoff import ceiling
-from genesys_gateway.runtime.clock import SteadyTime, furthest_date
+from genesys_gateway.runtime.clock import HOUR_SECONDS, SteadyTime, furthest_date
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
@@ -34,14 +46,14 @@ log = get_logger(__name__)
 _ROUND = 500
 #: Number of findings of one bulk answer that are stored concurrently.
 _CONCURRENT_FINDINGS = 16
-#: Number of questions in a row without an answer after which the cause is taken to be Genesys, not the conversations.
-_FAILURES_IN_A_ROW = 3
 #: Share of the rate limiter's calls that live questions may use; the bulk questions need the rest.
 _LIVE_SHARE = 0.55
+#: Seconds after which a round looks for what has become due while others wait for a view that rests.
+_RESTING_ROUND = 1.0
 
 
 class Reconciliation:
-    """The loop, and what it remembers between rounds: conversations to ask about live, failures in a row.
+    """The loop, and what it remembers between rounds: conversations to ask about live, and failed bulk questions.
 
     Args:
         stored: Called after new entries were committed; must not wait.
@@ -67,12 +79,10 @@ class Reconciliation:
         self._closed = closed
         self._woken = Event()
         self._failures = 0
-        self._failed_in_a_row = 0
-        self._decidable: dict[str, Due] = {}  # conversations that a live answer may decide, oldest first
-        self._doubtful_first = False
-        self._bulk_failures = 0
-        self._bulk_again_at = clock.monotonic()
-        self._last_look = LastLook(storage, inquiry, settings, clock, put=self._put, count=self._count)
+        self._settle_ms = round(settings.analytics_settle_seconds * 1000)
+        self._undecided: dict[str, Due] = {}  # conversations that a live answer may decide
+        self._suspects = Suspects()
+        self._last_look = LastLook(storage, inquiry, settings, clock, self._suspects, put=self._put, count=self._count)
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._steady = SteadyTime(clock, settings.follow_deadline_seconds / 4)
         self._tasks = TaskGroup("reconciliation", runtime.on_crash)
@@ -117,60 +127,61 @@ class Reconciliation:
     def _round(self) -> float:
         """Ask about all conversations that are due; return the seconds until the next round."""
         self._steady.now()  # read it in every round: only then does it detect a jump of the clock
-        due = self._due()
-        many = len(due) > self._pace.allowance()
-        if many:
-            self._ask_many(due)
-        else:
-            self._ask_live(due)
-        now = self._clock.now()
-        doubtful = self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=LIVE))
-        # In turns, so that neither list waits for the end of the other.
-        self._doubtful_first = not self._doubtful_first
-        decidable = list(self._decidable.values())
-        for some in (doubtful, decidable) if self._doubtful_first else (decidable, doubtful):
-            self._ask_live(some)
-        paused = many and self._bulk_is_paused()
-        if paused:
-            self._ask_live(self._due())  # a few at a time, because analytics may be down for hours
-        if doubtful or self._decidable or paused:
-            return self._pace.seconds_until_next()
+        due, doubtful = self._due(), self._doubtful()
+        plan = make_plan(
+            due=due,
+            doubtful=doubtful,
+            undecided=self._undecided.values(),
+            live=self._pace.allowance() if self._is_open(View.LIVE) else 0,
+            bulk=self._is_open(View.ANALYTICS),
+            suspects=self._suspects,
+        )
+        for question in plan.questions:
+            self._ask(question)
+        if plan.more:
+            opens_in = self._inquiry.availability.opens_in(View.LIVE)
+            return min(_RESTING_ROUND, max(self._pace.seconds_until_next(), opens_in))
         if len(due) == _ROUND or (not due and self._last_look.look()):
             return 0.0
         return self._until_next()
 
-    def _ask_live(self, some: Sequence[Due]) -> None:
-        for one in some[: self._pace.allowance()]:
-            self._pace.spend()
-            self._decidable.pop(one.id, None)
-            asked_at = self._clock.now()
-            try:
-                finding = self._inquiry.live(one.id)
-            except TransientFailure as error:
-                self._postpone([one], error, looked_at=asked_at)
-            else:
-                self._failed_in_a_row = 0
-                self._apply(one, finding)
+    def _is_open(self, view: View) -> bool:
+        return self._inquiry.availability.is_open(view)
 
-    def _postpone(self, some: Sequence[Due], error: TransientFailure, looked_at: int | None = None) -> None:
-        """Postpone conversations whose question failed, so that the others go on.
+    def _ask(self, question: Question) -> None:
+        """Ask one question, and store what follows from its answer.
 
         Raises:
-            TransientFailure: Genesys itself seems to be in trouble, or demands a wait: the loop has to pause.
+            Throttled: All calls have to wait.
         """
+        try:
+            if question.live:
+                self._ask_live(question.about[0])
+            else:
+                self._ask_in_bulk(question.about)
+        except Resting:  # since an earlier question of this round; what is due stays due
+            return
+
+    def _ask_live(self, one: Due) -> None:
+        asked_at = self._clock.now()
+        self._pace.spend()
+        try:
+            finding = self._inquiry.live(one)
+        except (Resting, Throttled):
+            raise
+        except TransientFailure as error:
+            self._undecided.pop(one.id, None)
+            self._postpone(one, error, asked_at)
+        else:
+            self._undecided.pop(one.id, None)
+            self._apply(one, finding)
+
+    def _postpone(self, one: Due, error: TransientFailure, asked_at: int) -> None:
+        """Postpone a question that Genesys itself could not answer, so that the next one is about another."""
         now = self._clock.now()
-
-        def job(connection: Connection) -> None:
-            for one in some:
-                due_at = self._next_question(one, now, in_doubt=one.in_doubt)
-                reconciliation.postpone(connection, one, now=now, due_at=due_at, looked_at=looked_at)
-
-        self._storage.run(job)
-        self._failed_in_a_row += 1
-        log.warning("question_failed", conversation=some[0].id, conversations=len(some), error=str(error))
-        if self._failed_in_a_row >= _FAILURES_IN_A_ROW or error.retry_after is not None:
-            self._failed_in_a_row = 0
-            raise error
+        due_at = self._next_question(one, now, in_doubt=one.in_doubt)
+        self._storage.run(lambda c: reconciliation.postpone(c, one, now=now, due_at=due_at, looked_at=asked_at))
+        log.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
 
     def _due(self) -> list[Due]:
         now = self._clock.now()
@@ -184,49 +195,31 @@ class Reconciliation:
             lambda connection: reconciliation.due(connection, now=now, furthest=beyond, limit=_ROUND)
         )
 
+    def _doubtful(self) -> list[Due]:
+        now = self._clock.now()
+        return self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=LIVE))
+
     def _until_next(self) -> float:
         next_at = self._storage.run(reconciliation.next_due)
         longest = self._settings.reconcile_seconds
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
-    def _bulk_is_paused(self) -> bool:
-        return self._clock.monotonic() < self._bulk_again_at
-
-    def _ask_many(self, due: Sequence[Due]) -> None:
-        """Ask in bulk, unless analytics have just failed. Their failure must not stop the live questions."""
-        if self._bulk_is_paused():
-            return
-        try:
-            self._ask_in_bulk(due)
-        except TransientFailure as error:
-            if error.retry_after is not None:
-                raise
-            self._bulk_failures += 1
-            self._bulk_again_at = self._clock.monotonic() + self._back_off(self._bulk_failures)
-
-    def _ask_in_bulk(self, due: Sequence[Due]) -> None:
-        """Ask in bulk, and note the conversations that a live answer may decide: they are asked about live next."""
-        for start in range(0, len(due), BULK):
-            some = due[start : start + BULK]
-            findings = self._bulk(some)
-            if not findings:
-                continue
-            closed = self._apply_all(some, findings)
-            for one in some:
-                finding = findings[one.id]
-                unknown = one.unknown_since is not None and not finding.shown
-                if one.id not in closed and (finding.ended or unknown or finding.asked_at >= one.deadline_at):
-                    self._decidable[one.id] = one
-
-    def _bulk(self, some: Sequence[Due]) -> Mapping[str, Finding]:
-        """Return a finding for each of them, or none at all if there was no answer."""
+    def _ask_in_bulk(self, some: Sequence[Due]) -> None:
+        """Ask in bulk. If that fails, all stay due: the next round asks about them in smaller groups, or live."""
+        ids = [one.id for one in some]
         try:
             findings = self._inquiry.bulk(some)
+        except (Resting, Throttled):
+            raise
         except TransientFailure as error:
-            self._postpone(some, error)
-            return {}
-        self._failed_in_a_row = self._bulk_failures = 0
-        return findings
+            log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
+            self._suspects.failed(ids, down=self._inquiry.availability.is_down(View.ANALYTICS))
+            return
+        self._suspects.answered(ids)
+        closed = self._apply_all(some, findings)
+        for one in some:
+            if one.id not in closed and needs_live_answer(one, findings[one.id], self._settle_ms):
+                self._undecided[one.id] = one
 
     def _apply_all(self, some: Sequence[Due], findings: Mapping[str, Finding]) -> set[str]:
         """Store findings concurrently, so that they share commits: one by one, 50 take longer than their question.
@@ -260,6 +253,7 @@ class Reconciliation:
             log.error("unresolved", conversation=one.id)
         if ended_as is not None:
             reach("closed")
+            self._undecided.pop(one.id, None)
             self._closed(one.id)
         return ended_as is not None
 
@@ -274,10 +268,22 @@ class Reconciliation:
         now = self._clock.now()
         # Events named by the answer that proves the end are not newer than it, so they don't move the deadline.
         stored = self._put(connection, one.id, finding.finished, now, moves_deadline=not finding.over)
-        ended_as = self._close(connection, one, finding, now)
+        unanswered = self._unanswered(one, finding)
+        ended_as = self._close(connection, one, finding, now, given_up=self._is_given_up(unanswered))
         if ended_as is None:
-            self._ask_again(connection, one, finding, now)
+            self._ask_again(connection, one, finding, now, unanswered)
         return stored, ended_as
+
+    def _unanswered(self, one: Due, finding: Finding) -> Unanswered | None:
+        """The unanswered questions past the deadline, with this one; None if this one was answered."""
+        if not finding.unanswered:
+            return None
+        asked_at = min(finding.asked_at, self._steady.now())
+        return one_more(asked_at, deadline_at=one.deadline_at, count=one.unanswered, since=one.unanswered_since)
+
+    def _is_given_up(self, unanswered: Unanswered | None) -> bool:
+        seconds = self._settings.follow_deadline_seconds
+        return unanswered is not None and unanswered.given_up(self._steady.now(), seconds)
 
     def _put(
         self,
@@ -302,19 +308,24 @@ class Reconciliation:
     def _deadline(self, now: int) -> int:
         return now + round(self._settings.follow_deadline_seconds * 1000)
 
-    def _close(self, connection: Connection, one: Due, finding: Finding, now: int) -> str | None:
+    def _close(
+        self, connection: Connection, one: Due, finding: Finding, now: int, *, given_up: bool = False
+    ) -> str | None:
         """Close the conversation if the answer proves it over, or its deadline has passed and the answer allows it.
 
         Nothing may be newer than the answer; one of analytics counts as old as analytics may be late.
 
+        Args:
+            given_up: Whether no answer is waited for any longer, once the deadline has passed.
+
         Returns:
             The outcome; None if it stays followed.
         """
-        if not finding.over and (finding.goes_on or not finding.evidence):
+        may_expire = given_up or (finding.evidence and not finding.goes_on)
+        if not finding.over and not may_expire:
             return None
-        settle_ms = round(self._settings.analytics_settle_seconds * 1000)
-        known_until = finding.asked_at if finding.live else finding.asked_at - settle_ms
-        return conversations.close(
+        known_until = finding.known_until
+        ended_as = conversations.close(
             connection,
             one.id,
             without_record=conversations.NO_ACW if finding.over else conversations.UNRESOLVED,
@@ -322,33 +333,43 @@ class Reconciliation:
             last_look_at=now + round(self._settings.last_look_seconds * 1000),
             latest_deadline=self._deadline(known_until) if finding.over else min(finding.asked_at, self._steady.now()),
             furthest_deadline=furthest_date(self._deadline(now)) if finding.over else None,
-            latest_look=known_until,
+            latest_look=finding.asked_at if finding.live else known_until,
         )
+        if given_up and not finding.over and ended_as is not None:
+            log.error("given_up_unanswered", conversation=one.id, outcome=ended_as)
+        return ended_as
 
     def _next_question(self, one: Due, now: int, *, in_doubt: bool) -> int:
+        past_deadline = now >= one.deadline_at
+        spread = longest_unanswered(self._settings.follow_deadline_seconds) / UNANSWERED_QUESTIONS
         return next_question(
             now,
             asked=one.asked,
             doubt_since=one.covered_at if in_doubt and one.uncovered_since is None else None,
             reconcile_seconds=self._settings.reconcile_seconds,
             settle_seconds=self._settings.analytics_settle_seconds,
+            longest_seconds=spread if past_deadline else HOUR_SECONDS,
         )
 
-    def _ask_again(self, connection: Connection, one: Due, finding: Finding, now: int) -> None:
+    def _ask_again(
+        self, connection: Connection, one: Due, finding: Finding, now: int, unanswered: Unanswered | None
+    ) -> None:
         unknown_since = None if finding.shown else one.unknown_since
         if finding.unknown:
             unknown_since = one.unknown_since or now
             self._note_unknown(connection, one.id, unknown_since, now)
+        due_at = self._next_question(one, now, in_doubt=one.in_doubt and not finding.clears_doubt)
         reconciliation.ask_again(
             connection,
             one,
             now=now,
             asked_at=finding.asked_at,
             live=finding.live,
-            due_at=self._next_question(one, now, in_doubt=one.in_doubt and not finding.clears_doubt),
+            due_at=not_after_proof(due_at, finding, now, self._settle_ms),
             deadline_at=self._deadline(now) if finding.goes_on else one.deadline_at,
             clears_doubt=finding.clears_doubt,
             unknown_since=unknown_since,
+            unanswered=None if unanswered is None else (unanswered.count, unanswered.since),
         )
 
     def _note_unknown(self, connection: Connection, conversation_id: str, since: int, now: int) -> None:

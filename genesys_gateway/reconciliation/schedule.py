@@ -1,8 +1,10 @@
-"""Decides when Genesys is asked about a conversation next.
+"""Decides when Genesys is asked about a conversation next, and when it is given up because no answer comes.
 
 Invariant: pure. After a gap the questions start close together and become rarer until analytics are complete. Without a
 doubt they become rarer, down to one an hour (HOUR_SECONDS), for as long as the conversation is followed.
 """
+
+from dataclasses import dataclass
 
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import HOUR_SECONDS, furthest_date
@@ -13,6 +15,11 @@ _FIRST = 1 / 40
 _LATER = 1 / 4
 #: Number of first routine periods for which a conversation may be unknown to Genesys; by default they make an hour.
 _UNKNOWN_PERIODS = 30
+
+#: Number of unanswered questions after its deadline after which a conversation is given up.
+UNANSWERED_QUESTIONS = 12
+#: Time over which these questions are spread, as a share of the time that conversations are followed; by default a day.
+_UNANSWERED_SHARE = 1 / 3
 
 
 def furthest(now: int, *, quiet_seconds: float, reconcile_seconds: float, settle_seconds: float) -> int:
@@ -25,8 +32,19 @@ def unknown_for_long(reconcile_seconds: float) -> float:
     return min(HOUR_SECONDS, _UNKNOWN_PERIODS * reconcile_seconds)
 
 
+def longest_unanswered(follow_deadline_seconds: float) -> float:
+    """Seconds after its first unanswered question past its deadline at which a conversation is given up."""
+    return follow_deadline_seconds * _UNANSWERED_SHARE
+
+
 def next_question(
-    now: int, *, asked: int, doubt_since: int | None, reconcile_seconds: float, settle_seconds: float
+    now: int,
+    *,
+    asked: int,
+    doubt_since: int | None,
+    reconcile_seconds: float,
+    settle_seconds: float,
+    longest_seconds: float = HOUR_SECONDS,
 ) -> int:
     """The moment of the next question (epoch milliseconds).
 
@@ -37,11 +55,49 @@ def next_question(
         doubt_since: When the gap in doubt ended (epoch milliseconds); None if nothing is in doubt or the gap lasts.
         reconcile_seconds: First period of the routine questions; it doubles with each.
         settle_seconds: How long analytics may be incomplete.
+        longest_seconds: Longest period of the routine questions; shorter past a deadline.
     """
     if doubt_since is None:
-        return now + round(ceiling(reconcile_seconds, HOUR_SECONDS, asked) * 1000)
+        return now + round(ceiling(reconcile_seconds, min(longest_seconds, HOUR_SECONDS), asked) * 1000)
     settle_ms = round(settle_seconds * 1000)
     age = max(now - doubt_since, 0)
     wait = round(min(max(settle_ms * _FIRST, age * _LATER), settle_ms))
     settled_at = doubt_since + settle_ms
     return min(now + wait, settled_at) if now < settled_at else now + wait
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unanswered:
+    """Questions past the deadline that the live view did not answer."""
+
+    count: int
+    #: when the first of them was asked (epoch milliseconds)
+    since: int
+
+    def given_up(self, now: int, follow_deadline_seconds: float) -> bool:
+        """Whether there were enough of them, over a time that is long enough, to end the conversation without answer.
+
+        Args:
+            now: Epoch milliseconds of a clock that ignores jumps.
+            follow_deadline_seconds: How long conversations are followed.
+        """
+        longest_ms = round(longest_unanswered(follow_deadline_seconds) * 1000)
+        return self.count >= UNANSWERED_QUESTIONS and now - self.since >= longest_ms
+
+
+def one_more(asked_at: int, *, deadline_at: int, count: int, since: int | None) -> Unanswered | None:
+    """Count one more unanswered question; None before the deadline.
+
+    Questions from before a deadline that has moved since don't count.
+
+    Args:
+        asked_at: When it was asked (epoch milliseconds).
+        deadline_at: The deadline of the conversation (epoch milliseconds).
+        count: Number of unanswered questions so far.
+        since: When the first of them was asked (epoch milliseconds); None if there was none.
+    """
+    if asked_at < deadline_at:
+        return None
+    if since is None or not deadline_at <= since <= asked_at:
+        return Unanswered(count=1, since=asked_at)
+    return Unanswered(count=count + 1, since=since)

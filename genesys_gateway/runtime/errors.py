@@ -24,6 +24,9 @@
         ├── NotSent                 the other side has seen nothing of the call
         ├── NoReply                 the other side may have seen the call; its outcome is unknown
         ├── BadAnswer               genesys.call: 2xx with unreadable content, which proves nothing
+        ├── Throttled               genesys.client: Genesys answered 429
+        ├── Resting                 reconciliation.availability: not to be asked now, and was not
+        ├── BulkRefused             reconciliation.inquiry: analytics answered 4xx
         ├── TokenDead               genesys.client: Genesys answered 401
         ├── NoToken                 genesys.client: no token until a person fixes the cause, but retries are harmless
         ├── AssertionMissing        genesys.assertions.source: no SAML assertion that may be sent

@@ -22,6 +22,7 @@ The files, in reading order:
     receiver             the CommunicationHistory-manager
     faults               faults that are switched on by name
     odd_text             text that is not quite JSON, for the fault of that name
+    distortions          answers about a conversation that are too large, hollow, or about another one
     disruptions          immediate harm to channels and sockets
     ledger, balance      what really happened, and how it compares with the stored records
     wire                 HTTP request, response and router

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import gevent
 
 from genesys_gateway.simulator import console, control, rest
+from genesys_gateway.simulator.distortions import conversations_of, distorted
 from genesys_gateway.simulator.errors import ConnectionDropped, ControlError
 from genesys_gateway.simulator.faults import Fault
 from genesys_gateway.simulator.sockets import serve
@@ -75,13 +76,14 @@ class Simulator:
         """The answer, and the fault `slow_body` if it applies. Raises ConnectionDropped if a fault drops it."""
         if (refusal := environ.get(REFUSAL)) is not None:
             return refusal, None
-        faults, subject = self.world.faults, {"method": request.method, "path": request.path}
+        faults = self.world.faults
+        subject = {"method": request.method, "path": request.path, "conversation": conversations_of(request)}
         for name in ("hang", "reset"):
             if fault := faults.trigger(name, **subject):
                 self._hang_or_reset(fault)
         if fault := faults.trigger("answer", **subject):
             return _fault_answer(fault), None
-        answer = self._route(request)
+        answer = distorted(self._route(request), faults, request)
         if faults.trigger("reply_lost", **subject):
             raise ConnectionDropped
         if fault := faults.trigger("slow", **subject):

@@ -16,10 +16,10 @@ from genesys_gateway.simulator.clock import Clock
 from genesys_gateway.simulator.errors import ControlError
 
 #: Parameters that select the calls, channels, topics, conversations and views a fault applies to: shell patterns, `*`
-#: when absent.
+#: when absent. A call about several conversations is selected by each of them.
 SELECTORS = ("method", "path", "channel", "topic", "conversation", "view")
 
-#: Name -> effect, as `GET /_sim/faults` describes it.
+#: Name -> effect, as `GET /_sim/faults` describes it. HTTP calls can be chosen by `conversation`, too.
 CATALOGUE: Mapping[str, str] = {
     "answer": "HTTP calls (method, path) are answered with status [, body, retryAfter, headers] and not carried out",
     "hang": "HTTP calls (method, path) are not carried out and not answered while it lasts",
@@ -28,6 +28,9 @@ CATALOGUE: Mapping[str, str] = {
     "slow": "HTTP calls (method, path) are carried out and answered after delaySeconds",
     "slow_body": "HTTP calls (method, path) are carried out; the answer trickles at bytesPerSecond",
     "garbage_answer": "HTTP calls (method, path) are carried out; the answer is 200 with body that is no JSON",
+    "large_answer": "answers (method, path) about a conversation (conversation) are larger by bytes (6000000)",
+    "hollow_answer": "answers (method, path) about a conversation (conversation) name no participant",
+    "answer_about_another": "answers (method, path) about a conversation (conversation) name another one [as]",
     "rate_storm": "every API call (method, path) is answered 429 with retryAfter seconds",
     "refuse_upgrade": "a socket (channel) is refused with status (401, 403, 404, 429, 503, 200)",
     "connect_uri": "new channels are handed out with the given uri",
@@ -46,6 +49,11 @@ CATALOGUE: Mapping[str, str] = {
     "reject_topics": "topics (topic) are refused as forbidden",
     "forget_topics": "subscriptions (topic) are confirmed but not kept",
 }
+
+
+def _words(subject: Mapping[str, str], selector: str) -> list[str]:
+    value = subject.get(selector, "")
+    return value.split() if selector == "conversation" else [value]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +77,7 @@ class Fault:
     def matches(self, subject: Mapping[str, str]) -> bool:
         """Whether every selector among the parameters matches the subject."""
         return all(
-            fnmatchcase(subject.get(selector, ""), str(self.params[selector]))
+            any(fnmatchcase(word, str(self.params[selector])) for word in _words(subject, selector))
             for selector in SELECTORS
             if selector in self.params
         )

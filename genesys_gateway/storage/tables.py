@@ -62,8 +62,11 @@ conversation = Table(
     Column("last_look_at", BigInteger),
     #: after-call works that only the last look found; each is a failure of this service
     Column("missed", Integer, nullable=False, server_default=text("0")),
-    #: since when Genesys answers 404 for it
+    #: since when both views of Genesys answer that there is no such conversation
     Column("unknown_since", BigInteger),
+    #: number of questions past its deadline that the live view did not answer, and when the first of them was asked
+    Column("unanswered", Integer, nullable=False, server_default=text("0")),
+    Column("unanswered_since", BigInteger),
     Column("erased_at", BigInteger),
     _partial("conversation_followed", "owner", "state", where="state <> 'closed'"),
     _partial("conversation_due", "due_at", where="due_at IS NOT NULL"),

@@ -304,7 +304,7 @@ def test_a_closed_one_is_never_due_but_for_its_last_look(statements: Conversatio
     statements.close()
     assert statements.due(NOW + 10**11) == []
     assert statements.storage.run(reconciliation.next_due) == NOW + 86_400_000
-    statements.storage.run(lambda c: conversations.conclude_last_look(c, CONVERSATION, 0))
+    statements.storage.run(lambda c: conversations.note_last_look(c, CONVERSATION, 0))
     assert statements.storage.run(reconciliation.next_due) is None
 
 

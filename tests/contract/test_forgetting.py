@@ -121,7 +121,7 @@ def test_a_loss_is_still_seen_after_its_neighbours_were_deleted(archive: Archive
 
 def test_a_work_that_was_missed_stays_counted(archive: Archive) -> None:
     archive.registered()
-    archive.run(lambda c: conversations.conclude_last_look(c, CONVERSATION, 1))
+    archive.run(lambda c: conversations.note_last_look(c, CONVERSATION, 1))
 
     archive.day(410)
 

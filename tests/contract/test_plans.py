@@ -135,7 +135,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "conversations.postpone_last_look": lambda c: conversations.postpone_last_look(
         c, TWENTY_PAST, at=LATER, closed_after=NOW
     ),
-    "conversations.conclude_last_look": lambda c: conversations.conclude_last_look(c, "closed-1", 1),
+    "conversations.note_last_look": lambda c: conversations.note_last_look(c, "closed-1", 1),
     "conversations.balance": conversations.balance,
     "timeline.note": lambda c: timeline.note(c, CLOSED, NOW, "delivered", RECORD),
     "timeline.note_all": lambda c: timeline.note_all(c, TWENTY_PAST, NOW, "closed"),

@@ -41,6 +41,31 @@ def test_an_answer_can_be_told_for_a_number_of_calls(sim: Simulated) -> None:
     assert sim.api("HEAD", "tokens/me").status_code == 200, "another method is not affected"
 
 
+def test_a_fault_can_be_told_for_the_calls_about_one_conversation(sim: Simulated) -> None:
+    one, other = (sim.sim("POST", "conversations")["conversationId"] for _ in range(2))
+    fault(sim, "answer", conversation=one, path="/api/v2/analytics/*", status=500)
+    bulk = "analytics/conversations/details?id="
+    paths = (f"{bulk}{other}&id={one}", f"{bulk}{other}", f"analytics/conversations/{one}/details")
+    assert [sim.api("GET", path).status_code for path in (*paths, f"conversations/{one}")] == [500, 200, 500, 200]
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "value"),
+    [("hollow_answer", "participants", []), ("large_answer", "padding", "xxx"), ("answer_about_another", "id", "else")],
+)
+def test_what_an_answer_says_about_one_conversation_can_be_wrong(
+    sim: Simulated, name: str, field: str, value: object
+) -> None:
+    sim.sim("PATCH", "settings", {"analyticsLagSeconds": 0})
+    one, other = (sim.sim("POST", "conversations")["conversationId"] for _ in range(2))
+    fault(sim, name, conversation=one, **{"bytes": 3, "as": "else"})
+    found = [sim.api("GET", f"conversations/{each}").json().get(field) for each in (one, other)]
+    assert (found[0], found[1] == value) == (value, False)
+    field = field.replace("id", "conversationId")
+    reply = sim.api("GET", f"analytics/conversations/details?id={one}&id={other}").json()["conversations"]
+    assert [each.get(field) == value for each in reply] == [True, False]
+
+
 def test_a_hanging_call_is_let_go_when_the_fault_ends(sim: Simulated) -> None:
     number = fault(sim, "hang", path=ME)
     with pytest.raises(requests.Timeout):

@@ -6,15 +6,22 @@ from typing import Any, cast
 import gevent
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.reconciliation.inquiry import Finding, Inquiry
+from genesys_gateway.reconciliation.availability import Availability, View
+from genesys_gateway.reconciliation.finding import Finding, LastFinding
+from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation
+from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements.reconciliation import Due
 from tests.doubles.channels import quick
 from tests.doubles.runtime import FakeClock, runtime
 from tests.doubles.storage_in_memory import StorageInMemory
 
 GOES_ON: dict[str, Any] = {"goes_on": True, "evidence": True, "clears_doubt": True, "shown": True}
+
+OVER: dict[str, Any] = {"over": True, "evidence": True, "clears_doubt": True, "shown": True}
 
 
 def work(one: str, session: str = "s") -> AcwEvent:
@@ -25,45 +32,72 @@ def work(one: str, session: str = "s") -> AcwEvent:
 class FakeInquiry:
     """Answers by conversation; an error stands for a question that failed."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: FakeClock, settings: Settings) -> None:
         self._clock = clock
+        self._lag_ms = round(settings.analytics_settle_seconds * 1000)
+        self.availability = Availability(settings, clock)
         self.live_answers: dict[str, dict[str, Any] | Exception] = {}
         self.bulk_answers: dict[str, dict[str, Any]] = {}
         self.bulk_errors: dict[str, Exception] = {}
-        #: kind and conversations of each question: "live", "bulk" or "last"
+        #: kind and conversations of each question: "live", "bulk", "last" or "last live"
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         #: number of questions that are not answered yet
         self.under_way = 0
         #: what a last look shows, or the error that it fails with
         self.last_look: dict[str, Sequence[AcwEvent]] | Exception = {}
+        #: conversations of which the last look shows that something is still to be done
+        self.incomplete: set[str] = set()
         #: called with the conversation before a live answer is given
         self.meanwhile: Callable[[str], object] = lambda one: None
         #: called before a last look is answered
         self.meanwhile_last: Callable[[], object] = lambda: None
 
-    def live(self, one: str) -> Finding:
-        self._ask("live", one)
+    def live(self, one: Due) -> Finding:
         asked_at = self._clock.now()
-        answer = self.live_answers.get(one, GOES_ON)
-        self.meanwhile(one)
-        if isinstance(answer, Exception):
-            raise answer
+        try:
+            with self.availability.asking(View.LIVE):
+                self._ask("live", one.id)
+                answer = self.live_answers.get(one.id, GOES_ON)
+                self.meanwhile(one.id)
+                if isinstance(answer, Exception):
+                    raise answer
+        except TransientFailure as error:
+            if error.retry_after is not None or self.availability.is_down(View.LIVE):
+                raise
+            return Finding(asked_at=asked_at, live=True)
         return Finding(asked_at=asked_at, live=True, **answer)
 
-    def bulk(self, due: Sequence[Any]) -> Mapping[str, Finding]:
+    def bulk(self, due: Sequence[Due]) -> Mapping[str, Finding]:
         some = [one.id for one in due]
-        self._ask("bulk", *some)
+        with self.availability.asking(View.ANALYTICS):
+            self._ask("bulk", *some)
+            self._fail(some)
+        asked_at = self._clock.now()
+        answers = {one: self.bulk_answers.get(one, {"shown": True}) for one in some}
+        return {one: Finding(asked_at=asked_at, lag_ms=self._lag_ms, **answer) for one, answer in answers.items()}
+
+    def last(self, some: Sequence[str]) -> Mapping[str, LastFinding]:
+        with self.availability.asking(View.ANALYTICS):
+            self._ask("last", *some)
+            self.meanwhile_last()
+            self._fail(some)
+            if isinstance(self.last_look, Exception):
+                raise self.last_look
+        return {one: self._last(one, found) for one, found in self.last_look.items() if one in some}
+
+    def last_live(self, one: str) -> LastFinding | None:
+        with self.availability.asking(View.LIVE):
+            self._ask("last live", one)
+        found = {} if isinstance(self.last_look, Exception) else self.last_look
+        return self._last(one, found[one]) if one in found else None
+
+    def _last(self, one: str, found: Sequence[AcwEvent]) -> LastFinding:
+        return LastFinding(finished=found, complete=one not in self.incomplete)
+
+    def _fail(self, some: Sequence[str]) -> None:
         for one in some:
             if one in self.bulk_errors:
                 raise self.bulk_errors[one]
-        return {one: Finding(asked_at=self._clock.now(), **self.bulk_answers.get(one, {})) for one in some}
-
-    def finished(self, some: Sequence[str]) -> Mapping[str, Sequence[AcwEvent]]:
-        self._ask("last", *some)
-        self.meanwhile_last()
-        if isinstance(self.last_look, Exception):
-            raise self.last_look
-        return self.last_look
 
     def _ask(self, kind: str, *some: str) -> None:
         self.asked.append((kind, some))
@@ -87,7 +121,7 @@ class ReconcilerOnFakeInquiry:
         self.clock = FakeClock()
         self.settings = quick(**{"reconcile_seconds": 120.0, "quiet_seconds": 60.0, **changes})
         self.storage = StorageInMemory(self.clock)
-        self.inquiry = FakeInquiry(self.clock)
+        self.inquiry = FakeInquiry(self.clock, self.settings)
         self.metrics = Metrics()
         self.closed: list[str] = []
         #: number of calls of ``stored``

@@ -9,6 +9,7 @@ from tests.harness.report import Report
 from tests.harness.stage import Scale, Stage
 
 STORIES = (
+    "bulk_poison",
     "burst",
     "clock_jumps",
     "closed",

@@ -219,9 +219,12 @@ READERS: dict[str, tuple[str, Callable[[ReadersOnFakeHttp], object]]] = {
     "clear_topics": ("error", lambda readers: readers.genesys.clear_topics("streaming-0-a", OWN)),
     "user_name": ("name", lambda readers: readers.genesys.user_name(AGENT)),
     "wrapup_name": ("name", lambda readers: readers.genesys.wrapup_name(genesys_answers.CODE)),
-    "live": ("conversation", lambda readers: readers.inquiry.live(CONVERSATION).finished),
+    "live": ("conversation", lambda readers: readers.inquiry.live(due()).finished),
     "bulk": ("details", lambda readers: readers.inquiry.bulk([due()])[CONVERSATION].finished),
-    "last look": ("details", lambda readers: readers.inquiry.finished([CONVERSATION]).get(CONVERSATION)),
+    "last look": (
+        "details",
+        lambda readers: tuple(event for one in readers.inquiry.last([CONVERSATION]).values() for event in one.finished),
+    ),
     "issuer keys": ("keys", lambda readers: readers.keys.find("rsa-1")),
     "check of the token": (
         "me",

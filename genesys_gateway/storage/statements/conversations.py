@@ -300,10 +300,11 @@ def postpone_last_look(connection: Connection, ids: Sequence[str], *, at: int, c
     connection.execute(change.values(last_look_at=case((_table.closed_at > closed_after, at), else_=None)))
 
 
-def conclude_last_look(connection: Connection, conversation_id: str, missed: int) -> None:
-    """Note that the last look was taken, and that it found ``missed`` after-call works without an entry."""
+def note_last_look(connection: Connection, conversation_id: str, missed: int, *, concluded: bool = True) -> None:
+    """Note that the last look was taken and found ``missed`` after-call works without an entry; maybe not the last."""
     change = update(conversation).where(_table.id == conversation_id)
-    connection.execute(change.values(last_look_at=None, missed=_table.missed + missed))
+    at = None if concluded else _table.last_look_at
+    connection.execute(change.values(last_look_at=at, missed=_table.missed + missed))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,6 +37,10 @@ class Due:
     due_at: int
     deadline_at: int
     unknown_since: int | None
+    #: number of questions past the deadline that the live view did not answer
+    unanswered: int = 0
+    #: when the first of them was asked
+    unanswered_since: int | None = None
 
 
 def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
@@ -72,6 +76,8 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
         due_at=row.due_at,
         deadline_at=row.deadline_at,
         unknown_since=row.unknown_since,
+        unanswered=row.unanswered,
+        unanswered_since=row.unanswered_since,
     )
 
 
@@ -81,7 +87,9 @@ def next_due(connection: Connection) -> int | None:
 
 
 def postpone(connection: Connection, one: Due, *, now: int, due_at: int, looked_at: int | None) -> None:
-    """Postpone a question that got no answer, without counting it. A date that was set meanwhile is kept.
+    """Postpone a question that Genesys itself could not answer, without counting it.
+
+    A date that was set meanwhile is kept.
 
     Args:
         looked_at: When the live view failed to answer (epoch milliseconds), so that other conversations come first;
@@ -109,12 +117,17 @@ def ask_again(
     deadline_at: int,
     clears_doubt: bool,
     unknown_since: int | None,
+    unanswered: tuple[int, int] | None = None,
 ) -> None:
-    """Store what an answer changes in a conversation that stays followed.
+    """Store what an answer changes in a conversation that stays followed. A failure of its own counts as an answer.
 
     A doubt is cleared only if the coverage is still the one the question was asked under, because a new gap needs a new
     answer. A date that was set meanwhile, or that was not reached yet when the question was asked, is never postponed.
+
+    Args:
+        unanswered: Number of unanswered questions past the deadline, and when the first was asked; None to leave it.
     """
+    count, since = unanswered or (_table.unanswered, _table.unanswered_since)
     same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
     answered = (_table.due_at == one.due_at) & (_table.due_at <= asked_at)
     connection.execute(
@@ -127,6 +140,8 @@ def ask_again(
             in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,
             unknown_since=unknown_since,
             looked_at=asked_at if live else _table.looked_at,
+            unanswered=count,
+            unanswered_since=since,
             covered_at=_covered_by(now),
         )
     )

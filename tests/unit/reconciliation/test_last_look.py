@@ -1,8 +1,8 @@
 """The last look is taken after the close, and repeated until an answer shows the conversation."""
 
-from genesys_gateway.runtime.errors import TransientFailure
+from genesys_gateway.runtime.errors import NotSent, TransientFailure
 from genesys_gateway.storage.statements import conversations
-from tests.doubles.channels import conversation, eventually
+from tests.doubles.channels import conversation, eventually, ids
 from tests.doubles.reconciliation import ReconcilerOnFakeInquiry, work
 
 A, B = conversation(1), conversation(2)
@@ -75,7 +75,7 @@ def test_a_last_look_without_an_answer_is_given_up_when_there_is_nothing_left_to
 def test_a_last_look_that_fails_is_put_off_and_holds_up_nobody() -> None:
     reconciler = ReconcilerOnFakeInquiry(retry_base_seconds=100.0, retry_max_seconds=300.0)
     follow_and_close(reconciler, A)
-    reconciler.inquiry.last_look = TransientFailure("503")
+    reconciler.inquiry.last_look = NotSent("refused")
     reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.asked)
     reconciler.follow(B, covered=True)
@@ -92,3 +92,28 @@ def test_a_last_look_that_a_wrong_clock_dated_is_taken_now(reconciler: Reconcile
     reconciler.inquiry.last_look = {A: ()}
     reconciler.start()
     reconciler.until(lambda: reconciler.storage.row(A)["last_look_at"] is None)
+
+
+def test_a_last_look_that_shows_something_still_to_be_done_is_taken_again(reconciler: ReconcilerOnFakeInquiry) -> None:
+    follow_and_close(reconciler, A)
+    reconciler.inquiry.last_look = {A: (work(A),)}
+    reconciler.inquiry.incomplete = {A}
+    reconciler.start()
+    reconciler.until(lambda: reconciler.storage.row(A)["last_look_at"] > reconciler.clock.now() + 86_000_000)
+    assert len(reconciler.storage.view(A).records) == 1
+    reconciler.inquiry.last_look = {A: (work(A), work(A, "t"))}
+    reconciler.inquiry.incomplete.clear()
+    reconciler.clock.advance(86_400)
+    reconciler.until(lambda: reconciler.storage.row(A)["last_look_at"] is None)
+    assert reconciler.storage.row(A)["missed"] == 2
+
+
+def test_one_that_spoils_a_last_look_of_many_is_looked_at_live(reconciler: ReconcilerOnFakeInquiry) -> None:
+    some = ids(50)
+    follow_and_close(reconciler, *some)
+    reconciler.inquiry.last_look = dict.fromkeys(some, ())
+    reconciler.inquiry.bulk_errors[A] = TransientFailure("500")
+    reconciler.start()
+    reconciler.until(lambda: all(reconciler.storage.row(one)["last_look_at"] is None for one in some))
+    assert reconciler.inquiry.count("last") <= 13
+    assert reconciler.inquiry.about(A, "last live") == 1

@@ -2,7 +2,7 @@
 
 import gevent
 
-from genesys_gateway.reconciliation.inquiry import BULK
+from genesys_gateway.reconciliation.plan import BULK
 from tests.doubles.channels import conversation, ids
 from tests.doubles.reconciliation import ReconcilerOnFakeInquiry, work
 

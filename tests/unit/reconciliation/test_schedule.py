@@ -1,10 +1,19 @@
 """When Genesys is asked next: soon and often after a gap, otherwise at intervals that grow to an hour."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesys_gateway.reconciliation.schedule import furthest, next_question, unknown_for_long
-from genesys_gateway.runtime.clock import HOUR_SECONDS, SKEW_MS
+from genesys_gateway.reconciliation.schedule import (
+    UNANSWERED_QUESTIONS,
+    Unanswered,
+    furthest,
+    longest_unanswered,
+    next_question,
+    one_more,
+    unknown_for_long,
+)
+from genesys_gateway.runtime.clock import DAY_SECONDS, HOUR_SECONDS, SKEW_MS
 
 NOW = 1_763_805_600_000
 
@@ -78,3 +87,36 @@ def test_a_conversation_in_doubt_is_asked_about_a_dozen_times_before_analytics_a
         questions += 1
     assert now == NOW + 300_000
     assert 10 <= questions <= 15
+
+
+def test_past_a_deadline_the_periods_stay_short() -> None:
+    at = next_question(NOW, asked=9, doubt_since=None, reconcile_seconds=120, settle_seconds=300, longest_seconds=200.0)
+    assert at == NOW + 200_000
+
+
+DEADLINE_SECONDS = 259_200
+DAY_MS = 86_400_000
+
+
+def test_unanswered_questions_are_counted_from_the_deadline_on() -> None:
+    assert one_more(NOW - 1, deadline_at=NOW, count=0, since=None) is None
+    assert one_more(NOW, deadline_at=NOW, count=0, since=None) == Unanswered(count=1, since=NOW)
+    assert one_more(NOW + 5, deadline_at=NOW, count=3, since=NOW) == Unanswered(count=4, since=NOW)
+    assert one_more(NOW + 5, deadline_at=NOW, count=3, since=NOW - 1) == Unanswered(count=1, since=NOW + 5)
+
+
+def test_a_count_that_a_wrong_clock_began_in_the_future_begins_again() -> None:
+    assert one_more(NOW, deadline_at=NOW, count=3, since=NOW + 1) == Unanswered(count=1, since=NOW)
+
+
+@pytest.mark.parametrize(
+    ("count", "after_ms", "given_up"),
+    [
+        (UNANSWERED_QUESTIONS, DAY_MS, True),
+        (UNANSWERED_QUESTIONS - 1, DAY_MS, False),
+        (UNANSWERED_QUESTIONS, DAY_MS - 1, False),
+    ],
+)
+def test_it_takes_many_unanswered_questions_over_a_day(count: int, after_ms: int, given_up: bool) -> None:
+    assert longest_unanswered(DEADLINE_SECONDS) == DAY_SECONDS
+    assert Unanswered(count=count, since=NOW).given_up(NOW + after_ms, DEADLINE_SECONDS) == given_up

@@ -1,0 +1,135 @@
+"""Tells for each of Genesys's two views whether it may be asked now, and how often.
+
+A view rests for as long as it demands (``Retry-After`` of a 503), and for a few seconds after several failures in a
+row: then the view itself is taken to be the cause, not the conversations asked about. Meanwhile the other is asked.
+
+Live questions are spread evenly, so that bulk questions have calls left.
+
+Invariant: no view is asked while it rests, and trouble with one never keeps the other from being asked. A view that
+demands no wait is tried again after at most LONGEST_REST seconds, so that nothing waits long for a view that works.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import Enum
+
+from genesys_gateway.genesys.client import NoToken, Throttled, TokenDead
+from genesys_gateway.reconciliation.plan import LIVE
+from genesys_gateway.runtime.backoff import ceiling
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.errors import NotSent, TransientFailure
+from genesys_gateway.settings import Settings
+
+#: Longest rest in seconds of a view that demanded none. A view that is down costs at most one call in this time.
+LONGEST_REST = 5.0
+#: Number of failures in a row after which the cause is taken to be the view, not the conversations. A single
+#: conversation that makes every question about it fail causes at most three while its question is halved, two at most
+#: four.
+FAILURES_IN_A_ROW = 5
+
+
+class View(Enum):
+    """The two places in which Genesys shows a conversation."""
+
+    #: one conversation a call, up to date
+    LIVE = "live view"
+    #: up to 50 conversations a call, late
+    ANALYTICS = "analytics"
+
+
+class Resting(TransientFailure):
+    """The view is not to be asked now, and was not; ``retry_after`` is the time left."""
+
+
+@dataclass(slots=True)
+class _State:
+    #: failures since the last answer
+    failures: int = 0
+    #: whether the last failure was one of the view, not of the conversations asked about
+    down: bool = False
+    opens_at: float = -math.inf
+
+
+class Availability:
+    """What is known about both views from the outcomes of their last calls."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._base = settings.retry_base_seconds
+        self._longest = min(settings.retry_max_seconds, LONGEST_REST)
+        self._clock = clock
+        self._states = {view: _State() for view in View}
+
+    @contextmanager
+    def asking(self, view: View) -> Iterator[None]:
+        """Make one call to the view in the body of the ``with``, and learn from its outcome.
+
+        A refusal (PermanentFailure) is an answer. A 429 says nothing about the view: it holds for the token.
+
+        Raises:
+            Resting: The view is not to be asked now; the body was not entered.
+        """
+        if (left := self.opens_in(view)) > 0:
+            raise Resting(f"the {view.value} is left alone for now", left)
+        try:
+            yield
+        except Throttled:
+            raise
+        except TransientFailure as error:
+            self._fail(self._states[view], error)
+            raise
+        except Exception:
+            self._states[view] = _State()
+            raise
+        self._states[view] = _State()
+
+    def opens_in(self, view: View) -> float:
+        """Seconds until the view may be asked; 0 if it may be asked now."""
+        return max(0.0, self._states[view].opens_at - self._clock.monotonic())
+
+    def is_open(self, view: View) -> bool:
+        """Whether the view may be asked now."""
+        return self.opens_in(view) == 0
+
+    def is_down(self, view: View) -> bool:
+        """Whether the last call failed because of the view, so that it says nothing about a conversation."""
+        return self._states[view].down
+
+    def _fail(self, state: _State, error: TransientFailure) -> None:
+        state.failures += 1
+        state.down = state.failures >= FAILURES_IN_A_ROW or isinstance(error, (NotSent, NoToken, TokenDead))
+        rest = error.retry_after or 0.0
+        if state.down and error.retry_after is None:
+            rest = ceiling(self._base, self._longest, max(0, state.failures - FAILURES_IN_A_ROW))
+        state.opens_at = max(state.opens_at, self._clock.monotonic() + rest)
+
+
+class Pace:
+    """Spreads live questions evenly, so that each round has calls left for its bulk questions.
+
+    Args:
+        per_second: Live questions a second, on average. Up to :data:`LIVE` unused ones are saved.
+        clock: Only its monotonic time is used.
+    """
+
+    def __init__(self, per_second: float, clock: Clock) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._saved = float(LIVE)
+        self._at = clock.monotonic()
+
+    def allowance(self) -> int:
+        """Number of live questions that may be asked now."""
+        now = self._clock.monotonic()
+        self._saved = min(LIVE, self._saved + (now - self._at) * self._per_second)
+        self._at = now
+        return int(self._saved)
+
+    def spend(self) -> None:
+        """Count one question as asked."""
+        self._saved -= 1
+
+    def seconds_until_next(self) -> float:
+        """Seconds until the next question may be asked."""
+        return max(0.0, 1 - self._saved) / self._per_second

@@ -1,0 +1,153 @@
+"""Decides which questions are asked in a round: about which conversations, in which view, and in which order.
+
+A conversation comes into the plan in one of three ways: it is due, a gap left it in doubt, or its answer in analytics
+left something that only the live view decides. All of them become questions of one queue, ordered by their dates.
+
+* A few conversations are asked about live, because the live view is up to date. Many are asked about in bulk through
+  analytics, because live questions may use only a part of the calls.
+* A bulk question that fails is halved: its conversations stay due, and each may be asked about with half as many others
+  from then on. A conversation whose question failed with no other in it is asked about live from then on. Finding one
+  such conversation among fifty takes about twelve calls.
+* While one view rests, the conversations are asked about in the other.
+
+Invariant: pure. A conversation that is due has its question in each plan until it is answered. None waits for a view
+that rests if the other is open, and none is asked about together with one that makes questions fail more than six
+times.
+"""
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from heapq import nsmallest
+from itertools import groupby
+
+from genesys_gateway.reconciliation.finding import Finding
+from genesys_gateway.storage.statements.reconciliation import Due
+
+#: Maximum number of conversations in one bulk question. Genesys does not accept many more.
+BULK = 50
+#: Maximum number of live questions in a row. For more conversations than this a bulk question costs fewer calls.
+LIVE = 5
+#: Maximum number of conversations remembered because their bulk question failed.
+_REMEMBERED = 2000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """One call to make: live about one conversation, or in bulk about several."""
+
+    #: since when its first conversation is due (epoch milliseconds)
+    at: int
+    live: bool
+    about: tuple[Due, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The questions of one round, longest due first."""
+
+    questions: tuple[Question, ...]
+    #: whether more live questions wait for their turn
+    more: bool
+
+
+class Suspects:
+    """Remembers with how many others a conversation may be asked about in bulk, after such a question has failed."""
+
+    def __init__(self) -> None:
+        self._most: OrderedDict[str, int] = OrderedDict()
+        self._since_answer: set[str] = set()
+
+    def most(self, conversation_id: str) -> int:
+        """Maximum number of conversations in a bulk question with this one; 0 if it must be asked about live."""
+        return self._most.get(conversation_id, BULK)
+
+    def failed(self, ids: Sequence[str], *, down: bool) -> None:
+        """Note that a bulk question about exactly these conversations failed, and one of them may be the cause.
+
+        Args:
+            down: Whether analytics are down: then no conversation is the cause, nor was any since the last answer.
+        """
+        if down:
+            for one in self._since_answer:
+                self._most.pop(one, None)
+            self._since_answer.clear()
+            return
+        half = 0 if len(ids) == 1 else (len(ids) + 1) // 2
+        self._since_answer.update(ids)
+        for one in ids:
+            self._most[one] = half
+            self._most.move_to_end(one)
+        while len(self._most) > _REMEMBERED:
+            self._most.popitem(last=False)
+
+    def answered(self, ids: Sequence[str]) -> None:
+        """Acquit all of them, except a single one: it was not tried together with others."""
+        self._since_answer.clear()
+        for one in ids if len(ids) > 1 else ():
+            self._most.pop(one, None)
+
+    def groups(self, ids: Iterable[str]) -> Iterator[list[str]]:
+        """Split conversations into bulk questions, without those to be asked about live."""
+        by_size = sorted((one for one in ids if self.most(one)), key=self.most, reverse=True)
+        for most, some in groupby(by_size, key=self.most):
+            same = list(some)
+            yield from (same[start : start + most] for start in range(0, len(same), most))
+
+
+def make_plan(
+    *, due: Sequence[Due], doubtful: Sequence[Due], undecided: Iterable[Due], live: int, bulk: bool, suspects: Suspects
+) -> Plan:
+    """Plan one round.
+
+    Args:
+        due: Conversations that are due.
+        doubtful: Conversations in doubt that the live view was not asked about since their gap.
+        undecided: Conversations whose answer of analytics left something to the live view.
+        live: Number of live questions that may be asked now; 0 if the live view rests.
+        bulk: Whether analytics may be asked now.
+        suspects: What is known from bulk questions that failed.
+    """
+    by_date: dict[str, tuple[int, Due]] = {}
+    for one in undecided:
+        by_date[one.id] = (one.due_at, one)
+    for one in doubtful:
+        by_date[one.id] = (one.covered_at or one.due_at, one)
+    in_bulk: set[str] = set()
+    if bulk and len(by_date.keys() | {one.id for one in due}) > live:
+        in_bulk = {one.id for one in due if suspects.most(one.id)}
+    for one in due:
+        if one.id not in in_bulk:
+            by_date[one.id] = (one.due_at, one)
+    first = nsmallest(live, by_date.values(), key=_date)
+    questions = [Question(at=at, live=True, about=(one,)) for at, one in first]
+    rows = {one.id: one for one in due if one.id in in_bulk}
+    for ids in suspects.groups(rows):
+        about = tuple(rows[one] for one in ids)
+        questions.append(Question(at=about[0].due_at, live=False, about=about))
+    questions.sort(key=lambda question: (question.at, question.live))
+    return Plan(questions=tuple(questions), more=len(by_date) > live)
+
+
+def _date(dated: tuple[int, Due]) -> int:
+    return dated[0]
+
+
+def needs_live_answer(one: Due, finding: Finding, settle_ms: int) -> bool:
+    """Whether an answer of analytics that did not close the conversation leaves it to the live view.
+
+    That is so if they show an end, if its deadline has passed, and if they don't show it although they had the time to.
+    """
+    covered_since = one.covered_at if one.uncovered_since is None else None
+    overdue = covered_since is not None and finding.asked_at >= covered_since + settle_ms
+    missing = not finding.shown and (overdue or one.unknown_since is not None)
+    return finding.ended or missing or finding.asked_at >= one.deadline_at
+
+
+def not_after_proof(due_at: int, finding: Finding, now: int, settle_ms: int) -> int:
+    """The date of the next question (epoch milliseconds), if need be brought forward to when it can prove the end.
+
+    An answer that shows the end, but closed nothing because of something newer, does so once that is old enough.
+    """
+    provable_at = now + settle_ms if finding.over else finding.provable_at
+    return due_at if provable_at is None else min(due_at, max(provable_at, now))

@@ -1,0 +1,205 @@
+"""Which questions a round asks: about which conversations, in which view, in which order."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+
+from genesys_gateway.reconciliation.finding import Finding
+from genesys_gateway.reconciliation.plan import (
+    BULK,
+    LIVE,
+    Plan,
+    Suspects,
+    make_plan,
+    needs_live_answer,
+    not_after_proof,
+)
+from genesys_gateway.storage.statements.reconciliation import Due
+from tests.doubles.channels import conversation, ids
+
+A = conversation(1)
+SETTLE_MS = 300_000
+
+
+def due(one: str = A, **changes: Any) -> Due:
+    values: dict[str, Any] = {
+        "covered_at": 0,
+        "uncovered_since": None,
+        "in_doubt": False,
+        "asked": 0,
+        "due_at": 0,
+        "deadline_at": 10**12,
+        "unknown_since": None,
+    }
+    return Due(id=one, **{**values, **changes})
+
+
+def many(count: int, start: int = 0) -> list[Due]:
+    """Conversations that became due one after the other."""
+    return [due(one, due_at=number) for number, one in enumerate(ids(count, start), start)]
+
+
+def plan(
+    some: Sequence[Due],
+    *,
+    doubtful: Sequence[Due] = (),
+    undecided: Sequence[Due] = (),
+    live: int = LIVE,
+    bulk: bool = True,
+    suspects: Suspects | None = None,
+) -> Plan:
+    return make_plan(
+        due=some, doubtful=doubtful, undecided=undecided, live=live, bulk=bulk, suspects=suspects or Suspects()
+    )
+
+
+def asked(made: Plan, *, live: bool) -> list[list[str]]:
+    """The conversations of each question of a kind."""
+    return [[one.id for one in question.about] for question in made.questions if question.live == live]
+
+
+def test_a_few_are_asked_about_live_and_many_in_bulk_the_longest_due_first() -> None:
+    few, crowd = plan(many(LIVE)), plan(many(LIVE + 1))
+    assert (asked(few, live=True), asked(few, live=False)) == ([[one] for one in ids(LIVE)], [])
+    assert (asked(crowd, live=True), asked(crowd, live=False)) == ([], [ids(LIVE + 1)])
+    assert [len(some) for some in asked(plan(many(120)), live=False)] == [BULK, BULK, 20]
+    assert not few.more
+
+
+def test_doubtful_and_undecided_ones_share_the_live_questions_by_their_dates() -> None:
+    doubtful = [due(one, covered_at=10 + number + number // 2) for number, one in enumerate(ids(3, 100))]
+    undecided = [due(one, due_at=9 + 3 * number) for number, one in enumerate(ids(4, 200))]
+    made = plan(many(2, 300), doubtful=doubtful, undecided=undecided)
+    wanted = [conversation(number) for number in (200, 100, 101, 201, 102)]
+    assert asked(made, live=True) == [[one] for one in wanted]
+    assert asked(made, live=False) == [ids(2, 300)]
+    assert made.more
+
+
+def test_one_that_is_in_doubt_and_due_is_asked_about_once() -> None:
+    made = plan([due()], doubtful=[due()])
+    assert (asked(made, live=True), asked(made, live=False)) == ([[A]], [])
+
+
+@pytest.mark.parametrize("count", [1, 30])
+def test_while_analytics_rest_the_live_view_is_asked_and_the_other_way_round(count: int) -> None:
+    without_bulk, without_live = plan(many(count), bulk=False), plan(many(count), live=0)
+    assert asked(without_bulk, live=False) == []
+    assert asked(without_bulk, live=True) == [[one] for one in ids(min(count, LIVE))]
+    assert without_bulk.more == (count > LIVE)
+    assert asked(without_live, live=False) == [ids(count)]
+    assert asked(without_live, live=True) == []
+
+
+def test_while_both_rest_nothing_is_asked_and_all_are_left() -> None:
+    made = plan(many(3), live=0, bulk=False)
+    assert (made.questions, made.more) == ((), True)
+
+
+def failing(some: Sequence[Due], bad: set[str], suspects: Suspects) -> list[list[str]]:
+    """Ask in bulk until each conversation is answered or left to the live view; returns the questions."""
+    left, questions = list(some), []
+    while left:
+        groups = asked(plan(left, live=0, suspects=suspects), live=False)
+        if not groups:
+            break
+        for group in groups:
+            questions.append(group)
+            if bad & set(group):
+                suspects.failed(group, down=False)
+            else:
+                suspects.answered(group)
+                left = [one for one in left if one.id not in group]
+    assert {one.id for one in left} == bad
+    return questions
+
+
+@pytest.mark.parametrize("position", range(50))
+def test_one_that_spoils_its_question_is_found_with_few_calls(position: int) -> None:
+    suspects = Suspects()
+    questions = failing(many(50), {conversation(position)}, suspects)
+    assert len(questions) <= 1 + 2 * 6
+    assert sum(conversation(position) in question for question in questions) <= 7
+    assert suspects.most(conversation(position)) == 0
+
+    again = failing(many(50), {conversation(position)}, suspects)
+    assert len(again) <= 3  # it is remembered, and at most two others that were tried alone
+
+
+def test_several_that_spoil_their_questions_are_found_too() -> None:
+    bad = {conversation(number) for number in (0, 7, 8, 33, 49)}
+    assert len(failing(many(50), bad, Suspects())) < 60
+
+
+def test_one_left_to_the_live_view_is_asked_about_live_though_many_are_due() -> None:
+    suspects = Suspects()
+    suspects.failed([A], down=False)
+    made = plan(many(120), suspects=suspects)
+    assert asked(made, live=True) == [[A]]
+    assert all(A not in some for some in asked(made, live=False))
+    assert not made.more
+
+
+def test_when_analytics_are_down_no_conversation_is_the_cause() -> None:
+    suspects = Suspects()
+    some = ids(50)
+    suspects.failed(some, down=False)
+    suspects.failed(some[:25], down=True)
+    assert {suspects.most(one) for one in some} == {BULK}
+
+
+def test_what_was_found_before_the_last_answer_is_kept_when_analytics_go_down() -> None:
+    suspects = Suspects()
+    suspects.failed([A], down=False)
+    suspects.answered(ids(2, 10))
+    suspects.failed(ids(2, 20), down=True)
+    assert suspects.most(A) == 0
+
+
+def test_only_so_many_are_remembered() -> None:
+    suspects = Suspects()
+    for start in range(0, 3000, 50):
+        suspects.failed(ids(50, start), down=False)
+    assert sum(suspects.most(one) < BULK for one in ids(3000)) == 2000
+
+
+@pytest.mark.parametrize(
+    ("one", "finding", "wanted"),
+    [
+        (due(), {"shown": True}, False),
+        (due(), {"shown": True, "ended": True}, True),
+        (due(deadline_at=400_000), {"shown": True}, True),
+        (due(), {"shown": False}, True),
+        (due(covered_at=200_001), {"shown": False}, False),
+        (due(uncovered_since=1), {"shown": False}, False),
+        (due(uncovered_since=1, unknown_since=5), {"shown": False}, True),
+        (due(unknown_since=5), {"shown": True}, False),
+    ],
+    ids=[
+        "goes on",
+        "ended",
+        "past its deadline",
+        "should be shown",
+        "may be late",
+        "uncovered",
+        "unknown",
+        "known now",
+    ],
+)
+def test_what_analytics_leave_to_the_live_view(one: Due, finding: dict[str, Any], wanted: bool) -> None:
+    assert needs_live_answer(one, Finding(asked_at=500_000, **finding), SETTLE_MS) == wanted
+
+
+@pytest.mark.parametrize(
+    ("finding", "at"),
+    [
+        ({}, 900_000),
+        ({"over": True}, 600_000),
+        ({"provable_at": 550_000}, 550_000),
+        ({"provable_at": 950_000}, 900_000),
+        ({"provable_at": 400_000}, 500_000),
+    ],
+)
+def test_the_next_question_comes_when_it_can_prove_the_end(finding: dict[str, Any], at: int) -> None:
+    assert not_after_proof(900_000, Finding(asked_at=500_000, **finding), 500_000, 100_000) == at
