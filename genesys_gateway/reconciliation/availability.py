@@ -30,6 +30,10 @@ LONGEST_REST = 5.0
 FAILURES_IN_A_ROW = 5
 
 
+#: Failures that no conversation can cause: the same call about any other would fail as well.
+OF_NO_CONVERSATION = (NotSent, NoToken, TokenDead)
+
+
 class View(Enum):
     """The two places in which Genesys shows a conversation."""
 
@@ -96,9 +100,13 @@ class Availability:
         """Whether the last call failed because of the view, so that it says nothing about a conversation."""
         return self._states[view].down
 
+    def may_be_own(self, view: View, error: TransientFailure) -> bool:
+        """Whether a call to the view may have failed because of the conversation it was about."""
+        return not isinstance(error, Resting) and not self.is_down(view)
+
     def _fail(self, state: _State, error: TransientFailure) -> None:
         state.failures += 1
-        state.down = state.failures >= FAILURES_IN_A_ROW or isinstance(error, (NotSent, NoToken, TokenDead))
+        state.down = state.failures >= FAILURES_IN_A_ROW or isinstance(error, OF_NO_CONVERSATION)
         rest = error.retry_after or 0.0
         if state.down and error.retry_after is None:
             rest = ceiling(self._base, self._longest, max(0, state.failures - FAILURES_IN_A_ROW))

@@ -29,6 +29,8 @@ class Finding:
     clears_doubt: bool = False
     #: whether the answer may close a conversation whose deadline has passed
     evidence: bool = False
+    #: the live answer needs analytics to complete it, and they can't be asked now
+    waits: bool = False
     #: neither view has such a conversation
     unknown: bool = False
     #: the conversation was in the answer; if it was not, and is not ``unknown``, the answer proves nothing
@@ -41,7 +43,7 @@ class Finding:
     @property
     def unanswered(self) -> bool:
         """Whether the live view was asked and did not answer, or not completely: the conversation can't end by it."""
-        return self.live and not (self.goes_on or self.over or self.evidence)
+        return self.live and not (self.goes_on or self.over or self.evidence or self.waits)
 
     @property
     def known_until(self) -> int:

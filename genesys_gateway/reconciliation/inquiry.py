@@ -11,7 +11,7 @@ from genesys_gateway.genesys import Genesys
 from genesys_gateway.genesys.analytics import Details
 from genesys_gateway.genesys.client import Forbidden, NotFound, Throttled
 from genesys_gateway.genesys.live_view import Conversation
-from genesys_gateway.reconciliation.availability import Availability, View
+from genesys_gateway.reconciliation.availability import OF_NO_CONVERSATION, Availability, Resting, View
 from genesys_gateway.reconciliation.evidence import all_wrapped_up, completes, finished_acw, judge
 from genesys_gateway.reconciliation.finding import Finding, LastFinding
 from genesys_gateway.runtime.clock import Clock
@@ -45,7 +45,7 @@ class Inquiry:
         the finding proves nothing.
 
         Raises:
-            TransientFailure: The live view itself is down or rests, or all calls have to wait. Nothing was learned.
+            TransientFailure: Neither view can be asked about any conversation now, or all calls have to wait.
         """
         asked_at = self._clock.now()
         try:
@@ -53,9 +53,9 @@ class Inquiry:
                 conversation = self._genesys.conversation(one.id)
         except PermanentFailure as error:
             return self._from_analytics_alone(one, asked_at, error)
+        except (Resting, Throttled, *OF_NO_CONVERSATION):
+            raise
         except TransientFailure as error:
-            if error.retry_after is not None or self.availability.is_down(View.LIVE):
-                raise
             log.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
             return self._from_analytics_alone(one, asked_at)
         return self._from_live_view(conversation, asked_at)
@@ -140,13 +140,14 @@ class Inquiry:
         verdict = judge(conversation)
         finished = {event.record_id: event for event in verdict.finished}
         named = answered = verdict.nameable
+        waits = False
         if not named:
             try:
                 shown, answered = self._details([conversation.id]), True
             except Throttled:
                 raise
             except TransientFailure as error:  # the live answer is valid without analytics
-                shown = ()
+                shown, waits = (), not self.availability.may_be_own(View.ANALYTICS, error)
                 log.warning("question_half_answered", conversation=conversation.id, error=str(error))
             for details in shown:
                 complete_until = asked_at - self._settle_ms
@@ -161,6 +162,7 @@ class Inquiry:
             over=verdict.over and named,
             clears_doubt=named,
             evidence=answered,
+            waits=waits,
             shown=True,
         )
 
@@ -179,6 +181,8 @@ class Inquiry:
         except Throttled:
             raise
         except TransientFailure as error:
+            if not self.availability.may_be_own(View.ANALYTICS, error):
+                raise TransientFailure(str(error)) from error  # not Resting: the live view was asked
             log.warning("question_unanswered", conversation=one.id, error=str(error))
             return Finding(asked_at=asked_at, lag_ms=self._settle_ms, live=True)
         finding = self._from_analytics(one, shown[0] if shown else None, asked_at)

@@ -6,7 +6,8 @@ from typing import Any, cast
 import gevent
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.reconciliation.availability import Availability, View
+from genesys_gateway.genesys.client import Throttled
+from genesys_gateway.reconciliation.availability import OF_NO_CONVERSATION, Availability, Resting, View
 from genesys_gateway.reconciliation.finding import Finding, LastFinding
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation
@@ -61,9 +62,9 @@ class FakeInquiry:
                 self.meanwhile(one.id)
                 if isinstance(answer, Exception):
                     raise answer
-        except TransientFailure as error:
-            if error.retry_after is not None or self.availability.is_down(View.LIVE):
-                raise
+        except (Resting, Throttled, *OF_NO_CONVERSATION):
+            raise
+        except TransientFailure:
             return Finding(asked_at=asked_at, live=True)
         return Finding(asked_at=asked_at, live=True, **answer)
 

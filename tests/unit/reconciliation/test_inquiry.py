@@ -9,7 +9,7 @@ from genesys_gateway.genesys.analytics import Details
 from genesys_gateway.genesys.call import BadAnswer
 from genesys_gateway.genesys.client import Forbidden, Genesys, NotFound, NoToken, Throttled
 from genesys_gateway.genesys.live_view import Conversation, from_answer
-from genesys_gateway.reconciliation.availability import Pace
+from genesys_gateway.reconciliation.availability import Pace, Resting
 from genesys_gateway.reconciliation.finding import Finding
 from genesys_gateway.reconciliation.inquiry import BulkRefused, Inquiry
 from genesys_gateway.runtime.errors import NotSent, PermanentFailure, TransientFailure
@@ -133,42 +133,60 @@ def test_if_analytics_fail_as_well_there_is_no_answer(genesys: FakeGenesys, inqu
 
 
 @pytest.mark.parametrize(
-    "error",
-    [NoToken("no assertion"), NotSent("refused"), Throttled("429", 9.0), TransientFailure("503", retry_after=9.0)],
+    "error", [NoToken("none"), NotSent("refused"), Throttled("429", 9.0), TransientFailure("503", retry_after=9.0)]
 )
-def test_a_failure_that_is_not_the_conversations_is_raised(
-    genesys: FakeGenesys, inquiry: Inquiry, error: Exception
-) -> None:
+def test_a_failure_of_both_views_is_raised(genesys: FakeGenesys, inquiry: Inquiry, error: Exception) -> None:
     genesys.live = genesys.details = error
     with pytest.raises(TransientFailure):
-        inquiry.live(due(A))
-    with pytest.raises(TransientFailure):
         inquiry.bulk([due(A)])
+    with pytest.raises(TransientFailure):
+        inquiry.live(due(A))
     with pytest.raises(TransientFailure):
         inquiry.last([A])
 
 
-@pytest.mark.parametrize(("resting", "other"), [("live", "details"), ("details", "live")])
-def test_a_view_that_demands_a_wait_rests_and_the_other_is_asked(
-    genesys: FakeGenesys, inquiry: Inquiry, resting: str, other: str
+def test_analytics_answer_for_a_live_view_that_is_down(genesys: FakeGenesys) -> None:
+    clock = FakeClock()
+    inquiry = Inquiry(cast(Genesys, genesys), quick(), clock)
+    genesys.live = TransientFailure("500")
+    genesys.details = (Details(conversation_id=A, ended_at=LONG_AGO, sessions=(WRAPPED_UP,)),)
+    for _ in range(9):
+        finding = inquiry.live(due(A))
+        assert (len(finding.finished), finding.unanswered) == (1, True)
+        clock.advance(10)
+
+
+def test_a_live_view_that_demands_a_wait_rests_and_analytics_are_asked(genesys: FakeGenesys, inquiry: Inquiry) -> None:
+    genesys.live = TransientFailure("503", retry_after=300.0)
+    assert inquiry.live(due(A)).unanswered
+    with pytest.raises(Resting):
+        inquiry.live(due(A))
+    inquiry.bulk([due(A)])
+    assert genesys.asked == ["live", "details", "details"]
+
+
+@pytest.mark.parametrize("error", [NotFound("404"), BadAnswer("no")])
+def test_a_live_question_asks_no_analytics_while_they_rest(
+    genesys: FakeGenesys, inquiry: Inquiry, error: Exception
 ) -> None:
-    setattr(genesys, resting, TransientFailure("503", retry_after=300.0))
-    ask = {"live": lambda: inquiry.live(due(A)), "details": lambda: inquiry.bulk([due(A)])[A]}
-    for _ in range(2):
-        with pytest.raises(TransientFailure):
-            ask[resting]()
-    assert genesys.asked == [resting]
-    ask[other]()
-    assert genesys.asked == [resting, other]
-
-
-def test_a_live_question_asks_no_analytics_while_they_rest(genesys: FakeGenesys, inquiry: Inquiry) -> None:
     genesys.details = TransientFailure("503", retry_after=300.0)
     with pytest.raises(TransientFailure):
         inquiry.bulk([due(A)])
-    genesys.live = NotFound("404")
-    assert inquiry.live(due(A)).unanswered
+    genesys.live = error
+    with pytest.raises(TransientFailure) as refusal:
+        inquiry.live(due(A))
+    assert not isinstance(refusal.value, Resting)  # the question was asked, so it is put off
     assert genesys.asked == ["details", "live"]
+
+
+def test_half_an_answer_counts_as_unanswered_only_if_analytics_work_for_others(
+    genesys: FakeGenesys, inquiry: Inquiry
+) -> None:
+    body = answer(agent(1, calls=[call(1, COMPLETE)]), agent(2, calls=[call(2)], callbacks=[call(3)], wrapup=WRAPUP))
+    genesys.live, genesys.details = from_answer(body), BadAnswer("no")
+    assert inquiry.live(due(A)).unanswered
+    genesys.details = NotSent("refused")
+    assert not inquiry.live(due(A)).unanswered
 
 
 def test_what_the_live_view_tells_stands_when_analytics_fail(genesys: FakeGenesys, inquiry: Inquiry) -> None:
