@@ -7,6 +7,7 @@ is imported before ``check`` has patched it.
 import os
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -134,11 +135,12 @@ def why(interaction_id: str, as_json: bool) -> None:
 
 
 @main.command()
-@click.option("--customer", "customer_id", required=True, type=_UUID_OR_STDIN, help="The id; - reads it from stdin.")
+@click.option("--customer", "customer_id", type=_UUID_OR_STDIN, help="The id; - reads it from stdin.")
+@click.option("--interaction", "interaction_id", type=_UUID, help="One interaction, also one never registered.")
 @click.option("--even-undelivered", is_flag=True, help="Give up records that are not in CommunicationHistory yet.")
 @_JSON
-def erase(customer_id: str, even_undelivered: bool, as_json: bool) -> None:
-    """Erase the data of one customer now, also while the gateway runs.
+def erase(customer_id: str | None, interaction_id: str | None, even_undelivered: bool, as_json: bool) -> None:
+    """Erase the data of one customer, or of one interaction, now, also while the gateway runs.
 
     In every conversation of the customer, closed or open, the link to the customer and the content of the records are
     erased: numbers, names, notes, everything that Genesys sent. Ids, states and timelines stay. An open conversation
@@ -151,9 +153,15 @@ def erase(customer_id: str, even_undelivered: bool, as_json: bool) -> None:
 
     Exit code 1: there was nothing to erase, or something is left.
     """
-    from genesys_gateway.commands.erase import erase as erase_customer
+    from genesys_gateway.commands import erase as command
 
-    _run(lambda session: erase_customer(session, customer_id, even_undelivered=even_undelivered, as_json=as_json))
+    if (customer_id is None) is (interaction_id is None):
+        raise click.UsageError("Give one of: --customer, --interaction.")
+    if customer_id is not None:
+        of_customer = partial(command.erase, customer_id=customer_id)
+        _run(lambda session: of_customer(session, even_undelivered=even_undelivered, as_json=as_json))
+    of_one = partial(command.erase_interaction, conversation_id=interaction_id or "")
+    _run(lambda session: of_one(session, even_undelivered=even_undelivered, as_json=as_json))
 
 
 @main.command()

@@ -1,4 +1,4 @@
-"""``erase``: erases the data of one customer now, while the gateway runs.
+"""``erase``: erases the data of one customer or interaction now, while the gateway runs.
 
 Invariant: the customer's id is neither printed nor logged, and undelivered records are erased only with
 ``--even-undelivered``.
@@ -31,10 +31,31 @@ def erase(session: OperatorSession, customer_id: str, *, even_undelivered: bool,
         erased = _erase_conversations(session, customer_id, even_undelivered=even_undelivered)
         frames = _erase_frames(session, erased.conversations)
         wiped = session.wipe_log()
+    return _tell(erased, frames, wiped=wiped, of="customer", as_json=as_json)
+
+
+def erase_interaction(session: OperatorSession, conversation_id: str, *, even_undelivered: bool, as_json: bool) -> int:
+    """Erase one interaction, registered or not; nothing while a record is undelivered, unless ``even_undelivered``.
+
+    Returns:
+        0, or 1 when there was nothing to erase or something is left.
+    """
+
+    def job(connection: Connection) -> Erased:
+        return customer.erase_interaction(
+            connection, conversation_id, even_undelivered=even_undelivered, now=database_now(connection)
+        )
+
+    erased = session.write(job)
+    frames = _erase_frames(session, erased.conversations)
+    return _tell(erased, frames, wiped=session.wipe_log(), of="interaction", as_json=as_json)
+
+
+def _tell(erased: Erased, frames: int, *, wiped: bool, of: str, as_json: bool) -> int:
     if as_json:
         print_json(_json(erased, frames, wiped=wiped))
     else:
-        _print_report(erased, frames, wiped=wiped)
+        _print_report(erased, frames, wiped=wiped, of=of)
     return DONE if erased.conversations and not erased.left else NOT_DONE
 
 
@@ -68,13 +89,13 @@ def _json(erased: Erased, frames: int, *, wiped: bool) -> dict[str, object]:
     }
 
 
-def _print_report(erased: Erased, frames: int, *, wiped: bool) -> None:
+def _print_report(erased: Erased, frames: int, *, wiped: bool, of: str) -> None:
     if erased.conversations:
         conversations = counted(len(erased.conversations), "conversation")
         records = counted(len(erased.records), "record")
         print_lines(f"Erased: {conversations}, {records}, {counted(frames, 'frame')} in quarantine.")
     elif not erased.left:
-        print_error("Nothing is kept of this customer.")
+        print_error(f"Nothing is kept of this {of}.")
     if erased.followed:
         print_lines(f"Followed still: {len(erased.followed)} of them; their records to come will have no customer.")
     if erased.given_up:

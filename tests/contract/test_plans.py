@@ -227,6 +227,9 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "customer.conversations_of": lambda c: customer.conversations_of(c, CUSTOMER),
     "customer.undelivered": lambda c: customer.undelivered(c, CUSTOMER),
     "customer.erase": lambda c: customer.erase(c, CUSTOMER, FOLLOWED, even_undelivered=True, now=NOW),
+    "customer.erase_interaction": lambda c: [
+        customer.erase_interaction(c, one, even_undelivered=True, now=NOW) for one in (CLOSED, FOLLOWED[0], "nobody")
+    ],
     "customer.frames_naming": lambda c: customer.frames_naming(c, FOLLOWED),
     "inspection.conversation_facts": lambda c: inspection.conversation_facts(c, CLOSED),
     "inspection.record_content": lambda c: inspection.record_content(c, RECORD),

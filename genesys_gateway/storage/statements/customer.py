@@ -1,4 +1,4 @@
-"""Statements that find and erase everything stored about one customer, for the command ``erase``.
+"""Statements that find and erase everything stored about one customer or interaction, for the command ``erase``.
 
 Invariant: a conversation is erased in one transaction or not at all. Undelivered records are erased only if the caller
 asks for it; they become dead and are never deleted.
@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, select, update
 
-from genesys_gateway.storage.statements import erasure
+from genesys_gateway.storage.statements import counterparts, erasure
 from genesys_gateway.storage.statements.conversations import CLOSED
 from genesys_gateway.storage.statements.outbox import DEAD, DELIVERED, PENDING
 from genesys_gateway.storage.tables import conversation, entry, quarantine
@@ -101,6 +101,30 @@ def erase(
         records=tuple(row.id for row in erasable),
         given_up=tuple(_undelivered(row) for row in not_delivered if even_undelivered),
         left=tuple(_undelivered(row) for row in left),
+    )
+
+
+def erase_interaction(connection: Connection, conversation_id: str, *, even_undelivered: bool, now: int) -> Erased:
+    """Erase one conversation, whoever its customer is, or the supportResults of one that was never registered.
+
+    Args:
+        even_undelivered: Give up undelivered records. Otherwise nothing is changed while there is one.
+    """
+    customer_id = select(conversation.c.customer_id).where(conversation.c.id == conversation_id)
+    if (found := connection.execute(customer_id).scalar()) is not None:
+        return erase(connection, found, [conversation_id], even_undelivered=even_undelivered, now=now)
+    counterparts.lock(connection, conversation_id)
+    full = select(*_COLUMNS).where(_table.conversation_id == conversation_id, _table.erased_at.is_(None))
+    rows = connection.execute(full.order_by(_table.id).with_for_update()).all()
+    undelivered = [row for row in rows if row.state != DELIVERED]
+    if undelivered and not even_undelivered:
+        return Erased(left=tuple(_undelivered(row) for row in undelivered))
+    _give_up(connection, undelivered, now)
+    erasure.erase_content(connection, rows, now)
+    return Erased(
+        conversations=(conversation_id,) if rows else (),
+        records=tuple(row.id for row in rows),
+        given_up=tuple(_undelivered(row) for row in undelivered),
     )
 
 

@@ -98,3 +98,35 @@ def test_a_log_that_could_not_be_wiped_is_told(delivered: Terminal, capsys: pyte
 
     assert code == 0
     assert "holds traces" in capsys.readouterr().err
+
+
+RESULT = {"source": "supportResult", "participant_id": None, "session_id": None}
+
+
+def test_a_dead_result_of_an_interaction_never_registered_can_be_erased(terminal: Terminal) -> None:
+    terminal.store(stored.dead_row(RECORD, CONVERSATION, **RESULT))
+
+    refused = terminal.type("erase", "--interaction", CONVERSATION)
+    assert refused.exit_code == 1
+    assert RECORD in refused.stderr
+    assert terminal.entry(RECORD).content is not None
+
+    erased = terminal.json("erase", "--interaction", CONVERSATION, "--even-undelivered")
+    assert (erased["conversations"], erased["records"]) == ([CONVERSATION], [RECORD])
+    left = terminal.at_the_database(stored.everything)
+    assert not [value for value in PERSONAL if value in left]
+    assert terminal.type("erase", "--interaction", CONVERSATION).exit_code == 1, "nothing is left to erase"
+
+
+def test_one_interaction_of_a_customer_is_erased_and_the_others_stay(delivered: Terminal) -> None:
+    erased = delivered.json("erase", "--interaction", CONVERSATION)
+
+    assert (erased["conversations"], erased["records"]) == ([CONVERSATION], [RECORD])
+    assert delivered.entry(RECORD).content is None
+    other = delivered.at_the_database(lambda c: stored.get_conversation(c, UNKNOWN))
+    assert other.customer_id == CUSTOMER
+
+
+@pytest.mark.parametrize("words", [(), ("--customer", CUSTOMER, "--interaction", CONVERSATION)])
+def test_one_of_customer_and_interaction_must_be_given(terminal: Terminal, words: tuple[str, ...]) -> None:
+    assert terminal.type("erase", *words).exit_code == 2
