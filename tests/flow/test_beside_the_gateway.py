@@ -139,6 +139,33 @@ def test_what_is_delivered_and_closed_is_erased_by_age_and_may_be_registered_ane
     assert story.customer not in story.gateway.process.log.read_text()
 
 
+def test_a_closed_conversation_is_forgotten_after_its_time_and_still_counted(
+    tmp_path: Path, simulator: Simulator
+) -> None:
+    days = {"GATEWAY_RETENTION_DAYS": f"{3 / 86_400:.8f}", "GATEWAY_FORGET_DAYS": f"{6 / 86_400:.8f}"}
+    story = Story(tmp_path, simulator, **days)
+    try:
+        followed = story.call()
+        conversation = story.call()
+        story.wrap_up(conversation)
+        story.end(conversation)
+        record = story.until_record_is("delivered", conversation)
+
+        until(lambda: story.view(conversation) is None, 30)
+
+        assert story.view(followed)["state"] == "subscribed"
+        assert story.gateway.metric("forgotten_total") == 1
+        assert story.gateway.metric("conversations_unaccounted") == 0
+        story.gateway.restart_after_kill()
+        until(lambda: story.gateway.metric("conversations") == 2, 15)
+        assert story.gateway.metric("conversations_unaccounted") == 0
+        status, view = story.register(conversation)
+        assert (status, [line["event"] for line in view["timeline"]]) == (201, ["registered"])
+        assert story.delivered() == [record]
+    finally:
+        assert story.gateway.stop() == 0
+
+
 def assert_nothing_personal(story: Story) -> None:
     """Assert that no file holds personal data: neither logs nor the database with its own log."""
     for file in story.folder.iterdir():
