@@ -19,7 +19,7 @@ from genesys_gateway.intake import EventSpool, Registration, SupportResults
 from genesys_gateway.maintenance import Gauges, Lease, Resync, Retention
 from genesys_gateway.reconciliation import Inquiry, Reconciliation
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
-from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable
+from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.kill_points import reach
@@ -239,11 +239,20 @@ class Gateway:
 
     def _open_storage(self) -> bool:
         # In a thread, because a locked file and Alembic's import would stop all greenlets.
-        gevent.get_hub().threadpool.apply(migrate, (self.settings.database_url, self.settings.http_timeout_seconds))
+        if error := gevent.get_hub().threadpool.apply(self._migrate):
+            raise error
         self.storage.open()
         self._adopted = self._lease.enter()
         reach("adopted")
         return True
+
+    def _migrate(self) -> GatewayError | OSError | None:
+        """Migrate the tables; returns the error, because gevent logs one that is raised in a thread as a crash."""
+        try:
+            migrate(self.settings.database_url, self.settings.http_timeout_seconds)
+        except (GatewayError, OSError) as error:
+            return error
+        return None
 
     def _conversation_closed(self, conversation_id: str) -> None:
         self.registry.unfollow(conversation_id)

@@ -21,7 +21,7 @@ from genesys_gateway.web.gunicorn_worker import HEAD_SECONDS, BoundedWorker
 #: Exit code for what a restart will not change.
 MISCONFIGURED = 2
 #: How long the start waits for the database. After that the worker is started, answers 503 and waits on.
-DATABASE_SECONDS = 5.0
+DATABASE_SECONDS = 2.0
 
 #: Signals that would start a second worker, or stop the only one, and why they are ignored.
 _IGNORED = {

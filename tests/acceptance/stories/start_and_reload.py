@@ -118,7 +118,8 @@ def _waits(stage: Stage, gateway: Gateway, what: str) -> None:
     pair = {"customerId": str(uuid4()), "interactionId": str(uuid4())}
     taken = _status(gateway, "POST", ADDRESS, pair)
     figure = f"after {took or -1:.1f} s: /livez {alive}, /readyz {ready}, a registration {taken}"
-    honest = all(status == 503 and after.isdigit() for status, after in (ready, taken))
+    crashed = [line["event"] for line in gateway.log() if line["event"] == "greenlet_died"]
+    honest = not crashed and all(status == 503 and after.isdigit() for status, after in (ready, taken))
     stage.report.claim(
         f"{what}: alive, and 503 with Retry-After",
         alive[0] == 200 and honest,
