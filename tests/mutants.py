@@ -38,6 +38,7 @@ EXPLAINED = {
     ("domain.record", 'event.message_type or "XXXX"'): "there is no such type either",
     ("domain.record", 'event.media_type or "XXXX"'): "there is no such medium either",
     ("domain.record", "event.media_type or 'XXXX'"): "there is no such medium either",
+    ("genesys.legs", 'else "XXXX"'): "that is nobody's purpose either",
     (
         "reconciliation.backfill",
         "_ends(None, direction, leg, session.ends)",

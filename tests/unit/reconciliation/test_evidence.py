@@ -299,6 +299,7 @@ def test_beside_a_session_that_is_named_one_in_doubt_counts_too() -> None:
 
 def test_the_latest_moment_of_an_answer_is_told_so_that_analytics_can_be_waited_for() -> None:
     assert verdict_on(customer()).shown_until == parse_iso(ENDED)
+    assert verdict_on(agent(calls=[call(1, SKIPPED)])).shown_until == parse_iso(ENDED)
     assert verdict_on(agent(calls=[call(1, COMPLETE)], endAcwTime="bad")).shown_until == parse_iso(ACW_END)
     assert verdict_on(agent(endAcwTime=TWO_HOURS_LATER)).shown_until == parse_iso(TWO_HOURS_LATER)
     assert verdict_on(customer(), endTime=None).shown_until is None
