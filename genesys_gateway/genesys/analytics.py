@@ -4,11 +4,11 @@ Invariant: pure. Data missing from analytics prove nothing: analytics lag behind
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, reading, upper
-from genesys_gateway.genesys.legs import CustomerLeg, Ends, customers, direction
+from genesys_gateway.genesys.legs import CustomerLeg, CustomerLegs, Ends, customers, direction
 from genesys_gateway.genesys.schemas.conversations import ANALYTICS_AGENT, ANALYTICS_CONVERSATION, ANALYTICS_CUSTOMER
 from genesys_gateway.runtime.greenlets import paced
 
@@ -63,7 +63,7 @@ class Details:
     #: whether the customer or the bank began it
     originating_direction: str | None = None
     sessions: tuple[Session, ...]
-    customer_legs: tuple[CustomerLeg, ...] = ()
+    customer_legs: CustomerLegs = field(default_factory=CustomerLegs)
 
     @property
     def ended(self) -> bool:
@@ -147,7 +147,9 @@ def _details(item: object) -> Details:
         ended_at=ended_at,
         originating_direction=direction(values["originatingDirection"]),
         sessions=tuple(sessions),
-        customer_legs=tuple(leg for one in customers(others) for leg in _customer_legs(load(ANALYTICS_CUSTOMER, one))),
+        customer_legs=CustomerLegs(
+            tuple(leg for one in customers(others) for leg in _customer_legs(load(ANALYTICS_CUSTOMER, one)))
+        ),
     )
 
 

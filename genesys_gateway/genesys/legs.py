@@ -5,7 +5,7 @@ unreadable.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 _DIRECTIONS = frozenset({"INBOUND", "OUTBOUND"})
@@ -45,6 +45,36 @@ class CustomerLeg:
     callback_numbers: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class CustomerLegs:
+    """All legs of the customer, found without a search: an answer may hold thousands of legs."""
+
+    legs: tuple[CustomerLeg, ...] = ()
+    _by_id: dict[str | None, CustomerLeg] = field(init=False, compare=False, repr=False, default_factory=dict)
+    _by_medium: dict[str | None, CustomerLeg] = field(init=False, compare=False, repr=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Of several legs with the same id or medium the first counts."""
+        for leg in self.legs:
+            self._by_id.setdefault(leg.id, leg)
+            self._by_medium.setdefault(leg.media_type, leg)
+
+    @property
+    def direction(self) -> str | None:
+        """The first direction that one of them shows."""
+        return next((leg.direction for leg in self._by_medium.values() if leg.direction), None)
+
+    def facing(self, peer_id: str | None, media_type: str | None) -> CustomerLeg | None:
+        """The leg that an agent's leg is connected to: the one it names, else the first in the same medium.
+
+        One in another medium shows addresses, but not who called whom: of a callback, the customer asked for the
+        callback and the agent made the call.
+        """
+        named = self._by_id.get(peer_id) if peer_id is not None else None
+        first = replace(self.legs[0], direction=None) if self.legs else None
+        return named or self._by_medium.get(media_type) or first
+
+
 def customers(participants: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """Those who are the customer. In a call made without a queue that is the ``external`` one.
 
@@ -52,18 +82,6 @@ def customers(participants: Sequence[Mapping[str, Any]]) -> list[Mapping[str, An
     """
     found = [one for one in participants if _purpose(one) == "customer"]
     return found or [one for one in participants if _purpose(one) == "external"]
-
-
-def facing(legs: Sequence[CustomerLeg], peer_id: str | None, media_type: str | None) -> CustomerLeg | None:
-    """The customer's leg that an agent's leg is connected to: the one it names, else the first in the same medium.
-
-    One in another medium shows addresses, but not who called whom: of a callback, the customer asked for the callback
-    and the agent made the call.
-    """
-    named = (leg for leg in legs if peer_id is not None and leg.id == peer_id)
-    alike = (leg for leg in legs if leg.media_type == media_type)
-    others = (replace(leg, direction=None) for leg in legs)
-    return next(named, None) or next(alike, None) or next(others, None)
 
 
 def direction(text: str | None) -> str | None:

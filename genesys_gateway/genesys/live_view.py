@@ -5,12 +5,12 @@ absent.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
 from genesys_gateway.genesys.call import BadAnswer, has_user, load, lower, moment, reading, upper
-from genesys_gateway.genesys.legs import CustomerLeg, Ends, customers, direction
+from genesys_gateway.genesys.legs import CustomerLeg, CustomerLegs, Ends, customers, direction
 from genesys_gateway.genesys.schemas.conversations import AGENT_PARTICIPANT, CONVERSATION, CUSTOMER, CUSTOMER_LEG
 from genesys_gateway.runtime.greenlets import paced
 
@@ -79,11 +79,8 @@ class Agent:
     acw_started_at: int | None
     acw_ended_at: int | None
     communications: tuple[Communication, ...]
-
-    @property
-    def on_the_line(self) -> bool:
-        """Whether one of the communications goes on."""
-        return any(communication.goes_on for communication in self.communications)
+    #: whether one of the communications goes on
+    on_the_line: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +91,7 @@ class Conversation:
     #: when the last participant left; None while the conversation goes on
     ended_at: int | None
     agents: tuple[Agent, ...]
-    customer_legs: tuple[CustomerLeg, ...] = ()
+    customer_legs: CustomerLegs = field(default_factory=CustomerLegs)
 
     @property
     def ended(self) -> bool:
@@ -146,11 +143,16 @@ def _conversation(answer: Mapping[str, Any]) -> Conversation:
         id=answer["id"].lower(),
         ended_at=moment(answer["endTime"]),
         agents=tuple(_agent(load(AGENT_PARTICIPANT, item)) for item in participants if has_user(item)),
-        customer_legs=tuple(leg for item in customers(others) for leg in _customer_legs(load(CUSTOMER, item))),
+        customer_legs=CustomerLegs(
+            tuple(leg for item in customers(others) for leg in _customer_legs(load(CUSTOMER, item)))
+        ),
     )
 
 
 def _agent(values: Mapping[str, Any]) -> Agent:
+    communications = tuple(
+        _communication(media_type, item) for name, media_type in _MEDIA.items() for item in paced(values[name] or ())
+    )
     return Agent(
         id=values["id"].lower(),
         user_id=values["userId"].lower(),
@@ -163,11 +165,8 @@ def _agent(values: Mapping[str, Any]) -> Agent:
         draft=_is_draft(values["wrapup"]),
         acw_started_at=moment(values["startAcwTime"]),
         acw_ended_at=moment(values["endAcwTime"]),
-        communications=tuple(
-            _communication(media_type, item)
-            for name, media_type in _MEDIA.items()
-            for item in paced(values[name] or ())
-        ),
+        communications=communications,
+        on_the_line=any(communication.goes_on for communication in communications),
     )
 
 

@@ -7,11 +7,9 @@ goes first.
 Invariant: pure.
 """
 
-from collections.abc import Sequence
-
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
-from genesys_gateway.genesys.legs import CustomerLeg, Ends, facing
+from genesys_gateway.genesys.legs import CustomerLeg, Ends
 from genesys_gateway.genesys.live_view import Agent, Communication, Conversation, Wrapup
 
 _TELEPHONE = frozenset({"VOICE", "CALLBACK"})
@@ -22,8 +20,9 @@ _NO_LEG = CustomerLeg()
 def event_from_live(conversation: Conversation, agent: Agent, communication: Communication) -> AcwEvent:
     """The event of a communication whose after-call work is done."""
     wrapup = communication.wrapup or agent.wrapup
-    leg = facing(conversation.customer_legs, communication.peer_id, communication.media_type) or _NO_LEG
-    direction = leg.direction or communication.direction or _any_direction(conversation.customer_legs)
+    leg = conversation.customer_legs.facing(communication.peer_id, communication.media_type) or _NO_LEG
+    # The legs of some media have no direction, such as those of a co-browsing beside a call.
+    direction = leg.direction or communication.direction or conversation.customer_legs.direction
     own = Ends(
         # The agent's own dnis is the address of a telephone; the number dialled is on the customer's participant.
         ani=agent.ani,
@@ -56,7 +55,7 @@ def event_from_live(conversation: Conversation, agent: Agent, communication: Com
 
 def event_from_analytics(details: Details, session: Session, wrapup: WrapupSegment) -> AcwEvent:
     """The event of a session whose after-call work is done."""
-    leg = facing(details.customer_legs, session.peer_id, session.media_type) or _NO_LEG
+    leg = details.customer_legs.facing(session.peer_id, session.media_type) or _NO_LEG
     dialled = _OUTBOUND if details.originating_direction == _OUTBOUND else None
     direction = dialled or leg.direction or session.direction or details.originating_direction
     ends = _ends(session.media_type, direction, leg, session.ends)
@@ -80,11 +79,6 @@ def event_from_analytics(details: Details, session: Session, wrapup: WrapupSegme
         wrapup_notes=wrapup.notes,
         wrapup_duration_ms=_duration_from_analytics(session, wrapup),
     )
-
-
-def _any_direction(legs: Sequence[CustomerLeg]) -> str | None:
-    """The direction for a medium whose legs have none, such as co-browsing beside a call."""
-    return next((leg.direction for leg in legs if leg.direction), None)
 
 
 def _ends(media_type: str | None, direction: str | None, leg: CustomerLeg, own: Ends) -> Ends:

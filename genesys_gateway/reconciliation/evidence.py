@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 
 from genesys_gateway.domain.after_call_work import AcwEvent
-from genesys_gateway.genesys.analytics import Details
+from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
 from genesys_gateway.genesys.live_view import AcwState, Agent, Communication, Conversation
 from genesys_gateway.reconciliation.backfill import event_from_analytics, event_from_live
 from genesys_gateway.reconciliation.wrapups import done_wrapup
@@ -134,8 +134,9 @@ def finished_acw(details: Details, complete_until: int | None = None) -> tuple[A
         details: The conversation in analytics.
         complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
     """
-    done = ((session, done_wrapup(details, session, complete_until)) for session in paced(details.sessions))
-    return tuple(event_from_analytics(details, session, wrapup) for session, wrapup in done if wrapup)
+    return tuple(
+        event_from_analytics(details, session, wrapup) for session, wrapup in _done(details, complete_until) if wrapup
+    )
 
 
 def all_wrapped_up(details: Details, complete_until: int | None = None) -> bool:
@@ -146,9 +147,14 @@ def all_wrapped_up(details: Details, complete_until: int | None = None) -> bool:
     """
     if not details.ended or details.acw_pending or not details.sessions:
         return False
-    return all(
-        session.acw_skipped or done_wrapup(details, session, complete_until) for session in paced(details.sessions)
-    )
+    return all(session.acw_skipped or wrapup for session, wrapup in _done(details, complete_until))
+
+
+def _done(details: Details, complete_until: int | None) -> Iterator[tuple[Session, WrapupSegment | None]]:
+    """Each session, and its wrap-up if its work is done."""
+    on_the_line = details.on_the_line
+    for session in paced(details.sessions):
+        yield session, done_wrapup(details, session, complete_until, on_the_line)
 
 
 def completes(details: Details, verdict: Verdict, complete_until: int | None = None) -> bool:

@@ -12,7 +12,9 @@ from genesys_gateway.genesys.analytics import Details, Session, WrapupSegment
 _ROUNDING_MS = 999
 
 
-def done_wrapup(details: Details, session: Session, complete_until: int | None) -> WrapupSegment | None:
+def done_wrapup(
+    details: Details, session: Session, complete_until: int | None, on_the_line: frozenset[str]
+) -> WrapupSegment | None:
     """Return the wrap-up of a session whose after-call work is done; None while it is not, or was skipped.
 
     A wrap-up that ended during the talk is only a code that the agent picked early. It counts if analytics show no
@@ -21,8 +23,9 @@ def done_wrapup(details: Details, session: Session, complete_until: int | None) 
     Args:
         details: The conversation of the session.
         complete_until: The moment (epoch milliseconds) up to which analytics are believed to be complete.
+        on_the_line: What the conversation has under this name; computed once for all its sessions.
     """
-    if session.acw_skipped or session.participant_id in details.on_the_line:
+    if session.acw_skipped or session.participant_id in on_the_line:
         return None
     wrapup = _last_wrapup(session.wrapups)
     talked_until = _talked_until(details, session)

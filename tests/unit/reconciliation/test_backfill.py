@@ -156,3 +156,10 @@ def test_the_telephone_of_the_agent_is_not_the_number_that_was_dialled(shown: di
 def test_nothing_about_the_customer_makes_an_answer_unreadable(wrong: dict[str, Any]) -> None:
     assert live(customer(**wrong), direction="outbound").direction == "OUTBOUND"
     assert late({**talker(), "sessions": "none"}, direction="outbound").direction == "OUTBOUND"
+
+
+def test_a_conversation_of_many_legs_is_searched_once() -> None:
+    sessions = [session(number, DONE, peerId=f"leg-{number}") for number in range(500)]
+    legs = [voice(number, direction="inbound", ani=f"tel:+63917{number:07}") for number in range(500)]
+    events = finished_acw(details_of(talker(*legs), analytics.agent(1, *sessions), conversationEnd=None))
+    assert [event.ani for event in events] == [leg["ani"] for leg in legs]
