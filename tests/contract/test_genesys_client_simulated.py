@@ -14,7 +14,7 @@ from genesys_gateway.genesys.name_cache import NameCache
 from genesys_gateway.genesys.rate_limiter import CONNECTIONS, RateLimiter
 from genesys_gateway.genesys.tokens import Tokens
 from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.runtime.errors import NoReply, TransientFailure
+from genesys_gateway.runtime.errors import NoReply, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
@@ -208,7 +208,8 @@ def test_the_limit_that_genesys_reports_is_kept_before_it_has_to_refuse(
     gevent.killall(callers)
 
 
-def test_an_assertion_is_taken_once_and_its_successor_next(sim: Simulated, stack: ExitStack, tmp_path: Path) -> None:
+def test_a_refused_assertion_waits_for_its_successor(sim: Simulated, stack: ExitStack, tmp_path: Path) -> None:
+    sim.sim("PATCH", "settings", {"refuseReplays": True})
     file = tmp_path / "assertion"
     file.write_bytes(base64.encodebytes(b"\xfb\xef\xbe" * 60))
     saml = {
@@ -220,12 +221,14 @@ def test_an_assertion_is_taken_once_and_its_successor_next(sim: Simulated, stack
     first = client.tokens.current()
 
     client.tokens.discard(first)
-    with pytest.raises(TransientFailure, match="replace"):
+    with pytest.raises(PermanentFailure, match="used before"):
+        client.tokens.current()
+    with pytest.raises(TransientFailure, match="replace"):  # it was not sent again
         client.tokens.current()
     file.write_bytes(base64.b64encode(b"fresh"))
 
     assert client.tokens.current() != first
-    assert answered(sim, "/oauth/token") == [200, 200]
+    assert answered(sim, "/oauth/token") == [200, 400, 200]
 
 
 def test_a_wrong_secret_is_refused_with_what_to_fix(sim: Simulated, stack: ExitStack) -> None:

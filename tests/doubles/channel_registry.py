@@ -12,6 +12,7 @@ from tests.doubles.channels import (
     FakeChannel,
     FakeGenesys,
     FakeSocket,
+    acw_notification,
     context,
     conversation,
     eventually,
@@ -136,5 +137,5 @@ class EventStream:
         """Send one event for each conversation; always False, to be used in a condition."""
         for one in self._ids:
             self.sent += 1
-            self.missed += not self._server.deliver(one, {"topicName": acw_topic(one), "eventBody": {}})
+            self.missed += not self._server.deliver(one, acw_notification(one))
         return False

@@ -12,7 +12,7 @@ from gevent.queue import Queue
 
 from genesys_gateway.channels.channel import ChannelContext
 from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
-from genesys_gateway.genesys.notifications import conversation_of
+from genesys_gateway.genesys.notifications import acw_topic, conversation_of
 from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, TransientFailure
@@ -54,6 +54,12 @@ def no_longer_subscribed(topics: Sequence[str]) -> dict[str, Any]:
 def quick(**changes: Any) -> Settings:
     """Settings with timers for tests."""
     return plain_settings(**{**QUICK, **changes})
+
+
+def acw_notification(conversation_id: str) -> dict[str, Any]:
+    """The notification of one after-call work, with what names it and nothing else."""
+    body = {"participantId": conversation(90_001), "sessionId": conversation(90_002)}
+    return {"topicName": acw_topic(conversation_id), "eventBody": body}
 
 
 def conversation(number: int) -> str:

@@ -23,6 +23,7 @@ from tests.doubles.channels import (
     TOKEN_REVOKED,
     FakeGenesys,
     FakeSocket,
+    acw_notification,
     context,
     conversation,
     eventually,
@@ -142,7 +143,7 @@ def test_it_connects_and_brings_what_is_wanted(channel: ChannelOnFakeGenesys) ->
 
 def test_notifications_are_handed_on_with_their_frames(channel: ChannelOnFakeGenesys) -> None:
     channel.start()
-    channel.socket.push({"topicName": acw_topic(conversation(1)), "eventBody": {}})
+    channel.socket.push(acw_notification(conversation(1)))
     channel.socket.push(b"garbage")
     channel.socket.push(PONG)
     eventually(lambda: len(channel.notified) == 2, channel.clock)
