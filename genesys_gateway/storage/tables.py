@@ -170,7 +170,7 @@ instance = Table(
     Column("lease_until", BigInteger, nullable=False),
 )
 
-#: The timelines of all conversations; append-only.
+#: The timelines of all conversations; only :mod:`~genesys_gateway.storage.statements.forgetting` deletes lines.
 transition = Table(
     "transition",
     metadata,
@@ -182,7 +182,7 @@ transition = Table(
     Index("transition_conversation", "conversation_id", "seq"),
 )
 
-#: Numbers of rows, kept by triggers (see ``tally_triggers``), and of rows that were deleted because of their age. Every
+#: Numbers of rows, kept by :mod:`~genesys_gateway.storage.triggers`, and of rows that were deleted because of their age. Every
 #: number is a sum over all rows of this table.
 tally = Table(
     "tally",
