@@ -105,7 +105,7 @@ def erase(
 
 
 def erase_interaction(connection: Connection, conversation_id: str, *, even_undelivered: bool, now: int) -> Erased:
-    """Erase one conversation, whoever its customer is, or the supportResults of one that was never registered.
+    """Erase one conversation of any customer, or the supportResults of one that was never registered.
 
     Args:
         even_undelivered: Give up undelivered records. Otherwise nothing is changed while there is one.
@@ -116,15 +116,15 @@ def erase_interaction(connection: Connection, conversation_id: str, *, even_unde
     counterparts.lock(connection, conversation_id)
     full = select(*_COLUMNS).where(_table.conversation_id == conversation_id, _table.erased_at.is_(None))
     rows = connection.execute(full.order_by(_table.id).with_for_update()).all()
-    undelivered = [row for row in rows if row.state != DELIVERED]
-    if undelivered and not even_undelivered:
-        return Erased(left=tuple(_undelivered(row) for row in undelivered))
-    _give_up(connection, undelivered, now)
+    not_delivered = [row for row in rows if row.state != DELIVERED]
+    if not_delivered and not even_undelivered:
+        return Erased(left=tuple(_undelivered(row) for row in not_delivered))
+    _give_up(connection, not_delivered, now)
     erasure.erase_content(connection, rows, now)
     return Erased(
         conversations=(conversation_id,) if rows else (),
         records=tuple(row.id for row in rows),
-        given_up=tuple(_undelivered(row) for row in undelivered),
+        given_up=tuple(_undelivered(row) for row in not_delivered),
     )
 
 

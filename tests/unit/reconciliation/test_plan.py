@@ -60,9 +60,9 @@ def asked(made: Plan, *, live: bool) -> list[list[str]]:
 
 
 def test_a_few_are_asked_about_live_and_many_in_bulk_the_longest_due_first() -> None:
-    few, crowd = plan(many(LIVE)), plan(many(LIVE + 1))
+    few, more = plan(many(LIVE)), plan(many(LIVE + 1))
     assert (asked(few, live=True), asked(few, live=False)) == ([[one] for one in ids(LIVE)], [])
-    assert (asked(crowd, live=True), asked(crowd, live=False)) == ([], [ids(LIVE + 1)])
+    assert (asked(more, live=True), asked(more, live=False)) == ([], [ids(LIVE + 1)])
     assert [len(some) for some in asked(plan(many(120)), live=False)] == [BULK, BULK, 20]
     assert not few.more
 
