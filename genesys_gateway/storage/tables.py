@@ -182,8 +182,8 @@ transition = Table(
     Index("transition_conversation", "conversation_id", "seq"),
 )
 
-#: Numbers of rows, kept by :mod:`~genesys_gateway.storage.triggers`, and of rows that were deleted because of their age. Every
-#: number is a sum over all rows of this table.
+#: Numbers of rows, kept by :mod:`~genesys_gateway.storage.triggers`, and of rows that were deleted because of their
+#: age. Every number is a sum over all rows of this table.
 tally = Table(
     "tally",
     metadata,
