@@ -14,7 +14,7 @@ from genesys_gateway.genesys.client import Throttled
 from genesys_gateway.reconciliation.availability import Resting, View
 from genesys_gateway.reconciliation.finding import LastFinding
 from genesys_gateway.reconciliation.inquiry import Inquiry
-from genesys_gateway.reconciliation.plan import BULK, Suspects
+from genesys_gateway.reconciliation.plan import BULK, GroupSizes
 from genesys_gateway.runtime.clock import DAY_SECONDS, Clock, furthest_date
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.kill_points import reach
@@ -30,7 +30,7 @@ class LastLook:
     """Takes the last looks that are due, up to 50 in one bulk question.
 
     Args:
-        suspects: What is known from bulk questions that failed.
+        sizes: What is known from bulk questions that failed.
         put: Stores the events of a conversation in a transaction, at a moment (epoch milliseconds); returns how many
             were new.
         count: Called with a conversation and its number of new events, after the commit.
@@ -42,7 +42,7 @@ class LastLook:
         inquiry: Inquiry,
         settings: Settings,
         clock: Clock,
-        suspects: Suspects,
+        sizes: GroupSizes,
         *,
         put: Callable[[Connection, str, Sequence[AcwEvent], int], int],
         count: Callable[[str, int], None],
@@ -51,7 +51,7 @@ class LastLook:
         self._inquiry = inquiry
         self._settings = settings
         self._clock = clock
-        self._suspects = suspects
+        self._sizes = sizes
         self._put = put
         self._count = count
 
@@ -62,8 +62,8 @@ class LastLook:
         ids = self._storage.run(
             lambda connection: conversations.due_for_last_look(connection, now=now, furthest=furthest, limit=BULK)
         )
-        alone = [one for one in ids if not self._suspects.most(one)]
-        groups = list(self._suspects.groups(ids))
+        alone = [one for one in ids if not self._sizes.most(one)]
+        groups = list(self._sizes.groups(ids))
         return bool(ids) and all([*map(self._look_live, alone), *map(self._look_at, groups)])
 
     def _look_at(self, ids: Sequence[str]) -> bool:
@@ -71,7 +71,7 @@ class LastLook:
             shown = self._inquiry.last(ids)
         except TransientFailure as error:
             return self._failed(ids, error)
-        self._suspects.answered(ids)
+        self._sizes.answered(ids)
         reach("looked_last")
         self._take_in(ids, shown)
         return True
@@ -90,7 +90,7 @@ class LastLook:
         """After a failed question. True if its conversations are to be asked about in smaller groups at once."""
         down = self._inquiry.availability.is_down(View.ANALYTICS)
         if not isinstance(error, (Resting, Throttled)):
-            self._suspects.failed(ids, down=down)
+            self._sizes.failed(ids, down=down)
         if down or error.retry_after is not None:
             self._put_off(ids, error)
             return False

@@ -51,7 +51,7 @@ class Plan:
     more: bool
 
 
-class Suspects:
+class GroupSizes:
     """Remembers with how many others a conversation may be asked about in bulk, after such a question has failed."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Suspects:
             self._most.popitem(last=False)
 
     def answered(self, ids: Sequence[str]) -> None:
-        """Acquit all of them, except a single one: it was not tried together with others."""
+        """Lift the limit of all of them, except of a single one: it was not tried together with others."""
         self._since_answer.clear()
         for one in ids if len(ids) > 1 else ():
             self._most.pop(one, None)
@@ -96,7 +96,7 @@ class Suspects:
 
 
 def make_plan(
-    *, due: Sequence[Due], doubtful: Sequence[Due], undecided: Iterable[Due], live: int, bulk: bool, suspects: Suspects
+    *, due: Sequence[Due], doubtful: Sequence[Due], undecided: Iterable[Due], live: int, bulk: bool, sizes: GroupSizes
 ) -> Plan:
     """Plan one round.
 
@@ -106,7 +106,7 @@ def make_plan(
         undecided: Conversations whose answer of analytics left something to the live view.
         live: Number of live questions that may be asked now; 0 if the live view rests.
         bulk: Whether analytics may be asked now.
-        suspects: What is known from bulk questions that failed.
+        sizes: What is known from bulk questions that failed.
     """
     by_date: dict[str, tuple[int, Due]] = {}
     for one in undecided:
@@ -115,14 +115,14 @@ def make_plan(
         by_date[one.id] = (one.covered_at or one.due_at, one)
     in_bulk: set[str] = set()
     if bulk and len(by_date.keys() | {one.id for one in due}) > live:
-        in_bulk = {one.id for one in due if suspects.most(one.id)}
+        in_bulk = {one.id for one in due if sizes.most(one.id)}
     for one in due:
         if one.id not in in_bulk:
             by_date[one.id] = (one.due_at, one)
     first = nsmallest(live, by_date.values(), key=_date)
     questions = [Question(at=at, live=True, about=(one,)) for at, one in first]
     rows = {one.id: one for one in due if one.id in in_bulk}
-    for ids in suspects.groups(rows):
+    for ids in sizes.groups(rows):
         about = tuple(rows[one] for one in ids)
         questions.append(Question(at=about[0].due_at, live=False, about=about))
     questions.sort(key=lambda question: (question.at, question.live))

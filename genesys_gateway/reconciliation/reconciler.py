@@ -17,7 +17,14 @@ from genesys_gateway.reconciliation.availability import Pace, Resting, View
 from genesys_gateway.reconciliation.finding import Finding
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.last_look import LastLook
-from genesys_gateway.reconciliation.plan import LIVE, Question, Suspects, make_plan, needs_live_answer, not_after_proof
+from genesys_gateway.reconciliation.plan import (
+    LIVE,
+    GroupSizes,
+    Question,
+    make_plan,
+    needs_live_answer,
+    not_after_proof,
+)
 from genesys_gateway.reconciliation.schedule import (
     UNANSWERED_QUESTIONS,
     Unanswered,
@@ -81,8 +88,8 @@ class Reconciliation:
         self._failures = 0
         self._settle_ms = round(settings.analytics_settle_seconds * 1000)
         self._undecided: dict[str, Due] = {}  # conversations that a live answer may decide
-        self._suspects = Suspects()
-        self._last_look = LastLook(storage, inquiry, settings, clock, self._suspects, put=self._put, count=self._count)
+        self._sizes = GroupSizes()
+        self._last_look = LastLook(storage, inquiry, settings, clock, self._sizes, put=self._put, count=self._count)
         self._pace = Pace(_LIVE_SHARE * settings.api_rate_per_minute / 60, clock)
         self._steady = SteadyTime(clock, settings.follow_deadline_seconds / 4)
         self._tasks = TaskGroup("reconciliation", runtime.on_crash)
@@ -134,7 +141,7 @@ class Reconciliation:
             undecided=self._undecided.values(),
             live=self._pace.allowance() if self._is_open(View.LIVE) else 0,
             bulk=self._is_open(View.ANALYTICS),
-            suspects=self._suspects,
+            sizes=self._sizes,
         )
         for question in plan.questions:
             self._ask(question)
@@ -213,9 +220,9 @@ class Reconciliation:
             raise
         except TransientFailure as error:
             log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
-            self._suspects.failed(ids, down=self._inquiry.availability.is_down(View.ANALYTICS))
+            self._sizes.failed(ids, down=self._inquiry.availability.is_down(View.ANALYTICS))
             return
-        self._suspects.answered(ids)
+        self._sizes.answered(ids)
         closed = self._apply_all(some, findings)
         for one in some:
             if one.id not in closed and needs_live_answer(one, findings[one.id], self._settle_ms):

@@ -9,8 +9,8 @@ from genesys_gateway.reconciliation.finding import Finding
 from genesys_gateway.reconciliation.plan import (
     BULK,
     LIVE,
+    GroupSizes,
     Plan,
-    Suspects,
     make_plan,
     needs_live_answer,
     not_after_proof,
@@ -47,10 +47,10 @@ def plan(
     undecided: Sequence[Due] = (),
     live: int = LIVE,
     bulk: bool = True,
-    suspects: Suspects | None = None,
+    sizes: GroupSizes | None = None,
 ) -> Plan:
     return make_plan(
-        due=some, doubtful=doubtful, undecided=undecided, live=live, bulk=bulk, suspects=suspects or Suspects()
+        due=some, doubtful=doubtful, undecided=undecided, live=live, bulk=bulk, sizes=sizes or GroupSizes()
     )
 
 
@@ -97,19 +97,19 @@ def test_while_both_rest_nothing_is_asked_and_all_are_left() -> None:
     assert (made.questions, made.more) == ((), True)
 
 
-def failing(some: Sequence[Due], bad: set[str], suspects: Suspects) -> list[list[str]]:
+def failing(some: Sequence[Due], bad: set[str], sizes: GroupSizes) -> list[list[str]]:
     """Ask in bulk until each conversation is answered or left to the live view; returns the questions."""
     left, questions = list(some), []
     while left:
-        groups = asked(plan(left, live=0, suspects=suspects), live=False)
+        groups = asked(plan(left, live=0, sizes=sizes), live=False)
         if not groups:
             break
         for group in groups:
             questions.append(group)
             if bad & set(group):
-                suspects.failed(group, down=False)
+                sizes.failed(group, down=False)
             else:
-                suspects.answered(group)
+                sizes.answered(group)
                 left = [one for one in left if one.id not in group]
     assert {one.id for one in left} == bad
     return questions
@@ -117,51 +117,51 @@ def failing(some: Sequence[Due], bad: set[str], suspects: Suspects) -> list[list
 
 @pytest.mark.parametrize("position", range(50))
 def test_one_that_spoils_its_question_is_found_with_few_calls(position: int) -> None:
-    suspects = Suspects()
-    questions = failing(many(50), {conversation(position)}, suspects)
+    sizes = GroupSizes()
+    questions = failing(many(50), {conversation(position)}, sizes)
     assert len(questions) <= 1 + 2 * 6
     assert sum(conversation(position) in question for question in questions) <= 7
-    assert suspects.most(conversation(position)) == 0
+    assert sizes.most(conversation(position)) == 0
 
-    again = failing(many(50), {conversation(position)}, suspects)
+    again = failing(many(50), {conversation(position)}, sizes)
     assert len(again) <= 3  # it is remembered, and at most two others that were tried alone
 
 
 def test_several_that_spoil_their_questions_are_found_too() -> None:
     bad = {conversation(number) for number in (0, 7, 8, 33, 49)}
-    assert len(failing(many(50), bad, Suspects())) < 60
+    assert len(failing(many(50), bad, GroupSizes())) < 60
 
 
 def test_one_left_to_the_live_view_is_asked_about_live_though_many_are_due() -> None:
-    suspects = Suspects()
-    suspects.failed([A], down=False)
-    made = plan(many(120), suspects=suspects)
+    sizes = GroupSizes()
+    sizes.failed([A], down=False)
+    made = plan(many(120), sizes=sizes)
     assert asked(made, live=True) == [[A]]
     assert all(A not in some for some in asked(made, live=False))
     assert not made.more
 
 
 def test_when_analytics_are_down_no_conversation_is_the_cause() -> None:
-    suspects = Suspects()
+    sizes = GroupSizes()
     some = ids(50)
-    suspects.failed(some, down=False)
-    suspects.failed(some[:25], down=True)
-    assert {suspects.most(one) for one in some} == {BULK}
+    sizes.failed(some, down=False)
+    sizes.failed(some[:25], down=True)
+    assert {sizes.most(one) for one in some} == {BULK}
 
 
 def test_what_was_found_before_the_last_answer_is_kept_when_analytics_go_down() -> None:
-    suspects = Suspects()
-    suspects.failed([A], down=False)
-    suspects.answered(ids(2, 10))
-    suspects.failed(ids(2, 20), down=True)
-    assert suspects.most(A) == 0
+    sizes = GroupSizes()
+    sizes.failed([A], down=False)
+    sizes.answered(ids(2, 10))
+    sizes.failed(ids(2, 20), down=True)
+    assert sizes.most(A) == 0
 
 
 def test_only_so_many_are_remembered() -> None:
-    suspects = Suspects()
+    sizes = GroupSizes()
     for start in range(0, 3000, 50):
-        suspects.failed(ids(50, start), down=False)
-    assert sum(suspects.most(one) < BULK for one in ids(3000)) == 2000
+        sizes.failed(ids(50, start), down=False)
+    assert sum(sizes.most(one) < BULK for one in ids(3000)) == 2000
 
 
 @pytest.mark.parametrize(
