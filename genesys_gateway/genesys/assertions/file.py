@@ -32,13 +32,7 @@ class AssertionFile:
             AssertionMissing: The file can't be read, holds no Base64, or an assertion that was refused or is out of
                 date; and no other one may be sent again.
         """
-        try:
-            return self._history.sending(self._usable())
-        except AssertionMissing:
-            again = self._history.again()
-            if again is None:
-                raise
-            return self._history.sending(again)
+        return self._history.next_to_send(self._usable)
 
     def granted(self) -> None:
         """Note that the last assertion gave a token."""

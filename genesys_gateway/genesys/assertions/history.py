@@ -9,11 +9,12 @@ that was sent before is not sent again once its own ``NotOnOrAfter`` has passed.
 
 import hashlib
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from typing import Literal, Protocol
 
 from genesys_gateway.genesys.assertions.validity import validity
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.logs import get_logger
 
 #: ``sent``: it may have reached Genesys, and there was no answer to it; ``granted``: Genesys gave a token for it;
@@ -88,12 +89,19 @@ class AssertionHistory:
         fate = self.fate(assertion)
         return fate is None or (fate != "refused" and not self.over(assertion))
 
-    def again(self) -> str | None:
-        """The last assertion of this process that may be sent again; None if there is none."""
-        return next((text for text in reversed(self._texts) if self.may_be_sent(text)), None)
+    def next_to_send(self, from_source: Callable[[], str]) -> str:
+        """The assertion of the source, or else the last one that may be sent again; noted as about to be sent.
 
-    def sending(self, assertion: str) -> str:
-        """Note that the assertion is about to be sent, and return it."""
+        Args:
+            from_source: Returns an assertion that may be sent. What it raises is raised here if there is no other.
+        """
+        try:
+            assertion = from_source()
+        except TransientFailure:
+            again = self._last_that_may_be_sent()
+            if again is None:
+                raise
+            assertion = again
         if assertion in self._texts:
             self._texts.remove(assertion)
         self._texts.append(assertion)
@@ -104,6 +112,9 @@ class AssertionHistory:
         """Note what became of the assertion that was sent last."""
         if self._texts:
             self._note(self._texts[-1], fate)
+
+    def _last_that_may_be_sent(self) -> str | None:
+        return next((text for text in reversed(self._texts) if self.may_be_sent(text)), None)
 
     def _note(self, assertion: str, fate: Fate) -> None:
         fingerprint = _fingerprint(assertion)

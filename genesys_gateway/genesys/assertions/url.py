@@ -39,13 +39,7 @@ class AssertionUrl:
         Raises:
             TransientFailure: There is neither.
         """
-        try:
-            return self._history.sending(self._usable())
-        except TransientFailure:
-            again = self._history.again()
-            if again is None:
-                raise
-            return self._history.sending(again)
+        return self._history.next_to_send(self._usable)
 
     def granted(self) -> None:
         """Note that the last assertion gave a token."""

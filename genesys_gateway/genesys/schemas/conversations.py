@@ -212,11 +212,9 @@ class Segment(_Answer):
     subject = _text(_PROSE)
 
 
-class Session(_Answer):
-    """``AnalyticsSession``."""
+class _AnySession(_Answer):
+    """What is read of each ``AnalyticsSession``."""
 
-    sessionId = _identifier()
-    peerId = _text(_WORD)
     mediaType = _text(_WORD)
     messageType = _text(_WORD)
     direction = _text(_WORD)
@@ -225,6 +223,13 @@ class Session(_Answer):
     addressFrom = _text(_ADDRESS)
     addressTo = _text(_ADDRESS)
     callbackNumbers = _texts()
+
+
+class Session(_AnySession):
+    """``AnalyticsSession`` of an agent."""
+
+    sessionId = _identifier()
+    peerId = _text(_WORD)
     acwSkipped = _flag()
     metrics = _parts(Metric())
     segments = _list_of(Segment)
@@ -238,18 +243,10 @@ class AnalyticsAgent(_Answer):
     sessions = _list_of(Session)
 
 
-class CustomerSession(_Answer):
+class CustomerSession(_AnySession):
     """``AnalyticsSession`` of the customer. No field of it can fail."""
 
     sessionId = _text(_WORD)
-    mediaType = _text(_WORD)
-    messageType = _text(_WORD)
-    direction = _text(_WORD)
-    ani = _text(_ADDRESS)
-    dnis = _text(_ADDRESS)
-    addressFrom = _text(_ADDRESS)
-    addressTo = _text(_ADDRESS)
-    callbackNumbers = _texts()
 
 
 class AnalyticsCustomer(_Answer):
