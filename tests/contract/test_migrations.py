@@ -291,7 +291,7 @@ def test_counterparts_from_before_their_table_are_known(empty_url: str) -> None:
     event = replace(stored.EVENT, conversation_id=stored.CONVERSATION)
     other = replace(event, session_id="s-3")
     with engine_of(empty_url).begin() as connection:
-        upgrade(connection, "0006")
+        upgrade(connection, "0004")
         stored.put_conversations(connection, stored.open_row(stored.CONVERSATION))
         of_result = {"source": "supportResult", "participant_id": None, "session_id": None}
         row = stored.pending_row("r-1", stored.CONVERSATION, twin_id=event.record_id, **of_result)
