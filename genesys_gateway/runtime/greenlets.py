@@ -19,7 +19,7 @@ T = TypeVar("T")
 #: How long a greenlet works before it pauses, in seconds.
 TURN_SECONDS = 0.002
 #: The shortest pause that lets the others run: after ``sleep(0)`` the hub serves no socket and no timer first.
-PAUSE_SECONDS = 1e-7
+_PAUSE_SECONDS = 1e-7
 
 #: Called when a greenlet ended by an error, with its name and the error.
 Crash = Callable[[str, BaseException], None]
@@ -98,13 +98,18 @@ class _Turn:
 _turn = _Turn()
 
 
+def pause() -> None:
+    """Let the other greenlets run once. A greenlet that never waits would starve them."""
+    gevent.sleep(_PAUSE_SECONDS)
+
+
 def let_others_run() -> None:
     """Pause, so that the other greenlets run, if this turn has taken 2 ms already. Costs 0.2 µs if it has not."""
     loop_time = gevent.get_hub().loop.now()
     if loop_time != _turn.loop_time:
         _turn.loop_time, _turn.since = loop_time, time.monotonic()
     elif time.monotonic() - _turn.since > TURN_SECONDS:
-        gevent.sleep(PAUSE_SECONDS)
+        pause()
 
 
 def paced(items: Iterable[T]) -> Iterator[T]:

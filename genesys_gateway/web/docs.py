@@ -6,10 +6,10 @@ Invariant: everything the page needs comes from this process, and the page's hea
 from functools import cache
 from importlib.resources import files
 
-import gevent
 from flask import Blueprint, Response
 from werkzeug.exceptions import NotFound
 
+from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.web import openapi
 
 blueprint = Blueprint("reference", __name__)
@@ -87,5 +87,5 @@ def _bundled(name: str) -> bytes:
 
 def _response(body: bytes, content_type: str) -> Response:
     # These views never wait, so let other greenlets run, as in routes.
-    gevent.sleep(1e-7)
+    pause()
     return Response(body, headers=_SECURITY_HEADERS, content_type=content_type)

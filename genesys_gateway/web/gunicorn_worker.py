@@ -18,6 +18,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
 
+from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.web.idle_connections import FRESH_CONNECTIONS, IdleConnections
 
@@ -67,7 +68,7 @@ class _FairUnreader(SocketUnreader):
         """Called by gunicorn for the next piece of a request."""
         # gevent switches greenlets only when no bytes are there yet: a client that sends without a pause would keep
         # this one reading for ever.
-        gevent.sleep(1e-7)
+        pause()
         if _connection.head is not None:
             return _connection.head.read(self.sock, super().chunk)
         # A small piece, because gunicorn copies the rest of the piece each time it takes a KiB from it.

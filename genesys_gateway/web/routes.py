@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any, ParamSpec, Protocol, cast
 
-import gevent
 import orjson
 from flask import Blueprint, Response, current_app, request
 from marshmallow import Schema, ValidationError
@@ -17,6 +16,7 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake import Registration, SupportResults
 from genesys_gateway.intake.support_result import IntakeResult
 from genesys_gateway.runtime.errors import Unavailable
+from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -90,7 +90,7 @@ def _requires(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callab
     def decorate(view: Callable[P, Response]) -> Callable[P, Response]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-            _let_others_run()
+            pause()  # under keep-alive load, views that never wait would starve all others
             guard = cast(Guard, current_app.extensions[GUARD])
             guard.admit(request.headers.get("Authorization"), roles)
             return view(*args, **kwargs)
@@ -98,11 +98,6 @@ def _requires(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callab
         return guarded
 
     return decorate
-
-
-def _let_others_run() -> None:
-    """Switch greenlets once: under keep-alive load, views that never wait would starve all others."""
-    gevent.sleep(1e-7)
 
 
 @blueprint.post("/customers/supportInteraction")
@@ -140,14 +135,14 @@ def take_result() -> Response:
 @blueprint.get("/livez")
 def livez() -> Response:
     """Answer that the process is alive; checks nothing else."""
-    _let_others_run()
+    pause()
     return _json({"status": "alive"})
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
     """Answer whether registrations are accepted now and will be for the time being."""
-    _let_others_run()
+    pause()
     if not _gateway().ready():
         raise Unavailable("the disk refuses, or the process is ending", _RETRY_SECONDS)
     return _json({"status": "ready"})
@@ -156,7 +151,7 @@ def readyz() -> Response:
 @blueprint.get("/metrics")
 def metrics() -> Response:
     """The metrics, for Prometheus."""
-    _let_others_run()
+    pause()
     return Response(_gateway().metrics.render(), content_type=METRICS_TYPE)
 
 
