@@ -1,4 +1,4 @@
-"""The documents name every setting, metric and test that they must, and their links lead somewhere."""
+"""The documents name every setting, metric, table, decision and test that they must, and their links lead somewhere."""
 
 import re
 from dataclasses import fields
@@ -8,6 +8,7 @@ import pytest
 
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings, variable
+from genesys_gateway.storage.tables import metadata
 from tests.architecture.sources import PROJECT
 
 OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
@@ -39,6 +40,18 @@ def test_every_metric_is_documented() -> None:
         if metric.name.startswith("genesys_gateway_")
     }
     assert {name for name in names if name not in OPERATIONS} == set()
+
+
+def test_every_table_is_explained_once_and_nothing_else_is() -> None:
+    page = (PROJECT / "docs" / "architecture.md").read_text()
+    section = page.partition("\n## What is on disk\n")[2].partition("\n## ")[0]
+    assert sorted(re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)) == sorted(metadata.tables)
+
+
+def test_every_decision_is_listed_once_in_order() -> None:
+    folder = PROJECT / "docs" / "adr"
+    listed = re.findall(r"^\| \[\d{4}\]\((\S+)\) \|", (folder / "README.md").read_text(), re.MULTILINE)
+    assert listed == sorted(path.name for path in folder.glob("0*.md"))
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
