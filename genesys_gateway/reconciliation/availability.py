@@ -24,12 +24,9 @@ from genesys_gateway.settings import Settings
 
 #: Longest rest in seconds of a view that demanded none. A view that is down costs at most one call in this time.
 LONGEST_REST = 5.0
-#: Number of failures in a row after which the cause is taken to be the view, not the conversations. A single
-#: conversation that makes every question about it fail causes at most three while its question is halved, two at most
-#: four.
+#: Number of failures in a row after which the cause is taken to be the view, not the conversations. One conversation
+#: that makes questions fail causes at most three in a row while they are halved, two such conversations at most four.
 FAILURES_IN_A_ROW = 5
-
-
 #: Failures that no conversation can cause: the same call about any other would fail as well.
 OF_NO_CONVERSATION = (NotSent, NoToken, TokenDead)
 

@@ -102,7 +102,7 @@ class Inquiry:
         return LastFinding(finished=verdict.finished, complete=verdict.over and verdict.nameable)
 
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
-        """Ask analytics. Without permission to, and about one they don't know, the answer is empty."""
+        """Ask analytics. The answer is empty without permission, and if they don't know the only one asked about."""
         with self.availability.asking(View.ANALYTICS):
             try:
                 return self._genesys.conversation_details(conversation_ids)

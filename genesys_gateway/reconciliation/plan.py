@@ -11,8 +11,7 @@ left something that only the live view decides. All of them become questions of 
 * While one view rests, the conversations are asked about in the other.
 
 Invariant: pure. A conversation that is due has its question in each plan until it is answered. None waits for a view
-that rests if the other is open, and none is asked about together with one that makes questions fail more than six
-times.
+that rests if the other is open. Another conversation makes at most six questions about it fail.
 """
 
 from collections import OrderedDict

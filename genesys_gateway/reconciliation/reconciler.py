@@ -60,7 +60,7 @@ _RESTING_ROUND = 1.0
 
 
 class Reconciliation:
-    """The loop, and what it remembers between rounds: conversations to ask about live, and failed bulk questions.
+    """The loop, and what it remembers between rounds: conversations to ask about live, and sizes of bulk questions.
 
     Args:
         stored: Called after new entries were committed; must not wait.

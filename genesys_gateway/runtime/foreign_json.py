@@ -39,8 +39,8 @@ _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _NUL_ESCAPE = b"\\u0000"
 _BOM = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
-# Skips what is neither bracket nor text, and short texts without a backslash. It ends behind a bracket, behind the
-# quote that opens any other text, or, to end at all, behind 64 of what it skips.
+# Skips what is neither bracket nor text, and short texts without a backslash. A match ends behind a bracket, behind the
+# quote that opens any other text, or after 64 skipped pieces, so that each step is short.
 _SKIPPED = rb'[^{}\[\]"]{1,4096}+|"[^"\\]{0,200}+"'
 _NEXT = re.compile(rb'(?:%s){0,64}+([{}\[\]"])?' % _SKIPPED)
 # The same, and skips short objects and lists that hold no other: that saves nine tenths of the steps.

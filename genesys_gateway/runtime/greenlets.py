@@ -125,7 +125,7 @@ _without_collections = [0]
 
 @contextmanager
 def collections_put_off() -> Iterator[None]:
-    """Put off the collection of garbage: with a large value in memory, each one holds the hub for 50 ms.
+    """Put off the collection of garbage: with a large value in memory, each collection holds the hub for 50 ms.
 
     What is not part of a cycle is freed all the same. Keep the block short: some seconds at most.
     """
