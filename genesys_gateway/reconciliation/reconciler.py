@@ -365,7 +365,8 @@ class Reconciliation:
         if finding.unknown:
             unknown_since = one.unknown_since or now
             self._note_unknown(connection, one.id, unknown_since, now)
-        due_at = self._next_question(one, now, in_doubt=one.in_doubt and not finding.clears_doubt)
+        in_doubt = one.in_doubt and not finding.clears_doubt
+        due_at = self._next_question(one, now, in_doubt=in_doubt)
         reconciliation.ask_again(
             connection,
             one,
@@ -375,6 +376,7 @@ class Reconciliation:
             due_at=not_after_proof(due_at, finding, now, self._settle_ms),
             deadline_at=self._deadline(now) if finding.goes_on else one.deadline_at,
             clears_doubt=finding.clears_doubt,
+            counted=not in_doubt or one.uncovered_since is not None,
             unknown_since=unknown_since,
             unanswered=None if unanswered is None else (unanswered.count, unanswered.since),
         )

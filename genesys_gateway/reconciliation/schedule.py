@@ -50,8 +50,8 @@ def next_question(
 
     Args:
         now: Epoch milliseconds.
-        asked: Number of due questions that were answered since something last happened to the conversation: a
-            registration that opened it, an event, the start of its cover, lost frames.
+        asked: Number of routine questions that were answered since something last happened to the conversation: a
+            registration that opened it, an event, the start of its cover, lost frames. Those of a doubt don't count.
         doubt_since: When the gap in doubt ended (epoch milliseconds); None if nothing is in doubt or the gap lasts.
         reconcile_seconds: First period of the routine questions; it doubles with each.
         settle_seconds: How long analytics may be incomplete.

@@ -195,6 +195,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         due_at=LATER,
         deadline_at=LATER,
         clears_doubt=True,
+        counted=True,
         unknown_since=None,
     ),
     "instances.enter": lambda c: instances.enter(c, "another", 20_000),

@@ -1,5 +1,6 @@
 """What an answer from Genesys changes in a conversation that other transactions change too, on both databases."""
 
+import pytest
 from sqlalchemy import Connection
 
 from genesys_gateway.domain.after_call_work import AcwEvent
@@ -30,7 +31,14 @@ def one_due(connection: Connection, now: int) -> Due:
 
 
 def answer(
-    storage: Storage, one: Due, *, asked_at: int, due_at: int, clears_doubt: bool = True, now: int = NOW + 100
+    storage: Storage,
+    one: Due,
+    *,
+    asked_at: int,
+    due_at: int,
+    clears_doubt: bool = True,
+    counted: bool = True,
+    now: int = NOW + 100,
 ) -> None:
     storage.run(
         lambda connection: reconciliation.ask_again(
@@ -42,6 +50,7 @@ def answer(
             due_at=due_at,
             deadline_at=DEADLINE,
             clears_doubt=clears_doubt,
+            counted=counted,
             unknown_since=None,
         )
     )
@@ -63,6 +72,13 @@ def test_an_answer_sets_the_date_of_the_next_question(storage: Storage) -> None:
     answer(storage, one, asked_at=NOW, due_at=NOW + 120_000)
 
     assert storage.run(reconciliation.next_due) == NOW + 120_000
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_only_a_routine_question_is_counted(storage: Storage, counted: bool) -> None:
+    answer(storage, followed(storage), asked_at=NOW, due_at=NOW, counted=counted)
+
+    assert storage.run(lambda connection: one_due(connection, NOW)).asked == int(counted)
 
 
 def test_an_answer_does_not_put_off_the_question_after_an_event_that_came_meanwhile(storage: Storage) -> None:

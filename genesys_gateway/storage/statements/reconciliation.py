@@ -116,6 +116,7 @@ def ask_again(
     due_at: int,
     deadline_at: int,
     clears_doubt: bool,
+    counted: bool,
     unknown_since: int | None,
     unanswered: tuple[int, int] | None = None,
 ) -> None:
@@ -125,6 +126,7 @@ def ask_again(
     answer. A date that was set meanwhile, or that was not reached yet when the question was asked, is never postponed.
 
     Args:
+        counted: Whether the question counts as a routine one, each of which doubles the period until the next.
         unanswered: Number of unanswered questions past the deadline, and when the first was asked; None to leave it.
     """
     count, since = unanswered or (_table.unanswered, _table.unanswered_since)
@@ -134,7 +136,7 @@ def ask_again(
         update(conversation)
         .where(_table.id == one.id, FOLLOWED)
         .values(
-            asked=case((answered, _table.asked + 1), else_=_table.asked),
+            asked=case((answered, _table.asked + 1), else_=_table.asked) if counted else _table.asked,
             due_at=case((answered | (_table.due_at > due_at), due_at), else_=_table.due_at),
             deadline_at=case((_table.deadline_at > deadline_at, _table.deadline_at), else_=deadline_at),
             in_doubt=case((same, false()), else_=_table.in_doubt) if clears_doubt else _table.in_doubt,

@@ -2,7 +2,7 @@
 
 import gevent
 
-from genesys_gateway.reconciliation.plan import BULK
+from genesys_gateway.reconciliation.plan import BULK, LIVE
 from tests.doubles.channels import conversation, ids
 from tests.doubles.reconciliation import ReconcilerOnFakeInquiry, work
 
@@ -26,6 +26,18 @@ def test_what_goes_on_is_asked_about_again_more_and_more_rarely(reconciler: Reco
     begun = reconciler.clock.monotonic()
     reconciler.until(lambda: reconciler.inquiry.about(A, "live") == 6, step=120)
     assert 120 + 240 + 480 + 960 + 1920 <= reconciler.clock.monotonic() - begun <= 4000
+
+
+def test_the_questions_of_a_doubt_make_the_later_ones_no_rarer(reconciler: ReconcilerOnFakeInquiry) -> None:
+    some = ids(LIVE + 5)
+    reconciler.inquiry.live_answers = {one: {"goes_on": True, "evidence": True, "shown": True} for one in some}
+    reconciler.follow(*some, covered=True)
+    reconciler.start()
+    reconciler.until(lambda: reconciler.inquiry.about(A, "bulk") == 10, step=0.1)
+    reconciler.inquiry.bulk_answers = {one: {"shown": True, "clears_doubt": True} for one in some}
+    reconciler.until(lambda: not any(reconciler.storage.row(one)["in_doubt"] for one in some), step=0.1)
+    assert all(reconciler.storage.row(one)["due_at"] <= reconciler.clock.now() + 120_000 for one in some)
+    assert [reconciler.storage.row(one)["asked"] for one in some] == [1] * len(some)
 
 
 def test_an_answer_that_it_goes_on_moves_the_deadline(reconciler: ReconcilerOnFakeInquiry) -> None:

@@ -91,12 +91,12 @@ def test_analytics_that_are_down_are_asked_no_more_often_than_a_few_seconds_apar
     reconciler.end()
 
 
-def test_a_question_that_fails_counts_as_asked_and_ends_no_doubt(reconciler: ReconcilerOnFakeInquiry) -> None:
+def test_a_question_that_fails_counts_as_unanswered_and_ends_no_doubt(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.follow(A, covered=True, seconds=0.0)
     reconciler.inquiry.live_answers[A] = TransientFailure("503")
     reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.about(A, "live") == 4, step=60)
-    reconciler.until(lambda: reconciler.storage.row(A)["asked"] == 4)
+    reconciler.until(lambda: reconciler.storage.row(A)["unanswered"] == 4)
     row = reconciler.storage.row(A)
     assert (row["state"], row["in_doubt"]) == ("subscribed", True)
 
