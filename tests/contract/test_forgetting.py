@@ -3,15 +3,17 @@
 from collections.abc import Callable
 from typing import Any
 
+import gevent
 import pytest
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import Connection, create_engine, delete, func, select, update
 
 from genesys_gateway.domain.after_call_work import Unreadable
 from genesys_gateway.maintenance.forgetting import Forgotten
 from genesys_gateway.maintenance.retention import Retention
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, intake
+from genesys_gateway.storage.statements import conversations, counterparts, forgetting, intake
 from genesys_gateway.storage.statements.conversations import Balance, Pairing
 from genesys_gateway.storage.tables import conversation, counterpart, entry, registration, transition
 from tests.doubles import stored_rows as stored
@@ -138,6 +140,29 @@ def test_what_was_deleted_can_be_registered_as_new(archive: Archive) -> None:
     assert pairing is Pairing.NEW
     assert (view.state, [line.event for line in view.timeline]) == ("pending", ["registered"])
     assert archive.balance == Balance(accepted=2, states={"closed": 1, "pending": 1}, missed=0)
+
+
+def test_one_that_is_deleted_while_it_is_registered_again_is_new(postgres_url: str) -> None:
+    engine = create_engine(postgres_url, execution_options={"preserve_rowcount": True})
+    storage = Storage(postgres_url, SystemClock())
+    storage.open()
+    storage.run(lambda c: stored.put_conversations(c, stored.conversation_row(CONVERSATION, closed_at=1, erased_at=1)))
+    storage.run(lambda c: stored.put(c, registration, {"conversation_id": CONVERSATION, "accepted_at": 0}))
+
+    with engine.begin() as connection:
+        counterparts.lock(connection, CONVERSATION)
+        registering = gevent.spawn(storage.run, stored.register)
+        gevent.sleep(0.1)
+        assert not registering.ready(), "it has found the conversation, and waits for the lock"
+        forgetting.old_conversations(connection, closed_before=2, erased_before=2, limit=1, after=None)
+
+    try:
+        pairing, _ = registering.get(timeout=5)
+        assert pairing is Pairing.NEW
+        assert storage.run(conversations.balance) == Balance(accepted=2, states={"closed": 1, "pending": 1}, missed=0)
+    finally:
+        storage.close()
+        engine.dispose()
 
 
 @pytest.mark.parametrize("row", [stored.pending_row, stored.dead_row])

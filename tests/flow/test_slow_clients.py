@@ -197,9 +197,7 @@ def test_a_slow_client_is_let_go_in_time(slow: Slow, all_heard: dict[str, Heard]
     assert ended <= slow.seconds + HEAD_SECONDS + SLACK
 
 
-def test_a_crowd_of_slow_clients_slows_nobody_else_down(
-    gateway: Gateway, simulator: Simulator, stack: ExitStack
-) -> None:
+def test_many_slow_clients_slow_nobody_else_down(gateway: Gateway, simulator: Simulator, stack: ExitStack) -> None:
     connections = [connected(gateway, stack) for _ in range(200)]
     for number, connection in enumerate(connections):
         connection.sendall((HEAD if number % 2 else f"{HEAD}{AUTHORIZED}{LENGTH}\r\n").encode())

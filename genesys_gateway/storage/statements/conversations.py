@@ -123,22 +123,30 @@ def register(
         "due_at": due_at,
         "deadline_at": deadline_at,
     }
-    if put_new(connection, conversation, new):
-        connection.execute(_REGISTRATION, {"conversation_id": conversation_id, "accepted_at": now})
-        timeline.note(connection, conversation_id, now, "registered")
-        return Pairing.NEW, _view_of(connection, new)
-    counterparts.lock(connection, conversation_id)
-    known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).one()
-    changes: dict[str, Any] = {"deadline_at": deadline_at}
-    if known.customer_id != customer_id:
-        changes |= _re_pair(connection, known, customer_id, now)
+    while not put_new(connection, conversation, new):
+        counterparts.lock(connection, conversation_id)
+        known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).first()
+        if known is not None:  # else it was forgotten in this moment
+            return _register_again(connection, known, new)
+    connection.execute(_REGISTRATION, {"conversation_id": conversation_id, "accepted_at": now})
+    timeline.note(connection, conversation_id, now, "registered")
+    return Pairing.NEW, _view_of(connection, new)
+
+
+def _register_again(
+    connection: Connection, known: Row[tuple[object, ...]], new: Mapping[str, Any]
+) -> tuple[Pairing, ConversationView]:
+    now = new["created_at"]
+    changes: dict[str, Any] = {"deadline_at": new["deadline_at"]}
+    if known.customer_id != new["customer_id"]:
+        changes |= _re_pair(connection, known, new["customer_id"], now)
     if known.state == CLOSED:
         changes |= {key: new[key] for key in ("state", "owner", "uncovered_since", "in_doubt", "due_at")}
         # Answers and coverage from before the close prove nothing about what happens now.
         changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
         changes |= {"covered_at": None, "looked_at": None}
-        timeline.note(connection, conversation_id, now, "followed_again")
-    connection.execute(update(conversation).where(_table.id == conversation_id).values(changes))
+        timeline.note(connection, known.id, now, "followed_again")
+    connection.execute(update(conversation).where(_table.id == known.id).values(changes))
     pairing = Pairing.AGAIN if known.state == CLOSED else Pairing.KNOWN
     return pairing, _view_of(connection, known._asdict() | changes)
 
