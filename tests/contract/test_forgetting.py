@@ -1,11 +1,11 @@
 """What is deleted after its time, what must not be, and that the balance goes on counting it; on both databases."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import gevent
 import pytest
-from sqlalchemy import Connection, create_engine, delete, func, select, update
+from sqlalchemy import Connection, Engine, create_engine, delete, func, select, update
 
 from genesys_gateway.domain.after_call_work import Unreadable
 from genesys_gateway.maintenance.forgetting import Forgotten
@@ -13,7 +13,7 @@ from genesys_gateway.maintenance.retention import Retention
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, counterparts, forgetting, intake
+from genesys_gateway.storage.statements import conversations, counterparts, dead_letters, forgetting, intake
 from genesys_gateway.storage.statements.conversations import Balance, Pairing
 from genesys_gateway.storage.tables import conversation, counterpart, entry, registration, transition
 from tests.doubles import stored_rows as stored
@@ -140,29 +140,6 @@ def test_what_was_deleted_can_be_registered_as_new(archive: Archive) -> None:
     assert pairing is Pairing.NEW
     assert (view.state, [line.event for line in view.timeline]) == ("pending", ["registered"])
     assert archive.balance == Balance(accepted=2, states={"closed": 1, "pending": 1}, missed=0)
-
-
-def test_one_that_is_deleted_while_it_is_registered_again_is_new(postgres_url: str) -> None:
-    engine = create_engine(postgres_url, execution_options={"preserve_rowcount": True})
-    storage = Storage(postgres_url, SystemClock())
-    storage.open()
-    storage.run(lambda c: stored.put_conversations(c, stored.conversation_row(CONVERSATION, closed_at=1, erased_at=1)))
-    storage.run(lambda c: stored.put(c, registration, {"conversation_id": CONVERSATION, "accepted_at": 0}))
-
-    with engine.begin() as connection:
-        counterparts.lock(connection, CONVERSATION)
-        registering = gevent.spawn(storage.run, stored.register)
-        gevent.sleep(0.1)
-        assert not registering.ready(), "it has found the conversation, and waits for the lock"
-        forgetting.old_conversations(connection, closed_before=2, erased_before=2, limit=1, after=None)
-
-    try:
-        pairing, _ = registering.get(timeout=5)
-        assert pairing is Pairing.NEW
-        assert storage.run(conversations.balance) == Balance(accepted=2, states={"closed": 1, "pending": 1}, missed=0)
-    finally:
-        storage.close()
-        engine.dispose()
 
 
 @pytest.mark.parametrize("row", [stored.pending_row, stored.dead_row])
@@ -323,3 +300,50 @@ def test_an_event_for_a_deleted_conversation_is_one_of_none_registered(archive: 
     unreadable = Unreadable(reason="never_registered", conversation_id=CONVERSATION)
     archive.run(lambda c: intake.set_aside(c, unreadable, b"{}", NOW))
     assert archive.rows() == 0
+
+
+@pytest.fixture
+def server(postgres_url: str) -> Iterator[Engine]:
+    engine = create_engine(postgres_url, execution_options={"preserve_rowcount": True})
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def shared(postgres_url: str) -> Iterator[Storage]:
+    storage = Storage(postgres_url, SystemClock())
+    storage.open()
+    yield storage
+    storage.close()
+
+
+def begun(job: Callable[[], object]) -> "gevent.Greenlet[..., Any]":
+    """A job that waits for a lock."""
+    waiting = gevent.spawn(job)
+    gevent.sleep(0.1)
+    assert not waiting.ready()
+    return waiting
+
+
+def test_one_that_is_deleted_while_it_is_registered_again_is_new(server: Engine, shared: Storage) -> None:
+    shared.run(lambda c: stored.put_conversations(c, stored.conversation_row(CONVERSATION, closed_at=1, erased_at=1)))
+    shared.run(lambda c: stored.put(c, registration, {"conversation_id": CONVERSATION, "accepted_at": 0}))
+
+    with server.begin() as connection:
+        counterparts.lock(connection, CONVERSATION)
+        registering = begun(lambda: shared.run(stored.register))
+        forgetting.old_conversations(connection, closed_before=2, erased_before=2, limit=1, after=None)
+
+    assert registering.get(timeout=5)[0] is Pairing.NEW
+    assert shared.run(conversations.balance) == Balance(accepted=2, states={"closed": 1, "pending": 1}, missed=0)
+
+
+def test_a_result_that_is_requeued_in_the_moment_of_its_deletion_is_kept(server: Engine, shared: Storage) -> None:
+    shared.run(lambda c: stored.put_entries(c, stored.dead_row("r-1", CONVERSATION, stored_at=1, **RESULT)))
+
+    with server.begin() as connection:
+        assert dead_letters.requeue(connection, ["r-1"], now=NOW) == 1
+        deleting = begun(lambda: shared.run(lambda c: forgetting.old_results(c, before=2, limit=1, after=None)))
+
+    assert deleting.get(timeout=5).deleted == 0
+    assert shared.run(lambda c: stored.get_entry(c, "r-1")).state == "pending"

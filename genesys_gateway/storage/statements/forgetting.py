@@ -125,9 +125,13 @@ def _end(found: Sequence[Row[*tuple[Any, ...]]], limit: int) -> tuple[int, str] 
 
 
 def _without(connection: Connection, ids: Sequence[str], condition: ColumnElement[bool]) -> list[str]:
-    """Return the conversations of which no record meets the condition."""
-    query = select(_entry.conversation_id).where(_entry.conversation_id.in_(ids), condition)
-    kept = set(connection.execute(query).scalars())
+    """Return the conversations of which no record meets the condition, and lock their records.
+
+    Without the lock, a dead record that is requeued in this moment would be deleted all the same.
+    """
+    query = select(_entry.conversation_id, condition.label("kept")).where(_entry.conversation_id.in_(ids))
+    locked = connection.execute(query.order_by(_entry.id).with_for_update()).all()
+    kept = {row.conversation_id for row in locked if row.kept}
     return [one for one in ids if one not in kept]
 
 
