@@ -34,6 +34,10 @@ EXPLAINED = {
     ("delivery.evidence", "self._revived = True"): "the first refusal sets it before it is read",
     ("delivery.evidence", "len(self._turned_away) <= MISDEPLOYED_AFTER"): "the limit is for memory only",
     ("delivery.evidence", "len(self._unanswered) <= BREAK_AFTER"): "the limit is for memory only",
+    ("domain.pairing", "repeated[:2]"): "no two works share a session",
+    ("domain.pairing", "same[:2]"): "no two works share a session",
+    ("domain.pairing", "return -2"): "less than any difference, as before",
+    ("domain.pairing", 'float("INF")'): "Python reads it alike",
     ("domain.record", 'event.queue_id or "XXXX"'): "there is no such queue either",
     ("domain.record", 'event.message_type or "XXXX"'): "there is no such type either",
     ("domain.record", 'event.media_type or "XXXX"'): "there is no such medium either",
@@ -43,6 +47,7 @@ EXPLAINED = {
         "reconciliation.backfill",
         "_ends(None, direction, leg, session.ends)",
     ): "analytics show no such address",
+    ("reconciliation.plan", "popitem(last=None)"): "None is as false as False",
     ("reconciliation.wrapups", "segment.ended_at or 1"): "every segment that comes here has an end",
     ("genesys.rate_limiter", "self._ended[0] + WINDOW_SECONDS < now"): "such a call delays the next one by nothing",
 }

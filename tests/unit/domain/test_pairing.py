@@ -85,6 +85,19 @@ def test_another_agent_or_an_unknown_agent_or_time_is_another_work(other: Report
         assert len(stored(order)) == 2
 
 
+def test_the_same_session_of_another_participant_is_another_work() -> None:
+    other = replace(session("1", 0, participant="p-other"), id="session-other")
+
+    for order in permutations([session("1", 0), other]):
+        assert len(stored(order)) == 2
+
+
+def test_the_session_that_is_named_outweighs_what_is_nearer() -> None:
+    works = stored([result("1", 0), session("2", 300 * SECOND), by_agent("1", 0, session_id="s-2")])
+
+    assert together(works) == {frozenset({"result-1"}), frozenset({"session-2", "agent-1"})}
+
+
 def test_three_reports_of_one_work_are_one_in_any_order() -> None:
     for order in permutations([result("1", 0), by_agent("1", 100), session("1", 500)]):
         assert len(stored(order)) == 1

@@ -161,7 +161,32 @@ def test_only_so_many_are_remembered() -> None:
     sizes = GroupSizes()
     for start in range(0, 3000, 50):
         sizes.failed(ids(50, start), down=False)
-    assert sum(sizes.most(one) < BULK for one in ids(3000)) == 2000
+    assert [sizes.most(one) < BULK for one in ids(3000)] == [False] * 1000 + [True] * 2000, "the oldest are forgotten"
+
+    sizes.failed(ids(2), down=True)
+    assert {sizes.most(one) for one in ids(3000)} == {BULK}
+
+
+def test_an_answer_lifts_the_limit_of_several_and_not_of_one_alone() -> None:
+    sizes = GroupSizes()
+    sizes.failed(ids(3), down=False)
+    sizes.answered(ids(1))
+    assert sizes.most(conversation(0)) == 2
+
+    sizes.answered(ids(2))
+    assert [sizes.most(one) for one in ids(3)] == [BULK, BULK, 2]
+
+
+def test_the_largest_groups_come_first_and_those_left_to_the_live_view_in_none() -> None:
+    sizes = GroupSizes()
+    sizes.failed(ids(1), down=False)
+    sizes.failed(ids(3, 1), down=False)
+    assert list(sizes.groups(ids(6))) == [ids(2, 4), ids(2, 1), ids(1, 3)]
+
+
+def test_of_those_due_at_the_same_moment_any_may_be_first() -> None:
+    made = plan([due(one) for one in ids(LIVE + 1)], bulk=False)
+    assert asked(made, live=True) == [[one] for one in ids(LIVE)]
 
 
 @pytest.mark.parametrize(
@@ -169,8 +194,8 @@ def test_only_so_many_are_remembered() -> None:
     [
         (due(), {"shown": True}, False),
         (due(), {"shown": True, "ended": True}, True),
-        (due(deadline_at=400_000), {"shown": True}, True),
-        (due(), {"shown": False}, True),
+        (due(deadline_at=500_000), {"shown": True}, True),
+        (due(covered_at=200_000), {"shown": False}, True),
         (due(covered_at=200_001), {"shown": False}, False),
         (due(uncovered_since=1), {"shown": False}, False),
         (due(uncovered_since=1, unknown_since=5), {"shown": False}, True),
