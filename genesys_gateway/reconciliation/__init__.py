@@ -30,9 +30,10 @@ The *last look*: ``GATEWAY_LAST_LOOK_SECONDS`` after the close analytics are ask
 Anything found then was missed: it is delivered, and an alarm is raised.
 
 *If no answer comes.* A bulk question that fails is asked again in halves, down to one conversation, which the live view
-is then asked about. Where the live view does not answer for a conversation (any 4xx, an unreadable answer, a failure),
-analytics are asked about it alone. A view that fails five times in a row is down: it rests for at most five seconds
-between two tries, and for as long as it demands. Meanwhile the other view is asked. Only a 429 stops all questions.
+is then asked about. If it ran into the time limit, groups of eight follow, and then the live view. Where the live view
+does not answer for a conversation (any 4xx, an unreadable answer, a failure), analytics are asked about it alone. A
+view that fails five times in a row is down: it rests for at most five seconds between two tries, and for as long as it
+demands. Meanwhile the other view is asked. Only a 429 stops all questions.
 
 The files, in reading order:
 

@@ -16,7 +16,7 @@ from genesys_gateway.reconciliation.finding import LastFinding
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.plan import BULK, GroupSizes
 from genesys_gateway.runtime.clock import DAY_SECONDS, Clock, furthest_date
-from genesys_gateway.runtime.errors import TransientFailure
+from genesys_gateway.runtime.errors import NoReply, TransientFailure
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
@@ -90,7 +90,7 @@ class LastLook:
         """After a failed question. True if its conversations are to be asked about in smaller groups at once."""
         down = self._inquiry.availability.is_down(View.ANALYTICS)
         if not isinstance(error, (Resting, Throttled)):
-            self._sizes.failed(ids, down=down)
+            self._sizes.failed(ids, down=down, timed_out=isinstance(error, NoReply))
         if down or error.retry_after is not None:
             self._put_off(ids, error)
             return False

@@ -7,7 +7,8 @@ left something that only the live view decides. All of them become questions of 
   analytics, because live questions may use only a part of the calls.
 * A bulk question that fails is halved: its conversations stay due, and each may be asked about with half as many others
   from then on. A conversation whose question failed with no other in it is asked about live from then on. Finding one
-  such conversation among fifty takes about twelve calls.
+  such conversation among fifty takes about twelve calls. Where no answer came in time, groups shrink faster: each of
+  them may cost the whole time limit again.
 * While one view rests, the conversations are asked about in the other.
 
 Invariant: pure. A conversation that is due has its question in each plan until it is answered. None waits for a view
@@ -27,6 +28,9 @@ from genesys_gateway.storage.statements.reconciliation import Due
 BULK = 50
 #: Maximum number of live questions in a row. For more conversations than this a bulk question costs fewer calls.
 LIVE = 5
+#: Maximum number of conversations in a bulk question after one to which no answer came in time. With fifty, two such
+#: questions find the group with the cause; its members are asked about live.
+_AFTER_TIMEOUT = 8
 #: Maximum number of conversations remembered because their bulk question failed.
 _REMEMBERED = 2000
 
@@ -61,21 +65,22 @@ class GroupSizes:
         """Maximum number of conversations in a bulk question with this one; 0 if it must be asked about live."""
         return self._most.get(conversation_id, BULK)
 
-    def failed(self, ids: Sequence[str], *, down: bool) -> None:
+    def failed(self, ids: Sequence[str], *, down: bool, timed_out: bool = False) -> None:
         """Note that a bulk question about exactly these conversations failed, and one of them may be the cause.
 
         Args:
             down: Whether analytics are down: then no conversation is the cause, nor was any since the last answer.
+            timed_out: Whether no answer came in time.
         """
         if down:
             for one in self._since_answer:
                 self._most.pop(one, None)
             self._since_answer.clear()
             return
-        half = 0 if len(ids) == 1 else (len(ids) + 1) // 2
+        most = _smaller(len(ids), timed_out=timed_out)
         self._since_answer.update(ids)
         for one in ids:
-            self._most[one] = half
+            self._most[one] = most
             self._most.move_to_end(one)
         while len(self._most) > _REMEMBERED:
             self._most.popitem(last=False)
@@ -92,6 +97,13 @@ class GroupSizes:
         for most, some in groupby(by_size, key=self.most):
             same = list(some)
             yield from (same[start : start + most] for start in range(0, len(same), most))
+
+
+def _smaller(size: int, *, timed_out: bool) -> int:
+    """Maximum size of the next questions after one of this size failed; 0 if the live view is to be asked."""
+    if timed_out:
+        return _AFTER_TIMEOUT if size > _AFTER_TIMEOUT else 0
+    return (size + 1) // 2 if size > 1 else 0
 
 
 def make_plan(

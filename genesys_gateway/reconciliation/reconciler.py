@@ -36,7 +36,7 @@ from genesys_gateway.reconciliation.schedule import (
 )
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import HOUR_SECONDS, SteadyTime, furthest_date
-from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
+from genesys_gateway.runtime.errors import NoReply, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -220,7 +220,8 @@ class Reconciliation:
             raise
         except TransientFailure as error:
             log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
-            self._sizes.failed(ids, down=self._inquiry.availability.is_down(View.ANALYTICS))
+            down = self._inquiry.availability.is_down(View.ANALYTICS)
+            self._sizes.failed(ids, down=down, timed_out=isinstance(error, NoReply))
             return
         self._sizes.answered(ids)
         closed = self._apply_all(some, findings)

@@ -41,7 +41,7 @@ def play(stage: Stage) -> None:
         ("an answer over 5 MB", "large_answer", {"bytes": 6_000_000}),
         ("no answer", "hang", {}),
     )
-    for text, fault, details in stage.scale.of(full=kinds, fast=(kinds[0], kinds[3]), small=kinds[:1]):
+    for text, fault, details in stage.scale.of(full=kinds, fast=(kinds[0], *kinds[3:]), small=kinds[:1]):
         _one_of_many(stage, simulator, gateway, text, fault, details)
     traffic.kill()
     still = Counter(view["state"] for view in gateway.views(open_))

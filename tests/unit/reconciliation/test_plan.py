@@ -97,7 +97,7 @@ def test_while_both_rest_nothing_is_asked_and_all_are_left() -> None:
     assert (made.questions, made.more) == ((), True)
 
 
-def failing(some: Sequence[Due], bad: set[str], sizes: GroupSizes) -> list[list[str]]:
+def failing(some: Sequence[Due], bad: set[str], sizes: GroupSizes, *, timed_out: bool = False) -> list[list[str]]:
     """Ask in bulk until each conversation is answered or left to the live view; returns the questions."""
     left, questions = list(some), []
     while left:
@@ -107,11 +107,12 @@ def failing(some: Sequence[Due], bad: set[str], sizes: GroupSizes) -> list[list[
         for group in groups:
             questions.append(group)
             if bad & set(group):
-                sizes.failed(group, down=False)
+                sizes.failed(group, down=False, timed_out=timed_out)
             else:
                 sizes.answered(group)
                 left = [one for one in left if one.id not in group]
-    assert {one.id for one in left} == bad
+    assert {one.id for one in left} >= bad
+    assert timed_out or len(left) == len(bad)
     return questions
 
 
@@ -125,6 +126,18 @@ def test_one_that_spoils_its_question_is_found_with_few_calls(position: int) -> 
 
     again = failing(many(50), {conversation(position)}, sizes)
     assert len(again) <= 3  # it is remembered, and at most two others that were tried alone
+
+
+@pytest.mark.parametrize("position", range(50))
+def test_one_that_lets_its_question_time_out_costs_two_time_limits(position: int) -> None:
+    bad = conversation(position)
+    sizes = GroupSizes()
+
+    questions = failing(many(50), {bad}, sizes, timed_out=True)
+
+    assert sum(bad in question for question in questions) == 2
+    assert max(len(question) for question in questions[1:]) == 8
+    assert sum(sizes.most(conversation(number)) == 0 for number in range(50)) <= 8
 
 
 def test_several_that_spoil_their_questions_are_found_too() -> None:
