@@ -18,7 +18,7 @@ _MUTMUT = (str(Path(sys.executable).with_name("mutmut")),)
 #: What mutmut calls a mutant that was noticed: a test failed, or did not end.
 _NOTICED = ("killed", "timeout")
 
-#: (module, part of the line that mutmut writes) -> why no test can notice it.
+#: (module, part of a line that mutmut writes or deletes) -> why no test can notice it.
 EXPLAINED = {
     ("channels.batching", "= -1000000001.0"): "as long ago as before",
     ("channels.batching", "self._in_burst = None"): "None is as false as False",
@@ -38,6 +38,7 @@ EXPLAINED = {
     ("domain.pairing", "same[:2]"): "no two works share a session",
     ("domain.pairing", "return -2"): "less than any difference, as before",
     ("domain.pairing", 'float("INF")'): "Python reads it alike",
+    ("domain.record", "raise TypeError("): "the text of the error is for people",
     ("domain.record", 'event.queue_id or "XXXX"'): "there is no such queue either",
     ("domain.record", 'event.message_type or "XXXX"'): "there is no such type either",
     ("domain.record", 'event.media_type or "XXXX"'): "there is no such medium either",
@@ -47,8 +48,14 @@ EXPLAINED = {
         "reconciliation.backfill",
         "_ends(None, direction, leg, session.ends)",
     ): "analytics show no such address",
+    ("reconciliation.evidence", "case AcwState.SKIPPED |"): "without it the answer is None, as little as Work.NONE",
     ("reconciliation.plan", "popitem(last=None)"): "None is as false as False",
+    ("reconciliation.schedule", "age = max(now - doubt_since, 1)"): "the first period is longer than a millisecond",
     ("reconciliation.wrapups", "segment.ended_at or 1"): "every segment that comes here has an end",
+    ("runtime.single_flight", "self._stopped = None"): "None is as false as False",
+    ("runtime.single_flight", "cast(None,"): "a cast does nothing at run time",
+    ("runtime.single_flight", "kill(block=None)"): "None is as false as False",
+    ("runtime.single_flight", "flight.tasks.stop(1)"): "a greenlet that was killed ends at once",
     ("genesys.rate_limiter", "self._ended[0] + WINDOW_SECONDS < now"): "such a call delays the next one by nothing",
 }
 
@@ -79,9 +86,9 @@ def _results() -> list[tuple[str, str]]:
 def _is_explained(name: str) -> bool:
     """Whether the mutant is in the list of those that no test can notice; prints one that is not."""
     shown = _output("show", name)
-    written = [line for line in shown.splitlines() if line.startswith("+") and not line.startswith("+++")]
+    changed = [line for line in shown.splitlines() if line.startswith(("+", "-"))]
     for module, part in EXPLAINED:
-        if module == _module(name) and any(part in line for line in written):
+        if module == _module(name) and any(part in line for line in changed):
             return True
     print(shown)
     return False

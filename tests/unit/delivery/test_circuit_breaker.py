@@ -239,6 +239,16 @@ def test_the_counts_of_an_earlier_process_go_on() -> None:
     assert breaker.report("d", of_post(403), 7.0 + 299).after is State.PAUSED
 
 
+def test_an_earlier_process_blames_a_record_only_while_others_get_through() -> None:
+    breaker = CircuitBreaker(POLICY)
+    ends = [("bad", "HTTP 403"), ("good", None), *[("bad", "HTTP 403")] * (BLAME_AFTER - 1)]
+
+    breaker.remember([AttemptEnd(record_id=one, error=error, dead=False) for one, error in ends], 7.0)
+
+    assert breaker.blames("bad", 7.0 + 299)
+    assert not breaker.blames("bad", 7.0 + 300)
+
+
 def test_nothing_is_the_trouble_once_a_refusal_shows_that_the_receiver_is_back() -> None:
     breaker = CircuitBreaker(POLICY)
     break_it(breaker)

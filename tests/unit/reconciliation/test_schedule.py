@@ -59,7 +59,9 @@ def test_a_gap_that_a_wrong_clock_dates_into_the_future_is_asked_about_soon() ->
 
 def test_no_question_is_planned_further_ahead_than_the_longest_of_all_waits() -> None:
     assert furthest(NOW, quiet_seconds=60, reconcile_seconds=120, settle_seconds=300) == NOW + 3_600_000 + SKEW_MS
-    assert furthest(NOW, quiet_seconds=7200, reconcile_seconds=120, settle_seconds=1) == NOW + 7_200_000 + SKEW_MS
+    for longest in ((7200, 120, 1), (60, 7200, 1), (60, 120, 7200)):
+        named = dict(zip(("quiet_seconds", "reconcile_seconds", "settle_seconds"), longest, strict=True))
+        assert furthest(NOW, **named) == NOW + 7_200_000 + SKEW_MS
 
 
 @given(
@@ -101,6 +103,7 @@ DAY_MS = 86_400_000
 def test_unanswered_questions_are_counted_from_the_deadline_on() -> None:
     assert one_more(NOW - 1, deadline_at=NOW, count=0, since=None) is None
     assert one_more(NOW, deadline_at=NOW, count=0, since=None) == Unanswered(count=1, since=NOW)
+    assert one_more(NOW, deadline_at=NOW, count=3, since=NOW) == Unanswered(count=4, since=NOW)
     assert one_more(NOW + 5, deadline_at=NOW, count=3, since=NOW) == Unanswered(count=4, since=NOW)
     assert one_more(NOW + 5, deadline_at=NOW, count=3, since=NOW - 1) == Unanswered(count=1, since=NOW + 5)
 

@@ -134,13 +134,14 @@ def test_stop_lets_the_work_end_and_begins_none() -> None:
 
 def test_stop_ends_work_that_hangs_and_tells_its_callers() -> None:
     flight: SingleFlight[str, bool] = SingleFlight("test", alone=True)
-    caller = gevent.spawn(flight.do, "key", Event().wait)
+    callers = [gevent.spawn(flight.do, key, Event().wait) for key in ("key", "other")]
     gevent.sleep(0)
 
-    assert flight.stop(0.0) == ["test.work"]
+    assert flight.stop(0.0) == ["test.work", "test.work"]
 
-    with pytest.raises(TransientFailure, match="this process stops"):
-        caller.get()
+    for caller in callers:
+        with pytest.raises(TransientFailure, match=r"^this process stops$"):
+            caller.get()
     assert not flight.busy("key")
 
 
@@ -168,3 +169,23 @@ def test_work_that_may_not_go_on_alone_ends_with_its_last_caller_and_begins_anew
     assert flight.do("key", lambda: 2) == 2
 
     assert ended == ["ended"]
+
+
+def test_the_last_caller_does_not_wait_for_the_end_of_work_that_it_gives_up() -> None:
+    flight: SingleFlight[str, None] = SingleFlight("test", alone=False)
+    begun, clean_up = Event(), Event()
+
+    def work() -> None:
+        try:
+            begun.set()
+            Event().wait()
+        finally:
+            clean_up.wait()
+
+    caller = gevent.spawn(flight.do, "key", work)
+    begun.wait()
+    caller.kill(block=False)
+    gevent.sleep(0.01)
+
+    assert caller.dead
+    clean_up.set()
