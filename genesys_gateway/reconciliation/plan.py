@@ -1,7 +1,8 @@
 """Decides which questions are asked in a round: about which conversations, in which view, and in which order.
 
 A conversation comes into the plan in one of three ways: it is due, a gap left it in doubt, or its answer in analytics
-left something that only the live view decides. All of them become questions of one queue, ordered by their dates.
+left something that only the live view decides. All of them become questions of one queue, ordered by the dates at which
+they are due. So hundreds in doubt, which are due again later, don't delay one that has ended.
 
 * A few conversations are asked about live, because the live view is up to date. Many are asked about in bulk through
   analytics, because live questions may use only a part of the calls.
@@ -119,29 +120,23 @@ def make_plan(
         bulk: Whether analytics may be asked now.
         sizes: What is known from bulk questions that failed.
     """
-    by_date: dict[str, tuple[int, Due]] = {}
-    for one in undecided:
-        by_date[one.id] = (one.due_at, one)
-    for one in doubtful:
-        by_date[one.id] = (one.covered_at or one.due_at, one)
+    alone = {one.id: one for one in (*undecided, *doubtful)}
     in_bulk: set[str] = set()
-    if bulk and len(by_date.keys() | {one.id for one in due}) > live:
+    if bulk and len(alone.keys() | {one.id for one in due}) > live:
         in_bulk = {one.id for one in due if sizes.most(one.id)}
-    for one in due:
-        if one.id not in in_bulk:
-            by_date[one.id] = (one.due_at, one)
-    first = nsmallest(live, by_date.values(), key=_date)
-    questions = [Question(at=at, live=True, about=(one,)) for at, one in first]
+    alone |= {one.id: one for one in due if one.id not in in_bulk}
+    first = nsmallest(live, alone.values(), key=_due_at)
+    questions = [Question(at=one.due_at, live=True, about=(one,)) for one in first]
     rows = {one.id: one for one in due if one.id in in_bulk}
     for ids in sizes.groups(rows):
         about = tuple(rows[one] for one in ids)
         questions.append(Question(at=about[0].due_at, live=False, about=about))
     questions.sort(key=lambda question: (question.at, question.live))
-    return Plan(questions=tuple(questions), more=len(by_date) > live)
+    return Plan(questions=tuple(questions), more=len(alone) > live)
 
 
-def _date(dated: tuple[int, Due]) -> int:
-    return dated[0]
+def _due_at(one: Due) -> int:
+    return one.due_at
 
 
 def needs_live_answer(one: Due, finding: Finding, settle_ms: int) -> bool:

@@ -68,13 +68,21 @@ def test_a_few_are_asked_about_live_and_many_in_bulk_the_longest_due_first() -> 
 
 
 def test_doubtful_and_undecided_ones_share_the_live_questions_by_their_dates() -> None:
-    doubtful = [due(one, covered_at=10 + number + number // 2) for number, one in enumerate(ids(3, 100))]
+    doubtful = [due(one, due_at=10 + number + number // 2) for number, one in enumerate(ids(3, 100))]
     undecided = [due(one, due_at=9 + 3 * number) for number, one in enumerate(ids(4, 200))]
     made = plan(many(2, 300), doubtful=doubtful, undecided=undecided)
     wanted = [conversation(number) for number in (200, 100, 101, 201, 102)]
     assert asked(made, live=True) == [[one] for one in wanted]
     assert asked(made, live=False) == [ids(2, 300)]
     assert made.more
+
+
+def test_hundreds_in_doubt_that_are_due_later_do_not_delay_one_that_has_ended() -> None:
+    doubtful = [due(one, due_at=5000, covered_at=1) for one in ids(200, 100)]
+
+    made = plan([], doubtful=doubtful, undecided=[due(A, due_at=2000)])
+
+    assert asked(made, live=True)[0] == [A]
 
 
 def test_one_that_is_in_doubt_and_due_is_asked_about_once() -> None:
