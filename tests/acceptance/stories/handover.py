@@ -56,13 +56,17 @@ def _judge_end(stage: Stage, simulator: Simulator, gateway: Gateway, kind: str, 
 
 @contextmanager
 def talking(simulator: Simulator, sessions: list[AgentSession], per_second: float = _PER_SECOND) -> Iterator[None]:
-    """Within the block, transfer and wrap up the conversations in turn, at that rate."""
+    """Within the block, transfer and wrap up the conversations in turn, at that rate.
+
+    The last one registered comes first: reconciliation asks about the first ones first, and an answer that shows a
+    wrap-up of the same millisecond may be stored before its event.
+    """
     over = Event()
     agents = {session.conversation: session for session in sessions}
 
     def talk() -> None:
         begun = time.monotonic()
-        for number, session in enumerate(itertools.cycle(sessions)):
+        for number, session in enumerate(itertools.cycle(reversed(sessions))):
             if over.wait(max(0.0, begun + number / per_second - time.monotonic())):
                 return
             agents[session.conversation], done = simulator.transfer(session.conversation), agents[session.conversation]
