@@ -69,7 +69,7 @@ class SingleFlight(Generic[K, T]):
         return key in self._flights
 
     def stop(self, seconds: float) -> list[str]:
-        """Let the work in progress end within ``seconds``, then end it; nothing is begun any more.
+        """Let the work in progress end within ``seconds``, then kill it. No new work starts.
 
         Returns:
             The names of the greenlets that were killed. Their callers get a TransientFailure.

@@ -75,7 +75,7 @@ def _keep_busy(simulator: Simulator, sessions: list[AgentSession]) -> None:
 def _one_of_many(stage: Stage, simulator: Simulator, gateway: Gateway, text: str, fault: str, details: Json) -> None:
     """50 conversations end long after their registration, so only the questions after their events can close them."""
     sessions = _followed(simulator, gateway, 50)
-    sleep(_SETTLE + 3)  # until nothing is in doubt any more
+    sleep(_SETTLE + 3)  # until no conversation is in doubt
     bad = sessions[0].conversation
     simulator.fault(fault, path=_BULK, conversation=bad, **details)
     before = len(_bulk_calls(simulator))
