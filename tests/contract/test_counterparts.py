@@ -365,8 +365,8 @@ def test_a_counterpart_that_comes_at_the_same_moment_waits_for_the_first(postgre
     engine.dispose()
 
 
-#: Reports 60 after-call works from one source, in four greenlets, each in a different order.
-_REPORT = """
+#: The code of :func:`reporter`, with its two gaps.
+_REPORTER = """
 import sys
 from gevent import monkey
 monkey.patch_all()
@@ -374,28 +374,44 @@ import random, gevent
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage
 from tests.contract.test_counterparts import BothSources, event, result, NOW
+from tests.contract.test_events_without_session import by_agent
 
 url, source, seed = sys.argv[1:]
 storage = Storage(url, SystemClock())
 storage.open()
 sources = BothSources(storage)
+put = {PUTS}[source]
 print("ready", flush=True)
 sys.stdin.readline()
 
 def report(number):
-    works = list(range(60))
+    works = list(range(WORKS))
     random.Random(int(seed) * 100 + number).shuffle(works)
     for work in works:
-        at = NOW + work * 1_000_000
-        if source == "genesys":
-            sources.put_event(event(f"s-{work}", at=at), random.choice(("live", "backfill")))
-        else:
-            sources.put_result(result(at=at + 120_000))
+        put(work, NOW + work * 1_000_000)
 
 gevent.joinall([gevent.spawn(report, number) for number in range(4)], raise_error=True)
 storage.close()
 print("done", flush=True)
 """
+
+
+def reporter(works: int, **puts: str) -> str:
+    """The code of a process that reports after-call works from one source, in four greenlets, in different orders.
+
+    Args:
+        works: Number of after-call works.
+        puts: For each source the expression that reports the work number ``work`` of the moment ``at``.
+    """
+    choices = ", ".join(f"{source!r}: lambda work, at: {put}" for source, put in puts.items())
+    return _REPORTER.replace("PUTS", choices).replace("WORKS", str(works))
+
+
+_REPORT = reporter(
+    60,
+    genesys='sources.put_event(event(f"s-{work}", at=at), random.choice(("live", "backfill")))',
+    result="sources.put_result(result(at=at + 120_000))",
+)
 
 
 def test_four_processes_at_once_make_one_record_of_each_work(postgres_url: str) -> None:

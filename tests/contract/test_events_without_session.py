@@ -16,7 +16,7 @@ from genesys_gateway.storage.statements import intake
 from genesys_gateway.storage.statements.intake import BACKFILL, LIVE, IntakeResult
 from genesys_gateway.storage.tables import conversation, counterpart, entry
 from tests.contract.processes import python
-from tests.contract.test_counterparts import DUE, LIMIT, OTHER_AGENT, BothSources, event, result
+from tests.contract.test_counterparts import DUE, LIMIT, OTHER_AGENT, BothSources, event, reporter, result
 from tests.doubles.stored_rows import CONVERSATION, DEADLINE, NOW
 
 
@@ -257,40 +257,12 @@ def test_one_that_comes_at_the_same_moment_waits_for_the_first(
     engine.dispose()
 
 
-#: Reports 40 after-call works in one of three ways, in four greenlets, each in a different order.
-_REPORT = """
-import sys
-from gevent import monkey
-monkey.patch_all()
-import random, gevent
-from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.storage import Storage
-from tests.contract.test_counterparts import BothSources, event, result, NOW
-from tests.contract.test_events_without_session import by_agent
-
-url, source, seed = sys.argv[1:]
-storage = Storage(url, SystemClock())
-storage.open()
-sources = BothSources(storage)
-print("ready", flush=True)
-sys.stdin.readline()
-
-def report(number):
-    works = list(range(40))
-    random.Random(int(seed) * 100 + number).shuffle(works)
-    for work in works:
-        at = NOW + work * 1_000_000
-        if source == "named":
-            sources.put_event(event(f"s-{work}", at=at + 400), "backfill")
-        elif source == "bare":
-            sources.put_event(by_agent(at))
-        else:
-            sources.put_result(result(at=at + 100_000))
-
-gevent.joinall([gevent.spawn(report, number) for number in range(4)], raise_error=True)
-storage.close()
-print("done", flush=True)
-"""
+_REPORT = reporter(
+    40,
+    named='sources.put_event(event(f"s-{work}", at=at + 400), "backfill")',
+    bare="sources.put_event(by_agent(at))",
+    result="sources.put_result(result(at=at + 100_000))",
+)
 
 
 def test_three_processes_at_once_make_one_record_of_each_work(postgres_url: str) -> None:
