@@ -113,7 +113,9 @@ class Gateway:
         )
         self.retention = Retention(storage, settings, runtime)
         stored, due = self.delivery.wake, self.reconciliation.wake
-        self.event_spool = EventSpool(storage, settings, runtime, owner=owner, stored=stored, due=due)
+        self.event_spool = EventSpool(
+            storage, settings, runtime, owner=owner, stored=stored, due=due, busy=lambda: False
+        )
         self.support_results = SupportResults(storage, settings, runtime, stored=stored, due=due)
 
     def _compose_channels(self, genesys: Genesys) -> None:

@@ -36,7 +36,8 @@ EVENTS = {
     "late_event": "it arrived after the close: record",
     "unknown_to_genesys": "Genesys has not known it for a long time (by default an hour)",
     "closed": "closed, no longer followed:",
-    "followed_again": "registered again after its close, so followed again",
+    "followed_again": "followed again: it was registered again, or was not over after its release",
+    "released": "its topic was given back: it is over by the newest answer, and the last proof is awaited",
     "erased": "personal content erased: record",
 }
 
@@ -105,6 +106,11 @@ def _coverage(facts: ConversationFacts) -> str:
         return (
             f"It was covered by channel {facts.channel_id}, whose gateway has ended: no socket receives its events now."
         )
+    if facts.released_at is not None:
+        return (
+            f"Released {moment(facts.released_at, facts.now)}: it is over by the newest answer of Genesys, so its topic"
+            " was given back for others. It is followed until a later answer proves the end."
+        )
     since_at = facts.created_at if facts.uncovered_since is None else facts.uncovered_since
     return f"Not covered since {moment(since_at, facts.now)}: Genesys is asked about it over REST instead."
 
@@ -138,7 +144,7 @@ def _awaited(facts: ConversationFacts) -> Iterator[str]:
 
 
 def _awaited_of_genesys(facts: ConversationFacts) -> Iterator[str]:
-    if facts.state == "pending":
+    if facts.state == "pending" and facts.released_at is None:
         yield "A channel with a free place for its topic, and Genesys's confirmation."
     if facts.in_doubt:
         yield "An answer of Genesys that shows what happened while it was not covered; it is asked often until then."

@@ -93,6 +93,7 @@ class EventSpool:
         owner: Id of this instance.
         stored: Called after new entries were committed; must not wait.
         due: Called after conversations became due; must not wait.
+        busy: Tells whether calls of Genesys are scarce; must not wait.
         most_frames: Maximum number of frames waiting to be written.
         most_changes: Maximum number of coverage changes waiting to be written, counted per conversation.
     """
@@ -106,6 +107,7 @@ class EventSpool:
         owner: str,
         stored: Callable[[], None],
         due: Callable[[], None],
+        busy: Callable[[], bool],
         most_frames: int = SPOOL_FRAMES,
         most_changes: int = SPOOL_CHANGES,
     ) -> None:
@@ -116,6 +118,7 @@ class EventSpool:
         self._owner = owner
         self._stored = stored
         self._due = due
+        self._busy = busy
         self._most_frames = most_frames
         self._most_changes = most_changes
         self._spool: deque[_Arrival] = deque()
@@ -265,10 +268,8 @@ class EventSpool:
                     outcomes[self._put_event(connection, event, arrival.raw, now)] += 1
                 case _Frame(notification=Unreadable() as unreadable):
                     intake.set_aside(connection, unreadable, arrival.raw, now)
-                case _Covered():
-                    conversations.cover(
-                        connection, arrival.ids, channel_id=arrival.channel_id, owner=self._owner, now=now
-                    )
+                case _Covered(ids=ids, channel_id=one):
+                    self._cover(connection, ids, one, now)
                 case _Uncovered():
                     conversations.uncover(connection, arrival.ids, since=arrival.since, now=now)
                 case _Rejected():
@@ -280,6 +281,13 @@ class EventSpool:
         if overflowed:
             conversations.make_all_due(connection, now)
         return outcomes
+
+    def _cover(self, connection: Connection, ids: Sequence[str], channel_id: str, now: int) -> None:
+        # While calls are scarce, a new conversation is first asked about when analytics can prove something.
+        settle_ms = round(self._settings.analytics_settle_seconds * 1000) if self._busy() else 0
+        conversations.cover(
+            connection, ids, channel_id=channel_id, owner=self._owner, now=now, fresh_due_at=now + settle_ms
+        )
 
     def _put_event(self, connection: Connection, event: AcwEvent, raw: bytes, now: int) -> IntakeResult:
         taken = intake.put(

@@ -80,7 +80,8 @@ class Gauges:
         for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
             self._metrics.conversations.labels(state=state).set(balance.states.get(state, 0))
         self._metrics.conversations_unaccounted.set(balance.unaccounted)
-        self._metrics.conversations_uncovered.set(balance.states.get(conversations.PENDING, 0))
+        self._metrics.conversations_uncovered.set(balance.uncovered)
+        self._metrics.conversations_released.set(balance.released)
 
     def _set_others(self) -> None:
         self._metrics.channels_open.set(sum(channel.listening for channel in self._registry.channels()))

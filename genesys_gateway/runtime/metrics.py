@@ -76,7 +76,13 @@ class Metrics:
             "Conversations accepted, but neither followed nor closed. A value other than 0 is a bug.",
         )
         self.conversations_uncovered = self._gauge(
-            "conversations_uncovered", "Conversations followed, but not on an open socket."
+            "conversations_uncovered", "Conversations followed, but not on an open socket; without released ones."
+        )
+        self.conversations_released = self._gauge(
+            "conversations_released", "Conversations whose topic was given back, and whose last proof is awaited."
+        )
+        self.topics_released = self._counter(
+            "topics_released", "Topics given back because their conversations were over by the newest answer."
         )
         self.conversations_unresolved = self._counter(
             "conversations_unresolved", "Conversations closed at their deadline without a record."

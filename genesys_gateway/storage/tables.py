@@ -45,6 +45,8 @@ conversation = Table(
     Column("channel_id", String(128)),
     #: since when an event may have been missed; null while a confirmed subscription covers it
     Column("uncovered_since", BigInteger),
+    #: since when its topic is given back for others, while its last proof is still to come; then its state is pending
+    Column("released_at", BigInteger),
     #: start of the latest coverage since it was registered; only an answer taken later ends the doubt
     Column("covered_at", BigInteger),
     #: whether an event may have been lost in a gap that no answer has cleared yet
@@ -71,6 +73,7 @@ conversation = Table(
     _partial("conversation_followed", "owner", "state", where="state <> 'closed'"),
     _partial("conversation_due", "due_at", where="due_at IS NOT NULL"),
     _partial("conversation_last_look", "last_look_at", where="last_look_at IS NOT NULL"),
+    _partial("conversation_released", "released_at", where="released_at IS NOT NULL"),
     _partial("conversation_customer", "customer_id", where="customer_id IS NOT NULL"),
     _partial("conversation_missed", "missed", where="missed > 0"),
     _partial("conversation_to_erase", "closed_at", where="erased_at IS NULL AND closed_at IS NOT NULL"),

@@ -111,8 +111,8 @@ REGISTER = Operation(
     summary="Register an interaction for a customer",
     description="From then on the interaction is followed: each after-call work in it becomes a communication record."
     " 2xx means that the registration is on disk. A repetition changes nothing. A registration for another customer"
-    " re-pairs the interaction, until the first attempt to deliver one of its records has begun. A closed interaction"
-    " is followed again.",
+    " re-pairs the interaction, until the first attempt to deliver one of its records has begun. A closed or"
+    " released interaction is followed again.",
     roles=("bofe",),
     takes=SupportInteractionRequest,
     examples={"pair": {"customerId": _CUSTOMER, "interactionId": _INTERACTION}},

@@ -57,7 +57,9 @@ class Calls:
         self.http = HttpClient(self.settings, url, self.clock, 1)
         self.metrics, self.storage = Metrics(), Storage("sqlite://", self.clock)
         self.runtime = runtime(self.clock, [], metrics=self.metrics)
-        self.spool = EventSpool(self.storage, self.settings, self.runtime, owner=OWNER, stored=self.note, due=ignore)
+        self.spool = EventSpool(
+            self.storage, self.settings, self.runtime, owner=OWNER, stored=self.note, due=ignore, busy=lambda: False
+        )
         self.genesys = FakeGenesys(self.clock)
         callbacks = {name: getattr(self.spool, name) for name in ("notified", "covered", "uncovered", "rejected")}
         listener = RegistryListener(**callbacks, created=ignore, closed=ignore)

@@ -45,7 +45,9 @@ class Conversations:
 
     def cover(self, *ids: str, now: int = NOW, channel: str = "c-1") -> None:
         self.storage.run(
-            lambda c: conversations.cover(c, ids or [CONVERSATION], channel_id=channel, owner=OWNER, now=now)
+            lambda c: conversations.cover(
+                c, ids or [CONVERSATION], channel_id=channel, owner=OWNER, now=now, fresh_due_at=now
+            )
         )
 
     def uncover(self, *ids: str, since: int = NOW, now: int = NOW) -> None:
@@ -242,7 +244,7 @@ def test_a_closed_one_is_neither_covered_nor_uncovered_nor_due(statements: Conve
 
 def test_nobody_is_covered_by_an_empty_list(statements: Conversations) -> None:
     statements.register()
-    statements.storage.run(lambda c: conversations.cover(c, [], channel_id="c", owner=OWNER, now=NOW))
+    statements.storage.run(lambda c: conversations.cover(c, [], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW))
     statements.storage.run(lambda c: conversations.uncover(c, [], since=NOW, now=NOW))
     assert statements.row()["state"] == "pending"
 
@@ -452,7 +454,7 @@ def test_covered_while_it_is_closed_it_stays_closed(shared: Conversations) -> No
     at_once(
         shared.storage,
         close,
-        lambda c: conversations.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW),
+        lambda c: conversations.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
     )
     assert shared.view().state == "closed"
 

@@ -49,7 +49,9 @@ class Instances:
             for number in numbers:
                 stored_rows.register(connection, id_of(number), owner=owner, now=NOW + number)
             if covered:
-                conversations.cover(connection, [id_of(n) for n in numbers], channel_id="c", owner=owner, now=NOW)
+                conversations.cover(
+                    connection, [id_of(n) for n in numbers], channel_id="c", owner=owner, now=NOW, fresh_due_at=NOW
+                )
 
         self.storage.run(job)
 
@@ -254,5 +256,7 @@ def test_the_longest_id_that_a_channel_may_have_fits(statements: Instances) -> N
     assert not CHANNEL_ID.match(longest + "c")
     statements.storage.run(lambda c: instances.channel_created(c, longest, ME, now=NOW, expires_at=NOW))
     statements.register(1)
-    statements.storage.run(lambda c: conversations.cover(c, [id_of(1)], channel_id=longest, owner=ME, now=NOW))
+    statements.storage.run(
+        lambda c: conversations.cover(c, [id_of(1)], channel_id=longest, owner=ME, now=NOW, fresh_due_at=NOW)
+    )
     assert statements.row(1).channel_id == longest

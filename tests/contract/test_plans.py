@@ -53,7 +53,13 @@ ROWS = 300
 STEPS = 20_000
 TABLES = ("conversation", "registration", "entry", "transition")
 #: Indexes of only what is followed, missed, dead or claimed: to walk them is the work itself.
-OF_THE_PRESENT = ("conversation_followed", "conversation_missed", "entry_dead", "entry_claimed")
+OF_THE_PRESENT = (
+    "conversation_followed",
+    "conversation_released",
+    "conversation_missed",
+    "entry_dead",
+    "entry_claimed",
+)
 
 #: As many records wait for their first attempt, because the receiver was down.
 WAITING = text(
@@ -114,7 +120,9 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         stored.register(c, one, owner=OWNER) for one in (CONVERSATION, CONVERSATION, FOLLOWED[0], CLOSED)
     ],
     "conversations.view": lambda c: conversations.view(c, CLOSED),
-    "conversations.cover": lambda c: conversations.cover(c, FOLLOWED, channel_id="c", owner=OWNER, now=NOW),
+    "conversations.cover": lambda c: conversations.cover(
+        c, FOLLOWED, channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW
+    ),
     "conversations.uncover": lambda c: conversations.uncover(c, FOLLOWED, since=NOW, now=NOW),
     "conversations.make_due": lambda c: conversations.make_due(c, FOLLOWED[0], NOW),
     "conversations.make_all_due": lambda c: conversations.make_all_due(c, NOW),
@@ -198,6 +206,22 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         counted=True,
         unknown_since=None,
     ),
+    "reconciliation.release": lambda c: [
+        reconciliation.release(
+            c,
+            one,
+            now=LATER,
+            due_at=LATER,
+            ended_at=NOW,
+            latest_deadline=LATER,
+            furthest_deadline=LATER,
+            live=live,
+        )
+        for one, live in ((FOLLOWED[0], True), (FOLLOWED[1], False), (CLOSED, True))
+    ],
+    "reconciliation.take_up": lambda c: [
+        reconciliation.take_up(c, one, now=LATER, due_at=LATER) for one in (FOLLOWED[0], CLOSED)
+    ],
     "instances.enter": lambda c: instances.enter(c, "another", 20_000),
     "instances.end_all_leases": instances.end_all_leases,
     "instances.renew": lambda c: instances.renew(c, OWNER, 20_000),

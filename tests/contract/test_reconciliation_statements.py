@@ -19,7 +19,7 @@ def followed(storage: Storage) -> Due:
 
     def job(connection: Connection) -> Due:
         register(connection)
-        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW)
+        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW)
         return one_due(connection, NOW)
 
     return storage.run(job)
@@ -135,7 +135,7 @@ def test_an_answer_dated_into_the_future_says_nothing_of_a_gap_that_ends_now(sto
 
     def lose_coverage(connection: Connection) -> None:
         conversations.uncover(connection, [CONVERSATION], since=back - 10, now=back - 5)
-        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=back)
+        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=back, fresh_due_at=back)
 
     storage.run(lose_coverage)
     assert doubtful(storage, back) == [CONVERSATION]
@@ -146,7 +146,9 @@ def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storag
 
     def lose_coverage(connection: Connection) -> None:
         conversations.uncover(connection, [CONVERSATION], since=NOW + 10, now=NOW + 20)
-        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW + 30)
+        conversations.cover(
+            connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW + 30, fresh_due_at=NOW + 30
+        )
 
     storage.run(lose_coverage)
     answer(storage, one, asked_at=NOW + 5, due_at=NOW + 120_000)

@@ -80,7 +80,7 @@ class StorageInMemory(Storage):
 
     def cover(self, *ids: str) -> None:
         now = self._time.now()
-        self.uncounted(lambda c: conversations.cover(c, ids, channel_id="c", owner=OWNER, now=now))
+        self.uncounted(lambda c: conversations.cover(c, ids, channel_id="c", owner=OWNER, now=now, fresh_due_at=now))
 
     def close_conversations(self, *ids: str, at: int = 0) -> None:
         """Close conversations without a record at a moment, for which their last look is due as well."""

@@ -36,8 +36,14 @@ _table = conversation.c
 PENDING, SUBSCRIBED, CLOSED = "pending", "subscribed", "closed"
 LOGGED, NO_ACW, UNRESOLVED = "logged", "no_acw", "unresolved"
 
+#: A registration is covered within this time (milliseconds) as a rule. A talk that was registered at its start has no
+#: finished after-call work then, so the first question about it is not urgent. After a longer wait it may be.
+_SHORT_WAIT_MS = 10_000
+
 #: The condition of the index ``conversation_followed``, word for word, because SQLite uses the index for no other.
 FOLLOWED = _table.state != literal_column("'closed'")
+#: Its topic is, or is to be, subscribed. Combined with ``FOLLOWED``.
+NOT_RELEASED = _table.released_at.is_(None)
 _BY_ID = select(conversation).where(_table.id == bindparam("id"))
 _REGISTRATION = insert(registration)
 _RECORDS = (
@@ -46,12 +52,14 @@ _RECORDS = (
     .order_by(entry.c.stored_at, entry.c.id)
 )
 # A single statement, because on PostgreSQL a second one would also count registrations made since the first. Rows are
-# counted by triggers; only those of followed conversations and of missed works, which are few, are counted here.
+# counted by triggers; only those of followed and released conversations and of missed works, which are few, are counted
+# here.
 _BALANCE = union_all(
     select(literal("accepted"), tally.total("registrations", "forgotten_registrations")),
     select(literal("conversations"), tally.total("conversations", "forgotten_conversations")),
     select(literal("missed"), tally.total("forgotten_missed")),
     select(literal("missed"), func.coalesce(func.sum(_table.missed), 0)).where(_table.missed > literal_column("0")),
+    select(literal("released"), func.count()).where(_table.released_at.is_not(None)),
     select(_table.state, func.count()).where(FOLLOWED).group_by(_table.state),
 )
 
@@ -63,7 +71,7 @@ class Pairing(Enum):
     NEW = "new"
     #: followed
     KNOWN = "known"
-    #: closed; it is followed again
+    #: closed or released; it is followed again
     AGAIN = "again"
 
 
@@ -103,6 +111,8 @@ def register(
     deadline_at: int,
 ) -> tuple[Pairing, ConversationView]:
     """Pair a conversation with a customer and follow it. A repetition changes only the deadline.
+
+    A closed or released one is followed again.
 
     Args:
         owner: Id of the instance that follows it; ignored if an instance follows it already.
@@ -145,10 +155,16 @@ def _register_again(
         # Answers and coverage from before the close prove nothing about what happens now.
         changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
         changes |= {"covered_at": None, "looked_at": None}
+    elif known.released_at is not None:
+        # Its old coverage stays on record: it had a gap since the release, so it is not a new one to ``cover``.
+        changes |= {"released_at": None, "owner": new["owner"], "in_doubt": True}
+        changes |= {"uncovered_since": min(known.uncovered_since, known.released_at, now)}
+        changes |= {"due_at": now, "asked": 0, "unknown_since": None}
+    again = known.state == CLOSED or known.released_at is not None
+    if again:
         timeline.note(connection, known.id, now, "followed_again")
     connection.execute(update(conversation).where(_table.id == known.id).values(changes))
-    pairing = Pairing.AGAIN if known.state == CLOSED else Pairing.KNOWN
-    return pairing, _view_of(connection, known._asdict() | changes)
+    return Pairing.AGAIN if again else Pairing.KNOWN, _view_of(connection, known._asdict() | changes)
 
 
 def _re_pair(connection: Connection, known: Row[tuple[object, ...]], customer_id: str, now: int) -> dict[str, Any]:
@@ -185,21 +201,29 @@ def _view_of(connection: Connection, values: Mapping[str, Any]) -> ConversationV
     )
 
 
-def cover(connection: Connection, ids: Sequence[str], *, channel_id: str, owner: str, now: int) -> None:
+def cover(
+    connection: Connection, ids: Sequence[str], *, channel_id: str, owner: str, now: int, fresh_due_at: int
+) -> None:
     """Mark conversations as covered: their topics are confirmed on an open socket.
 
-    Those that were not covered before become due, because events may have been missed in the gap.
+    Those that were not covered before become due, because events may have been missed in the gap. A released one stays
+    as it is, because its topic was confirmed before the release.
+
+    Args:
+        fresh_due_at: When to ask about those covered for the first time and at once after their registration (epoch
+            milliseconds); about all others it is asked now.
     """
-    pending = select(_table.id).where(_table.id.in_(ids), _table.state == PENDING)
-    newly_covered = list(connection.execute(pending).scalars())
-    change = update(conversation).where(_table.id.in_(ids), FOLLOWED)
     was_pending = _table.state == PENDING
+    pending = select(_table.id).where(_table.id.in_(ids), was_pending, NOT_RELEASED)
+    newly_covered = list(connection.execute(pending).scalars())
+    change = update(conversation).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED)
+    fresh = was_pending & _table.covered_at.is_(None) & (_table.uncovered_since > now - _SHORT_WAIT_MS)
     connection.execute(
         change.values(
             channel_id=channel_id,
             owner=owner,
             covered_at=case((was_pending, now), else_=_table.covered_at),
-            due_at=case((was_pending, now), else_=_table.due_at),
+            due_at=case((fresh, fresh_due_at), (was_pending, now), else_=_table.due_at),
             asked=case((was_pending, 0), else_=_table.asked),
             uncovered_since=None,
             state=SUBSCRIBED,
@@ -220,7 +244,10 @@ def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int)
 
 
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:
-    """Make a conversation due now, because an event about it could not be read. A closed one stays closed."""
+    """Make a conversation due now, because an event about it could not be read. A closed one stays closed.
+
+    A released one stays released; the answer decides whether it is over after all.
+    """
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
     connection.execute(change.values(_gap_until(now)))
 
@@ -281,6 +308,7 @@ def close(
             in_doubt=False,
             channel_id=None,
             uncovered_since=None,
+            released_at=None,
         )
     )
     if not closed.rowcount:
@@ -325,6 +353,13 @@ class Balance:
     states: Mapping[str, int]
     #: after-call works that only the last look found
     missed: int
+    #: pending conversations whose topic was given back
+    released: int = 0
+
+    @property
+    def uncovered(self) -> int:
+        """Followed conversations whose topic should be subscribed and is not."""
+        return self.states.get(PENDING, 0) - self.released
 
     @property
     def closed(self) -> int:
@@ -348,5 +383,7 @@ def balance(connection: Connection) -> Balance:
     for name, count in connection.execute(_BALANCE):
         counts[name] += int(count)
     accepted, missed, known = counts.pop("accepted"), counts.pop("missed"), counts.pop("conversations")
+    released = counts.pop("released")
     counts[CLOSED] = known - counts.total()
-    return Balance(accepted=accepted, states={state: n for state, n in counts.items() if n}, missed=missed)
+    states = {state: n for state, n in counts.items() if n}
+    return Balance(accepted=accepted, states=states, missed=missed, released=released)

@@ -60,6 +60,7 @@ class ConversationFacts:
     channel_expires_at: int | None
     covered_at: int | None
     uncovered_since: int | None
+    released_at: int | None
     in_doubt: bool
     due_at: int | None
     deadline_at: int

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, case, delete, func, or_, select, update
 
 from genesys_gateway.storage.portable import database_now, put_new
 from genesys_gateway.storage.statements import tally, timeline
-from genesys_gateway.storage.statements.conversations import FOLLOWED, PENDING, SUBSCRIBED
+from genesys_gateway.storage.statements.conversations import FOLLOWED, NOT_RELEASED, PENDING, SUBSCRIBED
 from genesys_gateway.storage.tables import channel, conversation, instance
 
 _table = conversation.c
@@ -45,14 +45,15 @@ def leave(connection: Connection, instance_id: str) -> None:
 def adopt(connection: Connection, instance_id: str, *, lease_ms: int, now: int) -> list[str]:
     """Make an instance the owner of every followed conversation whose owner has no valid lease.
 
-    A covered conversation becomes uncovered since the latest lease renewal of its previous owner.
+    A covered conversation becomes uncovered since the latest lease renewal of its previous owner. Of a released one
+    only the owner changes.
 
     Returns:
-        The ids of the conversations, oldest first.
+        The ids of the conversations to be subscribed, oldest first: all of them but released ones.
     """
     living = select(instance.c.id).where(instance.c.lease_until > database_now(connection))
     query = (
-        select(_table.id, _table.state)
+        select(_table.id, _table.state, _table.released_at)
         .where(FOLLOWED, or_(_table.owner.is_(None), _table.owner.not_in(living)))
         .order_by(_table.created_at)
         .with_for_update(skip_locked=True)
@@ -69,28 +70,28 @@ def adopt(connection: Connection, instance_id: str, *, lease_ms: int, now: int) 
                 epoch=_table.epoch + 1,
                 channel_id=None,
                 state=PENDING,
-                in_doubt=True,
+                in_doubt=case((NOT_RELEASED, True), else_=_table.in_doubt),
                 uncovered_since=case((covered, func.coalesce(renewed_at, now)), else_=_table.uncovered_since),
             )
         )
     timeline.note_all(connection, [row.id for row in orphans if row.state == SUBSCRIBED], now, "uncovered")
     _delete_ended(connection)
-    return [row.id for row in orphans]
+    return [row.id for row in orphans if row.released_at is None]
 
 
 def pending_of(connection: Connection, instance_id: str) -> list[str]:
-    """Return the conversations that this instance follows and that are not covered, oldest first."""
+    """Return the conversations that this instance follows and that wait for their cover, oldest first."""
     query = (
         select(_table.id)
-        .where(FOLLOWED, _table.state == PENDING, _table.owner == instance_id)
+        .where(FOLLOWED, NOT_RELEASED, _table.state == PENDING, _table.owner == instance_id)
         .order_by(_table.created_at)
     )
     return list(connection.execute(query).scalars())
 
 
 def followed_by(connection: Connection, instance_id: str) -> dict[str, str]:
-    """Return the conversations that this instance follows, each with its state."""
-    query = select(_table.id, _table.state).where(FOLLOWED, _table.owner == instance_id)
+    """Return the conversations that this instance follows, each with its state; without released ones."""
+    query = select(_table.id, _table.state).where(FOLLOWED, NOT_RELEASED, _table.owner == instance_id)
     return {row.id: row.state for row in connection.execute(query)}
 
 

@@ -6,14 +6,18 @@ Invariant: only the answer to the question that a date was set for can postpone 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Case, Connection, Row, case, false, func, or_, select, update
+from sqlalchemy import Case, Connection, Row, case, false, func, or_, select, true, update
 
 from genesys_gateway.runtime.clock import furthest_date
-from genesys_gateway.storage.statements.conversations import FOLLOWED, SUBSCRIBED
+from genesys_gateway.storage.statements import counterparts, timeline
+from genesys_gateway.storage.statements.conversations import FOLLOWED, NOT_RELEASED, PENDING, SUBSCRIBED
 from genesys_gateway.storage.statements.due_dates import rows_due
 from genesys_gateway.storage.tables import conversation, entry
 
 _table = conversation.c
+
+_HAS_RECORD = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
+_ROWS = select(conversation, _HAS_RECORD.label("has_record")).where(FOLLOWED)
 
 #: A closed conversation has no ``due_at``, and a followed one has no ``last_look_at``.
 _NEXT_DATES = select(
@@ -41,6 +45,10 @@ class Due:
     unanswered: int = 0
     #: when the first of them was asked
     unanswered_since: int | None = None
+    #: since when its topic is given back; None while it is, or is to be, subscribed
+    released_at: int | None = None
+    #: whether any after-call work of it has an entry in the outbox
+    has_record: bool = False
 
 
 def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
@@ -48,8 +56,7 @@ def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[
 
     A date beyond ``furthest`` was set by a wrong clock, and is due now.
     """
-    query = select(conversation).where(FOLLOWED)
-    return [_due(row) for row in rows_due(connection, query, _table.due_at, now=now, furthest=furthest, limit=limit)]
+    return [_due(row) for row in rows_due(connection, _ROWS, _table.due_at, now=now, furthest=furthest, limit=limit)]
 
 
 def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
@@ -60,9 +67,8 @@ def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
     looked_at = _table.looked_at
     # An answer dated in the future was dated by a wrong clock, and may be from before the gap.
     unanswered = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > furthest_date(now))
-    query = select(conversation).where(FOLLOWED, _table.state == SUBSCRIBED, _table.in_doubt, unanswered)
-    has_record = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
-    ordered = query.order_by(case((has_record, 1), else_=0), _table.covered_at)
+    query = _ROWS.where(_table.state == SUBSCRIBED, _table.in_doubt, unanswered)
+    ordered = query.order_by(case((_HAS_RECORD, 1), else_=0), _table.covered_at)
     return [_due(row) for row in connection.execute(ordered.limit(limit))]
 
 
@@ -78,6 +84,8 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
         unknown_since=row.unknown_since,
         unanswered=row.unanswered,
         unanswered_since=row.unanswered_since,
+        released_at=row.released_at,
+        has_record=row.has_record,
     )
 
 
@@ -122,6 +130,8 @@ def ask_again(
 ) -> None:
     """Store what an answer changes in a conversation that stays followed. A failure of its own counts as an answer.
 
+    A released one stays released.
+
     A doubt is cleared only if the coverage is still the one the question was asked under, because a new gap needs a new
     answer. A date that was set meanwhile, or that was not reached yet when the question was asked, is never postponed.
 
@@ -147,6 +157,74 @@ def ask_again(
             covered_at=_covered_by(now),
         )
     )
+
+
+def release(
+    connection: Connection,
+    conversation_id: str,
+    *,
+    now: int,
+    due_at: int,
+    ended_at: int,
+    latest_deadline: int,
+    furthest_deadline: int,
+    live: bool,
+) -> bool:
+    """Release a conversation that an answer shows over: its topic can be given to others. It stays followed.
+
+    One that waits for a place is released, too, and needs none any more. Nothing is changed if something newer than the
+    answer has happened.
+
+    Args:
+        due_at: When an answer can prove the end (epoch milliseconds).
+        ended_at: The end that the answer shows (epoch milliseconds).
+        latest_deadline: Don't release it if its deadline is later, because something newer has moved the deadline.
+        furthest_deadline: A deadline beyond this was set by a wrong clock, and doesn't prevent the release.
+        live: Whether the answer is of the live view. Otherwise don't release it if the live view was asked after the
+            end: that answer did not show it over, or it would have been released or closed then.
+
+    Returns:
+        Whether it was released now.
+    """
+    counterparts.lock(connection, conversation_id)  # wait for an event that is being stored: it moves the deadline
+    not_newer = or_(_table.deadline_at <= latest_deadline, _table.deadline_at > furthest_deadline)
+    # A look dated in the future was dated by a wrong clock, and proves nothing.
+    not_seen_after = or_(_table.looked_at.is_(None), _table.looked_at <= ended_at, _table.looked_at > now)
+    was_covered = _table.state == SUBSCRIBED
+    released = connection.execute(
+        update(conversation)
+        .where(_table.id == conversation_id, FOLLOWED, NOT_RELEASED, not_newer, true() if live else not_seen_after)
+        .values(
+            state=PENDING,
+            released_at=now,
+            channel_id=None,
+            uncovered_since=case((was_covered, now), else_=_table.uncovered_since),
+            due_at=due_at,
+        )
+    )
+    if not released.rowcount:
+        return False
+    timeline.note(connection, conversation_id, now, "released")
+    return True
+
+
+def take_up(connection: Connection, conversation_id: str, *, now: int, due_at: int) -> bool:
+    """Follow a released conversation again that is not over after all. The caller has its topic subscribed.
+
+    It has been in doubt since the release.
+
+    Args:
+        due_at: When to ask Genesys about it again (epoch milliseconds).
+
+    Returns:
+        Whether it was released until now; otherwise nothing is changed.
+    """
+    change = update(conversation).where(_table.id == conversation_id, FOLLOWED, _table.released_at.is_not(None))
+    taken_up = connection.execute(change.values(released_at=None, in_doubt=True, due_at=due_at, asked=0))
+    if not taken_up.rowcount:
+        return False
+    timeline.note(connection, conversation_id, now, "followed_again")
+    return True
 
 
 def _covered_by(now: int) -> Case[Any]:

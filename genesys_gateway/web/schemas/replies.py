@@ -25,6 +25,7 @@ TIMELINE_EVENTS = (
     "unknown_to_genesys",
     "closed",
     "followed_again",
+    "released",
     "erased",
 )
 _RECORD_STATES = ("pending", "delivered", "dead")
@@ -84,7 +85,9 @@ class SupportInteractionReply(_Reply):
         "subscribed",
         "closed",
         description="subscribed: followed, and an open socket receives its events; pending: followed, but no open"
-        " socket receives its events now; closed: no longer followed.",
+        " socket receives its events now, because it waits for one, or because it is released; closed: no longer"
+        " followed. Released: it is over by the newest answer of Genesys, its place was given to others, and it is"
+        " followed until a later answer proves the end.",
     )
     outcome = _one_of(
         "logged",

@@ -26,6 +26,7 @@ def facts(**changes: Any) -> ConversationFacts:
         "channel_expires_at": NOW + 20 * HOUR,
         "covered_at": NOW - HOUR * 2,
         "uncovered_since": None,
+        "released_at": None,
         "in_doubt": False,
         "due_at": NOW + 2 * MINUTE,
         "deadline_at": NOW + 72 * HOUR,
@@ -84,6 +85,10 @@ CASES = {
         facts(state="pending", uncovered_since=NOW - 5 * MINUTE, in_doubt=True),
         ("Not covered since", "(5 min ago)", "A channel with a free place", "what happened while it was not covered"),
     ),
+    "released": (
+        facts(state="pending", channel_id=None, uncovered_since=NOW - MINUTE, released_at=NOW - MINUTE),
+        ("Released", "(60 s ago)", "its topic was given back for others", "until a later answer proves the end"),
+    ),
     "unknown to Genesys": (facts(unknown_since=NOW - HOUR), ("its answer has been 404 since",)),
     "logged": (
         closed(),
@@ -128,6 +133,10 @@ RECORDS = {
     "failed in doubt": (record(attempt=2, in_doubt=True), "may have it already, so it is asked first."),
     "overdue": (record(attempt=2, next_at=NOW - 2 * MINUTE), "overdue: deliveries are stopped by the circuit breaker"),
 }
+
+
+def test_a_released_conversation_waits_for_no_channel() -> None:
+    assert "channel" not in explained(facts(state="pending", channel_id=None, released_at=NOW))
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -40,6 +40,7 @@ class SpoolOnStorageInMemory:
         #: numbers of calls of the callbacks
         self.stored = 0
         self.due = 0
+        self.busy = False
         self.crashes: list[str] = []
         self.metrics = Metrics()
         self.events = EventSpool(
@@ -49,6 +50,7 @@ class SpoolOnStorageInMemory:
             owner=OWNER,
             stored=self._count_stored,
             due=self._count_due,
+            busy=lambda: self.busy,
             **limits,
         )
 

@@ -16,6 +16,8 @@ def test_the_metrics_have_the_names_alarms_use() -> None:
             "conversations",
             "conversations_unaccounted",
             "conversations_uncovered",
+            "conversations_released",
+            "topics_released_total",
             "conversations_unresolved_total",
             "erased_total",
             "forgotten_total",
