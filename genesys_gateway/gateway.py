@@ -14,6 +14,7 @@ import gevent
 from genesys_gateway.channels import ChannelContext, ChannelRegistry, RegistryListener
 from genesys_gateway.delivery import Delivery, HistoryClient
 from genesys_gateway.genesys import Genesys, NameCache, RateLimiter, Tokens, open_socket
+from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.rate_limiter import CONNECTIONS
 from genesys_gateway.intake import EventSpool, Registration, SupportResults
 from genesys_gateway.maintenance import Gauges, Lease, Resync, Retention
@@ -87,7 +88,9 @@ class Gateway:
         self._shared_work = (names, tokens)
         self._compose_use_cases(genesys, history, names)
         self._compose_channels(genesys)
-        self._gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.check_renewal)
+        self._gauges = Gauges(
+            self.storage, self.settings, self._runtime, self.registry, self.load, tokens.check_renewal
+        )
 
     def _clients(self) -> tuple[Genesys, HistoryClient, Tokens]:
         settings, clock, metrics = self.settings, self._clock, self.metrics
@@ -97,6 +100,7 @@ class Gateway:
         self._http_clients = (login, api, receiver)
         tokens = Tokens(settings, login, clock, metrics, sent=StoredSentAssertions(self.storage))
         limiter = RateLimiter(settings.api_rate_per_minute, clock)
+        self.load = Load(limiter, clock)
         genesys = Genesys(settings, api, tokens, limiter, clock, metrics)
         return genesys, HistoryClient(settings, receiver, clock), tokens
 
@@ -136,7 +140,9 @@ class Gateway:
             created=self.event_spool.channel_created,
             closed=self.event_spool.channel_closed,
         )
-        context = ChannelContext(genesys=genesys, settings=settings, runtime=self._runtime, open_socket=open_socket)
+        context = ChannelContext(
+            genesys=genesys, load=self.load, settings=settings, runtime=self._runtime, open_socket=open_socket
+        )
         self.registry = ChannelRegistry(context, listener)
         self._resync = Resync(
             self.storage, settings, clock, self.registry, owner=owner, uncovered=self.event_spool.uncovered

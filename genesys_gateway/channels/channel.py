@@ -14,6 +14,7 @@ from genesys_gateway.channels.state import CONNECTED, LISTENING, Signal, State, 
 from genesys_gateway.channels.topic_writer import TopicWriter, WriterListener
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys import ChannelGrant, Genesys, notifications
+from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
 from genesys_gateway.runtime.errors import PermanentFailure
@@ -40,6 +41,8 @@ class ChannelContext:
     """What all channels share."""
 
     genesys: Genesys
+    #: tells whether calls are scarce
+    load: Load
     settings: Settings
     runtime: Runtime
     #: checks a ``connectUri`` and opens a socket to it; raises SocketLost, ChannelGone, PermanentFailure

@@ -169,7 +169,7 @@ class Genesys:
             Forbidden: The permission conversation:communication:view is missing.
         """
         path = f"/api/v2/conversations/{_checked(conversation_id)}"
-        _, reply = self._call_renewing("conversation", Priority.RECONCILIATION, "GET", path)
+        _, reply = self._call_renewing("conversation", Priority.LIVE_QUESTIONS, "GET", path)
         conversation = live_view.from_answer(reply.body)
         if conversation.id != conversation_id:
             raise BadAnswer("the answer is about another conversation")
@@ -193,7 +193,7 @@ class Genesys:
             return ()
         params = [("id", _checked(one)) for one in ids]
         path = "/api/v2/analytics/conversations/details"
-        _, reply = self._call_renewing("conversation_details", Priority.RECONCILIATION, "GET", path, params=params)
+        _, reply = self._call_renewing("conversation_details", Priority.BULK_QUESTIONS, "GET", path, params=params)
         wanted = frozenset(ids)
         return tuple(one for one in analytics.details_from_answer(reply.body) if one.conversation_id in wanted)
 
@@ -241,6 +241,7 @@ class Genesys:
 
     def _call(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
         with self._limiter.take(priority):
+            self._metrics.api_calls.labels(priority.name.lower()).inc()
             headers = {"Authorization": f"Bearer {token.value}"}
             reply = counted_call(self._http, self._metrics, operation, method, path, headers=headers, **parts)
             self._limiter.observe(reply.headers)

@@ -1,7 +1,11 @@
-"""Permits at most N calls to Genesys in any minute, the most urgent first.
+"""Permits at most N calls to Genesys in any minute, the most urgent first; questions leave a reserve for the others.
 
 Invariant: in no period of 60 seconds does Genesys see more calls than allowed. A call therefore counts from its start
 until 60 seconds after its *end*, because Genesys may have counted it at any moment between the two.
+
+Order alone is not enough: when the limit is used up, the most urgent call, too, waits until the oldest call no longer
+counts (14 s were measured). So questions may never use it up. They leave as many calls as the other classes made in
+the last minute and a quarter more, and never less than a fifth of the limit.
 
 A permitted call always has a free connection. If it had to wait for one, it could go out during a pause that began
 meanwhile.
@@ -17,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import count
+from typing import NamedTuple
 
 from gevent.event import Event
 
@@ -27,20 +32,40 @@ from genesys_gateway.runtime.logs import get_logger
 WINDOW_SECONDS = 60.0
 #: Maximum number of calls under way at the same time, and so the number of connections to Genesys.
 CONNECTIONS = 16
-#: Share of the limit that reconciliation leaves to other calls. With a full window even the most urgent call has to
-#: wait until the oldest one no longer counts.
-RESERVE = 0.1
+#: Share of the limit that questions leave to the other classes at least.
+_LEAST_RESERVE = 1 / 5
+#: Share by which the other classes may make more calls than in the last minute without waiting.
+_GROWTH = 1 / 4
+#: Share of the connections that questions leave to the other classes: slow answers must not use them up either.
+_CONNECTIONS_LEFT = 1 / 4
 
 log = get_logger(__name__)
 
 
 class Priority(IntEnum):
-    """Order in which waiting calls are permitted; the lowest number is the most urgent."""
+    """Classes of calls, in the order in which waiting calls are permitted; the lowest number is the most urgent."""
 
     CHANNELS = 0
     SUBSCRIPTIONS = 1
     NAMES = 2
-    RECONCILIATION = 3
+    #: one call about many conversations
+    BULK_QUESTIONS = 3
+    #: one call about one conversation
+    LIVE_QUESTIONS = 4
+
+    @property
+    def is_question(self) -> bool:
+        """Whether such a call leaves a reserve for the other classes."""
+        return self >= Priority.BULK_QUESTIONS
+
+
+class _Ended(NamedTuple):
+    """A call that has ended and still counts."""
+
+    #: monotonic seconds
+    at: float
+    #: None: a call by another user of the same token, known from a header only
+    priority: Priority | None
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -67,7 +92,8 @@ class RateLimiter:
         self._connections = connections
         self._limit = per_minute
         self._under_way = 0
-        self._ended: list[float] = []  # monotonic seconds, ascending
+        self._ended: list[_Ended] = []  # in the order of their ends
+        self._calls = dict.fromkeys(Priority, 0)  # by class: ended and still counted, or under way
         self._paused_until = -math.inf
         self._queue: list[_Waiter] = []
         self._arrivals = count()
@@ -86,7 +112,7 @@ class RateLimiter:
             yield
         finally:
             self._under_way -= 1
-            self._ended.append(self._clock.monotonic())
+            self._ended.append(_Ended(self._clock.monotonic(), priority))
             self._wake_first()
 
     def pause(self, seconds: float) -> None:
@@ -113,7 +139,27 @@ class RateLimiter:
         unknown = min(counted, self._limit) - len(self._ended) - self._under_way
         age = WINDOW_SECONDS - min(reset or WINDOW_SECONDS, WINDOW_SECONDS)
         for _ in range(unknown):
-            insort(self._ended, now - age)
+            insort(self._ended, _Ended(now - age, None), key=lambda one: one.at)
+
+    @property
+    def limit(self) -> int:
+        """Maximum number of calls in a minute that Genesys allows now, and never more than was configured."""
+        return self._limit
+
+    def calls(self) -> int:
+        """Number of calls that count now: all of the last minute, and those under way."""
+        self._forget()
+        return self._counted()
+
+    def calls_of(self, priority: Priority) -> int:
+        """Number of calls of one class that count now."""
+        self._forget()
+        return self._calls[priority]
+
+    def calls_left(self) -> int:
+        """Number of calls that the most urgent class may start now; 0 during a pause."""
+        paused = self._forget() < self._paused_until
+        return 0 if paused else max(0, self._limit - self._counted())
 
     def _wait(self, priority: Priority) -> None:
         waiter = _Waiter(priority, next(self._arrivals))
@@ -122,6 +168,7 @@ class RateLimiter:
             while (seconds := self._seconds_until_permitted(waiter)) > 0:
                 self._clock.sleep(seconds)
             self._under_way += 1
+            self._calls[priority] += 1
         finally:
             self._queue.remove(waiter)
             self._wake_first()
@@ -136,29 +183,52 @@ class RateLimiter:
         Only the first waiter sleeps for a time. A call is never permitted earlier than returned here, so nothing has
         to wake it. If a more urgent waiter arrives meanwhile, the sleeper is second when this is called again.
         """
-        while self._queue[0] is not waiter or self._under_way >= self._connections:
+        while self._queue[0] is not waiter or self._under_way >= self._connections_for(waiter.priority):
             waiter.turn.clear()
             waiter.turn.wait()
         now = self._forget()
-        over = len(self._ended) + self._under_way - self._limit_for(waiter.priority)
         seconds = self._paused_until - now
-        if over >= 0:
-            # A call still under way ends now at the earliest, and then counts for a whole window.
-            freed_at = self._ended[over] if over < len(self._ended) else now
-            seconds = max(seconds, freed_at + WINDOW_SECONDS - now)
+        if not self._permitted(waiter.priority):
+            seconds = max(seconds, self._freed_at(waiter.priority, now) - now)
         return seconds
 
-    def _limit_for(self, priority: Priority) -> int:
-        """Maximum number of calls in a window for calls of this priority; the least urgent never fill it."""
-        if priority is Priority.RECONCILIATION:
-            return max(1, round(self._limit * (1 - RESERVE)))
-        return self._limit
+    def _connections_for(self, priority: Priority) -> int:
+        left = int(self._connections * _CONNECTIONS_LEFT) if priority.is_question else 0
+        return self._connections - left
+
+    def _permitted(self, priority: Priority) -> bool:
+        """Whether the limit and the reserve have a place for a call of this class now."""
+        counted = self._counted()
+        if not priority.is_question:
+            return counted < self._limit
+        questions = self._calls[Priority.BULK_QUESTIONS] + self._calls[Priority.LIVE_QUESTIONS]
+        # One question a minute is permitted whatever the others use: without any, no conversation would ever close.
+        return counted < (self._limit if not questions else self._limit - self._reserve())
+
+    def _reserve(self) -> float:
+        """Number of calls that questions must leave in addition to those that count already."""
+        urgent = sum(self._calls[one] for one in Priority if not one.is_question)
+        return max(self._limit * _LEAST_RESERVE - urgent, urgent * _GROWTH)
+
+    def _freed_at(self, priority: Priority, now: float) -> float:
+        """When a call of this class is permitted at the earliest (monotonic seconds).
+
+        A question looks again when the oldest call no longer counts: the reserve changes with it.
+        """
+        over = 0 if priority.is_question else self._counted() - self._limit
+        # A call still under way ends now at the earliest, and then counts for a whole window.
+        return (self._ended[over].at if over < len(self._ended) else now) + WINDOW_SECONDS
+
+    def _counted(self) -> int:
+        return len(self._ended) + self._under_way
 
     def _forget(self) -> float:
         """Drop the calls that no longer count, and return the current monotonic time."""
         now = self._clock.monotonic()
-        while self._ended and self._ended[0] + WINDOW_SECONDS <= now:
-            del self._ended[0]
+        while self._ended and self._ended[0].at + WINDOW_SECONDS <= now:
+            priority = self._ended.pop(0).priority
+            if priority is not None:
+                self._calls[priority] -= 1
         return now
 
 

@@ -6,6 +6,7 @@ Invariant: reading changes nothing. While the disk refuses, the last values stay
 from collections.abc import Callable
 
 from genesys_gateway.channels import ChannelRegistry
+from genesys_gateway.genesys.load import Load
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger, lines_dropped
@@ -33,6 +34,7 @@ class Gauges:
         settings: Settings,
         runtime: Runtime,
         registry: ChannelRegistry,
+        load: Load,
         check_renewal: Callable[[], None],
     ) -> None:
         self._storage = storage
@@ -43,6 +45,7 @@ class Gauges:
         self._period = settings.lease_seconds / 4
         self._lines_dropped = 0
         runtime.metrics.channel_budget.set(settings.channel_budget)
+        runtime.metrics.api_calls_left.set_function(load.calls_left)  # read at each scrape: it changes at every call
 
     def run(self, tasks: TaskGroup) -> None:
         """Set the gauges again and again until the task group stops."""

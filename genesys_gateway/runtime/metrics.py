@@ -146,6 +146,11 @@ class Metrics:
             operation=_OPERATIONS,
             outcome=_OUTCOMES,
         )
+        classes = ("channels", "subscriptions", "names", "bulk_questions", "live_questions")
+        self.api_calls = self._counter("api_calls", "Calls that the rate limiter permitted.", **{"class": classes})
+        self.api_calls_left = self._gauge(
+            "api_calls_left", "Calls that the most urgent class may start now; 0 during a pause."
+        )
         self.token_expiry_timestamp_seconds = self._gauge(
             "token_expiry_timestamp_seconds", "Expiry time of the Genesys token, in epoch seconds."
         )

@@ -11,7 +11,9 @@ import orjson
 from gevent.queue import Queue
 
 from genesys_gateway.channels.channel import ChannelContext
+from genesys_gateway.genesys import RateLimiter
 from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
+from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.notifications import acw_topic, conversation_of
 from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
@@ -296,11 +298,17 @@ class FakeGenesys:
 
 
 def context(
-    genesys: FakeGenesys, clock: FakeClock, settings: Settings, crashes: list[str], metrics: Metrics | None = None
+    genesys: FakeGenesys,
+    clock: FakeClock,
+    settings: Settings,
+    crashes: list[str],
+    metrics: Metrics | None = None,
+    load: Load | None = None,
 ) -> ChannelContext:
-    """What all channels share, on the fake Genesys."""
+    """What all channels share, on the fake Genesys; without ``load``, calls are never scarce."""
     return ChannelContext(
         genesys=cast(Genesys, genesys),
+        load=load or Load(RateLimiter(settings.api_rate_per_minute, clock), clock),
         settings=settings,
         runtime=runtime(clock, crashes, metrics=metrics),
         open_socket=genesys.open_socket,

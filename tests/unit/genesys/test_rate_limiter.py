@@ -88,7 +88,7 @@ def test_no_minute_sees_more_calls_than_allowed_wherever_in_a_call_the_server_co
 
     def work() -> None:
         for _ in range(10):
-            with limiter.take(Priority(random.randrange(4))):
+            with limiter.take(Priority(random.randrange(5))):
                 begun = clock.monotonic()
                 clock.sleep(random.choice([0, 0.1, 5]))
                 spans.append((begun, clock.monotonic()))
@@ -114,7 +114,8 @@ def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
             served.append(name)
 
     arrivals = [
-        ("reconciliation", Priority.RECONCILIATION),
+        ("live question", Priority.LIVE_QUESTIONS),
+        ("bulk question", Priority.BULK_QUESTIONS),
         ("name 1", Priority.NAMES),
         ("channel", Priority.CHANNELS),
         ("name 2", Priority.NAMES),
@@ -127,7 +128,7 @@ def test_the_most_urgent_is_served_first_and_equals_in_order() -> None:
         until(lambda number=number: len(served) == number)  # type: ignore[misc]
     gevent.joinall(waiters, raise_error=True)
 
-    assert served == ["channel", "subscription", "name 1", "name 2", "reconciliation"]
+    assert served == ["channel", "subscription", "name 1", "name 2", "bulk question", "live question"]
 
 
 @pytest.mark.parametrize("killed", [0, 1, 2])
@@ -182,9 +183,9 @@ def test_with_every_connection_in_use_the_most_urgent_gets_the_next_one() -> Non
             end.wait()
 
     arrivals = [
-        ("reconciliation 1", Priority.RECONCILIATION),
-        ("reconciliation 2", Priority.RECONCILIATION),
-        ("reconciliation 3", Priority.RECONCILIATION),
+        ("question 1", Priority.LIVE_QUESTIONS),
+        ("question 2", Priority.LIVE_QUESTIONS),
+        ("question 3", Priority.LIVE_QUESTIONS),
         ("name", Priority.NAMES),
         ("channel", Priority.CHANNELS),
     ]
@@ -198,7 +199,7 @@ def test_with_every_connection_in_use_the_most_urgent_gets_the_next_one() -> Non
         until(lambda number=number: len(served) == min(number + 3, len(arrivals)))  # type: ignore[misc]
     gevent.joinall(calls, raise_error=True)
 
-    assert served == ["reconciliation 1", "reconciliation 2", "channel", "name", "reconciliation 3"]
+    assert served == ["question 1", "question 2", "channel", "name", "question 3"]
 
 
 def test_a_pause_that_comes_while_one_waits_for_a_connection_holds_it_too() -> None:
@@ -305,18 +306,6 @@ def test_a_count_without_a_reset_is_believed_for_a_minute() -> None:
     limiter.observe({"inin-ratelimit-count": "999999"})
 
     assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(60)
-
-
-def test_reconciliation_leaves_a_tenth_of_the_calls_to_the_others() -> None:
-    clock = FakeClock()
-    limiter = RateLimiter(100, clock)
-
-    spend(limiter, 90, Priority.RECONCILIATION)
-
-    assert clock.slept == []
-    assert waited(clock, lambda: spend(limiter, 1, Priority.RECONCILIATION)) == pytest.approx(WINDOW_SECONDS)
-    assert waited(clock, lambda: spend(limiter, 99)) == 0
-    assert waited(clock, lambda: spend(limiter, 1, Priority.RECONCILIATION)) == pytest.approx(WINDOW_SECONDS)
 
 
 def test_a_call_under_way_is_among_those_that_the_server_counted() -> None:

@@ -39,6 +39,8 @@ def test_the_metrics_have_the_names_alarms_use() -> None:
             "subscription_drift_total",
             "system_notices_total",
             "genesys_requests_total",
+            "api_calls_total",
+            "api_calls_left",
             "token_expiry_timestamp_seconds",
             "assertion_stale",
             "log_lines_dropped_total",
@@ -59,5 +61,6 @@ def test_every_metric_has_a_value_before_anything_has_happened() -> None:
         'channel_handovers_total{reason="notice"}',
         'system_notices_total{kind="unknown"}',
         'genesys_requests_total{operation="conversation",outcome="forbidden"}',
+        'api_calls_total{class="bulk_questions"}',
     ):
         assert f"genesys_gateway_{series} 0.0" in lines
