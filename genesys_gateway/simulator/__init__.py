@@ -25,6 +25,8 @@ The files, in reading order:
     distortions          answers about a conversation that are too large, hollow, or about another one
     disruptions          immediate harm to channels and sockets
     ledger, balance      what really happened, and how it compares with the stored records
+    traffic_plan, traffic      which traffic is wanted; conversations begin, end and are wrapped up at given rates
+    notifier, http_connections      a URL is told of each new conversation of the traffic
     wire                 HTTP request, response and router
     rest                 the Genesys REST API
     conversation_answer, analytics_answer, analytics_query      JSON of the conversation and analytics resources
@@ -33,6 +35,7 @@ The files, in reading order:
     app, server          the WSGI application, and the ports it listens on
     __main__             ``python -m genesys_gateway.simulator``
     launch, cli, verify  the command line: `serve`, and `verify`
+    bofe                 the command `bofe`: registers what the traffic player tells
     errors               exceptions that become error answers
     demo                 the whole path on one machine, to be watched
 """

@@ -133,6 +133,8 @@ class Channels:
                 listeners.pop(channel, None)
                 if not listeners:
                     del self._listeners[topic]
+                    if self.ledger.played:
+                        self.ledger.record_unheard(topic, self.clock.wall())
 
     def publish(self, topic: str, message: Mapping[str, Any]) -> int:
         """Write an event to all subscribed sockets and return their number. With none, the event is lost (F28)."""
@@ -154,6 +156,7 @@ class Channels:
         former, channel.sender = channel.sender, sender
         channel.last_use = self._next_use()
         self.ledger.record_socket(self.clock.wall(), channel.id, "opened")
+        self._record_listening(channel, channel.topics)
         if former is not None:
             self.ledger.record_socket(self.clock.wall(), channel.id, "kicked", "another socket was opened")
             former.close(1000, "another socket was opened")
@@ -251,6 +254,11 @@ class Channels:
                     self.unsubscribe_with_notice(other, topic, "another_channel_subscribed")
         channel.topics[topic] = None
         self._listeners.setdefault(topic, {})[channel] = None
+        self._record_listening(channel, (topic,))
+
+    def _record_listening(self, channel: Channel, topics: Iterable[str]) -> None:
+        if self.ledger.played:
+            self.ledger.record_listening(topics, self.clock.wall(), connected=channel.sender is not None)
 
     def _extend(self, channel: Channel) -> None:
         # Genesys docs: subscribing again restarts the channel's 24 hours (F14).

@@ -1,23 +1,19 @@
-"""The simulator's command line: serve a simulator, or verify a running one."""
+"""The simulator's command line: serve a simulator, verify a running one, or play BOFE."""
 
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import gevent
-from gevent.event import Event
-
+from genesys_gateway.simulator import bofe, verify
 from genesys_gateway.simulator.errors import ControlError
-from genesys_gateway.simulator.server import Service
-from genesys_gateway.simulator.verify import add_arguments, verify
+from genesys_gateway.simulator.server import Service, wait_until_stopped
 
 
 def run(argv: Sequence[str] | None = None) -> int:
-    """Run `serve` (the default) or `verify`.
+    """Run `serve` (the default), `verify` or `bofe`.
 
     Returns:
         The exit code: 0 for success, 1 when `verify` finds that the balance is not clean, 2 when the command can't
@@ -26,8 +22,12 @@ def run(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     if arguments[:1] == ["verify"]:
         parser = argparse.ArgumentParser(prog="simulator verify", description="Compare the records with the truth.")
-        add_arguments(parser)
-        return verify(parser.parse_args(arguments[1:]))
+        verify.add_arguments(parser)
+        return verify.verify(parser.parse_args(arguments[1:]))
+    if arguments[:1] == ["bofe"]:
+        parser = argparse.ArgumentParser(prog="simulator bofe", description="Register what the traffic player tells.")
+        bofe.add_arguments(parser)
+        return bofe.serve(parser.parse_args(arguments[1:]))
     if arguments[:1] == ["serve"]:
         arguments = arguments[1:]
     return _serve(_parser().parse_args(arguments))
@@ -37,7 +37,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="simulator",
         description="A Genesys Cloud and a CommunicationHistory-manager to practise against.",
-        epilog="`simulator verify --url URL` compares what was stored with what happened.",
+        epilog="`simulator verify --url URL` compares what was stored with what happened; "
+        "`simulator bofe` registers what the traffic player tells.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=9000, help="port of everything (default 9000; 0: any)")
@@ -68,10 +69,7 @@ def _serve(arguments: argparse.Namespace) -> int:
     client = "client simulator-client / simulator-secret, org simulator-org"
     sys.stdout.write(f"Simulator: {service.url}  history: {service.history_url}  ({client})\n")
     sys.stdout.flush()
-    stop_requested = Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        gevent.signal_handler(number, stop_requested.set)
-    stop_requested.wait()
+    wait_until_stopped()
     service.stop()
     return 0
 

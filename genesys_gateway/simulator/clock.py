@@ -72,7 +72,11 @@ class Clock:
 
     def call_after(self, seconds: float, action: Callable[[], None]) -> None:
         """Call `action` in `seconds` virtual seconds. The action must not block."""
-        timer = Timer(self.virtual() + seconds, next(self._numbers), action)
+        self.call_at(self.virtual() + seconds, action)
+
+    def call_at(self, moment: float, action: Callable[[], None]) -> None:
+        """Call `action` at a virtual moment, at once if it is over. The action must not block."""
+        timer = Timer(moment, next(self._numbers), action)
         heapq.heappush(self._timers, timer)
         if self._timers[0] is timer:
             self._changed.set()

@@ -222,6 +222,7 @@ class ContactCentre:
         """The customer hangs up: the conversation ends. After-call work may take hours longer (F43, F52)."""
         now = self.now()
         conversation.ended = conversation.ended or now
+        self.ledger.record_end(acw_topic(conversation.id), conversation.ended.wall)
         for participant in conversation.participants:
             self.leave(participant)
 
@@ -342,6 +343,7 @@ class ContactCentre:
         if fault := self.channels.faults.trigger("omit_fields", topic=topic):
             event["eventBody"] = without_fields(event["eventBody"], fault.params.get("fields", ()))
         sockets = self.channels.publish(topic, event)
+        self.ledger.record_finish(topic, now)
         acw = FinishedAcw(
             conversation=conversation.id,
             participant=participant.id,

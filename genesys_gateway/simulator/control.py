@@ -17,6 +17,7 @@ from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.faults import CATALOGUE
 from genesys_gateway.simulator.oauth import ALL_PERMISSIONS, CREDENTIALS_GRANT, SAML_GRANT, Client
 from genesys_gateway.simulator.receiver import MODES
+from genesys_gateway.simulator.traffic_plan import TrafficPlan
 from genesys_gateway.simulator.wire import Answer, Request, Router
 from genesys_gateway.simulator.world import World
 
@@ -80,6 +81,7 @@ def _state(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, st
             "tokens": len(world.login.tokens),
             "calls": world.ledger.calls_total,
             "faults": [fault.as_json() for fault in world.faults.active()],
+            "traffic": world.traffic.numbers(),
         }
     )
 
@@ -123,6 +125,29 @@ def _conversation_action(world: World, body: Mapping[str, Any], _: Request, path
 def _wrapup_all(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
     """wrap up every agent who can be, `perSecond` of them a second; answers at once"""
     return Answer(status=202, body={"count": actions.wrap_up_all(world, body)})
+
+
+# --- traffic ---------------------------------------------------------------------------------------------------
+
+
+@_route("POST", "/_sim/traffic")
+def _start_traffic(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """play traffic: perMinute, seconds, talkSeconds, spread, acwSeconds, standing, lasting, agents, notify …"""
+    world.traffic.start(TrafficPlan.of(body))
+    return Answer(status=201, body=world.traffic.as_json())
+
+
+@_route("GET", "/_sim/traffic")
+def _traffic(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, str]) -> Answer:
+    """the traffic in numbers, and its parameters"""
+    return Answer(body=world.traffic.as_json())
+
+
+@_route("DELETE", "/_sim/traffic")
+def _stop_traffic(world: World, body: Mapping[str, Any], _: Request, __: Mapping[str, str]) -> Answer:
+    """begin no more conversations; those that go on still end, unless `abandon`"""
+    world.traffic.stop(abandon=bool(body.get("abandon", False)))
+    return Answer(body=world.traffic.as_json())
 
 
 # --- the communication history ---------------------------------------------------------------------------------
@@ -284,7 +309,7 @@ def _fault_off(world: World, _: Mapping[str, Any], __: Request, path: Mapping[st
 
 @_route("GET", "/_sim/ledger")
 def _ledger(world: World, _: Mapping[str, Any], request: Request, __: Mapping[str, str]) -> Answer:
-    """what really happened; `part` limits it to finished, records, calls, sockets, evictions or faults"""
+    """what really happened; `part` limits it to finished, records, calls, sockets, conversations …"""
     whole = {**world.ledger.as_json(), "records": world.receiver.records}
     part = request.one("part")
     if part and part not in whole:

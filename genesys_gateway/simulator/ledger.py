@@ -5,7 +5,8 @@ Invariant: append only. A fault may hide an event from a client, never from the 
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -50,8 +51,42 @@ class FinishedAcw:
 
 
 @dataclass(slots=True, kw_only=True)
+class PlayedConversation:
+    """One conversation of the traffic player. Moments are epoch milliseconds, None if it has not happened."""
+
+    conversation: str
+    began: int
+    #: When its URL was first told of it.
+    told: int | None = None
+    #: When that was answered with 2xx.
+    registered: int | None = None
+    #: Status of the last answer, or why there was none.
+    status: int | str | None = None
+    #: When its topic was first subscribed on a channel whose socket was open.
+    listened: int | None = None
+    #: When its topic was taken off the last channel that had it; None while a channel has it.
+    unheard: int | None = None
+    #: When the last end of after-call work was announced.
+    finished: int | None = None
+    ended: int | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "conversationId": self.conversation,
+            "began": self.began,
+            "told": self.told,
+            "registered": self.registered,
+            "status": self.status,
+            "listened": self.listened,
+            "unheard": self.unheard,
+            "finished": self.finished,
+            "ended": self.ended,
+        }
+
+
+@dataclass(slots=True, kw_only=True)
 class Ledger:
-    """Finished after-call work, calls, sockets, evictions and faults, each in order."""
+    """Finished after-call work, calls, sockets, evictions, faults and conversations of the player, each in order."""
 
     finished: dict[str, FinishedAcw] = field(default_factory=dict)
     calls: deque[tuple[int, str, str, int]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
@@ -59,6 +94,9 @@ class Ledger:
     sockets: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
     evictions: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
+    #: Topic -> conversation of the traffic player. Empty without traffic; then nothing about topics is recorded.
+    played: OrderedDict[str, PlayedConversation] = field(default_factory=OrderedDict)
+    played_kept: int = _ENTRIES_KEPT
 
     def record_call(self, at: int, method: str, path: str, status: int) -> None:
         """Record one HTTP call. Status 0: never answered (hung or reset)."""
@@ -78,6 +116,36 @@ class Ledger:
         known.sockets += sockets
         return known
 
+    def record_beginning(self, topic: str, conversation: str, at: int) -> PlayedConversation:
+        """Record a conversation of the traffic player, which will be found by its topic."""
+        if len(self.played) >= self.played_kept:
+            self.played.popitem(last=False)
+        played = self.played[topic] = PlayedConversation(conversation=conversation, began=at)
+        return played
+
+    def record_listening(self, topics: Iterable[str], at: int, *, connected: bool) -> None:
+        """Record that topics are on a channel, and whether its socket is open."""
+        for topic in topics:
+            if (played := self.played.get(topic)) is not None:
+                played.unheard = None
+                if connected and played.listened is None:
+                    played.listened = at
+
+    def record_end(self, topic: str, at: int) -> None:
+        """Record that the customer has hung up."""
+        if (played := self.played.get(topic)) is not None:
+            played.ended = at
+
+    def record_finish(self, topic: str, at: int) -> None:
+        """Record that an end of after-call work was announced."""
+        if (played := self.played.get(topic)) is not None:
+            played.finished = at
+
+    def record_unheard(self, topic: str, at: int) -> None:
+        """Record that no channel has a topic any more."""
+        if (played := self.played.get(topic)) is not None:
+            played.unheard = at
+
     def as_json(self) -> dict[str, Any]:
         return {
             "finished": [acw.as_json() for acw in self.finished.values()],
@@ -86,4 +154,5 @@ class Ledger:
             "sockets": list(self.sockets),
             "evictions": self.evictions,
             "faults": list(self.faults),
+            "conversations": [played.as_json() for played in self.played.values()],
         }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 from typing import Any
 
 import gevent
+from gevent.event import Event
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 from geventwebsocket.handler import WebSocketHandler  # type: ignore[import-untyped]  # it has no types
@@ -17,6 +19,22 @@ from genesys_gateway.simulator.world import World
 
 _BACKLOG = 1024
 _POLL_SECONDS = 0.02
+
+
+def listening_socket(host: str, port: int) -> socket.socket:
+    """A socket that listens. Port 0 is replaced by a free one. Raises OSError if the port is in use."""
+    listening = socket.create_server((host, port), backlog=_BACKLOG)
+    # Accepted sockets inherit this option. With Nagle's delay an answer takes 44 ms.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
+
+
+def wait_until_stopped() -> None:
+    """Wait for SIGINT or SIGTERM."""
+    stop_requested = Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        gevent.signal_handler(number, stop_requested.set)
+    stop_requested.wait()
 
 
 class SocketHandler(WebSocketHandler):  # type: ignore[misc]  # its base class has no types
@@ -71,9 +89,7 @@ class Listener:
         """
         if self._server is not None:
             return
-        listening = socket.create_server((self._host, self._port), backlog=_BACKLOG)
-        # Accepted sockets inherit this option. With Nagle's delay an answer takes 44 ms.
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        listening = listening_socket(self._host, self._port)
         self._port = listening.getsockname()[1]
         # With a pool, stopping ends the open connections too; without, it only rejects new ones.
         self._server = WSGIServer(listening, self.simulator, handler_class=SocketHandler, log=None, spawn=Pool())

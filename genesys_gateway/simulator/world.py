@@ -10,6 +10,7 @@ from genesys_gateway.simulator.ledger import Ledger
 from genesys_gateway.simulator.oauth import AuthorizationServer, Client
 from genesys_gateway.simulator.options import Options
 from genesys_gateway.simulator.receiver import Receiver
+from genesys_gateway.simulator.traffic import TrafficPlayer
 
 CLIENT_ID = "simulator-client"
 CLIENT_SECRET = "simulator-secret"  # noqa: S105 - public on purpose
@@ -26,6 +27,7 @@ class World:
     channels: Channels
     contact_centre: ContactCentre
     receiver: Receiver
+    traffic: TrafficPlayer
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -37,6 +39,7 @@ class World:
         for channel in list(self.channels.by_id.values()):
             if channel.sender is not None:
                 channel.sender.drop()
+        self.traffic.close()
         self.clock.clear_timers()
         self.receiver.set_behaviour({})  # releases calls that hang
         self.clock.set_speed(1.0)
@@ -46,6 +49,7 @@ class World:
         for channel in list(self.channels.by_id.values()):
             if channel.sender is not None:
                 channel.sender.drop()
+        self.traffic.close()
         self.clock.stop()
 
     def _build(self) -> None:
@@ -59,3 +63,4 @@ class World:
         self.login.on_token_end = lambda token, revoked: self.channels.end_with_token(token, revoked=revoked)
         self.contact_centre = ContactCentre(channels=self.channels, ledger=self.ledger)
         self.receiver = Receiver(clock=clock)
+        self.traffic = TrafficPlayer(clock, self.contact_centre, self.ledger)
