@@ -13,7 +13,7 @@
 #   make audit            looks for known vulnerabilities of what is installed (fails if PyPI's advisories can't be reached)
 #   make run              runs the gateway alone, with the settings of the environment
 #   make simulator        runs the simulator alone (ARGS=--help)
-#   make bench            runs the benchmarks, one after the other
+#   make bench            runs the benchmarks, one after the other (ARGS=storage; ARGS="motion --row 500 --minutes 5")
 #   make openapi          writes docs/openapi.json from schemas and operations
 #   make lock             writes requirements*.txt from requirements*.in
 #   make clean            removes .venv and all caches
@@ -80,7 +80,7 @@ simulator: $(RUNTIME)
 	@exec $(BIN)/python -m genesys_gateway simulator $(ARGS)
 
 bench: $(TOOLS)
-	@for file in tests/benchmarks/[a-z]*.py; do $(BIN)/python -m tests.benchmarks.$$(basename $$file .py) $(ARGS) || exit 1; done
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
 
 openapi: $(RUNTIME)
 	@$(BIN)/python -m genesys_gateway.web.openapi > docs/openapi.json

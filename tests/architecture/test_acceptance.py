@@ -1,4 +1,4 @@
-"""Harness, acceptance stories and chaos judge the gateway from outside; their files and functions are short."""
+"""Harness, stories, chaos and loads in motion judge the gateway from outside; their files and functions are short."""
 
 import ast
 from pathlib import Path
@@ -16,7 +16,7 @@ from tests.architecture.sources import (
 )
 
 #: What judges the gateway from outside.
-OUTSIDE = ("harness", "acceptance", "chaos")
+OUTSIDE = ("harness", "acceptance", "chaos", "benchmarks/motion")
 #: May measure parts of the gateway from inside.
 BENCHMARKS = "benchmarks"
 #: They share code with the gateway, or import it.

@@ -1,0 +1,183 @@
+"""Plays one load against the real service, waits until it has settled, and judges it by the simulator's ledger."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import gevent
+import orjson
+
+from tests.benchmarks.motion import verdict
+from tests.benchmarks.motion.curves import curves
+from tests.benchmarks.motion.figures import Figures, Ledger, Window, figures
+from tests.benchmarks.motion.loads import (
+    AFTER_CALL_WORK_SECONDS,
+    SETTLE_SECONDS,
+    SPREAD,
+    STANDING_PER_SECOND,
+    Load,
+)
+from tests.benchmarks.motion.picture import Mark, draw
+from tests.benchmarks.motion.watch import Watch, processor_seconds
+from tests.harness import judge
+from tests.harness.gateway import BOFE_TOKEN, Gateway
+from tests.harness.processes import Process, free_port, python
+from tests.harness.report import Report
+from tests.harness.simulator import Simulator
+from tests.harness.stage import Stage
+from tests.harness.waiting import until, wait_for
+
+#: What each call of the API takes.
+_CALL_SECONDS = 0.08
+_AGENTS = 200
+#: How long the end of the load may take to settle, beyond `GATEWAY_ANALYTICS_SETTLE_SECONDS`.
+_SETTLE_MORE_SECONDS = 240.0
+_LAG_SECONDS, _USUAL_LAG_SECONDS = 240, 10
+
+
+@dataclass(slots=True)
+class Disruptions:
+    """Fail sockets and analytics in the middle of a load, and remember when."""
+
+    simulator: Simulator
+    begin: int
+    marks: list[Mark] = field(default_factory=list)
+
+    def run(self, seconds: float) -> None:
+        """Do it within a load that lasts so long: the first at a third of it, the last at eleven fifteenths."""
+        dropped, handed_over = self._fullest()
+        self._at(seconds * 5 / 15, "socket dropped", f"/channels/{dropped}/drop")
+        self._at(seconds * 6 / 15, "channel handed over", f"/channels/{handed_over}/close", {"notice": True})
+        self._lag(seconds * 7 / 15, _LAG_SECONDS)
+        self._lag(seconds * 11 / 15, _USUAL_LAG_SECONDS)
+
+    def _at(self, seconds: float, text: str, path: str, body: object = None) -> None:
+        self._wait(seconds, text)
+        self.simulator.control("POST", path, body)
+
+    def _lag(self, seconds: float, lag: float) -> None:
+        self._wait(seconds, f"analytics {lag} s behind")
+        self.simulator.control("PATCH", "/settings", {"analyticsLagSeconds": lag})
+
+    def _wait(self, seconds: float, text: str) -> None:
+        gevent.sleep(max(0.0, self.begin / 1000 + seconds - time.time()))
+        self.marks.append(Mark(at=(time.time() * 1000 - self.begin) / 1000, text=text))
+
+    def _fullest(self) -> list[str]:
+        channels = [channel for channel in self.simulator.channels() if channel["connected"]]
+        return [one["id"] for one in sorted(channels, key=lambda one: -len(one["topics"]))[:2]]
+
+
+def play(load: Load, stage: Stage, pictures: Path) -> Figures:
+    """Play it, claim in the stage's report what is promised, and write its picture into that folder."""
+    report = stage.report
+    simulator = stage.simulator({"callsPerMinute": load.calls})
+    simulator.fault("slow", path="/api/v2/*", delaySeconds=_CALL_SECONDS)
+    settings = {"GATEWAY_CHANNEL_TOPICS": load.topics, "GATEWAY_API_RATE_PER_MINUTE": load.calls}
+    gateway = stage.gateway(simulator, settings).start()
+    bofe = _start_bofe(stage.folder, gateway)
+    watch = Watch(simulator, gateway, report)
+    try:
+        window, disruptions, processor = _run(load, simulator, gateway, bofe, report)
+        _settle(simulator, load, window, report)
+    finally:
+        watch.stop()
+        bofe.process.kill()
+    ledger = _read(simulator, stage.folder)
+    found = figures(ledger, window, load.capacity)
+    verdict.note_figures(report, found)
+    _note_costs(report, found, processor, watch)
+    verdict.claim(report, load, found)
+    judge.nothing_lost_nothing_doubled(report, simulator)
+    judge.one_socket_per_channel(report, simulator)
+    _draw(load, ledger, window, disruptions, watch, pictures, report)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Bofe:
+    process: Process
+    url: str
+
+
+def _start_bofe(folder: Path, gateway: Gateway) -> _Bofe:
+    port = free_port()
+    command = python("-m", "genesys_gateway.simulator", "bofe", "--gateway", gateway.url, "--port", str(port))
+    process = Process(command, {"BOFE_TOKEN": BOFE_TOKEN}, folder / "bofe.log")
+    until(process.log.read_bytes, 20, "BOFE listens")
+    return _Bofe(process, f"http://127.0.0.1:{port}")
+
+
+def _run(
+    load: Load, simulator: Simulator, gateway: Gateway, bofe: _Bofe, report: Report
+) -> tuple[Window, Disruptions, float]:
+    """Play the load to its end; returns the time under load, the disruptions, and the worker's processor time."""
+    seconds = load.minutes * 60
+    traffic = {
+        "perMinute": load.per_minute,
+        "seconds": seconds,
+        "talkSeconds": load.talk_seconds,
+        "spread": SPREAD,
+        "acwSeconds": AFTER_CALL_WORK_SECONDS,
+        "standing": load.standing,
+        "standingPerSecond": STANDING_PER_SECOND,
+        "agents": _AGENTS,
+        "notify": bofe.url,
+    }
+    simulator.control("POST", "/traffic", traffic)
+    gevent.sleep(load.standing_seconds)
+    begin = round(time.time() * 1000)
+    worker = gateway.worker
+    used = processor_seconds(worker)
+    report.note(f"{load.standing} conversations stand; now {load.per_minute:g} a minute for {load.minutes:g} minutes")
+    disruptions = Disruptions(simulator, begin)
+    if load.troubled:
+        disruptions.run(seconds)
+    gevent.sleep(max(0.0, begin / 1000 + seconds - time.time()))
+    window = Window(begin=begin, end=round(time.time() * 1000))
+    return window, disruptions, processor_seconds(worker) - used
+
+
+def _settle(simulator: Simulator, load: Load, window: Window, report: Report) -> None:
+    """Wait until every topic is given back and every work is recorded, but not for longer than is promised."""
+    report.note("the load is over; it settles")
+    longest = SETTLE_SECONDS + _SETTLE_MORE_SECONDS
+    took = wait_for(lambda: _settled(simulator), longest, every=1.0)
+    report.note(f"settled after {took:.0f} s" if took is not None else f"not settled within {longest:.0f} s")
+    simulator.control("DELETE", "/traffic", {"abandon": True})
+    wait_for(lambda: simulator.balance()["clean"], 30, every=2.0)
+
+
+def _settled(simulator: Simulator) -> bool:
+    state = simulator.state()
+    return bool(state["topics"] == 0 and state["records"] >= state["finishedAcw"])
+
+
+def _read(simulator: Simulator, folder: Path) -> Ledger:
+    parts = {part: simulator.ledger(part) for part in ("conversations", "finished", "records", "calls")}
+    (folder / "ledger.json").write_bytes(orjson.dumps(parts))
+    return Ledger(**parts)
+
+
+def _note_costs(report: Report, found: Figures, processor: float, watch: Watch) -> None:
+    each = processor / max(1, found.conversations) * 1000
+    report.note(f"the worker: {each:.1f} ms of the processor per conversation, {watch.most_memory:.0f} MB at most")
+
+
+def _draw(
+    load: Load,
+    ledger: Ledger,
+    window: Window,
+    disruptions: Disruptions,
+    watch: Watch,
+    pictures: Path,
+    report: Report,
+) -> None:
+    drawn = curves(ledger, window.begin, max(window.end, watch.samples[-1].at))
+    drawn = drawn.with_numbers("released (its own count)", watch.released(window.begin))
+    standing = f"{load.standing:,} standing, " if load.standing else ""
+    title = f"In motion: {standing}{load.per_minute:,g} new conversations a minute, {load.calls} calls a minute"
+    pictures.mkdir(parents=True, exist_ok=True)
+    file = pictures / f"motion-{load.name}.svg"
+    file.write_text(draw(drawn, load, title, disruptions.marks), encoding="utf-8")
+    report.note(f"picture: {file}")
