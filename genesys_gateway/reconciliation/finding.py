@@ -35,10 +35,24 @@ class Finding:
     unknown: bool = False
     #: the conversation was in the answer; if it was not, and is not ``unknown``, the answer proves nothing
     shown: bool = False
-    #: analytics show an end, so the live view may prove it
-    ended: bool = False
+    #: the end that analytics show (epoch milliseconds): the live view may prove it; None if they show none
+    ended_at: int | None = None
+    #: the answer shows the end, and no agent with after-call work left; something may have come too late for it
+    shows_over: bool = False
     #: when analytics could prove the end that they show (epoch milliseconds); None if they do now, or show none
     provable_at: int | None = None
+    #: user ids of the agents in a conversation that is not shown as over
+    agents: frozenset[str] = frozenset()
+
+    @property
+    def ended(self) -> bool:
+        """Whether analytics show an end."""
+        return self.ended_at is not None
+
+    @property
+    def shows_more(self) -> bool:
+        """Whether the answer shows that something is still to come: more of the talk, or after-call work."""
+        return self.shown and not self.shows_over
 
     @property
     def unanswered(self) -> bool:

@@ -120,21 +120,33 @@ class Inquiry:
             return Finding(asked_at=asked_at, lag_ms=self._settle_ms)
         complete_until = asked_at - self._settle_ms
         covered_since = one.covered_at if one.uncovered_since is None else None
-        complete = covered_since is not None and asked_at >= covered_since + self._settle_ms
-        settled = details.ended_at is not None and asked_at >= details.ended_at + self._settle_ms
-        provable_at = None
-        if details.ended_at is not None and covered_since is not None and not (complete and settled):
-            provable_at = max(details.ended_at, covered_since) + self._settle_ms
+        wrapped_up = all_wrapped_up(details, complete_until)
+        provable_at = self._provable_at(one, details)
+        proven = provable_at is not None and asked_at >= provable_at
         return Finding(
             asked_at=asked_at,
             lag_ms=self._settle_ms,
             finished=finished_acw(details, complete_until),
-            over=complete and settled and all_wrapped_up(details, complete_until),
-            provable_at=provable_at,
-            clears_doubt=complete,
-            ended=details.ended,
+            over=proven and wrapped_up,
+            shows_over=wrapped_up,
+            provable_at=None if proven else provable_at,
+            clears_doubt=covered_since is not None and asked_at >= covered_since + self._settle_ms,
+            ended_at=details.ended_at,
             shown=True,
+            agents=frozenset() if wrapped_up else frozenset(session.user_id for session in details.sessions),
         )
+
+    def _provable_at(self, one: Due, details: Details) -> int | None:
+        """When analytics are complete about the end that they show and, if the conversation has a topic, its cover.
+
+        A conversation without a topic is asked about in its place: a released one was over before its topic was given
+        back, and of one that waits for a topic they must be complete about the time before the wait, too.
+        """
+        since = one.uncovered_since if one.uncovered_since is not None else one.covered_at
+        if details.ended_at is None or (since is None and one.released_at is None):
+            return None
+        begun = details.ended_at if since is None or one.released_at is not None else max(details.ended_at, since)
+        return begun + self._settle_ms
 
     def _from_live_view(self, conversation: Conversation, asked_at: int) -> Finding:
         verdict = judge(conversation)
@@ -160,10 +172,12 @@ class Inquiry:
             live=True,
             goes_on=not conversation.ended,
             over=verdict.over and named,
+            shows_over=verdict.over,
             clears_doubt=named,
             evidence=answered,
             waits=waits,
             shown=True,
+            agents=frozenset() if verdict.over else frozenset(agent.user_id for agent in conversation.agents),
         )
 
     def _from_analytics_alone(self, one: Due, asked_at: int, refusal: PermanentFailure | None = None) -> Finding:

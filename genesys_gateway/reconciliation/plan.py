@@ -4,8 +4,10 @@ A conversation comes into the plan in one of three ways: it is due, a gap left i
 left something that only the live view decides. All of them become questions of one queue, ordered by the dates at which
 they are due. So hundreds in doubt, which are due again later, don't delay one that has ended.
 
-* A few conversations are asked about live, because the live view is up to date. Many are asked about in bulk through
-  analytics, because live questions may use only a part of the calls.
+* While calls are plenty, a few conversations are asked about live, because the live view is up to date. Many are asked
+  about in bulk through analytics, because live questions may use only a part of the calls.
+* When calls become few, only conversations that may have ended are asked about live, and when they are scarce, only
+  those that nothing else decides. The others wait up to a few seconds until there are enough for a full bulk question.
 * A bulk question that fails is halved: its conversations stay due, and each may be asked about with half as many others
   from then on. A conversation whose question failed with no other in it is asked about live from then on. Finding one
   such conversation among fifty takes about twelve calls. Where no answer came in time, groups shrink faster: each of
@@ -17,8 +19,9 @@ that rests if the other is open. Another conversation makes at most six question
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from heapq import nsmallest
 from itertools import groupby
 
@@ -34,6 +37,26 @@ LIVE = 5
 _AFTER_TIMEOUT = 8
 #: Maximum number of conversations remembered because their bulk question failed.
 _REMEMBERED = 2000
+
+
+class Calls(Enum):
+    """How many calls are left for questions."""
+
+    #: most of them are unused
+    PLENTY = auto()
+    #: about half of them are in use
+    FEW = auto()
+    #: a call per conversation can't be afforded
+    SCARCE = auto()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """A conversation whose answer of analytics left something to the live view."""
+
+    about: Due
+    #: whether analytics will not decide it later either
+    for_good: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +76,8 @@ class Plan:
     questions: tuple[Question, ...]
     #: whether more live questions wait for their turn
     more: bool
+    #: milliseconds until a bulk question that waits for more conversations is asked; None if none waits
+    waits_ms: int | None = None
 
 
 class GroupSizes:
@@ -108,52 +133,88 @@ def _smaller(size: int, *, timed_out: bool) -> int:
 
 
 def make_plan(
-    *, due: Sequence[Due], doubtful: Sequence[Due], undecided: Iterable[Due], live: int, bulk: bool, sizes: GroupSizes
+    *,
+    due: Sequence[Due],
+    doubtful: Sequence[Due],
+    undecided: Iterable[Undecided],
+    live: int,
+    bulk: bool,
+    sizes: GroupSizes,
+    calls: Calls,
+    now: int,
+    patience_ms: int,
 ) -> Plan:
     """Plan one round.
 
     Args:
-        due: Conversations that are due.
-        doubtful: Conversations in doubt that the live view was not asked about since their gap.
+        due: Conversations that are due, longest due first.
+        doubtful: Conversations in doubt that the live view was not asked about since their gap; asked about only while
+            calls are plenty.
         undecided: Conversations whose answer of analytics left something to the live view.
         live: Number of live questions that may be asked now; 0 if the live view rests.
         bulk: Whether analytics may be asked now.
         sizes: What is known from bulk questions that failed.
+        now: Epoch milliseconds.
+        patience_ms: Milliseconds that a conversation waits for others, unless calls are plenty.
     """
-    alone = {one.id: one for one in (*undecided, *doubtful)}
+    alone = {one.about.id: one.about for one in undecided if one.for_good or calls is not Calls.SCARCE}
+    if calls is Calls.PLENTY:
+        alone |= {one.id: one for one in doubtful}
     in_bulk: set[str] = set()
-    if bulk and len(alone.keys() | {one.id for one in due}) > live:
-        in_bulk = {one.id for one in due if sizes.most(one.id)}
+    if bulk and (calls is not Calls.PLENTY or len(alone.keys() | {one.id for one in due}) > live):
+        latest = now - patience_ms if calls is Calls.FEW else None
+        in_bulk = {one.id for one in due if sizes.most(one.id) and not _goes_live(one, latest)}
     alone |= {one.id: one for one in due if one.id not in in_bulk}
     first = nsmallest(live, alone.values(), key=_due_at)
     questions = [Question(at=one.due_at, live=True, about=(one,)) for one in first]
-    rows = {one.id: one for one in due if one.id in in_bulk}
-    for ids in sizes.groups(rows):
-        about = tuple(rows[one] for one in ids)
-        questions.append(Question(at=about[0].due_at, live=False, about=about))
+    groups = _groups({one.id: one for one in due if one.id in in_bulk}, sizes)
+    waiting = [] if calls is Calls.PLENTY else [some for some in groups if _is_early(some, sizes, now - patience_ms)]
+    questions += [Question(at=some[0].due_at, live=False, about=some) for some in groups if some not in waiting]
     questions.sort(key=lambda question: (question.at, question.live))
-    return Plan(questions=tuple(questions), more=len(alone) > live)
+    waits_ms = min((some[0].due_at + patience_ms - now for some in waiting), default=None)
+    return Plan(questions=tuple(questions), more=len(alone) > live, waits_ms=waits_ms)
+
+
+def _goes_live(one: Due, latest: int | None) -> bool:
+    """Whether the live view may close it: nothing was asked since its event, and it is due since ``latest`` at most."""
+    return latest is not None and one.due_at > latest and one.has_record and one.asked == 0
+
+
+def _groups(rows: Mapping[str, Due], sizes: GroupSizes) -> list[tuple[Due, ...]]:
+    return [tuple(rows[one] for one in ids) for ids in sizes.groups(rows)]
+
+
+def _is_early(some: Sequence[Due], sizes: GroupSizes, latest: int) -> bool:
+    """Whether a group is not full, and none of it has been due since ``latest`` (epoch milliseconds)."""
+    return len(some) < sizes.most(some[0].id) and some[0].due_at > latest
 
 
 def _due_at(one: Due) -> int:
     return one.due_at
 
 
-def needs_live_answer(one: Due, finding: Finding, settle_ms: int) -> bool:
-    """Whether an answer of analytics that did not close the conversation leaves it to the live view.
+def left_to_live_view(one: Due, finding: Finding, settle_ms: int) -> Undecided | None:
+    """What an answer of analytics that did not close the conversation leaves to the live view; None if nothing.
 
     That is so if they show an end, if its deadline has passed, and if they don't show it although they had the time to.
     """
     covered_since = one.covered_at if one.uncovered_since is None else None
     overdue = covered_since is not None and finding.asked_at >= covered_since + settle_ms
     missing = not finding.shown and (overdue or one.unknown_since is not None)
-    return finding.ended or missing or finding.asked_at >= one.deadline_at
+    unproven = finding.ended and finding.provable_at is None and not finding.over
+    for_good = missing or unproven or finding.asked_at >= one.deadline_at
+    return Undecided(about=one, for_good=for_good) if for_good or finding.ended else None
 
 
-def not_after_proof(due_at: int, finding: Finding, now: int, settle_ms: int) -> int:
-    """The date of the next question (epoch milliseconds), if need be brought forward to when it can prove the end.
+def date_of_question(due_at: int, finding: Finding, now: int, settle_ms: int) -> int:
+    """The date of the next question (epoch milliseconds), if need be the one on which it can prove the end.
 
-    An answer that shows the end, but closed nothing because of something newer, does so once that is old enough.
+    An answer that shows the end, but closed nothing because of something newer, does so once that is old enough. One
+    that shows nothing left to be done, but came too early to prove it, makes questions before that superfluous.
     """
-    provable_at = now + settle_ms if finding.over else finding.provable_at
-    return due_at if provable_at is None else min(due_at, max(provable_at, now))
+    if finding.over:
+        return min(due_at, now + settle_ms)
+    if finding.provable_at is None:
+        return due_at
+    provable_at = max(finding.provable_at, now)
+    return provable_at if finding.shows_over else min(due_at, provable_at)

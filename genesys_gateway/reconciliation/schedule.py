@@ -1,7 +1,9 @@
 """Decides when Genesys is asked about a conversation next, and when it is given up because no answer comes.
 
 Invariant: pure. After a gap the questions start close together and become rarer until analytics are complete. Without a
-doubt they become rarer, down to one an hour (HOUR_SECONDS), for as long as the conversation is followed.
+doubt they become rarer, down to one an hour (HOUR_SECONDS), for as long as the conversation is followed. Under load,
+when calls or topics are scarce, questions that can hardly prove anything are rarer, and the end of a conversation that
+no event announces is noticed soon enough for its topic to be given back in time.
 """
 
 from dataclasses import dataclass
@@ -13,6 +15,14 @@ from genesys_gateway.runtime.clock import HOUR_SECONDS, furthest_date
 _FIRST = 1 / 40
 #: Period of the later questions, as a share of the time since the gap.
 _LATER = 1 / 4
+#: Under load: factor on both periods of a doubt.
+_UNDER_LOAD = 4
+#: Under load: period of the routine questions, as a share of the time that analytics take to settle; by default seven
+#: minutes. An end is noticed within that time, and its topic given back: at most settle + 180 s after the end.
+_ROUTINE_UNDER_LOAD = 1.4
+#: Under load: first period after an event that no end has followed, as such a share; it doubles. Most conversations are
+#: over by then, and hold a topic that others need; analytics show that when they catch up.
+_AFTER_EVENT_UNDER_LOAD = 0.2
 #: Number of first routine periods for which a conversation may be unknown to Genesys; by default they make an hour.
 _UNKNOWN_PERIODS = 30
 
@@ -45,6 +55,8 @@ def next_question(
     reconcile_seconds: float,
     settle_seconds: float,
     longest_seconds: float = HOUR_SECONDS,
+    has_record: bool = False,
+    under_load: bool = False,
 ) -> int:
     """The moment of the next question (epoch milliseconds).
 
@@ -55,13 +67,20 @@ def next_question(
         doubt_since: When the gap in doubt ended (epoch milliseconds); None if nothing is in doubt or the gap lasts.
         reconcile_seconds: First period of the routine questions; it doubles with each.
         settle_seconds: How long analytics may be incomplete.
-        longest_seconds: Longest period of the routine questions; shorter past a deadline.
+        longest_seconds: Longest period of the routine questions; shorter past a deadline, or without a topic.
+        has_record: Whether an after-call work of the conversation is stored.
+        under_load: Whether calls or topics are scarce.
     """
     if doubt_since is None:
-        return now + round(ceiling(reconcile_seconds, min(longest_seconds, HOUR_SECONDS), asked) * 1000)
+        longest, first = longest_seconds, reconcile_seconds
+        if under_load:
+            longest = min(longest, max(reconcile_seconds, settle_seconds * _ROUTINE_UNDER_LOAD))
+            first = settle_seconds * _AFTER_EVENT_UNDER_LOAD if has_record else longest
+        return now + round(ceiling(first, min(longest, HOUR_SECONDS), asked) * 1000)
     settle_ms = round(settle_seconds * 1000)
     age = max(now - doubt_since, 0)
-    wait = round(min(max(settle_ms * _FIRST, age * _LATER), settle_ms))
+    factor = _UNDER_LOAD if under_load else 1
+    wait = round(min(max(settle_ms * _FIRST, age * _LATER) * factor, settle_ms))
     settled_at = doubt_since + settle_ms
     return min(now + wait, settled_at) if now < settled_at else now + wait
 

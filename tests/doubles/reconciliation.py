@@ -7,10 +7,11 @@ import gevent
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys.client import Throttled
+from genesys_gateway.genesys.load import Load
 from genesys_gateway.reconciliation.availability import OF_NO_CONVERSATION, Availability, Resting, View
 from genesys_gateway.reconciliation.finding import Finding, LastFinding
 from genesys_gateway.reconciliation.inquiry import Inquiry
-from genesys_gateway.reconciliation.reconciler import Reconciliation
+from genesys_gateway.reconciliation.reconciler import Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -28,6 +29,18 @@ OVER: dict[str, Any] = {"over": True, "evidence": True, "clears_doubt": True, "s
 def work(one: str, session: str = "s") -> AcwEvent:
     """A finished after-call work of a conversation."""
     return AcwEvent(conversation_id=one, participant_id="p", session_id=session, event_time=1)
+
+
+class FakeLoad:
+    """What a test says about the calls of the last minute."""
+
+    def __init__(self) -> None:
+        self.busy = False
+        #: share of the limit that is in use
+        self.share = 0.0
+
+    def used(self) -> float:
+        return self.share
 
 
 class FakeInquiry:
@@ -124,7 +137,13 @@ class ReconcilerOnFakeInquiry:
         self.storage = StorageInMemory(self.clock)
         self.inquiry = FakeInquiry(self.clock, self.settings)
         self.metrics = Metrics()
+        self.load = FakeLoad()
+        self.topics_scarce = False
+        #: conversations whose topic is no longer needed, in order
         self.closed: list[str] = []
+        #: conversations whose topic is needed again
+        self.taken_up: list[str] = []
+        self.agents_seen: set[str] = set()
         #: number of calls of ``stored``
         self.stored = 0
         self.crashes: list[str] = []
@@ -134,8 +153,14 @@ class ReconcilerOnFakeInquiry:
             cast(Inquiry, self.inquiry),
             self.settings,
             runtime(self.clock, self.crashes, metrics=self.metrics),
-            stored=self._count_stored,
-            closed=self.closed.append,
+            load=cast(Load, self.load),
+            topics_scarce=lambda: self.topics_scarce,
+            listener=ReconciliationListener(
+                stored=self._count_stored,
+                unfollow=self.closed.append,
+                follow=self.taken_up.append,
+                agents_seen=self.agents_seen.update,
+            ),
         )
 
     def _count_stored(self) -> None:

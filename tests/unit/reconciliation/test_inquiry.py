@@ -151,7 +151,7 @@ def test_analytics_answer_for_a_live_view_that_is_down(genesys: FakeGenesys) -> 
     genesys.live = TransientFailure("500")
     genesys.details = (Details(conversation_id=A, ended_at=LONG_AGO, sessions=(WRAPPED_UP,)),)
     for _ in range(9):
-        finding = inquiry.live(due(A))
+        finding = inquiry.live(due(A, uncovered_since=NOW))
         assert (len(finding.finished), finding.unanswered) == (1, True)
         clock.advance(10)
 

@@ -9,17 +9,20 @@ from genesys_gateway.reconciliation.finding import Finding
 from genesys_gateway.reconciliation.plan import (
     BULK,
     LIVE,
+    Calls,
     GroupSizes,
     Plan,
+    Undecided,
+    date_of_question,
+    left_to_live_view,
     make_plan,
-    needs_live_answer,
-    not_after_proof,
 )
 from genesys_gateway.storage.statements.reconciliation import Due
 from tests.doubles.channels import conversation, ids
 
 A = conversation(1)
 SETTLE_MS = 300_000
+PATIENCE_MS = 5_000
 
 
 def due(one: str = A, **changes: Any) -> Due:
@@ -48,9 +51,20 @@ def plan(
     live: int = LIVE,
     bulk: bool = True,
     sizes: GroupSizes | None = None,
+    calls: Calls = Calls.PLENTY,
+    for_good: bool = False,
+    now: int = 0,
 ) -> Plan:
     return make_plan(
-        due=some, doubtful=doubtful, undecided=undecided, live=live, bulk=bulk, sizes=sizes or GroupSizes()
+        due=some,
+        doubtful=doubtful,
+        undecided=[Undecided(about=one, for_good=for_good) for one in undecided],
+        live=live,
+        bulk=bulk,
+        sizes=sizes or GroupSizes(),
+        calls=calls,
+        now=now,
+        patience_ms=PATIENCE_MS,
     )
 
 
@@ -213,18 +227,22 @@ def test_of_those_due_at_the_same_moment_any_may_be_first() -> None:
 @pytest.mark.parametrize(
     ("one", "finding", "wanted"),
     [
-        (due(), {"shown": True}, False),
-        (due(), {"shown": True, "ended": True}, True),
+        (due(), {"shown": True}, None),
+        (due(), {"shown": True, "ended_at": 1}, True),
+        (due(), {"shown": True, "ended_at": 1, "provable_at": 600_000}, False),
+        (due(), {"shown": True, "ended_at": 1, "over": True}, False),
         (due(deadline_at=500_000), {"shown": True}, True),
         (due(covered_at=200_000), {"shown": False}, True),
-        (due(covered_at=200_001), {"shown": False}, False),
-        (due(uncovered_since=1), {"shown": False}, False),
+        (due(covered_at=200_001), {"shown": False}, None),
+        (due(uncovered_since=1), {"shown": False}, None),
         (due(uncovered_since=1, unknown_since=5), {"shown": False}, True),
-        (due(unknown_since=5), {"shown": True}, False),
+        (due(unknown_since=5), {"shown": True}, None),
     ],
     ids=[
         "goes on",
-        "ended",
+        "ended, and analytics can't tell more",
+        "ended, and analytics prove it later",
+        "over, but something was newer",
         "past its deadline",
         "should be shown",
         "may be late",
@@ -233,8 +251,9 @@ def test_of_those_due_at_the_same_moment_any_may_be_first() -> None:
         "known now",
     ],
 )
-def test_what_analytics_leave_to_the_live_view(one: Due, finding: dict[str, Any], wanted: bool) -> None:
-    assert needs_live_answer(one, Finding(asked_at=500_000, **finding), SETTLE_MS) == wanted
+def test_what_analytics_leave_to_the_live_view(one: Due, finding: dict[str, Any], wanted: bool | None) -> None:
+    left = left_to_live_view(one, Finding(asked_at=500_000, **finding), SETTLE_MS)
+    assert left == (None if wanted is None else Undecided(about=one, for_good=wanted))
 
 
 @pytest.mark.parametrize(
@@ -245,7 +264,63 @@ def test_what_analytics_leave_to_the_live_view(one: Due, finding: dict[str, Any]
         ({"provable_at": 550_000}, 550_000),
         ({"provable_at": 950_000}, 900_000),
         ({"provable_at": 400_000}, 500_000),
+        ({"provable_at": 950_000, "shows_over": True}, 950_000),
+        ({"provable_at": 400_000, "shows_over": True}, 500_000),
     ],
 )
 def test_the_next_question_comes_when_it_can_prove_the_end(finding: dict[str, Any], at: int) -> None:
-    assert not_after_proof(900_000, Finding(asked_at=500_000, **finding), 500_000, 100_000) == at
+    assert date_of_question(900_000, Finding(asked_at=500_000, **finding), 500_000, 100_000) == at
+
+
+def ended(count: int, start: int = 0, **changes: Any) -> list[Due]:
+    """Conversations that became due after an event, one each second."""
+    return [due(one, due_at=1000 * n, has_record=True, **changes) for n, one in enumerate(ids(count, start), start)]
+
+
+def test_when_calls_become_few_only_those_that_may_have_ended_are_asked_about_live() -> None:
+    made = plan([*ended(2), *many(3, 2)], doubtful=many(2, 100), calls=Calls.FEW, now=4_000)
+
+    assert asked(made, live=True) == [[one] for one in ids(2)]
+    assert asked(made, live=False) == []
+    assert made.waits_ms == 1_002  # the first of the three was due at 2
+
+
+def test_one_that_waits_too_long_for_its_live_question_is_asked_about_in_bulk() -> None:
+    some = ended(12)
+    made = plan(some, live=2, calls=Calls.FEW, now=9_000)
+    assert asked(made, live=True) == [[one.id] for one in some[5:7]]
+    assert asked(made, live=False) == [[one.id for one in some[:5]]]
+
+
+def test_one_asked_about_since_its_event_may_have_ended_no_more_than_any_other() -> None:
+    made = plan(ended(1, asked=1), calls=Calls.FEW, now=1)
+    assert (made.questions, made.waits_ms) == ((), PATIENCE_MS - 1)
+
+
+def test_while_calls_are_scarce_only_what_nothing_else_decides_is_asked_about_live() -> None:
+    waits, for_good = due(A), due(conversation(2))
+    scarce = {"calls": Calls.SCARCE, "now": 0}
+    assert asked(plan(ended(1), undecided=[waits], doubtful=many(2, 100), **scarce), live=True) == []
+    assert asked(plan([], undecided=[for_good], for_good=True, **scarce), live=True) == [[for_good.id]]
+
+
+@pytest.mark.parametrize("calls", [Calls.FEW, Calls.SCARCE])
+def test_a_bulk_question_waits_for_others_but_not_for_long(calls: Calls) -> None:
+    some = many(BULK + 10)
+    early, late = plan(some, calls=calls, now=PATIENCE_MS), plan(some, calls=calls, now=PATIENCE_MS + BULK)
+    assert [len(group) for group in asked(early, live=False)] == [BULK]
+    assert early.waits_ms == BULK
+    assert [len(group) for group in asked(late, live=False)] == [BULK, 10]
+    assert late.waits_ms is None
+
+
+def test_the_halves_of_a_failed_question_do_not_wait_for_others_again() -> None:
+    some, sizes = many(BULK), GroupSizes()
+    sizes.failed([one.id for one in some], down=False)
+    halves = asked(plan(some, calls=Calls.SCARCE, now=0, sizes=sizes), live=False)
+    assert [len(group) for group in halves] == [BULK // 2] * 2
+
+
+def test_while_analytics_rest_scarce_calls_keep_no_one_from_the_live_view() -> None:
+    made = plan(many(3), bulk=False, calls=Calls.SCARCE)
+    assert asked(made, live=True) == [[one] for one in ids(3)]

@@ -21,11 +21,19 @@ def test_what_is_found_is_stored_as_a_backfill_and_counted(reconciler: Reconcile
 
 
 def test_what_goes_on_is_asked_about_again_more_and_more_rarely(reconciler: ReconcilerOnFakeInquiry) -> None:
-    reconciler.follow(A)
+    reconciler.follow(A, covered=True)
     reconciler.start()
     begun = reconciler.clock.monotonic()
     reconciler.until(lambda: reconciler.inquiry.about(A, "live") == 6, step=120)
     assert 120 + 240 + 480 + 960 + 1920 <= reconciler.clock.monotonic() - begun <= 4000
+
+
+def test_without_a_topic_it_is_asked_about_as_often_as_analytics_learn(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.follow(A)
+    reconciler.start()
+    begun = reconciler.clock.monotonic()
+    reconciler.until(lambda: reconciler.inquiry.about(A, "live") == 6, step=60)
+    assert reconciler.clock.monotonic() - begun <= 120 + 240 + 3 * 300 + 6 * 60
 
 
 def test_the_questions_of_a_doubt_make_the_later_ones_no_rarer(reconciler: ReconcilerOnFakeInquiry) -> None:
@@ -102,7 +110,7 @@ def test_the_findings_of_one_answer_share_commits_and_a_disk_that_refuses_some_l
 
 def test_bulk_and_live_answers_of_one_round_count_as_one_question(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.follow(*ids(10))
-    reconciler.inquiry.bulk_answers = {one: {"ended": True} for one in ids(10)}
+    reconciler.inquiry.bulk_answers = {one: {"ended_at": 1} for one in ids(10)}
     reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.count("live"))
     (one,) = next(some for what, some in reconciler.inquiry.asked if what == "live")

@@ -31,7 +31,7 @@ def test_over_with_no_after_call_work_it_is_closed_as_such(reconciler: Reconcile
 
 def test_what_analytics_show_as_ended_is_closed_by_the_live_view(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.follow(*ids(8))
-    reconciler.inquiry.bulk_answers = {A: {"ended": True, "finished": (work(A),)}}
+    reconciler.inquiry.bulk_answers = {A: {"ended_at": 1, "finished": (work(A),)}}
     reconciler.inquiry.live_answers[A] = {"over": True, "evidence": True}
     reconciler.start()
     reconciler.until(lambda: reconciler.closed == [A])
@@ -40,7 +40,7 @@ def test_what_analytics_show_as_ended_is_closed_by_the_live_view(reconciler: Rec
 
 def test_of_many_that_ended_at_once_none_waits_for_its_next_question(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.follow(*ids(100))
-    reconciler.inquiry.bulk_answers = {one: {"ended": True} for one in ids(100)}
+    reconciler.inquiry.bulk_answers = {one: {"ended_at": 1} for one in ids(100)}
     reconciler.inquiry.live_answers = {one: {"over": True, "evidence": True} for one in ids(100)}
     reconciler.start()
     begun = reconciler.clock.monotonic()
@@ -130,12 +130,12 @@ def test_registered_again_while_the_answer_that_it_is_over_is_on_its_way_it_stay
 
 
 #: What analytics show may be as old as they may be late.
-SHOWN_AS_OVER = {"over": True, "ended": True, "clears_doubt": True, "shown": True}
+SHOWN_AS_OVER = {"over": True, "ended_at": 1, "clears_doubt": True, "shown": True}
 
 
 def goes_on(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.inquiry.live_answers.pop(A)
-    reconciler.inquiry.bulk_answers[A] = {"ended": True}
+    reconciler.inquiry.bulk_answers[A] = {"ended_at": 1}
     reconciler.until(lambda: reconciler.storage.row(A)["deadline_at"] > reconciler.clock.now() + 259_190_000)
 
 

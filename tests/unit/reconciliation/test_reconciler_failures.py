@@ -64,7 +64,7 @@ def test_of_many_that_ended_one_that_spoils_its_bulk_question_keeps_none_open(
     reconciler.follow(*ended, *others, covered=True)
     for one in ended:
         reconciler.inquiry.live_answers[one] = OVER
-        reconciler.inquiry.bulk_answers[one] = {"ended": True, "shown": True}
+        reconciler.inquiry.bulk_answers[one] = {"ended_at": 1, "shown": True}
     reconciler.inquiry.bulk_errors[ended[0]] = error
     reconciler.storage.change_all(in_doubt=False, looked_at=reconciler.clock.now())
     reconciler.start()

@@ -1,5 +1,7 @@
 """When Genesys is asked next: soon and often after a gap, otherwise at intervals that grow to an hour."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,22 +20,33 @@ from genesys_gateway.runtime.clock import DAY_SECONDS, HOUR_SECONDS, SKEW_MS
 NOW = 1_763_805_600_000
 
 
-def routine(asked: int, now: int = NOW) -> float:
+def routine(asked: int, now: int = NOW, **changes: Any) -> float:
     """Seconds until the next question where nothing is in doubt."""
-    at = next_question(now, asked=asked, doubt_since=None, reconcile_seconds=120, settle_seconds=300)
+    at = next_question(now, asked=asked, doubt_since=None, reconcile_seconds=120, settle_seconds=300, **changes)
     return (at - now) / 1000
 
 
-def doubtful(age: float, settle: float = 300) -> float:
+def doubtful(age: float, settle: float = 300, **changes: Any) -> float:
     """Seconds until the next question, ``age`` seconds after a gap ended."""
     since = NOW - round(age * 1000)
-    at = next_question(NOW, asked=9, doubt_since=since, reconcile_seconds=120, settle_seconds=settle)
+    at = next_question(NOW, asked=9, doubt_since=since, reconcile_seconds=120, settle_seconds=settle, **changes)
     return (at - NOW) / 1000
 
 
 def test_routine_questions_double_to_one_an_hour() -> None:
     assert [routine(asked) for asked in range(7)] == [120, 240, 480, 960, 1920, 3600, 3600]
     assert routine(10**9) == HOUR_SECONDS
+
+
+def test_under_load_each_end_is_noticed_in_time_to_give_its_topic_back() -> None:
+    assert [routine(asked, under_load=True) for asked in (0, 1, 9)] == [420] * 3
+    assert [routine(asked, under_load=True, has_record=True) for asked in range(5)] == [60, 120, 240, 420, 420]
+    assert routine(0, under_load=True, longest_seconds=300) == 300
+
+
+def test_under_load_the_questions_of_a_doubt_are_fewer_but_one_can_still_prove_it() -> None:
+    ages = (0, 30, 60, 120, 240, 300, 600)
+    assert [doubtful(age, under_load=True) for age in ages] == [30, 30, 60, 120, 60, 300, 300]
 
 
 def test_unknown_for_long_is_an_hour_by_default_and_less_where_timers_are_short() -> None:

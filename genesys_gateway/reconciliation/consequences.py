@@ -1,0 +1,253 @@
+"""Stores what follows from one answer: events that were missed, the end, the release of a topic, the next question.
+
+Invariant: all of it is one transaction. The events that the answer names are stored in the transaction that closes the
+conversation or gives its topic back, and nothing is done against what is newer than the answer.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.reconciliation.finding import Finding
+from genesys_gateway.reconciliation.plan import date_of_question
+from genesys_gateway.reconciliation.schedule import (
+    UNANSWERED_QUESTIONS,
+    Unanswered,
+    longest_unanswered,
+    next_question,
+    one_more,
+    unknown_for_long,
+)
+from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock, SteadyTime, furthest_date
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.settings import Settings
+from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage.statements import conversations, intake, reconciliation, timeline
+from genesys_gateway.storage.statements.intake import IntakeResult
+from genesys_gateway.storage.statements.reconciliation import Due
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pressure:
+    """What is scarce now."""
+
+    #: calls or topics
+    any: bool
+    #: topics: those of conversations that are over are given back before their end is proven
+    topics: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stored:
+    """What was stored."""
+
+    #: number of events that were not known before
+    events: int
+    #: the outcome of the conversation; None if it stays followed
+    ended_as: str | None = None
+    #: its topic is given back
+    released: bool = False
+    #: it was released, and is not over after all: it needs a topic again
+    taken_up: bool = False
+
+
+class Consequences:
+    """Stores what follows from answers.
+
+    Args:
+        steady: A clock that ignores jumps, read in every round.
+        pressure: What is scarce now.
+    """
+
+    def __init__(
+        self, storage: Storage, settings: Settings, clock: Clock, steady: SteadyTime, pressure: Callable[[], Pressure]
+    ) -> None:
+        self._storage = storage
+        self._settings = settings
+        self._clock = clock
+        self._steady = steady
+        self._pressure = pressure
+        self._settle_ms = round(settings.analytics_settle_seconds * 1000)
+
+    def store(self, one: Due, finding: Finding) -> Stored:
+        """Store what follows from an answer about a conversation.
+
+        Raises:
+            StorageUnavailable: Nothing is stored, or that is unknown.
+        """
+        pressure = self._pressure()
+        return self._storage.run(lambda connection: self._write(connection, one, finding, pressure))
+
+    def postpone(self, one: Due, asked_at: int) -> None:
+        """Postpone a question that Genesys itself could not answer, so that the next one is about another.
+
+        Raises:
+            StorageUnavailable: It is not stored, or that is unknown.
+        """
+        now = self._clock.now()
+        unknown = one.unknown_since is not None
+        under_load = self._pressure().any
+        due_at = self._next_question(one, now, in_doubt=one.in_doubt, unknown=unknown, under_load=under_load)
+        self._storage.run(lambda c: reconciliation.postpone(c, one, now=now, due_at=due_at, looked_at=asked_at))
+
+    def put(
+        self,
+        connection: Connection,
+        conversation_id: str,
+        events: Sequence[AcwEvent],
+        now: int,
+        *,
+        moves_deadline: bool = True,
+    ) -> int:
+        """Store events that an answer names, in the caller's transaction; returns how many were new."""
+        # Each answer names all work ever finished. Most of it is stored already, and a put takes about six statements.
+        known = intake.entries_from_genesys(connection, conversation_id) if events else set()
+        due_at = now + round(self._settings.quiet_seconds * 1000)
+        deadline_at = self._deadline(now) if moves_deadline else None
+        results = [
+            intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
+            for event in events
+            if event.record_id not in known
+        ]
+        return results.count(IntakeResult.STORED)
+
+    def _write(self, connection: Connection, one: Due, finding: Finding, pressure: Pressure) -> Stored:
+        now = self._clock.now()
+        # Events named by the answer that shows the end are not newer than it, so they don't move the deadline.
+        events = self.put(connection, one.id, finding.finished, now, moves_deadline=not finding.shows_over)
+        unanswered = self._unanswered(one, finding)
+        ended_as = self._close(connection, one, finding, now, given_up=self._is_given_up(unanswered))
+        if ended_as is not None:
+            return Stored(events=events, ended_as=ended_as)
+        self._ask_again(connection, one, finding, now, unanswered, pressure)
+        return Stored(
+            events=events,
+            released=pressure.topics and self._release(connection, one, finding, now),
+            taken_up=self._take_up(connection, one, finding, now),
+        )
+
+    def _unanswered(self, one: Due, finding: Finding) -> Unanswered | None:
+        """The unanswered questions past the deadline, with this one; None if this one was answered."""
+        if not finding.unanswered:
+            return None
+        asked_at = min(finding.asked_at, self._steady.now())
+        return one_more(asked_at, deadline_at=one.deadline_at, count=one.unanswered, since=one.unanswered_since)
+
+    def _is_given_up(self, unanswered: Unanswered | None) -> bool:
+        seconds = self._settings.follow_deadline_seconds
+        return unanswered is not None and unanswered.given_up(self._steady.now(), seconds)
+
+    def _deadline(self, now: int) -> int:
+        return now + round(self._settings.follow_deadline_seconds * 1000)
+
+    def _close(
+        self, connection: Connection, one: Due, finding: Finding, now: int, *, given_up: bool = False
+    ) -> str | None:
+        """Close the conversation if the answer proves it over, or its deadline has passed and the answer allows it.
+
+        Nothing may be newer than the answer; one of analytics counts as old as analytics may be late.
+
+        Args:
+            given_up: Whether no answer is waited for any longer, once the deadline has passed.
+
+        Returns:
+            The outcome; None if it stays followed.
+        """
+        may_expire = given_up or (finding.evidence and not finding.goes_on)
+        if not finding.over and not may_expire:
+            return None
+        known_until = finding.known_until
+        ended_as = conversations.close(
+            connection,
+            one.id,
+            without_record=conversations.NO_ACW if finding.over else conversations.UNRESOLVED,
+            now=now,
+            last_look_at=now + round(self._settings.last_look_seconds * 1000),
+            latest_deadline=self._deadline(known_until) if finding.over else min(finding.asked_at, self._steady.now()),
+            furthest_deadline=furthest_date(self._deadline(now)) if finding.over else None,
+            latest_look=finding.asked_at if finding.live else known_until,
+        )
+        if given_up and not finding.over and ended_as is not None:
+            log.error("given_up_unanswered", conversation=one.id, outcome=ended_as)
+        return ended_as
+
+    def _release(self, connection: Connection, one: Due, finding: Finding, now: int) -> bool:
+        """Give the topic back if analytics show the conversation over; what they name is stored.
+
+        The live view closes a conversation that it shows as over, so its answers release none.
+        """
+        if finding.live or not finding.shows_over or finding.ended_at is None or one.released_at is not None:
+            return False
+        return reconciliation.release(
+            connection,
+            one.id,
+            now=now,
+            ended_at=finding.ended_at,
+            due_at=max(finding.provable_at or 0, now, finding.ended_at + self._settle_ms),
+            latest_deadline=self._deadline(finding.asked_at),
+            furthest_deadline=furthest_date(self._deadline(now)),
+        )
+
+    def _take_up(self, connection: Connection, one: Due, finding: Finding, now: int) -> bool:
+        """Have a released conversation carried by a channel again if something is still to come."""
+        if one.released_at is None or not finding.shows_more:
+            return False
+        due_at = now + round(self._settings.reconcile_seconds * 1000)
+        return reconciliation.take_up(connection, one.id, now=now, due_at=due_at)
+
+    def _next_question(self, one: Due, now: int, *, in_doubt: bool, unknown: bool, under_load: bool) -> int:
+        longest = HOUR_SECONDS
+        if now >= one.deadline_at:
+            longest = longest_unanswered(self._settings.follow_deadline_seconds) / UNANSWERED_QUESTIONS
+        elif one.uncovered_since is not None and not unknown:
+            # No socket brings its events.
+            longest = max(self._settings.analytics_settle_seconds, self._settings.reconcile_seconds)
+        return next_question(
+            now,
+            asked=one.asked,
+            doubt_since=one.covered_at if in_doubt and one.uncovered_since is None else None,
+            reconcile_seconds=self._settings.reconcile_seconds,
+            settle_seconds=self._settings.analytics_settle_seconds,
+            longest_seconds=longest,
+            has_record=one.has_record,
+            under_load=under_load,
+        )
+
+    def _ask_again(
+        self,
+        connection: Connection,
+        one: Due,
+        finding: Finding,
+        now: int,
+        unanswered: Unanswered | None,
+        pressure: Pressure,
+    ) -> None:
+        unknown_since = None if finding.shown else one.unknown_since
+        if finding.unknown:
+            unknown_since = one.unknown_since or now
+            self._note_unknown(connection, one.id, unknown_since, now)
+        in_doubt = one.in_doubt and not finding.clears_doubt
+        unknown = unknown_since is not None
+        due_at = self._next_question(one, now, in_doubt=in_doubt, unknown=unknown, under_load=pressure.any)
+        reconciliation.ask_again(
+            connection,
+            one,
+            now=now,
+            asked_at=finding.asked_at,
+            live=finding.live,
+            due_at=date_of_question(due_at, finding, now, self._settle_ms),
+            deadline_at=self._deadline(now) if finding.goes_on else one.deadline_at,
+            clears_doubt=finding.clears_doubt,
+            counted=not in_doubt or one.uncovered_since is not None,
+            unknown_since=unknown_since,
+            unanswered=None if unanswered is None else (unanswered.count, unanswered.since),
+        )
+
+    def _note_unknown(self, connection: Connection, conversation_id: str, since: int, now: int) -> None:
+        """Report, once, a conversation that stays unknown; for a moment after its start that is normal."""
+        noted = timeline.noted(connection, conversation_id, "unknown_to_genesys", since)
+        if not noted and now - since >= unknown_for_long(self._settings.reconcile_seconds) * 1000:
+            timeline.note(connection, conversation_id, now, "unknown_to_genesys")
+            log.warning("unknown_to_genesys", conversation=conversation_id)
