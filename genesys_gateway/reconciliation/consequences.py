@@ -185,9 +185,10 @@ class Consequences:
             one.id,
             now=now,
             ended_at=finding.ended_at,
-            due_at=max(finding.provable_at or 0, now, finding.ended_at + self._settle_ms),
+            due_at=self._date_of_question(one, now + self._settle_ms, finding, now),
             latest_deadline=self._deadline(finding.asked_at),
             furthest_deadline=furthest_date(self._deadline(now)),
+            live=False,
         )
 
     def _take_up(self, connection: Connection, one: Due, finding: Finding, now: int) -> bool:
@@ -215,6 +216,14 @@ class Consequences:
             under_load=under_load,
         )
 
+    def _date_of_question(self, one: Due, due_at: int, finding: Finding, now: int) -> int:
+        changed_at = one.deadline_at - round(self._settings.follow_deadline_seconds * 1000)
+        if one.looked_at is not None:
+            changed_at = max(changed_at, one.looked_at)
+        # What was dated by a wrong clock delays nothing.
+        changed_at = min(changed_at, now)
+        return date_of_question(due_at, finding, now, settle_ms=self._settle_ms, changed_at=changed_at)
+
     def _ask_again(
         self,
         connection: Connection,
@@ -237,7 +246,7 @@ class Consequences:
             now=now,
             asked_at=finding.asked_at,
             live=finding.live,
-            due_at=date_of_question(due_at, finding, now, self._settle_ms),
+            due_at=self._date_of_question(one, due_at, finding, now),
             deadline_at=self._deadline(now) if finding.goes_on else one.deadline_at,
             clears_doubt=finding.clears_doubt,
             counted=not in_doubt or one.uncovered_since is not None,

@@ -206,15 +206,21 @@ def left_to_live_view(one: Due, finding: Finding, settle_ms: int) -> Undecided |
     return Undecided(about=one, for_good=for_good) if for_good or finding.ended else None
 
 
-def date_of_question(due_at: int, finding: Finding, now: int, settle_ms: int) -> int:
+def date_of_question(due_at: int, finding: Finding, now: int, *, settle_ms: int, changed_at: int) -> int:
     """The date of the next question (epoch milliseconds), if need be the one on which it can prove the end.
 
-    An answer that shows the end, but closed nothing because of something newer, does so once that is old enough. One
-    that shows nothing left to be done, but came too early to prove it, makes questions before that superfluous.
+    An answer that shows nothing left to be done, but came too early to prove it, makes questions before that superfluous.
+
+    Args:
+        due_at: The date if nothing was to be proven.
+        changed_at: When the conversation changed last (epoch milliseconds): an event came, or it was registered.
+            Analytics must have had the time to learn of it, too.
     """
-    if finding.over:
-        return min(due_at, now + settle_ms)
+    proof_at = changed_at + settle_ms
+    if finding.over:  # something was newer than the answer, maybe something that came meanwhile
+        return min(due_at, proof_at if proof_at > now else now + settle_ms)
     if finding.provable_at is None:
         return due_at
-    provable_at = max(finding.provable_at, now)
-    return provable_at if finding.shows_over else min(due_at, provable_at)
+    if finding.shows_over:
+        return max(finding.provable_at, proof_at, now)
+    return min(due_at, max(finding.provable_at, now))

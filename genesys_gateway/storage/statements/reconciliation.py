@@ -45,6 +45,8 @@ class Due:
     unanswered: int = 0
     #: when the first of them was asked
     unanswered_since: int | None = None
+    #: when the latest answer of the live view was taken
+    looked_at: int | None = None
     #: since when its topic is given back; None while it is, or is to be, subscribed
     released_at: int | None = None
     #: whether any after-call work of it has an entry in the outbox
@@ -84,6 +86,7 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
         unknown_since=row.unknown_since,
         unanswered=row.unanswered,
         unanswered_since=row.unanswered_since,
+        looked_at=row.looked_at,
         released_at=row.released_at,
         has_record=row.has_record,
     )

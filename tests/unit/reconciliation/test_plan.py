@@ -257,19 +257,22 @@ def test_what_analytics_leave_to_the_live_view(one: Due, finding: dict[str, Any]
 
 
 @pytest.mark.parametrize(
-    ("finding", "at"),
+    ("finding", "changed_at", "at"),
     [
-        ({}, 900_000),
-        ({"over": True}, 600_000),
-        ({"provable_at": 550_000}, 550_000),
-        ({"provable_at": 950_000}, 900_000),
-        ({"provable_at": 400_000}, 500_000),
-        ({"provable_at": 950_000, "shows_over": True}, 950_000),
-        ({"provable_at": 400_000, "shows_over": True}, 500_000),
+        ({}, 0, 900_000),
+        ({"over": True}, 0, 600_000),
+        ({"over": True}, 450_000, 550_000),
+        ({"provable_at": 550_000}, 0, 550_000),
+        ({"provable_at": 950_000}, 0, 900_000),
+        ({"provable_at": 400_000}, 0, 500_000),
+        ({"provable_at": 950_000, "shows_over": True}, 0, 950_000),
+        ({"provable_at": 400_000, "shows_over": True}, 0, 500_000),
+        ({"provable_at": 510_000, "shows_over": True}, 430_000, 530_000),
     ],
 )
-def test_the_next_question_comes_when_it_can_prove_the_end(finding: dict[str, Any], at: int) -> None:
-    assert date_of_question(900_000, Finding(asked_at=500_000, **finding), 500_000, 100_000) == at
+def test_the_next_question_comes_when_it_can_prove_the_end(finding: dict[str, Any], changed_at: int, at: int) -> None:
+    found = Finding(asked_at=500_000, **finding)
+    assert date_of_question(900_000, found, 500_000, settle_ms=100_000, changed_at=changed_at) == at
 
 
 def ended(count: int, start: int = 0, **changes: Any) -> list[Due]:

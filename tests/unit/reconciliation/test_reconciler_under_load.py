@@ -22,9 +22,9 @@ def scarce(reconciler: ReconcilerOnFakeInquiry) -> ReconcilerOnFakeInquiry:
 
 
 def released(reconciler: ReconcilerOnFakeInquiry, one: str = A, **answer: Any) -> None:
-    """Have a covered conversation released, with a proof that is due in 200 s."""
+    """Have a covered conversation released, with a proof that is due in 300 s."""
     reconciler.follow(one, covered=True)
-    provable_at = reconciler.clock.now() + 200_000
+    provable_at = reconciler.clock.now() + 300_000
     reconciler.inquiry.bulk_answers[one] = {**SHOWN_OVER, "provable_at": provable_at, **answer}
     reconciler.start()
     reconciler.until(lambda: reconciler.closed == [one], step=1)
@@ -43,7 +43,7 @@ def test_while_calls_are_scarce_all_are_asked_about_in_bulk(reconciler: Reconcil
 def test_an_end_that_analytics_will_prove_costs_no_live_question(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.load.busy = True
     reconciler.follow(A, covered=True)
-    provable_at = reconciler.clock.now() + 200_000
+    provable_at = reconciler.clock.now() + 300_000
     reconciler.inquiry.bulk_answers[A] = {**SHOWN_OVER, "provable_at": provable_at}
     reconciler.start()
     reconciler.until(lambda: reconciler.storage.row(A)["due_at"] == provable_at, step=1)
@@ -68,7 +68,10 @@ def test_few_calls_left_keep_doubts_from_the_live_view_but_not_ends(reconciler: 
     reconciler.load.share = 0.6
     doubtful, ended = conversation(2), A
     reconciler.follow(doubtful, ended, covered=True)
-    reconciler.storage.put(work(ended), intake.LIVE)
+    now = reconciler.clock.now()
+    reconciler.storage.uncounted(
+        lambda c: intake.put(c, work(ended), intake.LIVE, now=now, due_at=now, deadline_at=now + 10**9)
+    )
     reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.about(ended, "live"), step=1)
     assert reconciler.inquiry.about(doubtful, "live") == 0
@@ -148,7 +151,9 @@ def test_the_agents_of_a_conversation_that_goes_on_are_reported(reconciler: Reco
 def test_last_looks_wait_while_few_calls_are_left(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.load.share = 0.8
     reconciler.load.busy = True
-    reconciler.storage.close_long_ago(A)
+    reconciler.follow(A)
+    reconciler.storage.close_conversations(A, at=reconciler.clock.now() - 1000)
+    reconciler.inquiry.last_look = {A: ()}
     reconciler.start()
     reconciler.until(lambda: reconciler.clock.monotonic() > 1100, step=10)
     assert reconciler.inquiry.count("last") == 0
