@@ -18,7 +18,7 @@ from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.rate_limiter import CONNECTIONS
 from genesys_gateway.intake import EventSpool, Registration, SupportResults
 from genesys_gateway.maintenance import Gauges, Lease, Resync, Retention
-from genesys_gateway.reconciliation import Inquiry, Reconciliation
+from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
@@ -112,13 +112,19 @@ class Gateway:
             Inquiry(genesys, settings, self._clock),
             settings,
             runtime,
-            stored=self.delivery.wake,
-            closed=self._conversation_closed,
+            load=self.load,
+            topics_scarce=lambda: False,
+            listener=ReconciliationListener(
+                stored=self.delivery.wake,
+                unfollow=self._unfollow,
+                follow=self._follow,
+                agents_seen=lambda _: None,
+            ),
         )
         self.retention = Retention(storage, settings, runtime)
         stored, due = self.delivery.wake, self.reconciliation.wake
         self.event_spool = EventSpool(
-            storage, settings, runtime, owner=owner, stored=stored, due=due, busy=lambda: False
+            storage, settings, runtime, owner=owner, stored=stored, due=due, busy=lambda: not self.load.plenty
         )
         self.support_results = SupportResults(storage, settings, runtime, stored=stored, due=due)
 
@@ -262,7 +268,7 @@ class Gateway:
             return error
         return None
 
-    def _conversation_closed(self, conversation_id: str) -> None:
+    def _unfollow(self, conversation_id: str) -> None:
         self.registry.unfollow(conversation_id)
 
     def _follow(self, conversation_id: str) -> None:

@@ -41,6 +41,11 @@ class Load:
         self._busy = others + subscriptions > self._limiter.limit * _SCARCE
         return self._busy
 
+    @property
+    def plenty(self) -> bool:
+        """Whether at least half of the limit is unused. Live questions count here, too."""
+        return not self.busy and self.used() < _SCARCE
+
     def used(self) -> float:
         """Share of the limit that all calls of the last minute use, 0 to 1."""
         return min(1.0, self._limiter.calls() / self._limiter.limit)

@@ -56,6 +56,6 @@ The files, in reading order:
 """
 
 from genesys_gateway.reconciliation.inquiry import Inquiry
-from genesys_gateway.reconciliation.reconciler import Reconciliation
+from genesys_gateway.reconciliation.reconciler import Reconciliation, ReconciliationListener
 
-__all__ = ["Inquiry", "Reconciliation"]
+__all__ = ["Inquiry", "Reconciliation", "ReconciliationListener"]

@@ -209,7 +209,8 @@ def left_to_live_view(one: Due, finding: Finding, settle_ms: int) -> Undecided |
 def date_of_question(due_at: int, finding: Finding, now: int, *, settle_ms: int, changed_at: int) -> int:
     """The date of the next question (epoch milliseconds), if need be the one on which it can prove the end.
 
-    An answer that shows nothing left to be done, but came too early to prove it, makes questions before that superfluous.
+    An answer that shows nothing left to be done, but came too early to prove it, makes questions before the proof
+    superfluous.
 
     Args:
         due_at: The date if nothing was to be proven.

@@ -55,9 +55,7 @@ _RESTING_ROUND = 1.0
 #: How long a conversation waits for others with which it is asked about, as a share of the time that analytics take to
 #: settle; 5 s by default.
 _PATIENCE = 1 / 60
-#: Share of the limit beyond which calls are no longer plenty.
-_PLENTY = 0.5
-#: Share of the limit up to which last looks are taken, even while calls are scarce.
+#: Share of the limit up to which last looks are taken while calls are scarce.
 _LAST_LOOKS = 0.75
 
 
@@ -186,7 +184,7 @@ class Reconciliation:
     def _calls(self) -> Calls:
         if self._load.busy:
             return Calls.SCARCE
-        return Calls.PLENTY if self._load.used() < _PLENTY else Calls.FEW
+        return Calls.PLENTY if self._load.plenty else Calls.FEW
 
     def _pressure(self) -> Pressure:
         topics = self._topics_scarce()
@@ -194,7 +192,8 @@ class Reconciliation:
 
     def _look_again(self) -> bool:
         """Take last looks while calls are left. False if none was taken."""
-        return self._load.used() < (_LAST_LOOKS if self._load.busy else _PLENTY) and self._last_look.look()
+        may_look = self._load.plenty or (self._load.busy and self._load.used() < _LAST_LOOKS)
+        return may_look and self._last_look.look()
 
     def _is_open(self, view: View) -> bool:
         return self._inquiry.availability.is_open(view)
@@ -303,7 +302,6 @@ class Reconciliation:
             self._undecided.pop(one.id, None)
             self._listener.unfollow(one.id)
         elif stored.released:
-            reach("released")
             self._metrics.topics_released.inc()
             self._listener.unfollow(one.id)
         elif stored.taken_up:

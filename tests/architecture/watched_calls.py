@@ -12,8 +12,9 @@ from genesys_gateway.channels import ChannelRegistry, RegistryListener
 from genesys_gateway.delivery import Delivery, HistoryClient
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.genesys import Genesys, NameCache, RateLimiter, Tokens
+from genesys_gateway.genesys.load import Load
 from genesys_gateway.intake import EventSpool, Registration
-from genesys_gateway.reconciliation import Inquiry, Reconciliation
+from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
@@ -119,9 +120,17 @@ class Calls:
     def reconciliation_answer(self) -> None:
         """A conversation is due: Genesys is asked, and names an after-call work; until that is in the outbox."""
         tokens = Tokens(self.settings, self.http, self.clock, self.metrics)
-        genesys = Genesys(self.settings, self.http, tokens, RateLimiter(300, self.clock), self.clock, self.metrics)
-        inquiry = Inquiry(genesys, self.settings, self.clock)
-        asker = Reconciliation(self.storage, inquiry, self.settings, self.runtime, stored=self.note, closed=ignore)
+        limiter = RateLimiter(300, self.clock)
+        genesys = Genesys(self.settings, self.http, tokens, limiter, self.clock, self.metrics)
+        asker = Reconciliation(
+            self.storage,
+            Inquiry(genesys, self.settings, self.clock),
+            self.settings,
+            self.runtime,
+            load=Load(limiter, self.clock),
+            topics_scarce=lambda: False,
+            listener=ReconciliationListener(stored=self.note, unfollow=ignore, follow=ignore, agents_seen=ignore),
+        )
         self.running.append(asker)
         tokens.current()
         self.follow()

@@ -42,6 +42,10 @@ class FakeLoad:
     def used(self) -> float:
         return self.share
 
+    @property
+    def plenty(self) -> bool:
+        return not self.busy and self.share < 0.5
+
 
 class FakeInquiry:
     """Answers by conversation; an error stands for a question that failed."""

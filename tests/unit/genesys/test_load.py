@@ -162,3 +162,11 @@ def test_the_requests_of_a_minute_need_little_memory(traffic: Traffic) -> None:
         traffic.clock.advance(0.01)
 
     assert len(traffic.load._demand._by_second) <= 62
+
+
+def test_calls_are_plenty_while_half_of_them_are_left_to_live_questions_too(traffic: Traffic) -> None:
+    traffic.call(149, Priority.LIVE_QUESTIONS)
+    assert traffic.load.plenty
+    traffic.call(1, Priority.LIVE_QUESTIONS)
+    assert not traffic.load.plenty
+    assert not traffic.load.busy

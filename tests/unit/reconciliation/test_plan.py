@@ -302,9 +302,9 @@ def test_one_asked_about_since_its_event_may_have_ended_no_more_than_any_other()
 
 def test_while_calls_are_scarce_only_what_nothing_else_decides_is_asked_about_live() -> None:
     waits, for_good = due(A), due(conversation(2))
-    scarce = {"calls": Calls.SCARCE, "now": 0}
-    assert asked(plan(ended(1), undecided=[waits], doubtful=many(2, 100), **scarce), live=True) == []
-    assert asked(plan([], undecided=[for_good], for_good=True, **scarce), live=True) == [[for_good.id]]
+    some = plan(ended(1), undecided=[waits], doubtful=many(2, 100), calls=Calls.SCARCE)
+    assert asked(some, live=True) == []
+    assert asked(plan([], undecided=[for_good], for_good=True, calls=Calls.SCARCE), live=True) == [[for_good.id]]
 
 
 @pytest.mark.parametrize("calls", [Calls.FEW, Calls.SCARCE])
