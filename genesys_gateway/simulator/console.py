@@ -1,4 +1,5 @@
-"""The console page at `/`: shows the state, and lets a person start, transfer, wrap up and end calls, and break things.
+"""The console page at `/`: shows the state, and lets a person start, transfer, wrap up and end calls, play traffic, and
+break things.
 
 Invariant: every button is a plain form that works without JavaScript; the script only avoids reloading the page.
 """
@@ -16,6 +17,7 @@ from genesys_gateway.simulator import actions, disruptions
 from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.faults import CATALOGUE
 from genesys_gateway.simulator.receiver import MODES
+from genesys_gateway.simulator.traffic_plan import TrafficPlan
 from genesys_gateway.simulator.wire import Answer, Request
 from genesys_gateway.simulator.world import World
 
@@ -29,6 +31,18 @@ _HEADERS = {
 #: Maximum number of conversations and of records on the page; the control API returns all.
 _MAX_ROWS = 30
 _SPEEDS = (1, 60, 1440)
+#: Parameters of traffic that have a field; the control API knows more.
+_TRAFFIC = ("perMinute", "seconds", "talkSeconds", "acwSeconds", "standing")
+#: How the page calls the numbers of the traffic.
+_TRAFFIC_NUMBERS = {
+    "Begun": "begun",
+    "Talking": "goingOn",
+    "Wrapping up": "inAcw",
+    "Finished": "finished",
+    "Registered": "registered",
+    "Waiting": "waiting",
+    "Failed": "failed",
+}
 
 Form = Mapping[str, str]
 
@@ -56,6 +70,8 @@ def _page(template: str, world: World, **more: object) -> Answer:
         faults=CATALOGUE,
         modes=MODES,
         speeds=_SPEEDS,
+        plan=TrafficPlan().as_json(),
+        traffic_names=_TRAFFIC_NUMBERS,
         codes=world.contact_centre.wrapup_codes,
         **_live(world),
         **more,
@@ -75,9 +91,9 @@ def _live(world: World) -> dict[str, Any]:
         "records": world.receiver.records[: -_MAX_ROWS - 1 : -1],
         "record_count": len(world.receiver.records),
         "receiver_mode": world.receiver.behaviour.mode,
-        "balance": actions.balance(world),
+        "balance": actions.recent_balance(world),
         "speed": world.clock.speed,
-        "announced": sum(acw.announced for acw in world.ledger.finished.values()),
+        "traffic": world.traffic.numbers(),
     }
 
 
@@ -108,6 +124,24 @@ def _conversation(world: World, form: Form) -> str:
     body = {name: form[name] for name in ("participantId", "code", "notes") if form.get(name)}
     actions.ACTIONS[form["play"]](world, conversation, body)
     return f"{form['play'].capitalize()}: done for {conversation.id}."
+
+
+def _traffic(world: World, form: Form) -> str:
+    wanted: dict[str, object] = {name: _number(form[name]) for name in _TRAFFIC if form.get(name)}
+    if url := form.get("notify"):
+        wanted["notify"] = url if "://" in url else f"http://{url}"
+    world.traffic.start(TrafficPlan.of(wanted))
+    return "Traffic begins."
+
+
+def _traffic_off(world: World, _: Form) -> str:
+    world.traffic.stop()
+    return "No more conversations begin; those that go on still end."
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return int(number) if number.is_integer() else number
 
 
 def _channel(world: World, form: Form) -> str:
@@ -147,6 +181,8 @@ def _reset(world: World, _: Form) -> str:
 _BUTTONS: Mapping[str, Callable[[World, Form], str]] = {
     "start": _start,
     "play": _conversation,
+    "traffic": _traffic,
+    "traffic-off": _traffic_off,
     "channel": _channel,
     "fault": _fault,
     "fault-off": _fault_off,

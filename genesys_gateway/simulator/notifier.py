@@ -22,7 +22,6 @@ from genesys_gateway.simulator.ledger import PlayedConversation
 
 #: Maximum number of requests at the same time.
 _MOST_AT_ONCE = 32
-#: Maximum number of conversations that wait to be told.
 _MOST_WAITING = 20_000
 _TIMEOUT_SECONDS = 15.0
 #: Pauses before the second and later attempts, in real seconds; each is varied by up to a half.
@@ -61,11 +60,20 @@ class Telling:
 
 
 class Notifier:
-    """Sends what it is given by `tell`, at most 32 requests at the same time."""
+    """Sends what it is given by `tell`, at most 32 requests at the same time.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: Its wall time is recorded; its timers begin further attempts.
+        connections: What requests are sent with; by default over HTTP.
+        most_waiting: Maximum number of conversations that wait to be told.
+    """
+
+    def __init__(
+        self, clock: Clock, connections: HttpConnections | None = None, most_waiting: int = _MOST_WAITING
+    ) -> None:
         self._clock = clock
-        self._connections = HttpConnections(_TIMEOUT_SECONDS)
+        self._connections = connections or HttpConnections(_TIMEOUT_SECONDS)
+        self._most_waiting = most_waiting
         self._queue: Queue[Telling] = Queue()
         self._workers = Group()
         self._idle = 0
@@ -82,7 +90,7 @@ class Notifier:
         self._connections.close()
 
     def _put(self, telling: Telling) -> None:
-        if self._queue.qsize() >= _MOST_WAITING:
+        if self._queue.qsize() >= self._most_waiting:
             self._fail(telling, "queue full")
             return
         self._queue.put(telling)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from genesys_gateway.simulator.channels import Channels
 from genesys_gateway.simulator.clock import Clock
 from genesys_gateway.simulator.contact_centre import ContactCentre
@@ -28,6 +30,8 @@ class World:
     contact_centre: ContactCentre
     receiver: Receiver
     traffic: TrafficPlayer
+    #: The balance as the console last showed it, and until when it shows this one (seconds of the monotonic clock).
+    balance_shown: tuple[float, dict[str, Any]] | None
 
     def __init__(self) -> None:
         self.clock = Clock()
@@ -64,3 +68,4 @@ class World:
         self.contact_centre = ContactCentre(channels=self.channels, ledger=self.ledger)
         self.receiver = Receiver(clock=clock)
         self.traffic = TrafficPlayer(clock, self.contact_centre, self.ledger)
+        self.balance_shown = None

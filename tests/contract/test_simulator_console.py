@@ -48,8 +48,30 @@ def test_channels_faults_receiver_clock_and_all_have_their_buttons(sim: Simulate
     assert sim.sim("GET", "clock")["speed"] == 1
 
 
+def test_traffic_is_played_and_stopped_with_plain_forms(sim: Simulated) -> None:
+    assert "Finished</dt>" not in sim.http("GET", "/").text
+    fields = {"perMinute": "6.5", "seconds": "", "talkSeconds": "60", "standing": "3", "notify": "127.0.0.1:1"}
+    assert "Traffic begins." in said(press(sim, do="traffic", **fields))
+
+    played = sim.sim("GET", "traffic")
+    assert played["playing"] is True
+    chosen = [played["plan"][name] for name in ("perMinute", "seconds", "talkSeconds", "standing", "notify")]
+    assert chosen == [6.5, None, 60, 3, "http://127.0.0.1:1"]
+    assert "Not done: traffic is played already" in said(press(sim, do="traffic", perMinute="1"))
+
+    assert "Finished</dt>" in sim.http("GET", "/").text
+    assert "still end" in said(press(sim, do="traffic-off"))
+    assert sim.sim("GET", "traffic")["playing"] is False
+
+
 def test_what_can_not_be_done_is_said(sim: Simulated) -> None:
-    for form in ({"do": "nonsense"}, {"do": "play", "play": "end", "conversation": "x"}, {"do": "speed", "speed": "7"}):
+    for form in (
+        {"do": "nonsense"},
+        {"do": "play", "play": "end", "conversation": "x"},
+        {"do": "speed", "speed": "7"},
+        {"do": "traffic", "perMinute": "many"},
+        {"do": "traffic", "notify": "ftp://127.0.0.1"},
+    ):
         assert "Not done" in said(press(sim, **form))
 
 
@@ -89,6 +111,20 @@ def test_in_a_browser_the_keyboard_is_enough_and_the_page_is_live(sim: Simulated
 
         other = sim.call()  # started elsewhere: the page has to notice it by itself
         page.wait_for(f"document.querySelector('#live').innerText.includes('{other['conversationId']}')")
+        assert page.complaints == []
+
+
+def test_in_a_browser_traffic_is_played_watched_and_stopped(sim: Simulated) -> None:
+    with browser() as page:
+        page.go(f"{sim.url}/")
+        page.ask("document.querySelector('[name=standing]').value = 40")
+        page.tab_to("Play")
+        page.press("Enter")
+        page.wait_for("/Talking\\s+(39|40|41)/.test(document.querySelector('#live').innerText)")
+        page.tab_to("Stop")
+        page.press("Enter")
+        page.wait_for("document.querySelector('#live').innerText.includes('No more conversations begin.')")
+        assert sim.sim("GET", "traffic")["playing"] is False
         assert page.complaints == []
 
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from genesys_gateway.simulator.channels import Channels
-from genesys_gateway.simulator.clock import Clock
 from genesys_gateway.simulator.contact_centre import ContactCentre
 from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.faults import Faults
@@ -16,32 +15,7 @@ from genesys_gateway.simulator.ledger import Ledger
 from genesys_gateway.simulator.options import Options
 from genesys_gateway.simulator.traffic import TrafficPlayer
 from genesys_gateway.simulator.traffic_plan import TrafficPlan
-
-
-class SteppedClock(Clock):
-    """A clock that stands still, and goes from timer to timer when a test lets time pass."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.time = 0.0
-
-    def virtual(self) -> float:
-        return self.time
-
-    def wall(self) -> int:
-        return round(self.time * 1000)
-
-    def let_pass(self, seconds: float) -> None:
-        until = self.time + seconds
-        while self._timers and self._timers[0].due <= until:
-            self.time = max(self.time, self._timers[0].due)
-            self._run_due()
-        self.time = until
-
-    def jump(self, seconds: float) -> None:
-        """Let all that time pass at once, as `advance` does."""
-        self.time += seconds
-        self._run_due()
+from tests.doubles.stepped_clock import SteppedClock
 
 
 @dataclass
