@@ -7,7 +7,8 @@ How it works:
 
 **Placement.** A followed conversation waits until the placement greenlet gives it a home: the fullest channel with free
 places, so that the others become empty. If there is none, one new channel is made, however many conversations wait. A
-channel without a topic is closed after ``GATEWAY_CHANNEL_IDLE_SECONDS``.
+channel without a topic is closed after ``GATEWAY_CHANNEL_IDLE_SECONDS``. Conversations wait in the order of their
+registration; those that lost their channel go first.
 
 **Writer.** Each channel has one greenlet that changes its list at Genesys. *Desired* is what the list shall hold,
 *confirmed* is what the server reported it holds. One change is in flight at a time: additions over HTTP, removals over
@@ -16,7 +17,10 @@ replaces the whole list by the desired one and reads it back before the next cha
 whole, the writer halves the batch until it finds the cause. A refused topic waits, longer after each refusal, and
 delays no other. If the list is full, conversations without a place are placed on another channel.
 
-**Batching.** An addition waits briefly for others, so that a burst of thousands costs a handful of calls.
+**Batching.** An addition waits briefly for others, so that a burst of thousands costs a handful of calls. While calls
+are scarce (:mod:`genesys_gateway.genesys.load`), at most one channel a second gets new topics: the emptiest, and all
+that have arrived meanwhile. One by one on the fullest, they would spread over all channels that have just lost a topic,
+at a call each. Only a channel that they fill whole is filled at once, so that a start with thousands takes no longer.
 
 **Reader.** Another greenlet reads the socket: it passes events upward, and replies to the writer. A third sends a ping
 after three eighths of ``GATEWAY_HEARTBEAT_SECONDS`` without a frame, and ends the socket after the whole time.
@@ -30,7 +34,8 @@ stays on the old channel, as long as that can be used.
 
 **Budget.** A channel counts from the call that creates it until its last socket is closed, also between two sockets.
 The last place in the budget is kept for handovers. Conversations that no channel can take wait; meanwhile only
-reconciliation finds their events.
+reconciliation finds their events. A place that becomes free is given away within a second; while calls are scarce, one
+channel's free places in each second.
 
 **Coverage.** A conversation is uncovered when its channel's socket is lost (since the last frame), when its topic is
 missing from the list (at worst since the last audit), or when a successor took over without it. It is covered again
@@ -39,9 +44,11 @@ when the server confirms its topic on its home channel while that channel's sock
 The files, in reading order:
 
     registry             ChannelRegistry, the singleton: which conversation is on which channel
+    placement            decides which channel gets the conversations that wait, and when
     channel              one channel: its socket, its reader, and what ends a silent socket
     state                the states of a channel, as a table
-    topic_writer         the only writer of a channel's topic list: desired against confirmed topics
+    topic_writer         the only writer of a channel's topic list
+    topic_list           desired and confirmed topics, and their difference
     batching             decides when the next call is made, so that a burst costs few calls
     unsubscription       takes topics off the list over the socket
     topic_refusals       topics that Genesys refused or took off the list, and when each may be requested again

@@ -169,6 +169,11 @@ class Channel:
         """Number of conversations that it can take in addition."""
         return self.writer.free_places
 
+    @property
+    def size(self) -> int:
+        """Number of topics that take a place."""
+        return self.writer.size
+
     def idle_seconds(self) -> float:
         """Seconds since it last had a topic, counted from the last call that found one; 0 while it has one."""
         if self.writer.size:

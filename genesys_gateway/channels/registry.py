@@ -11,6 +11,7 @@ from gevent.event import Event
 
 from genesys_gateway.channels.channel import Channel, ChannelContext, ChannelListener
 from genesys_gateway.channels.handover import Handover
+from genesys_gateway.channels.placement import Placement, Waiting
 from genesys_gateway.channels.system_notices import SystemNotices
 from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys import ChannelGrant
@@ -19,6 +20,9 @@ from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+
+#: Share of all places; when less is left, places are scarce.
+_SCARCE = 1 / 5
 
 log = get_logger(__name__)
 
@@ -52,6 +56,7 @@ class ChannelRegistry:
     def __init__(self, context: ChannelContext, listener: RegistryListener) -> None:
         self._context = context
         self._settings = context.settings
+        self._load = context.load
         self._clock = context.runtime.clock
         self._random = context.runtime.random
         self._metrics = context.runtime.metrics
@@ -59,7 +64,8 @@ class ChannelRegistry:
         self._notices = SystemNotices(context.runtime.metrics)
         self._channels: dict[str, Channel] = {}
         self._home: dict[str, Channel] = {}  # by conversation
-        self._waiting: dict[str, None] = {}  # conversations without a home, oldest first
+        self._waiting = Waiting()
+        self._placement = Placement(context.settings.api_rate_per_minute, context.settings.channel_topics)
         self._handovers: dict[str, Handover] = {}  # by the old channel's id
         self._being_made = 0  # number of channels
         self._failures = 0  # in a row, to make a channel
@@ -69,7 +75,7 @@ class ChannelRegistry:
 
     def start(self, conversation_ids: Iterable[str]) -> None:
         """Follow these conversations, and those of later calls to :meth:`follow`, until :meth:`stop`. Does not wait."""
-        self._waiting.update(dict.fromkeys(conversation_ids))
+        self._waiting.arrived(conversation_ids)
         self._wake.set()
         self._tasks.spawn("placement", self._place)
         self._tasks.spawn("watch", self._watch)
@@ -97,21 +103,21 @@ class ChannelRegistry:
         """
         home = self._home.get(conversation_id)
         if home is None:
-            self._waiting[conversation_id] = None
+            self._waiting.arrived([conversation_id])
             self._wake.set()
         else:
             self._report_covered(home, [conversation_id])
 
     def unfollow(self, conversation_id: str) -> None:
         """Take this conversation's topic off its channel; a repetition changes nothing. Does not wait."""
-        self._waiting.pop(conversation_id, None)
+        self._waiting.discard(conversation_id)
         self._home.pop(conversation_id, None)
         for channel in self._channels.values():  # during a handover two of them hold it
             channel.writer.drop(conversation_id)
 
     def followed(self) -> set[str]:
         """The conversations that have a home channel or wait for one."""
-        return self._home.keys() | self._waiting.keys()
+        return self._home.keys() | set(self._waiting)
 
     def covered(self) -> set[str]:
         """The conversations whose notifications arrive on their home channel now."""
@@ -125,6 +131,21 @@ class ChannelRegistry:
         """Number of conversations without a channel."""
         return len(self._waiting)
 
+    @property
+    def free_places(self) -> int:
+        """Number of topics that can still be followed within the budget, without the place kept for handovers."""
+        taken = len(self._home) + len(self._waiting)
+        lost = sum(channel.writer.lost_places for channel in self._channels.values() if channel.usable)
+        return max(0, self._all_places() - taken - lost)
+
+    @property
+    def places_scarce(self) -> bool:
+        """Whether less than a fifth of all places is left."""
+        return self.free_places < self._all_places() * _SCARCE
+
+    def _all_places(self) -> int:
+        return (self._settings.channel_budget - 1) * self._settings.channel_topics
+
     def connected(self) -> int:
         """Number of channels that count against the budget now."""
         return sum(channel.connected for channel in self._channels.values()) + self._being_made
@@ -136,24 +157,37 @@ class ChannelRegistry:
             self._wake.wait()
             self._wake.clear()
             while self._waiting and not self._tasks.stopping:
-                channel = self._fullest_with_free_places() or self._make_for_demand()
+                busy = self._load.busy
+                channel = self._channel_for_waiting(busy)
                 if channel is None:
                     break
-                self._assign(channel)
+                seconds = self._placement.seconds_until(
+                    channel.free_places, len(self._waiting), self._clock.monotonic(), busy=busy
+                )
+                if seconds:  # decide again at each arrival: there may be enough for a whole channel now
+                    self._wake.wait(seconds)
+                    self._wake.clear()
+                else:
+                    self._assign(channel)
 
     def _assign(self, channel: Channel) -> None:
-        """Make this channel the home of as many waiting conversations as it can take, oldest first."""
-        ids = list(self._waiting)[: channel.free_places]
-        for one in ids:
-            del self._waiting[one]
-            self._home[one] = channel
+        """Make this channel the home of as many waiting conversations as it can take."""
+        ids, fresh = self._waiting.take(channel.free_places)
+        self._home.update(dict.fromkeys(ids, channel))
+        self._placement.placed(self._clock.monotonic())
+        self._load.requested(fresh)
         channel.writer.want(ids)
         self._report_covered(channel, ids)
 
-    def _fullest_with_free_places(self) -> Channel | None:
-        """The fullest channel that can take more, so that the others become empty and can be closed."""
-        usable = [c for c in self._channels.values() if c.usable and c.free_places and c.id not in self._handovers]
-        return max(usable, key=lambda channel: channel.writer.size, default=None)
+    def _channel_for_waiting(self, busy: bool) -> Channel | None:
+        chosen = self._with_free_places(busy)
+        if self._placement.wants_new(chosen, len(self._waiting), busy=busy):
+            return self._make_for_demand() or chosen
+        return chosen
+
+    def _with_free_places(self, busy: bool) -> Channel | None:
+        usable = [one for one in self._channels.values() if one.usable and one.id not in self._handovers]
+        return self._placement.choose(usable, busy=busy)
 
     def _make_for_demand(self) -> Channel | None:
         """Make a channel for waiting conversations; the budget's last place is kept for handovers."""
@@ -231,10 +265,12 @@ class ChannelRegistry:
             self._listener.uncovered(lost, since)
 
     def _displaced(self, channel: Channel, ids: Iterable[str]) -> None:
+        lost = []
         for one in ids:
             if self._home.get(one) is channel:
                 del self._home[one]
-                self._waiting[one] = None
+                lost.append(one)
+        self._waiting.displaced(lost)
         self._wake.set()
 
     def _gone(self, channel: Channel, reason: str) -> None:
@@ -329,5 +365,5 @@ class ChannelRegistry:
     def place_needed(self) -> bool:
         """For a handover: whether others, or waiting conversations, need an old channel's place in the budget."""
         left_for_demand = self._settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
-        needed_by_waiting = bool(self._waiting) and left_for_demand > 0 and self._fullest_with_free_places() is None
+        needed_by_waiting = bool(self._waiting) and left_for_demand > 0 and self._with_free_places(False) is None
         return needed_by_waiting or any(handover.waits_for_budget for handover in self._handovers.values())

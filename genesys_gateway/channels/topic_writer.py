@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from gevent.event import Event
 
 from genesys_gateway.channels.batching import Batcher
+from genesys_gateway.channels.topic_list import TopicList
 from genesys_gateway.channels.topic_refusals import MAX_SINGLED_OUT, Refusals
 from genesys_gateway.channels.unsubscription import Unsubscription
 from genesys_gateway.genesys import ChannelGrant, Genesys
@@ -68,8 +69,7 @@ class TopicWriter:
         self._clock = runtime.clock
         self._random = runtime.random
         self._listener = listener
-        self._desired: dict[str, None] = {}  # oldest request first
-        self._confirmed: set[str] = set()
+        self._list = TopicList()
         self._foreign = 0  # topics of other kinds on the list: they take places, and are left alone
         self._capacity = settings.channel_topics
         self._batch_limit = settings.channel_topics  # halved while the cause of a refused call is searched for
@@ -92,7 +92,7 @@ class TopicWriter:
     @property
     def size(self) -> int:
         """Number of topics that take a place: desired, in flight, or not yet removed."""
-        return len(self._confirmed.union(self._desired))
+        return self._list.size
 
     @property
     def free_places(self) -> int:
@@ -100,38 +100,41 @@ class TopicWriter:
         return max(0, self._capacity - self._foreign - self.size)
 
     @property
+    def lost_places(self) -> int:
+        """Number of places that no desired conversation can have now: not granted, or taken by other topics."""
+        return self._settings.channel_topics - self._capacity + self._foreign + len(self._list.surplus)
+
+    @property
     def desired(self) -> tuple[str, ...]:
         """The conversations that the list shall hold, oldest first."""
-        return tuple(self._desired)
+        return tuple(self._list.desired)
 
     @property
     def settled(self) -> bool:
         """Whether the server has confirmed everything desired except refused topics, and nothing is left to read."""
-        wanted = self._desired.keys() - self._refusals.not_on_list(self._clock.monotonic())
-        return (
-            self._open and not (self._outcome_unknown or self._read_due or self._reading) and wanted <= self._confirmed
-        )
+        if not self._open or self._outcome_unknown or self._read_due or self._reading:
+            return False
+        left_out = self._refusals.not_on_list(self._clock.monotonic())
+        return all(one in left_out for one in self._list.absent)
 
     def covered_among(self, conversation_ids: Iterable[str]) -> list[str]:
         """Those of these conversations whose topics are confirmed and whose notifications arrive now."""
         if not self._open or self._stale:
             return []
-        return [one for one in conversation_ids if one in self._confirmed and one in self._desired]
+        confirmed, desired = self._list.confirmed, self._list.desired
+        return [one for one in conversation_ids if one in confirmed and one in desired]
 
     def want(self, conversation_ids: Iterable[str]) -> None:
         """Put these conversations on the list; a repetition changes nothing. Does not wait."""
-        fresh = dict.fromkeys(one for one in conversation_ids if one not in self._desired)
-        if fresh:
-            self._confirmed.difference_update(fresh)  # their removal may be in flight: only a new answer counts
-            self._desired.update(fresh)
+        if self._list.want(conversation_ids):
             self._batcher.requested()
             self._wake.set()
 
     def drop(self, conversation_id: str) -> None:
-        """Take this conversation off the list; a repetition changes nothing. Does not wait."""
-        self._desired.pop(conversation_id, None)
-        self._refusals.forget(conversation_id)
-        self._wake.set()
+        """Take this conversation off the list; without effect if it is not desired. Does not wait."""
+        if self._list.drop(conversation_id):
+            self._refusals.forget(conversation_id)
+            self._wake.set()
 
     def freeze(self, frozen: bool) -> None:
         """Add nothing while the topics move to another channel: Genesys may take them off this list meanwhile."""
@@ -141,7 +144,7 @@ class TopicWriter:
     def opened(self) -> None:
         """Start work: the socket is open. A list that outlived an earlier socket is read before it counts."""
         self._open = True
-        self._stale = bool(self._confirmed)
+        self._stale = bool(self._list.confirmed)
         self._read_due = self._read_due or self._stale
         self._wake.set()
 
@@ -151,7 +154,7 @@ class TopicWriter:
         Returns:
             The conversations that were covered until now.
         """
-        covered = self.covered_among(self._desired)
+        covered = self.covered_among(self._list.desired)
         self._open = False
         self._unsubscription.lost()
         return covered
@@ -172,11 +175,11 @@ class TopicWriter:
         Returns:
             The desired conversations among them that were believed confirmed.
         """
-        ids = {one for one in map(conversation_of, topics) if one} & self._confirmed
-        self._confirmed -= ids
+        ids = [one for one in dict.fromkeys(map(conversation_of, topics)) if one and one in self._list.confirmed]
+        self._list.removed(ids)
         self.audit()  # a list that is being read right now may be older than this
         self._taken = self._taken or not topics
-        missed = [one for one in ids if one in self._desired]
+        missed = [one for one in ids if one in self._list.desired]
         if missed and not self._frozen:  # while frozen it is our own successor that gets them
             self._refusals.removed_by_server(missed, self._clock.monotonic())
             self._listener.drifted(len(missed))
@@ -212,7 +215,7 @@ class TopicWriter:
             self._resolve_unknown_outcome()
         elif self._read_due:
             self._read_list()
-        elif self._surplus() and (self._batcher.too_early or not self._missing()):
+        elif self._list.surplus and (self._batcher.too_early or not self._missing()):
             self._remove()
         elif self._missing():
             self._add()
@@ -224,17 +227,13 @@ class TopicWriter:
             return
         self._failures = 0
 
-    def _surplus(self) -> list[str]:
-        """Conversations on the list that are no longer desired."""
-        return [one for one in self._confirmed if one not in self._desired]
-
     def _free_to_add(self) -> int:
-        return 0 if self._frozen else max(0, self._capacity - self._foreign - len(self._confirmed))
+        return 0 if self._frozen else max(0, self._capacity - self._foreign - len(self._list.confirmed))
 
     def _missing(self) -> list[str]:
         """Conversations to add in the next call."""
         now = self._clock.monotonic()
-        absent = [one for one in self._desired if one not in self._confirmed and not self._refusals.must_wait(one, now)]
+        absent = [one for one in self._list.absent if not self._refusals.must_wait(one, now)]
         # Topics refused before are added apart: one that fails a whole call must not fail new ones with it.
         candidates = [one for one in absent if one not in self._refusals] or absent
         return candidates[: min(self._free_to_add(), self._batch_limit)]
@@ -288,28 +287,30 @@ class TopicWriter:
     def _list_full(self) -> None:
         """Give up the conversations that do not fit: the server's list is full although we counted free places."""
         self._read_list()
-        self._capacity = len(self._confirmed) + self._foreign
-        displaced = [one for one in self._desired if one not in self._confirmed]
+        self._capacity = len(self._list.confirmed) + self._foreign
+        displaced = list(self._list.absent)
         for one in displaced:
             self.drop(one)
         self._listener.displaced(displaced)
 
     def _confirm(self, ids: list[str]) -> None:
-        self._confirmed.update(ids)
+        self._list.confirm(ids)
         for one in ids:
             self._refusals.permitted(one)
-        wanted = [one for one in ids if one in self._desired]
+        wanted = [one for one in ids if one in self._list.desired]
         if wanted and self._open:
             self._listener.covered(wanted)
 
     def _topic_refused(self, conversation_id: str, reason: str) -> None:
-        if conversation_id in self._desired and self._refusals.add(conversation_id, reason, self._clock.monotonic()):
+        if conversation_id in self._list.desired and self._refusals.add(
+            conversation_id, reason, self._clock.monotonic()
+        ):
             self._listener.rejected(conversation_id, reason)
 
     def _remove(self) -> None:
         """Remove over the socket, which costs no HTTP call."""
         self._clock.sleep(self._batcher.pause)  # let more removals join
-        ids = self._surplus()
+        ids = list(self._list.surplus)
         if not ids:
             return
         self._outcome_unknown = True
@@ -320,13 +321,13 @@ class TopicWriter:
         reach("unsubscribed")
         if reply.worked:
             self._outcome_unknown = False
-            self._confirmed.difference_update(ids)
+            self._list.removed(ids)
 
     def _resolve_unknown_outcome(self) -> None:
         """Replace the whole list by the desired one, then read it."""
         if not self._frozen:
             left_out = self._refusals.not_on_list(self._clock.monotonic())
-            self._replace_list([acw_topic(one) for one in self._desired if one not in left_out][: self._capacity])
+            self._replace_list([acw_topic(one) for one in self._list.desired if one not in left_out][: self._capacity])
         self._read_list()
 
     def _replace_list(self, topics: list[str]) -> None:
@@ -341,7 +342,7 @@ class TopicWriter:
             log.warning("topics_refused", channel=self._grant.id, topics=len(topics), error=str(error))
 
     def _read_list(self) -> None:
-        before, was_unknown = set(self._confirmed), self._outcome_unknown
+        before, was_unknown = set(self._list.confirmed), self._outcome_unknown
         self._read_due = False  # first: a request made from here on is for a newer list
         taken, self._taken = self._taken, False
         self._reading = True
@@ -355,17 +356,18 @@ class TopicWriter:
         listed = {one for one in map(conversation_of, topics) if one}
         self._outcome_unknown = False
         self._stale = False
-        self._confirmed = listed
+        self._list.read(listed)
         self._foreign = len(topics) - len(listed)
-        missed = [one for one in before - listed if one in self._desired]
-        unexpected = listed - before - self._desired.keys()
+        desired = self._list.desired
+        missed = [one for one in before - listed if one in desired]
+        unexpected = [one for one in listed - before if one not in desired]
         if not (was_unknown or self._frozen) and (missed or unexpected):
             self._listener.drifted(len(missed) + len(unexpected))
         if missed:
             if taken and not self._frozen:
                 self._refusals.removed_by_server(missed, self._clock.monotonic())
             self._listener.missed(missed)
-        self._confirm([one for one in self._desired if one in listed])
+        self._confirm([one for one in desired if one in listed])
 
     def _pause_after(self, error: TransientFailure | PermanentFailure) -> None:
         """Change nothing for a while: longer after each failure in a row, or as long as the server asked for."""

@@ -5,7 +5,9 @@ from typing import Any
 
 from genesys_gateway.channels.channel import Channel
 from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
+from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.notifications import Notification, acw_topic
+from genesys_gateway.genesys.rate_limiter import Priority, RateLimiter
 from genesys_gateway.runtime.metrics import Metrics
 from tests.doubles.channels import (
     CLOSING_NOTICE,
@@ -46,8 +48,11 @@ class RegistryOnFakeGenesys:
         self.notified: list[Notification] = []
         self.created: list[str] = []
         self.closed: list[str] = []
+        settings = quick(**{**_CALM, **changes})
+        self.limiter = RateLimiter(settings.api_rate_per_minute, self.clock)
+        self.load = Load(self.limiter, self.clock)
         self.registry = ChannelRegistry(
-            context(self.server, self.clock, quick(**{**_CALM, **changes}), self.crashes, self.metrics),
+            context(self.server, self.clock, settings, self.crashes, self.metrics, self.load),
             RegistryListener(
                 notified=lambda notification, frame: self.notified.append(notification),
                 covered=self._covered,
@@ -62,6 +67,12 @@ class RegistryOnFakeGenesys:
         """Follow ``count`` conversations, and wait until all are covered."""
         self.registry.start(ids(count))
         self.until(lambda: len(self.covered) == count, step)
+
+    def make_busy(self) -> None:
+        """Make calls scarce for the next minute; the fake Genesys itself uses no call of the limiter."""
+        for _ in range(self.limiter.limit // 2 + 1):
+            with self.limiter.take(Priority.NAMES):
+                pass
 
     def unfollow(self, number: int) -> None:
         """Unfollow a conversation; like the database, count it as covered no longer."""

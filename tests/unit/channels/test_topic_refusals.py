@@ -92,13 +92,13 @@ def test_when_every_topic_fails_the_whole_call_they_are_not_looked_for_one_by_on
     writer.topics.want(ids(200))
     for _ in range(6000):  # ten minutes
         clock.advance(0.1)
-        writer.topics.drop(conversation(999))  # wakes it, because it would wait for real time
+        writer.topics.freeze(False)  # wakes it, because it would wait for real time
         gevent.sleep(0)
     assert writer.server.count("add") < 150
     writer.server.poison = set()
     for _ in range(6000):
         clock.advance(0.1)
-        writer.topics.drop(conversation(999))
+        writer.topics.freeze(False)
         gevent.sleep(0)
     assert writer.channel.conversations == set(ids(200))
     writer.end()
@@ -163,11 +163,11 @@ def test_topics_that_are_taken_time_and_again_are_brought_back_more_and_more_slo
         assert writer.topics.removed_by_server([acw_topic(conversation(1))]) == [conversation(1)]
         eventually(lambda: writer.topics.settled, writer.clock)
         writer.clock.advance(wait * 0.9)
-        writer.topics.drop(conversation(9))  # wakes it
+        writer.topics.freeze(False)  # wakes it
         gevent.sleep(0.01)
         assert (conversation(1) in writer.channel.conversations) is (wait == 0)
         writer.clock.advance(wait * 0.2)
-        writer.topics.drop(conversation(9))
+        writer.topics.freeze(False)
         eventually(lambda: conversation(1) in writer.channel.conversations, writer.clock)
         writer.until_settled()
         calls.append(writer.server.count("add"))
