@@ -84,7 +84,13 @@ class Gateway:
 
     def _compose(self) -> None:
         genesys, history, tokens = self._clients()
-        names = NameCache(genesys, self._clock)
+        names = NameCache(
+            genesys,
+            self._clock,
+            per_minute=self.settings.api_rate_per_minute,
+            busy=lambda: False,
+            used=lambda: 0.0,
+        )
         self._shared_work = (names, tokens)
         self._compose_use_cases(genesys, history, names)
         self._compose_channels(genesys)

@@ -21,10 +21,11 @@ from genesys_gateway.storage.statements.outbox import ReadyEntry
 
 log = get_logger(__name__)
 
-#: Maximum number of pairs of names being looked up at a time; entries with other pairs are postponed.
-MAX_LOOKUPS = 16
-#: Maximum number of entries waiting in memory for the same pair of names; further ones are postponed.
-ENTRIES_PER_LOOKUP = 128
+#: Maximum number of pairs of names being looked up at a time; entries with other pairs are postponed. Each pair costs a
+#: greenlet, and no call of its own: the name cache asks for up to 50 names in one call.
+MAX_LOOKUPS = 256
+#: Maximum number of entries waiting in memory for one pair of names, and for all pairs; further ones are postponed.
+ENTRIES_PER_LOOKUP, MAX_ENTRIES = 128, 2048
 #: Longest wait between two lookups for one entry, as a multiple of GATEWAY_RETRY_BASE_SECONDS.
 _LONGEST_WAIT = 10
 
@@ -89,6 +90,8 @@ class NameLookup:
         self._base_ms = round(settings.retry_base_seconds * 1000)
         self._patience_ms = round(settings.name_lookup_patience_seconds * 1000)
         self._lookups: dict[_Key, _Lookup] = {}
+        #: number of entries that wait for all of them
+        self._waiting = 0
         self._tasks = TaskGroup("names", runtime.on_crash)
 
     def find(self, entry: Entry) -> None:
@@ -117,10 +120,14 @@ class NameLookup:
     def _start_or_join(self, key: _Key, entry: Entry) -> None:
         left = self._left_ms(entry) / 1000
         lookup = self._lookups.get(key)
-        if lookup is not None and lookup.ends.left() <= left and len(lookup.entries) < ENTRIES_PER_LOOKUP:
+        if self._waiting >= MAX_ENTRIES:
+            self._postpone(entry, 0)
+        elif lookup is not None and lookup.ends.left() <= left and len(lookup.entries) < ENTRIES_PER_LOOKUP:
             lookup.entries.append(entry)
+            self._waiting += 1
         elif lookup is None and len(self._lookups) < MAX_LOOKUPS:
             lookup = self._lookups[key] = _Lookup(entry, Deadline(self._clock, left))
+            self._waiting += 1
             self._tasks.spawn("lookup", self._look_up, key, lookup)
         else:
             self._postpone(entry, 0)
@@ -132,6 +139,7 @@ class NameLookup:
             names = gevent.with_timeout(lookup.ends.left(), self._both_names, key, timeout_value=None)
         finally:
             del self._lookups[key]
+            self._waiting -= len(lookup.entries)
         spent_ms = round((self._clock.monotonic() - begun) * 1000)
         for entry in lookup.entries:
             if names is not None:

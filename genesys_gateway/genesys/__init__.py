@@ -17,7 +17,10 @@ The files, in reading order:
     notifications        reads a WebSocket frame
     websocket            one WebSocket, limited in size and time
     connect_uri          checks the address of a WebSocket before it is opened
+    names                reads the answers about names of users and wrap-up codes
     name_cache           names of agents and wrap-up codes, kept for a day
+    name_queue           asks for one name at once, and for names that are wanted meanwhile together
+    expected_names       fetches names of agents before their events come
     schemas              the JSON of Genesys as marshmallow schemas
 """
 

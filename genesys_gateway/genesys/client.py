@@ -7,11 +7,11 @@ Every call about a channel must carry the token that created it; with any other,
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from genesys_gateway.genesys import analytics, live_view
+from genesys_gateway.genesys import analytics, live_view, names
 from genesys_gateway.genesys.call import BadAnswer, counted_call, load, moment, read_object, transient
 from genesys_gateway.genesys.live_view import Conversation
 from genesys_gateway.genesys.rate_limiter import Priority, RateLimiter
@@ -28,6 +28,8 @@ from genesys_gateway.settings import Settings
 LIFE_SECONDS = 86_400.0
 #: Maximum number of ids in one bulk query. Genesys docs give no limit; 50 ids keep the URL short.
 MAX_DETAILS = 50
+#: The same for names in bulk.
+MAX_NAMES = 50
 
 _CHANNELS = "/api/v2/notifications/channels"
 
@@ -39,8 +41,9 @@ _WRAPUP_CODE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}\Z")
 _TOO_MANY = "notification.subscription.too.many.subscriptions"
 #: Maximum length in characters of the reason kept for a rejected topic.
 _MAX_REASON = 200
-#: Maximum length in characters of a name; a longer one is cut, so that its record is not refused for its size.
-_MAX_NAME = 10_000
+
+#: The priority of what nobody waits for.
+_LEAST_URGENT = Priority.RECONCILIATION
 
 log = get_logger(__name__)
 
@@ -205,12 +208,47 @@ class Genesys:
         """The name of a wrap-up code; None if it has none (as system codes) or there is no permission to see it."""
         return self._name("wrapup_name", f"/api/v2/routing/wrapupcodes/{code}") if _WRAPUP_CODE.match(code) else None
 
+    def user_names(self, user_ids: Sequence[str], *, urgent: bool = True) -> dict[str, str | None]:
+        """The names of up to MAX_NAMES agents by id; None if the answer shows an agent without a name.
+
+        An id that is missing in the result is not known to have no name: ask for it alone.
+
+        Args:
+            user_ids: Ids for which :func:`in_bulk` holds.
+            urgent: Whether records wait for these names. Otherwise the call is the least urgent of all.
+
+        Raises:
+            ValueError: There are more ids than MAX_NAMES.
+        """
+        return self._names("user_names", "/api/v2/users", user_ids, Priority.NAMES if urgent else _LEAST_URGENT)
+
+    def wrapup_names(self, codes: Sequence[str]) -> dict[str, str | None]:
+        """The names of up to MAX_NAMES wrap-up codes by id, like :meth:`user_names`.
+
+        Raises:
+            Forbidden: The permission routing:wrapupCode:view is missing.
+            ValueError: There are more ids than MAX_NAMES.
+        """
+        return self._names("wrapup_names", "/api/v2/routing/wrapupcodes", codes, Priority.NAMES)
+
     def _name(self, operation: str, path: str) -> str | None:
         try:
             _, reply = self._call_renewing(operation, Priority.NAMES, "GET", path)
         except (NotFound, Forbidden):
             return None
-        return _name_in(read_object(reply.body))
+        return names.from_answer(reply.body)
+
+    def _names(self, operation: str, path: str, ids: Sequence[str], priority: Priority) -> dict[str, str | None]:
+        if len(ids) > MAX_NAMES:
+            raise ValueError(f"{len(ids)} ids, at most {MAX_NAMES}")
+        if not all(map(in_bulk, ids)):
+            raise PermanentFailure("not an id of a user or a wrap-up code")
+        if not ids:
+            return {}
+        # Genesys docs: without pageSize the answer holds 25 at most.
+        params = [*(("id", one) for one in ids), ("pageSize", str(MAX_NAMES))]
+        _, reply = self._call_renewing(operation, priority, "GET", path, params=params)
+        return names.names_from_answer(reply.body, ids)
 
     def _change(
         self, operation: str, method: str, channel_id: str, token: Token, topics: Sequence[str]
@@ -275,6 +313,11 @@ class Genesys:
         return TooManyTopics(text) if code == _TOO_MANY else PermanentFailure(text)
 
 
+def in_bulk(one: str) -> bool:
+    """Whether the name of this user or wrap-up code may be asked for in bulk: system codes are no UUIDs."""
+    return _UUID.match(one) is not None
+
+
 def _subscriptions(channel_id: str) -> str:
     if not CHANNEL_ID.match(channel_id):
         raise PermanentFailure("not an id of a channel")
@@ -294,12 +337,6 @@ def _results(reply: Reply) -> tuple[TopicResult, ...]:
         TopicResult(topic=one["id"], permitted=one["state"] != "Rejected", reason=_reason(one["rejectionReason"]))
         for one in entities
     )
-
-
-def _name_in(answer: Mapping[str, Any]) -> str | None:
-    """The name in the answer about a user or wrap-up code. A deleted one may have null, or anything but a name."""
-    name = answer.get("name")
-    return name.strip()[:_MAX_NAME] or None if isinstance(name, str) else None
 
 
 def _reason(text: object) -> str | None:

@@ -30,7 +30,7 @@ _REJECTED = (
 #: Calls to Genesys Cloud, and their possible outcomes.
 _OPERATIONS = (
     *("token", "create_channel", "list_topics", "add_topics", "replace_topics", "clear_topics"),
-    *("conversation", "conversation_details", "user_name", "wrapup_name"),
+    *("conversation", "conversation_details", "user_name", "user_names", "wrapup_name", "wrapup_names"),
 )
 _OUTCOMES = ("ok", "unauthorized", "forbidden", "not_found", "throttled", "refused", "failed", "no_reply", "not_sent")
 #: Content type of the text that :meth:`Metrics.render` returns.

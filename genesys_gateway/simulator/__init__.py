@@ -30,6 +30,7 @@ The files, in reading order:
     wire                 HTTP request, response and router
     rest                 the Genesys REST API
     conversation_answer, analytics_answer, analytics_query      JSON of the conversation and analytics resources
+    name_pages           pages of users and wrap-up codes
     control, actions     the control API under `/_sim`, and the actions of agents and customers
     console, pages       the console page at `/`
     app, server          the WSGI application, and the ports it listens on

@@ -17,6 +17,7 @@ from genesys_gateway.simulator.analytics_query import query_answer
 from genesys_gateway.simulator.channels import Channel, TopicResult
 from genesys_gateway.simulator.conversation_answer import conversation_answer
 from genesys_gateway.simulator.errors import ApiError, LoginError, not_found
+from genesys_gateway.simulator.name_pages import name_page
 from genesys_gateway.simulator.oauth import Token
 from genesys_gateway.simulator.odd_text import spoiled, with_value
 from genesys_gateway.simulator.topics import ACW_PERMISSION, CATALOGUE
@@ -290,25 +291,50 @@ def _me(world: World, token: Token, _: Request, __: dict[str, str]) -> Answer:
 @route("GET", "/api/v2/users/{user}")
 def _user(world: World, _: Token, __: Request, path: dict[str, str]) -> Answer:
     """A user's name; no permission is needed (F57)."""
-    name = world.contact_centre.users.get(path["user"].lower())
-    if name is None:
-        raise ApiError(404, "general.resource.not.found", "Unable to find a user with that userId")
     user = path["user"].lower()
-    if user in world.contact_centre.nameless:
-        return Answer(body={**_entity(user, None, "users"), "state": "deleted"})
-    return Answer(body={**_entity(user, name, "users"), "state": "active"})
+    if user not in world.contact_centre.users:
+        raise ApiError(404, "general.resource.not.found", "Unable to find a user with that userId")
+    return Answer(body=_user_body(world, user))
+
+
+@route("GET", "/api/v2/users")
+def _users(world: World, _: Token, request: Request, __: dict[str, str]) -> Answer:
+    """Several users, or a page of all (F64)."""
+    return Answer(
+        body=name_page(request, "users", {user: _user_body(world, user) for user in world.contact_centre.users})
+    )
+
+
+def _user_body(world: World, user: str) -> dict[str, str | None]:
+    nameless = user in world.contact_centre.nameless
+    name = None if nameless else world.contact_centre.users[user]
+    return {**_entity(user, name, "users"), "state": "deleted" if nameless else "active"}
 
 
 @route("GET", "/api/v2/routing/wrapupcodes/{code}")
 def _wrapup_code(world: World, token: Token, _: Request, path: dict[str, str]) -> Answer:
     """A wrap-up code's name. System codes such as ININ-WRAP-UP-TIMEOUT have none (F57)."""
     _require_permission(token, "routing:wrapupCode:view")
-    name = world.contact_centre.wrapup_codes.get(path["code"].lower())
-    if name is None or not _UUID.fullmatch(path["code"]):
+    codes = _wrapup_codes_by_id(world)
+    if path["code"].lower() not in codes:
         raise not_found("resource")
-    code = path["code"].lower()
-    shown = None if code in world.contact_centre.nameless else name
-    return Answer(body=_entity(code, shown, "routing/wrapupcodes"))
+    return Answer(body=codes[path["code"].lower()])
+
+
+@route("GET", "/api/v2/routing/wrapupcodes")
+def _wrapup_codes(world: World, token: Token, request: Request, _: dict[str, str]) -> Answer:
+    """Several wrap-up codes, or a page of all (F65)."""
+    _require_permission(token, "routing:wrapupCode:view")
+    return Answer(body=name_page(request, "routing/wrapupcodes", _wrapup_codes_by_id(world)))
+
+
+def _wrapup_codes_by_id(world: World) -> dict[str, dict[str, str | None]]:
+    centre = world.contact_centre
+    return {
+        code: _entity(code, None if code in centre.nameless else name, "routing/wrapupcodes")
+        for code, name in centre.wrapup_codes.items()
+        if _UUID.fullmatch(code)
+    }
 
 
 @route("GET", "/api/v2/tokens/me")

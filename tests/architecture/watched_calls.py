@@ -20,7 +20,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from tests.doubles import genesys_answers, stored_rows
 from tests.doubles.channels import FakeGenesys, context, eventually
-from tests.doubles.genesys import answer, request_of, settings
+from tests.doubles.genesys import PLENTY, answer, request_of, settings
 from tests.doubles.runtime import FakeClock, runtime, until
 from tests.doubles.web import BOFE_TOKEN, FakeGateway
 
@@ -103,7 +103,8 @@ class Calls:
 
     def delivery_attempt(self) -> None:
         """An entry is due: until its record is sent and marked as delivered. The names are known."""
-        names = NameCache(cast(Genesys, SimpleNamespace(user_name=str, wrapup_name=str)), self.clock)
+        calls = SimpleNamespace(user_name=str, user_names=dict, wrapup_name=str, wrapup_names=dict)
+        names = NameCache(cast(Genesys, calls), self.clock, **PLENTY)
         history = HistoryClient(self.settings, self.http, self.clock)
         delivery = Delivery(self.storage, history, names, self.settings, self.runtime, owner=OWNER)
         content = AcwEvent(conversation_id=CONVERSATION, participant_id=OWNER, session_id=OWNER).to_json()

@@ -27,7 +27,7 @@ from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, T
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from tests.doubles.channels import PacedClock
-from tests.doubles.genesys import API, LOGIN, settings
+from tests.doubles.genesys import API, LOGIN, PLENTY, settings
 from tests.doubles.runtime import FakeClock, until
 
 CHANNEL = "streaming-0-abc123"
@@ -93,6 +93,8 @@ def every_operation(genesys: Genesys) -> dict[str, tuple[str, str, Callable[[], 
         "conversation": ("GET", conversations, lambda: genesys.conversation(CONVERSATION)),
         "conversation_details": ("GET", details, lambda: genesys.conversation_details([CONVERSATION])),
         "user_name": ("GET", f"{API}/api/v2/users/{USER}", lambda: genesys.user_name(USER)),
+        "user_names": ("GET", f"{API}/api/v2/users", lambda: genesys.user_names([USER])),
+        "wrapup_names": ("GET", f"{API}/api/v2/routing/wrapupcodes", lambda: genesys.wrapup_names([USER])),
         "wrapup_name": ("GET", f"{API}/api/v2/routing/wrapupcodes/abc", lambda: genesys.wrapup_name("abc")),
     }
 
@@ -294,7 +296,7 @@ def test_odd_text_in_a_name_is_read(http: requests_mock.Mocker, operation: str, 
 @pytest.mark.parametrize("name", [None, "", 7, {"first": "Maria"}])
 def test_that_a_deleted_one_has_no_name_is_known_for_an_hour(http: requests_mock.Mocker, name: object) -> None:
     client = ClientOnMockedHttp()
-    names = NameCache(client.genesys, client.clock)
+    names = NameCache(client.genesys, client.clock, **PLENTY)
     http.get(f"{API}/api/v2/users/{USER}", json={"id": USER, "name": name, "state": "deleted"})
     assert names.agent(USER) is None
 
@@ -322,6 +324,8 @@ def test_what_is_no_id_never_gets_into_an_address(http: requests_mock.Mocker, ba
         lambda: genesys.clear_topics(bad, OWN),
         lambda: genesys.conversation(bad),
         lambda: genesys.conversation_details([bad]),
+        lambda: genesys.user_names([USER, bad]),
+        lambda: genesys.wrapup_names([USER, bad]),
     ):
         with pytest.raises(PermanentFailure):
             call()

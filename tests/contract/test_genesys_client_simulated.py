@@ -18,7 +18,7 @@ from genesys_gateway.runtime.errors import NoReply, PermanentFailure, TransientF
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
-from tests.doubles.genesys import settings
+from tests.doubles.genesys import PLENTY, settings
 from tests.doubles.runtime import until
 from tests.doubles.simulator import Simulated, acw_topic
 
@@ -47,7 +47,7 @@ class ClientOnSimulator:
         self.clock = clock
         self.tokens = Tokens(made, login, clock, metrics)
         self.genesys = Genesys(made, api, self.tokens, RateLimiter(made.api_rate_per_minute, clock), clock, metrics)
-        self.names = NameCache(self.genesys, clock)
+        self.names = NameCache(self.genesys, clock, **PLENTY)
 
 
 @pytest.fixture(name="stack")
@@ -135,6 +135,48 @@ def test_names_of_agents_and_codes(sim: Simulated, client: ClientOnSimulator) ->
 
     assert answered(sim, "/api/v2/users") == [200]
     assert sorted(answered(sim, "/api/v2/routing/wrapupcodes")) == [200, 404]
+
+
+def test_two_hundred_agents_are_named_in_six_calls_at_most(sim: Simulated, client: ClientOnSimulator) -> None:
+    ids = [f"{n:08d}{NOBODY[8:]}" for n in range(1, 201)]
+    for one in ids:
+        sim.sim("POST", "users", {"id": one, "name": f"Agent {one[:8]}"})
+    client.tokens.current()
+    sim.sim("POST", "faults", {"name": "slow", "path": "/api/v2/users*", "delaySeconds": 0.08})
+
+    asking = [gevent.spawn(client.names.agent, one) for one in ids]
+    gevent.joinall(asking)
+
+    assert [one.value for one in asking] == [f"Agent {one[:8]}" for one in ids]
+    assert len(answered(sim, "/api/v2/users")) <= 6
+
+
+@pytest.mark.parametrize(("fault", "calls"), [({"status": 403}, 6), ({"status": 500}, 6)])
+def test_refused_in_bulk_names_come_one_by_one(
+    sim: Simulated, client: ClientOnSimulator, fault: dict[str, Any], calls: int
+) -> None:
+    ids = [f"{n:08d}{NOBODY[8:]}" for n in range(1, 6)]
+    for one in ids:
+        sim.sim("POST", "users", {"id": one, "name": "Ana"})
+    sim.sim("POST", "faults", {"name": "answer", "path": "/api/v2/users", **fault})
+
+    asking = [gevent.spawn(client.names.agent, one) for one in ids]
+    gevent.joinall(asking)
+
+    assert [one.value for one in asking] == ["Ana"] * 5
+    assert len(answered(sim, "/api/v2/users")) == calls
+
+
+def test_wrapup_codes_are_named_together_and_a_system_code_alone(sim: Simulated, client: ClientOnSimulator) -> None:
+    codes = [f"{n:08d}{NOBODY[8:]}" for n in range(1, 31)]
+    for one in codes:
+        sim.sim("POST", "wrapup-codes", {"id": one, "name": "Loan question"})
+
+    asking = [gevent.spawn(client.names.wrapup, one) for one in (*codes, "ININ-WRAP-UP-TIMEOUT", NOBODY)]
+    gevent.joinall(asking)
+
+    assert [one.value for one in asking] == ["Loan question"] * 30 + [None, None]
+    assert sorted(answered(sim, "/api/v2/routing/wrapupcodes")) == [200, 404, 404]
 
 
 def test_a_missing_permission_hides_the_name_and_forbids_the_conversation(sim: Simulated, stack: ExitStack) -> None:

@@ -240,6 +240,43 @@ def test_f57_the_name_of_a_deleted_user_or_code_is_null(sim: Simulated) -> None:
     assert sim.api("GET", f"routing/wrapupcodes/{code}").json()["name"] is None
 
 
+def test_f64_users_come_in_bulk_and_unknown_ones_are_missing(sim: Simulated) -> None:
+    sim.sim("POST", "clients", {"id": "c", "secret": "s", "missing": ["routing:wrapupCode:view"]})
+    ids = [str(uuid.uuid4()) for _ in range(30)]
+    for user in ids[:28]:
+        sim.sim("POST", "users", {"id": user, "name": "Ana"})
+    sim.sim("POST", "users", {"id": ids[28], "name": None})
+    token = sim.new_token(("c", "s"))
+
+    page = sim.api("GET", "users", params={"id": ids}, token=token).json()
+    assert [one["id"] for one in page["entities"]] == ids[:25]
+    assert (page["pageSize"], page["pageNumber"], page["pageCount"], page["total"]) == (25, 1, 2, 29)
+    rest = sim.api("GET", "users", params={"id": ids, "pageNumber": 2}).json()["entities"]
+    assert [one["id"] for one in rest] == ids[25:29], "the unknown one is missing"
+    assert (rest[0]["name"], rest[3]["name"], rest[3]["state"]) == ("Ana", None, "deleted")
+
+
+def test_f64_a_page_has_at_most_500_users(sim: Simulated) -> None:
+    everybody = sim.api("GET", "users", params={"pageSize": 500}).json()
+    assert everybody["total"] == len(everybody["entities"]) == 2
+    for wrong in ({"pageSize": 501}, {"pageSize": 0}, {"pageNumber": "x"}):
+        assert sim.api("GET", "users", params=wrong).status_code == 400
+
+
+def test_f65_wrapup_codes_are_listed_in_pages_or_by_id(sim: Simulated) -> None:
+    sim.sim("POST", "clients", {"id": "c", "secret": "s", "missing": ["routing:wrapupCode:view"]})
+    code, deleted = str(uuid.uuid4()), str(uuid.uuid4())
+    sim.sim("POST", "wrapup-codes", {"id": code, "name": "Complaint"})
+    sim.sim("POST", "wrapup-codes", {"id": deleted, "name": None})
+    path = "routing/wrapupcodes"
+
+    assert sim.api("GET", path, params={"pageSize": 1}).json()["pageCount"] == 3
+    asked = {"id": [code, deleted, "ININ-WRAP-UP-TIMEOUT"], "pageSize": 50}
+    entities = sim.api("GET", path, params=asked).json()["entities"]
+    assert [(one["id"], one["name"]) for one in entities] == [(code, "Complaint"), (deleted, None)]
+    assert sim.api("GET", path, token=sim.new_token(("c", "s"))).status_code == 403
+
+
 def test_f58_the_301st_call_of_a_minute_is_429_with_retry_after(sim: Simulated) -> None:
     for number in range(1, 301):
         reply = sim.api("HEAD", "tokens/me")

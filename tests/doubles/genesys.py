@@ -27,6 +27,10 @@ ENVIRONMENT = {
 }
 
 
+#: What a name cache is told of the calls to Genesys: they are plentiful.
+PLENTY: dict[str, Any] = {"per_minute": 300, "busy": lambda: False, "used": lambda: 0.0}
+
+
 def settings(**changes: Any) -> Settings:
     """Settings as the service reads them from ENVIRONMENT, with some fields changed."""
     return dataclasses.replace(Settings.from_environment(ENVIRONMENT), **changes)

@@ -1,48 +1,12 @@
 """Names are looked up once, kept for a day, and dropped before they fill the memory."""
 
-from typing import cast
-
 import gevent
 import pytest
 
-from genesys_gateway.genesys.client import Genesys
-from genesys_gateway.genesys.name_cache import MAX_NAMES, NameCache
 from genesys_gateway.runtime.errors import TransientFailure
-from tests.doubles.runtime import FakeClock
+from tests.doubles.names import CacheOnFakeGenesys
 
-USER = "8d7f1c52-9c4f-4a4e-8a5b-1f5b6f0a2c11"
 DAY, HOUR = 86400, 3600
-
-
-class FakeGenesys:
-    """Answers lookups of names, and counts them."""
-
-    def __init__(self, **names: str | None) -> None:
-        self.names = names
-        self.asked: list[str] = []
-        self.failing = False
-
-    def user_name(self, user_id: str) -> str | None:
-        return self._name(user_id)
-
-    def wrapup_name(self, code: str) -> str | None:
-        return self._name(code)
-
-    def _name(self, one: str) -> str | None:
-        self.asked.append(one)
-        gevent.sleep(0)
-        if self.failing:
-            raise TransientFailure("not now")
-        return self.names.get(one)
-
-
-class CacheOnFakeGenesys:
-    """A name cache; ``names`` are the names by id that Genesys knows."""
-
-    def __init__(self, *, max_names: int = MAX_NAMES, **names: str | None) -> None:
-        self.clock = FakeClock()
-        self.genesys = FakeGenesys(**names)
-        self.names = NameCache(cast(Genesys, self.genesys), self.clock, max_names)
 
 
 def test_a_name_is_asked_for_once_a_day() -> None:
@@ -106,6 +70,20 @@ def test_a_failure_is_raised_and_asked_again() -> None:
     cache.genesys.failing = False
 
     assert cache.names.agent("u") == "Maria Cruz"
+
+
+def test_stop_ends_lookups_and_begins_no_other() -> None:
+    cache = CacheOnFakeGenesys()
+    cache.genesys.hanging = {"u", "v"}
+    waiting = [gevent.spawn(cache.names.agent, one) for one in "uv"]
+    cache.until_asked(2)
+
+    assert cache.names.stop(0.0) == ["names.alone", "names.alone"]
+
+    gevent.joinall(waiting)
+    assert [type(one.exception) for one in waiting] == [TransientFailure] * 2
+    with pytest.raises(TransientFailure):
+        cache.names.agent("w")
 
 
 def test_known_returns_whether_no_call_would_be_made() -> None:
