@@ -88,8 +88,8 @@ class Gateway:
             genesys,
             self._clock,
             per_minute=self.settings.api_rate_per_minute,
-            busy=lambda: False,
-            used=lambda: 0.0,
+            busy=lambda: self.load.busy,
+            used=self.load.used,
         )
         self._shared_work = (names, tokens)
         self._compose_use_cases(genesys, history, names)

@@ -43,7 +43,7 @@ _TOO_MANY = "notification.subscription.too.many.subscriptions"
 _MAX_REASON = 200
 
 #: The priority of what nobody waits for.
-_LEAST_URGENT = Priority.RECONCILIATION
+_LEAST_URGENT = Priority.LIVE_QUESTIONS
 
 log = get_logger(__name__)
 

@@ -109,6 +109,7 @@ ANSWERS: dict[str, Any] = {
         ]
     },
     "name": {"id": AGENT, "name": "Maria Cruz"},
+    "names": {"entities": [{"id": AGENT, "name": "Maria Cruz"}], "pageSize": 50, "pageCount": 1, "total": 1},
     "error": {"message": "no", "code": "not.found", "status": 404, "contextId": "x", "details": [], "errors": []},
     "login error": {"error": "invalid_client", "description": "no", "error_description": "no"},
 }
@@ -218,6 +219,8 @@ READERS: dict[str, tuple[str, Callable[[ReadersOnFakeHttp], object]]] = {
     "replace_topics": ("topics", lambda readers: readers.genesys.replace_topics("streaming-0-a", OWN, [TOPIC])),
     "clear_topics": ("error", lambda readers: readers.genesys.clear_topics("streaming-0-a", OWN)),
     "user_name": ("name", lambda readers: readers.genesys.user_name(AGENT)),
+    "user_names": ("names", lambda readers: readers.genesys.user_names([AGENT])),
+    "wrapup_names": ("names", lambda readers: readers.genesys.wrapup_names([AGENT])),
     "wrapup_name": ("name", lambda readers: readers.genesys.wrapup_name(genesys_answers.CODE)),
     "live": ("conversation", lambda readers: readers.inquiry.live(due()).finished),
     "bulk": ("details", lambda readers: readers.inquiry.bulk([due()])[CONVERSATION].finished),

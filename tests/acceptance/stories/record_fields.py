@@ -14,6 +14,8 @@ from tests.harness.waiting import until
 
 _CODE = "7fb334b0-0e9e-11e4-9191-0800200c9a66"
 _CARDS = "5d1f6a4e-3a55-4b5e-9f0f-0f6c5d3f1a01"
+#: an agent whose name Genesys no longer has
+_GONE = "c0ffee00-0000-4000-8000-000000000001"
 _BY = ", handled by Maria Cruz"
 _OTHER_QUEUE = "3b8e1f7a-9d4c-4f55-8a2e-6c1b0d9e7f30"
 _PHONE = "+639171234567"
@@ -166,7 +168,7 @@ CASES = [
         purpose=None,
     ),
     Case(
-        start={"agent": {"userId": "c0ffee00-0000-4000-8000-000000000001", "name": "(gone)"}},
+        start={"agent": {"userId": _GONE, "name": "(gone)"}},
         channel="VOICE",
         handle=_PHONE,
         title="Inbound voice call",
@@ -179,7 +181,7 @@ def play(stage: Stage) -> None:
     """Play every case one after the other, then all at once with their events lost."""
     simulator = stage.simulator({"analyticsLagSeconds": 1, "callsPerMinute": 6000})
     simulator.control("POST", "/wrapup-codes", {"id": _CARDS, "name": "Lost card"})
-    simulator.fault("answer", path="/api/v2/users/c0ffee00*", status=404)
+    simulator.control("POST", "/users", {"id": _GONE, "name": None})
     domains = {"GATEWAY_DOMAIN_BY_QUEUE": json.dumps({_OTHER_QUEUE: "CARDS"})}
     gateway = stage.gateway(simulator, domains).start()
     wrong = [difference for case in CASES for difference in _play_case(simulator, gateway, case)]

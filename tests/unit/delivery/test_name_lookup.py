@@ -1,6 +1,6 @@
 """Names for records are looked up before the first attempt; entries that wait for names delay no others."""
 
-from genesys_gateway.delivery.name_lookup import ENTRIES_PER_LOOKUP, MAX_LOOKUPS
+from genesys_gateway.delivery.name_lookup import ENTRIES_PER_LOOKUP, MAX_ENTRIES, MAX_LOOKUPS
 from tests.doubles.delivery import DeliveryWithDoubles, record_id
 from tests.doubles.runtime import until
 
@@ -127,6 +127,30 @@ def test_most_entries_that_wait_for_the_same_name_wait_in_the_database(delivery:
 
     until(lambda: delivery.states()["delivered"] == 100)
     assert len(delivery.held) <= ENTRIES_PER_LOOKUP
+
+
+def test_entries_that_wait_for_many_names_fill_no_memory_either(delivery: DeliveryWithDoubles) -> None:
+    pairs = MAX_ENTRIES // ENTRIES_PER_LOOKUP + 2
+    delivery.names.silent = {f"u{n}" for n in range(pairs)}
+    for n in range(pairs):
+        first = n * ENTRIES_PER_LOOKUP
+        delivery.store(*range(first, first + ENTRIES_PER_LOOKUP), user_id=f"u{n}")
+    delivery.start()
+
+    delivery.store(*range(10_000, 10_100), user_id="known")
+
+    until(lambda: delivery.states()["delivered"] == 100)
+    assert len(delivery.held) <= MAX_ENTRIES
+
+
+def test_two_hundred_agents_are_looked_up_at_the_same_time(delivery: DeliveryWithDoubles) -> None:
+    delivery.names.silent = {f"u{n}" for n in range(200)}
+    for n in range(200):
+        delivery.store(n, user_id=f"u{n}")
+
+    delivery.start()
+
+    until(lambda: len(delivery.names.calls) == 200)
 
 
 def test_a_mistake_while_looking_up_costs_the_name_and_not_the_record(delivery: DeliveryWithDoubles) -> None:
