@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.benchmarks.motion.loads import LOADS, MINUTES, Load
 from tests.benchmarks.motion.play import play
+from tests.benchmarks.motion.verdict import HEADER
 from tests.harness.processes import ROOT, unwind_on_sigterm
 from tests.harness.report import Report, heading, table
 from tests.harness.stage import Scale, Stage
@@ -31,19 +32,21 @@ def main() -> int:
     pictures = options.picture or (Path(tempfile.gettempdir()) if shortened else ROOT / "docs" / "pictures")
     chosen = [load for load in LOADS if not options.row or load.name in options.row]
     loads = [load.smaller(options.scale, options.minutes) for load in chosen]
-    reports = [_play(load, pictures, keep=options.keep) for load in loads]
+    rows: list[str] = []
+    reports = [_play(load, pictures, rows, keep=options.keep) for load in loads]
     sys.stdout.write(table(reports))
+    sys.stdout.write("\n".join(["", HEADER, *rows, ""]))
     return 0 if all(report.held for report in reports) else 1
 
 
-def _play(load: Load, pictures: Path, *, keep: bool) -> Report:
+def _play(load: Load, pictures: Path, rows: list[str], *, keep: bool) -> Report:
     report = Report(load.name)
     standing = f"{load.standing:,} conversations standing, " if load.standing else ""
     troubled = ", sockets and analytics fail in the middle" if load.troubled else ""
     heading(f"{load.name}: {standing}{load.per_minute:g} new ones a minute, {load.calls} calls a minute{troubled}")
     stage = Stage(report, Scale.FULL)
     try:
-        play(load, stage, pictures)
+        rows.append(play(load, stage, pictures))
         report.end()
     finally:
         stage.close(keep=keep)

@@ -9,7 +9,7 @@ import orjson
 
 from tests.benchmarks.motion import verdict
 from tests.benchmarks.motion.curves import curves
-from tests.benchmarks.motion.figures import Figures, Ledger, Window, figures
+from tests.benchmarks.motion.figures import Ledger, Window, figures
 from tests.benchmarks.motion.loads import (
     AFTER_CALL_WORK_SECONDS,
     SETTLE_SECONDS,
@@ -68,78 +68,99 @@ class Disruptions:
         return [one["id"] for one in sorted(channels, key=lambda one: -len(one["topics"]))[:2]]
 
 
-def play(load: Load, stage: Stage, pictures: Path) -> Figures:
-    """Play it, claim in the stage's report what is promised, and write its picture into that folder."""
-    report = stage.report
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """A load that was played and has settled."""
+
+    simulator: Simulator
+    ledger: Ledger
+    window: Window
+    marks: list[Mark]
+    watch: Watch
+    #: seconds of the processor that the worker used under load
+    processor: float
+
+
+def play(load: Load, stage: Stage, pictures: Path) -> str:
+    """Play it, claim in the stage's report what is promised, and write its picture into that folder.
+
+    Returns:
+        Its row in the table of all loads.
+    """
+    report, played = stage.report, run(load, stage)
+    found = figures(played.ledger, played.window, load.capacity)
+    verdict.note_figures(report, found)
+    each = played.processor / max(1, found.conversations) * 1000
+    report.note(
+        f"the worker: {each:.1f} ms of the processor per conversation, {played.watch.most_memory:.0f} MB at most"
+    )
+    verdict.claim(report, load, found)
+    judge.nothing_lost_nothing_doubled(report, played.simulator)
+    judge.one_socket_per_channel(report, played.simulator)
+    _draw(load, played, pictures, report)
+    return verdict.row(load, found)
+
+
+def run(load: Load, stage: Stage) -> Played:
+    """Play it, and wait until every topic is given back and every work is recorded, or for what is promised."""
     simulator = stage.simulator({"callsPerMinute": load.calls})
     simulator.fault("slow", path="/api/v2/*", delaySeconds=_CALL_SECONDS)
     settings = {"GATEWAY_CHANNEL_TOPICS": load.topics, "GATEWAY_API_RATE_PER_MINUTE": load.calls}
     gateway = stage.gateway(simulator, settings).start()
-    bofe = _start_bofe(stage.folder, gateway)
-    watch = Watch(simulator, gateway, report)
+    bofe, url = start_bofe(stage.folder, gateway)
+    watch = Watch(simulator, gateway, stage.report)
     try:
-        window, disruptions, processor = _run(load, simulator, gateway, bofe, report)
-        _settle(simulator, load, window, report)
+        begin = _start_traffic(load, simulator, url)
+        used = processor_seconds(gateway.worker)
+        stage.report.note(f"{load.standing:,} stand; now {load.per_minute:g} a minute for {load.minutes:g} minutes")
+        marks = _carry_on(load, simulator, begin)
+        window = Window(begin=begin, end=round(time.time() * 1000))
+        used = processor_seconds(gateway.worker) - used
+        _settle(simulator, stage.report)
     finally:
         watch.stop()
-        bofe.process.kill()
+        bofe.kill()
     ledger = _read(simulator, stage.folder)
-    found = figures(ledger, window, load.capacity)
-    verdict.note_figures(report, found)
-    _note_costs(report, found, processor, watch)
-    verdict.claim(report, load, found)
-    judge.nothing_lost_nothing_doubled(report, simulator)
-    judge.one_socket_per_channel(report, simulator)
-    _draw(load, ledger, window, disruptions, watch, pictures, report)
-    return found
+    return Played(simulator=simulator, ledger=ledger, window=window, marks=marks, watch=watch, processor=used)
 
 
-@dataclass(frozen=True, slots=True)
-class _Bofe:
-    process: Process
-    url: str
-
-
-def _start_bofe(folder: Path, gateway: Gateway) -> _Bofe:
+def start_bofe(folder: Path, gateway: Gateway) -> tuple[Process, str]:
+    """Start BOFE's part, which registers what the traffic player tells it; returns its process and its URL."""
     port = free_port()
     command = python("-m", "genesys_gateway.simulator", "bofe", "--gateway", gateway.url, "--port", str(port))
     process = Process(command, {"BOFE_TOKEN": BOFE_TOKEN}, folder / "bofe.log")
     until(process.log.read_bytes, 20, "BOFE listens")
-    return _Bofe(process, f"http://127.0.0.1:{port}")
+    return process, f"http://127.0.0.1:{port}"
 
 
-def _run(
-    load: Load, simulator: Simulator, gateway: Gateway, bofe: _Bofe, report: Report
-) -> tuple[Window, Disruptions, float]:
-    """Play the load to its end; returns the time under load, the disruptions, and the worker's processor time."""
-    seconds = load.minutes * 60
+def _start_traffic(load: Load, simulator: Simulator, notify: str) -> int:
+    """Let all standing conversations begin; returns when that was done, in epoch ms."""
     traffic = {
         "perMinute": load.per_minute,
-        "seconds": seconds,
+        "seconds": load.minutes * 60,
         "talkSeconds": load.talk_seconds,
         "spread": SPREAD,
         "acwSeconds": AFTER_CALL_WORK_SECONDS,
         "standing": load.standing,
         "standingPerSecond": STANDING_PER_SECOND,
         "agents": _AGENTS,
-        "notify": bofe.url,
+        "notify": notify,
     }
     simulator.control("POST", "/traffic", traffic)
     gevent.sleep(load.standing_seconds)
-    begin = round(time.time() * 1000)
-    worker = gateway.worker
-    used = processor_seconds(worker)
-    report.note(f"{load.standing} conversations stand; now {load.per_minute:g} a minute for {load.minutes:g} minutes")
-    disruptions = Disruptions(simulator, begin)
+    return round(time.time() * 1000)
+
+
+def _carry_on(load: Load, simulator: Simulator, begin: int) -> list[Mark]:
+    """Wait until no more conversations begin; returns what failed meanwhile."""
+    seconds, disruptions = load.minutes * 60, Disruptions(simulator, begin)
     if load.troubled:
         disruptions.run(seconds)
     gevent.sleep(max(0.0, begin / 1000 + seconds - time.time()))
-    window = Window(begin=begin, end=round(time.time() * 1000))
-    return window, disruptions, processor_seconds(worker) - used
+    return disruptions.marks
 
 
-def _settle(simulator: Simulator, load: Load, window: Window, report: Report) -> None:
-    """Wait until every topic is given back and every work is recorded, but not for longer than is promised."""
+def _settle(simulator: Simulator, report: Report) -> None:
     report.note("the load is over; it settles")
     longest = SETTLE_SECONDS + _SETTLE_MORE_SECONDS
     took = wait_for(lambda: _settled(simulator), longest, every=1.0)
@@ -159,25 +180,13 @@ def _read(simulator: Simulator, folder: Path) -> Ledger:
     return Ledger(**parts)
 
 
-def _note_costs(report: Report, found: Figures, processor: float, watch: Watch) -> None:
-    each = processor / max(1, found.conversations) * 1000
-    report.note(f"the worker: {each:.1f} ms of the processor per conversation, {watch.most_memory:.0f} MB at most")
-
-
-def _draw(
-    load: Load,
-    ledger: Ledger,
-    window: Window,
-    disruptions: Disruptions,
-    watch: Watch,
-    pictures: Path,
-    report: Report,
-) -> None:
-    drawn = curves(ledger, window.begin, max(window.end, watch.samples[-1].at))
-    drawn = drawn.with_numbers("released (its own count)", watch.released(window.begin))
+def _draw(load: Load, played: Played, pictures: Path, report: Report) -> None:
+    begin, watch = played.window.begin, played.watch
+    drawn = curves(played.ledger, begin, max(played.window.end, watch.samples[-1].at))
+    drawn = drawn.with_numbers("released (its own count)", watch.released(begin))
     standing = f"{load.standing:,} standing, " if load.standing else ""
     title = f"In motion: {standing}{load.per_minute:,g} new conversations a minute, {load.calls} calls a minute"
     pictures.mkdir(parents=True, exist_ok=True)
     file = pictures / f"motion-{load.name}.svg"
-    file.write_text(draw(drawn, load, title, disruptions.marks), encoding="utf-8")
+    file.write_text(draw(drawn, load, title, played.marks), encoding="utf-8")
     report.note(f"picture: {file}")

@@ -24,6 +24,27 @@ def note_figures(report: Report, found: Figures) -> None:
     report.note(f"calls per conversation: {found.calls_per_conversation:.3f}")
 
 
+HEADER = (
+    "| load | covered | recorded | topic given back | needed a topic: most, at the end | calls a minute; most | "
+    "calls per conversation |\n| --- | --- | --- | --- | --- | --- | --- |"
+)
+
+
+def row(load: Load, found: Figures) -> str:
+    """The load's row in the table for docs/performance.md, in Markdown; delays as median, 99 %, longest."""
+    people = found.population
+    cells = (
+        load.name,
+        found.coverage,
+        found.all_records,
+        found.given_back,
+        f"{people.most:,}, {people.at_end:,}",
+        f"{sum(found.calls.values()):.0f}; {found.most_calls}",
+        f"{found.calls_per_conversation:.2f}",
+    )
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
 def claim(report: Report, load: Load, found: Figures) -> None:
     """Claim each promise of the load, except that nothing is lost or doubled."""
     promise = load.promise
