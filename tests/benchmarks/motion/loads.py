@@ -7,7 +7,7 @@ TOPICS, CHANNELS = 1000, 19
 #: `GATEWAY_API_RATE_PER_MINUTE`, and what of it does not become less with the load: a subscription call a second,
 #: and a quarter more in reserve.
 CALLS, FIXED_CALLS = 300, 75
-#: `GATEWAY_ANALYTICS_SETTLE_SECONDS`
+#: The default of `GATEWAY_ANALYTICS_SETTLE_SECONDS`.
 SETTLE_SECONDS = 300.0
 AFTER_CALL_WORK_SECONDS = 20.0
 #: The talks last between half and one and a half times their mean.
@@ -44,6 +44,8 @@ class Load:
     minutes: float = MINUTES
     topics: int = TOPICS
     calls: int = CALLS
+    #: `GATEWAY_ANALYTICS_SETTLE_SECONDS`
+    settle_seconds: float = SETTLE_SECONDS
 
     @property
     def capacity(self) -> int:

@@ -12,7 +12,6 @@ from tests.benchmarks.motion.curves import curves
 from tests.benchmarks.motion.figures import Ledger, Window, figures
 from tests.benchmarks.motion.loads import (
     AFTER_CALL_WORK_SECONDS,
-    SETTLE_SECONDS,
     SPREAD,
     STANDING_PER_SECOND,
     Load,
@@ -105,7 +104,11 @@ def run(load: Load, stage: Stage) -> Played:
     """Play it, and wait until every topic is given back and every work is recorded, or for what is promised."""
     simulator = stage.simulator({"callsPerMinute": load.calls})
     simulator.fault("slow", path="/api/v2/*", delaySeconds=_CALL_SECONDS)
-    settings = {"GATEWAY_CHANNEL_TOPICS": load.topics, "GATEWAY_API_RATE_PER_MINUTE": load.calls}
+    settings = {
+        "GATEWAY_CHANNEL_TOPICS": load.topics,
+        "GATEWAY_API_RATE_PER_MINUTE": load.calls,
+        "GATEWAY_ANALYTICS_SETTLE_SECONDS": f"{load.settle_seconds:g}",
+    }
     gateway = stage.gateway(simulator, settings).start()
     bofe, url = start_bofe(stage.folder, gateway)
     watch = Watch(simulator, gateway, stage.report)
@@ -116,7 +119,7 @@ def run(load: Load, stage: Stage) -> Played:
         marks = _carry_on(load, simulator, begin)
         window = Window(begin=begin, end=round(time.time() * 1000))
         used = processor_seconds(gateway.worker) - used
-        _settle(simulator, stage.report)
+        _settle(simulator, load, stage.report)
     finally:
         watch.stop()
         bofe.kill()
@@ -160,9 +163,9 @@ def _carry_on(load: Load, simulator: Simulator, begin: int) -> list[Mark]:
     return disruptions.marks
 
 
-def _settle(simulator: Simulator, report: Report) -> None:
+def _settle(simulator: Simulator, load: Load, report: Report) -> None:
     report.note("the load is over; it settles")
-    longest = SETTLE_SECONDS + _SETTLE_MORE_SECONDS
+    longest = load.settle_seconds + _SETTLE_MORE_SECONDS
     took = wait_for(lambda: _settled(simulator), longest, every=1.0)
     report.note(f"settled after {took:.0f} s" if took is not None else f"not settled within {longest:.0f} s")
     simulator.control("DELETE", "/traffic", {"abandon": True})

@@ -1,7 +1,7 @@
 """Compares the figures of a load with what is promised under it."""
 
 from tests.benchmarks.motion.figures import CLASSES, Delays, Figures
-from tests.benchmarks.motion.loads import SETTLE_SECONDS, Load
+from tests.benchmarks.motion.loads import Load
 from tests.harness.report import Report
 
 #: How much larger the mean population may be than it was three minutes before, and still be flat.
@@ -76,7 +76,7 @@ def _claim_population(report: Report, load: Load, found: Figures) -> None:
         report.claim(text, people.longest_above <= limit, f"{people.most}, {people.longest_above:.0f} s")
         return
     # Before that time the first conversations still keep their topics, so that the population has to grow.
-    longest = load.promise.given_back_p99 or SETTLE_SECONDS
+    longest = load.promise.given_back_p99 or load.settle_seconds
     if load.minutes * 60 * 3 / 5 < load.life_seconds + longest:
         report.skip("the population is flat", "the load was too short")
         return
