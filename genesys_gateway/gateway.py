@@ -119,12 +119,12 @@ class Gateway:
             settings,
             runtime,
             load=self.load,
-            topics_scarce=lambda: False,
+            topics_scarce=lambda: self.registry.places_scarce,
             listener=ReconciliationListener(
                 stored=self.delivery.wake,
                 unfollow=self._unfollow,
                 follow=self._follow,
-                agents_seen=lambda _: None,
+                agents_seen=names.expect,
             ),
         )
         self.retention = Retention(storage, settings, runtime)
