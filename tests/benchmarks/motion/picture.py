@@ -68,10 +68,10 @@ def _conversations(curves: Curves, x: _Across, load: Load) -> list[str]:
     top = _round_up(most)
     lines = [_heading("conversations"), *_linear_scale(top)]
     y = _linear(top)
-    if load.capacity <= top:
-        lines += _limit(y(load.capacity), f"capacity {load.capacity:,}")
     for number, (name, curve) in enumerate(curves.numbers.items()):
         lines += [_line(curve, x, y, _COLOURS[number]), _name(number, name, _COLOURS[number])]
+    if load.capacity <= top:
+        lines += _limit(y(load.capacity), f"capacity {load.capacity:,}")
     return lines
 
 
@@ -92,7 +92,7 @@ def _calls(calls: Mapping[str, Curve], x: _Across, load: Load) -> list[str]:
                     f'fill="{_COLOURS[number]}"/>'
                 )
                 below[step] += value
-    return [*lines, *_limit(y(load.calls), f"limit {load.calls}")]
+    return [*lines, *_limit(y(load.calls), f"limit {load.calls} in any 60 s")]
 
 
 def _delays(curves: Curves, x: _Across, load: Load) -> list[str]:
@@ -111,9 +111,9 @@ def _delays(curves: Curves, x: _Across, load: Load) -> list[str]:
         lines += _rule(y(10.0**power), f"{10.0**power:g} s")
     for number, (name, pair, colour) in enumerate(pairs):
         lines += [
-            *_limit(y(promised[number]), f"{name}: p99 promised {promised[number]:g} s", colour),
             _line(pair.median, x, y, colour, "2 3"),
             _line(pair.p99, x, y, colour),
+            *_limit(y(promised[number]), f"{name}: p99 promised {promised[number]:g} s", colour),
             _name(2 * number, f"{name}, p99", colour),
             _name(2 * number + 1, f"{name}, median", colour, dashed=True),
         ]
@@ -124,18 +124,14 @@ def _given_back(curves: Curves, x: _Across, load: Load) -> list[str]:
     promised, pair = load.promise.given_back_p99, curves.given_back
     top = _round_up(max([60.0, promised or 0.0, *(value for _, value in pair.p99)]))
     y = _linear(top)
-    lines = [
-        _heading("seconds from the end until the topic is given back, by the time of the end"),
-        *_linear_scale(top),
-    ]
-    if promised is not None:
-        lines += _limit(y(promised), f"p99 promised {promised:g} s")
     return [
-        *lines,
+        _heading("seconds from the end until the topic is given back (or until the end of the picture)"),
+        *_linear_scale(top),
         _line(pair.median, x, y, _COLOURS[4], "2 3"),
         _line(pair.p99, x, y, _COLOURS[4]),
         _name(0, "given back, p99", _COLOURS[4]),
         _name(1, "given back, median", _COLOURS[4], dashed=True),
+        *(_limit(y(promised), f"p99 promised {promised:g} s") if promised is not None else ()),
     ]
 
 
@@ -197,7 +193,8 @@ def _limit(y: float, text: str, colour: str = _RED) -> list[str]:
     right = _WIDTH - _RIGHT
     return [
         f'<line x1="{_LEFT}" y1="{y:.1f}" x2="{right}" y2="{y:.1f}" stroke="{colour}" stroke-dasharray="8 4"/>'
-        f'<text x="{_LEFT + 6}" y="{y + 12:.1f}" font-size="10" fill="{colour}">{escape(text)}</text>'
+        f'<text x="{_LEFT + 6}" y="{y + 12:.1f}" font-size="10" fill="{colour}" stroke="white" stroke-width="3" '
+        f'paint-order="stroke">{escape(text)}</text>'
     ]
 
 
