@@ -66,8 +66,11 @@ def curves(ledger: Ledger, begin: int, end: int) -> Curves:
         ),
     }
     records = [(one.at, one.seconds) for one in recordings(ledger.finished, ledger.records)]
+    # Leaving out those whose topic is still not given back would make the delay seem short.
     given_back = [
-        (one["ended"], seconds_between(one["ended"], one["unheard"])) for one in conversations if one["ended"]
+        (one["ended"], seconds_between(one["ended"], one["unheard"] or end))
+        for one in conversations
+        if one["ended"] and one["listened"]
     ]
     return Curves(
         numbers={name: _steps(presence(stays), begin, end) for name, stays in groups.items()},
