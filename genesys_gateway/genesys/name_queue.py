@@ -5,7 +5,11 @@ call fails or hangs delays no other for longer than that one call.
 
 One call is under way for ids that go together; those that come meanwhile wait for its end and go with the next one.
 Beside it, at most ALONE calls are under way for ids that go alone: system codes, ids that a bulk call left out, the ids
-of a bulk call that failed, and ids whose own call failed lately.
+of a bulk call that failed, and suspects: ids whose own call failed while other calls were answered.
+
+If the calls about ALONE different ids fail in a row, Genesys is at fault and no id is. From then on until its next
+answer calls are kept apart as while they are scarce, and a single failure ends all lookups that wait: their callers try
+again later.
 """
 
 from collections import OrderedDict
@@ -27,7 +31,7 @@ from genesys_gateway.runtime.logs import get_logger
 ALONE = 4
 #: How long no bulk call is made after one was refused, in seconds.
 REFUSED_SECONDS = HOUR_SECONDS
-#: How long an id goes alone after its own call failed, in seconds, and the maximum number of such ids.
+#: How long a suspect goes alone, in seconds, and the maximum number of suspects.
 SUSPECT_SECONDS, MAX_SUSPECTS = 600.0, 1_000
 
 #: Failures for which no id is to blame: another call now would fail alike.
@@ -64,10 +68,10 @@ class Pace:
         self._seconds = seconds
         self._free_at = clock.monotonic()
 
-    def wait(self) -> None:
-        """Return when a call may begin."""
+    def wait(self, *, slow: bool) -> None:
+        """Return when a call may begin; ``slow`` keeps it apart from the one before in any case."""
         now = self._clock.monotonic()
-        at = max(now, self._free_at) if self._busy() else now
+        at = max(now, self._free_at) if slow or self._busy() else now
         self._free_at = at + self._seconds
         if at > now:
             self._clock.sleep(at - now)
@@ -138,12 +142,12 @@ class NameQueue:
         self._lookups: dict[str, _Lookup] = {}
         self._together: _Waiting = OrderedDict()
         self._alone: _Waiting = OrderedDict()
-        #: those whose own call failed lately; they go last
+        #: those whose own call has failed before; they go last
         self._again: _Waiting = OrderedDict()
         #: until when an id goes alone (monotonic seconds)
         self._suspects: OrderedDict[str, float] = OrderedDict()
-        #: number of different ids whose own call failed since Genesys last answered
-        self._failed_in_a_row = 0
+        #: ids whose own call failed since Genesys last answered; suspects are not counted again
+        self._failed: OrderedDict[str, None] = OrderedDict()
         self._asking_together = False
         self._asking_alone = 0
         self._stopped = False
@@ -183,14 +187,13 @@ class NameQueue:
             The names of the greenlets that were killed. Callers without an answer get a TransientFailure.
         """
         self._stopped = True
-        for queue in (self._together, self._alone, self._again):
-            self._fail(list(queue.values()), _stopped())
+        self._fail(self._waiting(), _stopped())
         late = self._tasks.stop(seconds)
         self._fail(list(self._lookups.values()), _stopped())
         return late
 
     def _queue_of(self, one: str) -> _Waiting:
-        if self._is_suspect(one):
+        if self._is_suspect(one) or (one in self._failed and not self._genesys_fails):
             return self._again
         return self._together if in_bulk(one) and not self._rest.lasts else self._alone
 
@@ -198,20 +201,29 @@ class NameQueue:
         until = self._suspects.get(one)
         return until is not None and self._clock.monotonic() < until
 
+    @property
+    def _genesys_fails(self) -> bool:
+        return len(self._failed) >= ALONE
+
+    def _waiting(self) -> list[_Lookup]:
+        """The lookups for which no call is under way."""
+        return [lookup for queue in (self._together, self._alone, self._again) for lookup in queue.values()]
+
     def _start_asking(self) -> None:
         if self._stopped:
             return
         if self._together and not self._asking_together:
             self._asking_together = True
             self._tasks.spawn("together", self._ask_together)
-        for _ in range(min(len(self._alone) + len(self._again), ALONE - self._asking_alone)):
+        most = 1 if self._genesys_fails else ALONE
+        for _ in range(min(len(self._alone) + len(self._again), most - self._asking_alone)):
             self._asking_alone += 1
             self._tasks.spawn("alone", self._ask_alone)
 
     def _ask_together(self) -> None:
         try:
             while self._together and not self._stopped:
-                self._pace.wait()
+                self._pace.wait(slow=self._genesys_fails)
                 taken = [self._together.popitem(last=False)[1] for _ in range(min(MAX_NAMES, len(self._together)))]
                 if taken:
                     self._make(_Call(taken))
@@ -222,7 +234,7 @@ class NameQueue:
     def _ask_alone(self) -> None:
         try:
             while (self._alone or self._again) and not self._stopped:
-                self._pace.wait()
+                self._pace.wait(slow=self._genesys_fails)
                 if queue := self._alone or self._again:
                     self._make(_Call([queue.popitem(last=False)[1]]))
         finally:
@@ -248,11 +260,12 @@ class NameQueue:
         except (*_FAILS_ALL, TokenDead) as error:
             self._fail([lookup, *self._alone.values(), *self._again.values()], error)
         except GatewayError as error:
-            self._suspect(lookup, error)
+            self._failed_alone(lookup, error)
         except Exception as error:
             log.exception("name_call_failed")  # a mistake of ours must not stop all lookups
-            self._suspect(lookup, error)
+            self._failed_alone(lookup, error)
         else:
+            self._genesys_answered()
             self._answer(lookup, name)
 
     def _ask_many(self, lookups: Sequence[_Lookup]) -> None:
@@ -270,6 +283,7 @@ class NameQueue:
             log.exception("bulk_name_call_failed")
             self._move_alone(lookups)
         else:
+            self._genesys_answered()
             for lookup in lookups:
                 if lookup.id in names:
                     self._answer(lookup, names[lookup.id])
@@ -280,29 +294,42 @@ class NameQueue:
             self._forget(lookup)
             lookup.call = None
             if lookup.waiters:
-                self._lookups[lookup.id] = self._alone[lookup.id] = lookup
+                queue = self._again if lookup.id in self._failed else self._alone
+                self._lookups[lookup.id] = queue[lookup.id] = lookup
         self._start_asking()
 
     def _answer(self, lookup: _Lookup, name: str | None) -> None:
-        self._failed_in_a_row = 0
         self._suspects.pop(lookup.id, None)
         self._forget(lookup)
         self._keep(lookup.id, name)
         lookup.result.set(name)
 
-    def _suspect(self, lookup: _Lookup, error: Exception) -> None:
-        """The call about this id alone failed. After ALONE different ids in a row Genesys is at fault, not the ids."""
-        if isinstance(error, PermanentFailure):
-            self._failed_in_a_row = 0  # it is an answer
+    def _failed_alone(self, lookup: _Lookup, error: Exception) -> None:
+        """The call about this id alone failed."""
+        if isinstance(error, PermanentFailure):  # that is an answer
+            self._genesys_answered()
+            self._suspect(lookup.id)
         elif not self._is_suspect(lookup.id):
-            self._failed_in_a_row += 1
-        self._suspects[lookup.id] = self._clock.monotonic() + SUSPECT_SECONDS
-        self._suspects.move_to_end(lookup.id)
+            self._failed[lookup.id] = None
+        self._fail([lookup], error)
+        if self._genesys_fails:
+            self._fail(self._waiting(), error)
+            while len(self._failed) > MAX_SUSPECTS:
+                self._failed.popitem(last=False)
+
+    def _genesys_answered(self) -> None:
+        """Ids whose own calls failed before this answer become suspects, unless so many failed that Genesys did."""
+        failed, fails = list(self._failed), self._genesys_fails
+        self._failed.clear()
+        for one in failed:
+            if not fails:
+                self._suspect(one)
+
+    def _suspect(self, one: str) -> None:
+        self._suspects[one] = self._clock.monotonic() + SUSPECT_SECONDS
+        self._suspects.move_to_end(one)
         while len(self._suspects) > MAX_SUSPECTS:
             self._suspects.popitem(last=False)
-        self._fail([lookup], error)
-        if self._failed_in_a_row >= ALONE:
-            self._fail(list(self._alone.values()), error)
 
     def _fail(self, lookups: Iterable[_Lookup], error: Exception) -> None:
         for lookup in lookups:

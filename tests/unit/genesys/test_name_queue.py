@@ -176,9 +176,36 @@ def test_while_genesys_fails_a_few_single_calls_are_enough_to_tell() -> None:
     told = cache.answers(*FIFTY)
 
     assert all(isinstance(one, TransientFailure) for one in told)
-    assert len(cache.genesys.asked) <= 2 * ALONE
+    assert len(cache.genesys.bulk) == 1
+    assert len(cache.genesys.asked) < 2 * ALONE
+
+
+def test_a_second_failure_of_genesys_costs_two_calls_and_then_names_go_together_again() -> None:
+    ids = users(range(200))
+    cache = cache_of(*ids)
+    cache.genesys.failing = True
+    cache.answers(*FIFTY)
+    before = cache.genesys.calls
+
+    told = cache.answers(*ids)
+
+    assert all(isinstance(one, TransientFailure) for one in told)
+    assert cache.genesys.calls - before <= 3
     cache.genesys.failing = False
-    assert cache.answers(*FIFTY) == list(named(*FIFTY).values())
+    before = cache.genesys.calls
+    assert cache.answers(*ids) == list(named(*ids).values())
+    assert cache.genesys.calls - before == 4
+
+
+def test_many_poisoned_ids_do_not_pass_for_a_failure_of_genesys_for_long() -> None:
+    cache = cache_of(*FIFTY)
+    cache.genesys.poisoned = set(FIFTY[: 2 * ALONE])
+    cache.answers(*FIFTY)
+
+    for _ in range(3):
+        told = cache.answers(*FIFTY)
+
+    assert [isinstance(one, TransientFailure) for one in told] == [True] * 2 * ALONE + [False] * (50 - 2 * ALONE)
 
 
 def test_a_mistake_in_reading_costs_the_bulk_call_and_no_name() -> None:
