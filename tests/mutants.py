@@ -56,7 +56,7 @@ EXPLAINED = {
     ("runtime.single_flight", "cast(None,"): "a cast does nothing at run time",
     ("runtime.single_flight", "kill(block=None)"): "None is as false as False",
     ("runtime.single_flight", "flight.tasks.stop(1)"): "a greenlet that was killed ends at once",
-    ("genesys.rate_limiter", "self._ended[0] + WINDOW_SECONDS < now"): "such a call delays the next one by nothing",
+    ("genesys.rate_limiter", "self._ended[0].at + WINDOW_SECONDS < now"): "such a call delays the next one by nothing",
 }
 
 
