@@ -22,6 +22,7 @@ _NOTICED = ("killed", "timeout")
 EXPLAINED = {
     ("channels.batching", "= -1000000001.0"): "as long ago as before",
     ("channels.batching", "self._in_burst = None"): "None is as false as False",
+    ("channels.placement", 'float("-INF")'): "Python reads it alike",
     ("channels.state", "if not 0 < life < LIFE_SECONDS"): "a life of exactly a day becomes a day",
     ("delivery.circuit_breaker", "self._probes = "): "each change of state sets it before it is read",
     ("delivery.circuit_breaker", "self._probe_at = "): "each change of state sets it before it is read",
@@ -56,6 +57,7 @@ EXPLAINED = {
     ("runtime.single_flight", "cast(None,"): "a cast does nothing at run time",
     ("runtime.single_flight", "kill(block=None)"): "None is as false as False",
     ("runtime.single_flight", "flight.tasks.stop(1)"): "a greenlet that was killed ends at once",
+    ("genesys.load", "self._busy = None"): "None is as false as False",
     ("genesys.rate_limiter", "self._ended[0].at + WINDOW_SECONDS < now"): "such a call delays the next one by nothing",
 }
 

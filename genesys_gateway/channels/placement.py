@@ -1,7 +1,8 @@
 """Decides which channel gets the conversations that wait for one, and when.
 
 Invariant: pure. Conversations wait in the order of their registration; those that lost their channel go first. While
-calls are scarce, one channel at most gets new topics in a second, so that they cost one call.
+calls are scarce, at most one channel a second gets new topics, so that they cost one call. Only channels that are
+filled whole do not wait.
 """
 
 from collections.abc import Iterable, Iterator
@@ -97,9 +98,10 @@ class Placement:
             return 0.0
         return max(0.0, self._last + self._spacing - now)
 
-    def placed(self, now: float) -> None:
-        """Note that a channel gets topics now."""
-        self._last = now
+    def placed(self, free_places: int, waiting: int, now: float) -> None:
+        """Note that such a channel gets what waits now. A channel that is filled whole delays no other."""
+        if not self._fills(free_places, waiting):
+            self._last = now
 
     def _fills(self, free_places: int, waiting: int) -> bool:
         """Whether what waits fills a channel that is at least half empty."""

@@ -172,9 +172,9 @@ class ChannelRegistry:
 
     def _assign(self, channel: Channel) -> None:
         """Make this channel the home of as many waiting conversations as it can take."""
+        self._placement.placed(channel.free_places, len(self._waiting), self._clock.monotonic())
         ids, fresh = self._waiting.take(channel.free_places)
         self._home.update(dict.fromkeys(ids, channel))
-        self._placement.placed(self._clock.monotonic())
         self._load.requested(fresh)
         channel.writer.want(ids)
         self._report_covered(channel, ids)

@@ -189,7 +189,10 @@ class RateLimiter:
         now = self._forget()
         seconds = self._paused_until - now
         if not self._permitted(waiter.priority):
-            seconds = max(seconds, self._freed_at(waiter.priority, now) - now)
+            # It looks again when the oldest call no longer counts, because the reserve changes with that. A call still
+            # under way ends now at the earliest, and then counts for a whole window.
+            oldest = self._ended[0].at if self._ended else now
+            seconds = max(seconds, oldest + WINDOW_SECONDS - now)
         return seconds
 
     def _connections_for(self, priority: Priority) -> int:
@@ -209,15 +212,6 @@ class RateLimiter:
         """Number of calls that questions must leave in addition to those that count already."""
         urgent = sum(self._calls[one] for one in Priority if not one.is_question)
         return max(self._limit * _LEAST_RESERVE - urgent, urgent * _GROWTH)
-
-    def _freed_at(self, priority: Priority, now: float) -> float:
-        """When a call of this class is permitted at the earliest (monotonic seconds).
-
-        A question looks again when the oldest call no longer counts: the reserve changes with it.
-        """
-        over = 0 if priority.is_question else self._counted() - self._limit
-        # A call still under way ends now at the earliest, and then counts for a whole window.
-        return (self._ended[over].at if over < len(self._ended) else now) + WINDOW_SECONDS
 
     def _counted(self) -> int:
         return len(self._ended) + self._under_way

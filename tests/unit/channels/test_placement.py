@@ -56,7 +56,7 @@ def test_a_channel_that_can_be_filled_whole_is_filled_before_a_new_one_is_made()
 
 def test_if_calls_are_not_scarce_there_is_no_wait() -> None:
     rules = placement()
-    rules.placed(100.0)
+    rules.placed(5, 1, 100.0)
 
     assert rules.seconds_until(5, 1, 100.0, busy=False) == 0
 
@@ -64,7 +64,7 @@ def test_if_calls_are_not_scarce_there_is_no_wait() -> None:
 def test_while_busy_placements_are_a_second_apart() -> None:
     rules = placement()
     assert rules.seconds_until(5, 1, 100.0, busy=True) == 0
-    rules.placed(100.0)
+    rules.placed(5, 1, 100.0)
 
     assert rules.seconds_until(5, 1, 100.25, busy=True) == 0.75
     assert rules.seconds_until(5, 1, 101.0, busy=True) == 0
@@ -73,7 +73,7 @@ def test_while_busy_placements_are_a_second_apart() -> None:
 
 def test_a_higher_limit_shortens_the_wait() -> None:
     rules = placement(per_minute=600)
-    rules.placed(100.0)
+    rules.placed(5, 1, 100.0)
 
     assert rules.seconds_until(5, 1, 100.0, busy=True) == 0.5
 
@@ -85,9 +85,16 @@ def test_what_fills_a_channel_that_is_half_empty_or_more_does_not_wait(
     free_places: int, waiting: int, at_once: bool
 ) -> None:
     rules = placement()
-    rules.placed(100.0)
+    rules.placed(5, 1, 100.0)
 
     assert (rules.seconds_until(free_places, waiting, 100.0, busy=True) == 0) is at_once
+
+
+def test_what_is_left_after_whole_channels_were_filled_does_not_wait_for_them() -> None:
+    rules = placement()
+    rules.placed(1000, 1300, 100.0)
+
+    assert rules.seconds_until(1000, 300, 100.0, busy=True) == 0
 
 
 # --- in which order ---
@@ -112,7 +119,10 @@ def test_conversations_that_lost_their_channel_go_before_those_that_never_had_on
     waiting.arrived("xc")
 
     assert list(waiting) == list("xyzabc")
-    assert waiting.take(4) == (list("xyza"), 1)
+    assert waiting.take(2) == (["x", "y"], 0)
+    waiting.displaced("xy")
+    assert list(waiting) == list("zxyabc")
+    assert waiting.take(4) == (list("zxya"), 1)
     assert list(waiting) == list("bc")
 
 

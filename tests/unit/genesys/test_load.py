@@ -113,8 +113,8 @@ def test_once_busy_a_requested_topic_counts_as_a_call_until_a_minute_has_passed(
     traffic.call(151, Priority.NAMES)
     assert traffic.load.busy
     traffic.clock.advance(30)
-    traffic.load.requested(100)
-    traffic.load.requested(51)
+    traffic.load.requested(200)
+    traffic.load.requested(200)
     traffic.clock.advance(59.9)
     assert traffic.load.busy
     traffic.clock.advance(1.1)

@@ -263,6 +263,17 @@ def test_what_the_server_counted_beyond_ours_is_believed_until_its_reset() -> No
     assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(25)
 
 
+def test_what_the_server_counted_may_have_ended_at_the_moment_of_a_call_of_ours() -> None:
+    clock = FakeClock()
+    limiter = RateLimiter(4, clock)
+    spend(limiter, 1)
+
+    limiter.observe(headers(counted=3))
+    limiter.observe(headers(counted=4))
+
+    assert waited(clock, lambda: spend(limiter, 1)) == pytest.approx(WINDOW_SECONDS)
+
+
 def test_a_lower_count_of_the_server_frees_nothing() -> None:
     clock = FakeClock()
     limiter = RateLimiter(5, clock)
