@@ -129,8 +129,9 @@ class Gateway:
         )
         self.retention = Retention(storage, settings, runtime)
         stored, due = self.delivery.wake, self.reconciliation.wake
+        first_question = self.reconciliation.first_question
         self.event_spool = EventSpool(
-            storage, settings, runtime, owner=owner, stored=stored, due=due, busy=lambda: not self.load.plenty
+            storage, settings, runtime, owner=owner, stored=stored, due=due, first_question=first_question
         )
         self.support_results = SupportResults(storage, settings, runtime, stored=stored, due=due)
 

@@ -21,7 +21,7 @@ MAX_EXPECTED = 2_000
 #: How long ids are gathered for one call, and the wait after a failure or while too many calls are in use; seconds.
 GATHER_SECONDS = 5.0
 #: Share of the rate limit in use from which on no call is made.
-SPARE_BELOW = 0.75
+SPARE_BELOW = 0.9
 
 log = get_logger(__name__)
 

@@ -53,6 +53,8 @@ class _Frame:
 class _Covered:
     ids: Sequence[str]
     channel_id: str
+    #: seconds from the cover to the first question, for those that were registered just before
+    question_after: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +95,8 @@ class EventSpool:
         owner: Id of this instance.
         stored: Called after new entries were committed; must not wait.
         due: Called after conversations became due; must not wait.
-        busy: Tells whether calls of Genesys are scarce; must not wait.
+        first_question: Returns how many seconds after its first cover a conversation is due for a question, unless a
+            gap came before; must not wait.
         most_frames: Maximum number of frames waiting to be written.
         most_changes: Maximum number of coverage changes waiting to be written, counted per conversation.
     """
@@ -107,7 +110,7 @@ class EventSpool:
         owner: str,
         stored: Callable[[], None],
         due: Callable[[], None],
-        busy: Callable[[], bool],
+        first_question: Callable[[], float],
         most_frames: int = SPOOL_FRAMES,
         most_changes: int = SPOOL_CHANGES,
     ) -> None:
@@ -118,7 +121,7 @@ class EventSpool:
         self._owner = owner
         self._stored = stored
         self._due = due
-        self._busy = busy
+        self._first_question = first_question
         self._most_frames = most_frames
         self._most_changes = most_changes
         self._spool: deque[_Arrival] = deque()
@@ -148,7 +151,7 @@ class EventSpool:
 
     def covered(self, ids: list[str], channel_id: str) -> None:
         """Report that these conversations are covered: their topics are confirmed on an open socket. Does not wait."""
-        self._put(_Covered(ids=ids, channel_id=channel_id))
+        self._put(_Covered(ids=ids, channel_id=channel_id, question_after=self._first_question()))
 
     def uncovered(self, ids: list[str], since: int) -> None:
         """Report that these conversations have not been covered since ``since`` (epoch milliseconds). Does not wait."""
@@ -268,8 +271,8 @@ class EventSpool:
                     outcomes[self._put_event(connection, event, arrival.raw, now)] += 1
                 case _Frame(notification=Unreadable() as unreadable):
                     intake.set_aside(connection, unreadable, arrival.raw, now)
-                case _Covered(ids=ids, channel_id=one):
-                    self._cover(connection, ids, one, now)
+                case _Covered():
+                    self._cover(connection, arrival, now)
                 case _Uncovered():
                     conversations.uncover(connection, arrival.ids, since=arrival.since, now=now)
                 case _Rejected():
@@ -282,11 +285,14 @@ class EventSpool:
             conversations.make_all_due(connection, now)
         return outcomes
 
-    def _cover(self, connection: Connection, ids: Sequence[str], channel_id: str, now: int) -> None:
-        # While calls are scarce, a new conversation is first asked about when analytics can prove something.
-        settle_ms = round(self._settings.analytics_settle_seconds * 1000) if self._busy() else 0
+    def _cover(self, connection: Connection, arrival: _Covered, now: int) -> None:
         conversations.cover(
-            connection, ids, channel_id=channel_id, owner=self._owner, now=now, fresh_due_at=now + settle_ms
+            connection,
+            arrival.ids,
+            channel_id=arrival.channel_id,
+            owner=self._owner,
+            now=now,
+            fresh_due_at=now + round(arrival.question_after * 1000),
         )
 
     def _put_event(self, connection: Connection, event: AcwEvent, raw: bytes, now: int) -> IntakeResult:

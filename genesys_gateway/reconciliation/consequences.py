@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.reconciliation.finding import Finding
-from genesys_gateway.reconciliation.plan import date_of_question
+from genesys_gateway.reconciliation.plan import Calls, date_of_question
 from genesys_gateway.reconciliation.schedule import (
     UNANSWERED_QUESTIONS,
     Unanswered,
@@ -28,15 +28,23 @@ from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
 
+#: A conversation that was covered so soon after its last change (milliseconds) had no gap that matters.
+_SHORT_WAIT_MS = 10_000
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pressure:
     """What is scarce now."""
 
-    #: calls or topics
-    any: bool
-    #: topics: those of conversations that are over are given back before their end is proven
+    #: how many calls are left
+    calls: Calls
+    #: whether topics are: those of conversations that are over are given back before their end is proven
     topics: bool
+
+    @property
+    def any(self) -> bool:
+        """Whether calls or topics are scarce."""
+        return self.topics or self.calls is Calls.SCARCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +96,7 @@ class Consequences:
         """
         now = self._clock.now()
         unknown = one.unknown_since is not None
-        under_load = self._pressure().any
-        due_at = self._next_question(one, now, in_doubt=one.in_doubt, unknown=unknown, under_load=under_load)
+        due_at = self._next_question(one, now, self._pressure(), in_doubt=one.in_doubt, unknown=unknown)
         self._storage.run(lambda c: reconciliation.postpone(c, one, now=now, due_at=due_at, looked_at=asked_at))
 
     def put(
@@ -198,7 +205,7 @@ class Consequences:
         due_at = now + round(self._settings.reconcile_seconds * 1000)
         return reconciliation.take_up(connection, one.id, now=now, due_at=due_at)
 
-    def _next_question(self, one: Due, now: int, *, in_doubt: bool, unknown: bool, under_load: bool) -> int:
+    def _next_question(self, one: Due, now: int, pressure: Pressure, *, in_doubt: bool, unknown: bool) -> int:
         longest = HOUR_SECONDS
         if now >= one.deadline_at:
             longest = longest_unanswered(self._settings.follow_deadline_seconds) / UNANSWERED_QUESTIONS
@@ -213,15 +220,20 @@ class Consequences:
             settle_seconds=self._settings.analytics_settle_seconds,
             longest_seconds=longest,
             has_record=one.has_record,
-            under_load=under_load,
+            fresh=pressure.calls is not Calls.PLENTY and self._is_fresh(one),
+            under_load=pressure.any,
         )
 
+    def _changed_at(self, one: Due) -> int:
+        """When the conversation was registered last, had its last event, or was last shown as going on."""
+        return one.deadline_at - round(self._settings.follow_deadline_seconds * 1000)
+
+    def _is_fresh(self, one: Due) -> bool:
+        return one.covered_at is not None and one.covered_at - self._changed_at(one) < _SHORT_WAIT_MS
+
     def _date_of_question(self, one: Due, due_at: int, finding: Finding, now: int) -> int:
-        changed_at = one.deadline_at - round(self._settings.follow_deadline_seconds * 1000)
-        if one.looked_at is not None:
-            changed_at = max(changed_at, one.looked_at)
-        # What was dated by a wrong clock delays nothing.
-        changed_at = min(changed_at, now)
+        changed_at = max(self._changed_at(one), one.looked_at or 0)
+        changed_at = min(changed_at, now)  # what was dated by a wrong clock delays nothing
         return date_of_question(due_at, finding, now, settle_ms=self._settle_ms, changed_at=changed_at)
 
     def _ask_again(
@@ -239,7 +251,7 @@ class Consequences:
             self._note_unknown(connection, one.id, unknown_since, now)
         in_doubt = one.in_doubt and not finding.clears_doubt
         unknown = unknown_since is not None
-        due_at = self._next_question(one, now, in_doubt=in_doubt, unknown=unknown, under_load=pressure.any)
+        due_at = self._next_question(one, now, pressure, in_doubt=in_doubt, unknown=unknown)
         reconciliation.ask_again(
             connection,
             one,

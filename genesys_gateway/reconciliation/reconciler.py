@@ -29,7 +29,7 @@ from genesys_gateway.reconciliation.plan import (
     left_to_live_view,
     make_plan,
 )
-from genesys_gateway.reconciliation.schedule import furthest
+from genesys_gateway.reconciliation.schedule import first_question, furthest
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import SteadyTime
 from genesys_gateway.runtime.errors import NoReply, StorageUnavailable, TransientFailure
@@ -55,6 +55,8 @@ _RESTING_ROUND = 1.0
 #: How long a conversation waits for others with which it is asked about, as a share of the time that analytics take to
 #: settle; 5 s by default.
 _PATIENCE = 1 / 60
+#: Share of the limit up to which new conversations are asked about early, although that proves nothing.
+_SPARE = 0.6
 #: Share of the limit up to which last looks are taken while calls are scarce.
 _LAST_LOOKS = 0.75
 
@@ -130,6 +132,11 @@ class Reconciliation:
         """Have the loop look for due conversations now. Does not wait."""
         self._woken.set()
 
+    def first_question(self) -> float:
+        """Seconds from the first cover of a conversation to the first question about it, unless a gap came before."""
+        spare = self._load.used() < _SPARE
+        return first_question(self._settings.analytics_settle_seconds, plenty=self._load.plenty, spare=spare)
+
     def _run(self) -> None:
         shortest = 60 / self._settings.api_rate_per_minute
         while not self._tasks.stopping:
@@ -187,8 +194,7 @@ class Reconciliation:
         return Calls.PLENTY if self._load.plenty else Calls.FEW
 
     def _pressure(self) -> Pressure:
-        topics = self._topics_scarce()
-        return Pressure(any=topics or self._load.busy, topics=topics)
+        return Pressure(calls=self._calls(), topics=self._topics_scarce())
 
     def _look_again(self) -> bool:
         """Take last looks while calls are left. False if none was taken."""

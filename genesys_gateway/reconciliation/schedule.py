@@ -23,6 +23,9 @@ _ROUTINE_UNDER_LOAD = 1.4
 #: Under load: first period after an event that no end has followed, as such a share; it doubles. Most conversations are
 #: over by then, and hold a topic that others need; analytics show that when they catch up.
 _AFTER_EVENT_UNDER_LOAD = 0.2
+#: Unless calls are plenty: the first question about a new conversation, as such a share. Analytics show by then who
+#: talks to the customer, so that the agent's name can be fetched before the event comes.
+_NAMES_AGENTS = 1 / 12
 #: Number of first routine periods for which a conversation may be unknown to Genesys; by default they make an hour.
 _UNKNOWN_PERIODS = 30
 
@@ -47,6 +50,18 @@ def longest_unanswered(follow_deadline_seconds: float) -> float:
     return follow_deadline_seconds * _UNANSWERED_SHARE
 
 
+def first_question(settle_seconds: float, *, plenty: bool, spare: bool) -> float:
+    """Seconds from the first cover of a conversation to the first question about it, unless a gap came before.
+
+    Args:
+        plenty: Whether the live view may be asked about each conversation.
+        spare: Whether there are calls for questions that prove nothing.
+    """
+    if plenty:
+        return 0.0
+    return settle_seconds * (_NAMES_AGENTS if spare else 1)
+
+
 def next_question(
     now: int,
     *,
@@ -56,6 +71,7 @@ def next_question(
     settle_seconds: float,
     longest_seconds: float = HOUR_SECONDS,
     has_record: bool = False,
+    fresh: bool = False,
     under_load: bool = False,
 ) -> int:
     """The moment of the next question (epoch milliseconds).
@@ -69,6 +85,7 @@ def next_question(
         settle_seconds: How long analytics may be incomplete.
         longest_seconds: Longest period of the routine questions; shorter past a deadline, or without a topic.
         has_record: Whether an after-call work of the conversation is stored.
+        fresh: Whether the doubt is only about the moments between registration and cover: not worth early questions.
         under_load: Whether calls or topics are scarce.
     """
     if doubt_since is None:
@@ -78,10 +95,12 @@ def next_question(
             first = settle_seconds * _AFTER_EVENT_UNDER_LOAD if has_record else longest
         return now + round(ceiling(first, min(longest, HOUR_SECONDS), asked) * 1000)
     settle_ms = round(settle_seconds * 1000)
+    settled_at = doubt_since + settle_ms
+    if fresh and now < settled_at:
+        return settled_at
     age = max(now - doubt_since, 0)
     factor = _UNDER_LOAD if under_load else 1
     wait = round(min(max(settle_ms * _FIRST, age * _LATER) * factor, settle_ms))
-    settled_at = doubt_since + settle_ms
     return min(now + wait, settled_at) if now < settled_at else now + wait
 
 

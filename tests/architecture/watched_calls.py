@@ -59,7 +59,13 @@ class Calls:
         self.metrics, self.storage = Metrics(), Storage("sqlite://", self.clock)
         self.runtime = runtime(self.clock, [], metrics=self.metrics)
         self.spool = EventSpool(
-            self.storage, self.settings, self.runtime, owner=OWNER, stored=self.note, due=ignore, busy=lambda: False
+            self.storage,
+            self.settings,
+            self.runtime,
+            owner=OWNER,
+            stored=self.note,
+            due=ignore,
+            first_question=lambda: 0.0,
         )
         self.genesys = FakeGenesys(self.clock)
         callbacks = {name: getattr(self.spool, name) for name in ("notified", "covered", "uncovered", "rejected")}

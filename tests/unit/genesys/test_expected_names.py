@@ -51,13 +51,13 @@ def test_fifty_do_not_wait_for_more() -> None:
 
 def test_nothing_is_fetched_while_most_calls_are_in_use() -> None:
     cache = cache_of(*TEN)
-    cache.used = 0.75
+    cache.used = 0.9
     cache.names.expect(TEN)
     for _ in range(3):
         pass_time(cache)
     assert cache.genesys.calls == 0
 
-    cache.used = 0.74
+    cache.used = 0.89
     pass_time(cache)
 
     assert cache.genesys.bulk == [TEN]

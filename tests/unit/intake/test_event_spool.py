@@ -40,7 +40,8 @@ class SpoolOnStorageInMemory:
         #: numbers of calls of the callbacks
         self.stored = 0
         self.due = 0
-        self.busy = False
+        #: seconds from the first cover to the first question
+        self.first_question = 0.0
         self.crashes: list[str] = []
         self.metrics = Metrics()
         self.events = EventSpool(
@@ -50,7 +51,7 @@ class SpoolOnStorageInMemory:
             owner=OWNER,
             stored=self._count_stored,
             due=self._count_due,
-            busy=lambda: self.busy,
+            first_question=lambda: self.first_question,
             **limits,
         )
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from genesys_gateway.reconciliation.schedule import (
     UNANSWERED_QUESTIONS,
     Unanswered,
+    first_question,
     furthest,
     longest_unanswered,
     next_question,
@@ -47,6 +48,17 @@ def test_under_load_each_end_is_noticed_in_time_to_give_its_topic_back() -> None
 def test_under_load_the_questions_of_a_doubt_are_fewer_but_one_can_still_prove_it() -> None:
     ages = (0, 30, 60, 120, 240, 300, 600)
     assert [doubtful(age, under_load=True) for age in ages] == [30, 30, 60, 120, 60, 300, 300]
+
+
+def test_under_load_a_new_conversation_is_asked_about_early_only_while_there_are_calls_to_spare() -> None:
+    assert first_question(300, plenty=True, spare=True) == 0
+    assert first_question(300, plenty=False, spare=True) == 25
+    assert first_question(300, plenty=False, spare=False) == 300
+
+
+def test_the_doubt_of_a_new_conversation_costs_no_question_before_its_proof() -> None:
+    ages = (0, 25, 299, 300)
+    assert [doubtful(age, fresh=True) for age in ages] == [300, 275, 1, 75]
 
 
 def test_unknown_for_long_is_an_hour_by_default_and_less_where_timers_are_short() -> None:
