@@ -58,7 +58,6 @@ EXPLAINED = {
     ("runtime.single_flight", "kill(block=None)"): "None is as false as False",
     ("runtime.single_flight", "flight.tasks.stop(1)"): "a greenlet that was killed ends at once",
     ("genesys.load", "self._busy = None"): "None is as false as False",
-    ("genesys.rate_limiter", "self._ended[0].at + WINDOW_SECONDS < now"): "such a call delays the next one by nothing",
 }
 
 
