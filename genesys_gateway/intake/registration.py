@@ -50,7 +50,8 @@ class Registration:
     def register(self, customer_id: str, interaction_id: str) -> Registered:
         """Pair an interaction (at Genesys: a conversation) with a customer and follow it. Ids are in lower case.
 
-        Returns after the commit. A repetition changes only the deadline, unless the conversation was closed meanwhile.
+        Returns after the commit. A repetition changes only the deadline, unless the conversation was closed or
+        released meanwhile.
 
         Raises:
             PairedAlready: It is paired with another customer, and delivery of one of its records has begun.

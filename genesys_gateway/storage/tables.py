@@ -71,6 +71,7 @@ conversation = Table(
     Column("unanswered_since", BigInteger),
     Column("erased_at", BigInteger),
     _partial("conversation_followed", "owner", "state", where="state <> 'closed'"),
+    _partial("conversation_doubtful", "covered_at", where="in_doubt AND state = 'subscribed'"),
     _partial("conversation_due", "due_at", where="due_at IS NOT NULL"),
     _partial("conversation_last_look", "last_look_at", where="last_look_at IS NOT NULL"),
     _partial("conversation_released", "released_at", where="released_at IS NOT NULL"),

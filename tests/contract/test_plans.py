@@ -52,9 +52,10 @@ ROWS = 300
 #: Maximum number of steps of SQLite's virtual machine in a call. To visit all of the past takes 60,000 at least.
 STEPS = 20_000
 TABLES = ("conversation", "registration", "entry", "transition")
-#: Indexes of only what is followed, missed, dead or claimed: to walk them is the work itself.
+#: Indexes of only what is followed, in doubt, released, missed, dead or claimed: to walk them is the work itself.
 OF_THE_PRESENT = (
     "conversation_followed",
+    "conversation_doubtful",
     "conversation_released",
     "conversation_missed",
     "entry_dead",

@@ -1,5 +1,7 @@
 """What an answer from Genesys changes in a conversation that other transactions change too, on both databases."""
 
+from dataclasses import replace
+
 import pytest
 from sqlalchemy import Connection
 
@@ -154,3 +156,19 @@ def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storag
     answer(storage, one, asked_at=NOW + 5, due_at=NOW + 120_000)
 
     assert doubtful(storage, NOW + 100) == [CONVERSATION]
+
+
+def test_of_those_in_doubt_the_ones_without_a_record_come_first_then_those_covered_first(storage: Storage) -> None:
+    ids = [f"633ba5f4-38cd-48fc-bb4c-{number:012d}" for number in range(4)]
+
+    def cover_one_by_one(connection: Connection) -> None:
+        for number, one in enumerate(ids):
+            register(connection, one)
+            at = NOW + number
+            conversations.cover(connection, [one], channel_id="c", owner=OWNER, now=at, fresh_due_at=at)
+        for one in (ids[0], ids[2]):
+            event = replace(EVENT, conversation_id=one)
+            intake.put(connection, event, intake.LIVE, now=NOW, due_at=FAR, deadline_at=DEADLINE)
+
+    storage.run(cover_one_by_one)
+    assert doubtful(storage, NOW + 10) == [ids[1], ids[3], ids[0], ids[2]]

@@ -7,7 +7,7 @@ import gevent
 
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Connection, Storage
-from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements import conversations, reconciliation
 from genesys_gateway.storage.statements.conversations import ConversationView
 from genesys_gateway.storage.tables import conversation as conversation_table
 from tests.doubles.runtime import FakeClock
@@ -81,6 +81,25 @@ class StorageInMemory(Storage):
     def cover(self, *ids: str) -> None:
         now = self._time.now()
         self.uncounted(lambda c: conversations.cover(c, ids, channel_id="c", owner=OWNER, now=now, fresh_due_at=now))
+
+    def release(self, *ids: str) -> None:
+        """Release conversations, which are due for their last proof at once."""
+        now = self._time.now()
+
+        def job(connection: Connection) -> None:
+            for one in ids:
+                reconciliation.release(
+                    connection,
+                    one,
+                    now=now,
+                    due_at=now,
+                    ended_at=now,
+                    latest_deadline=now + 10**12,
+                    furthest_deadline=now + 10**12,
+                    live=True,
+                )
+
+        self.uncounted(job)
 
     def close_conversations(self, *ids: str, at: int = 0) -> None:
         """Close conversations without a record at a moment, for which their last look is due as well."""

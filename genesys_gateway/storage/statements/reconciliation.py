@@ -6,7 +6,7 @@ Invariant: only the answer to the question that a date was set for can postpone 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Case, Connection, Row, case, false, func, or_, select, true, update
+from sqlalchemy import Case, Connection, Row, case, false, func, literal_column, or_, select, true, update
 
 from genesys_gateway.runtime.clock import furthest_date
 from genesys_gateway.storage.statements import counterparts, timeline
@@ -17,6 +17,10 @@ from genesys_gateway.storage.tables import conversation, entry
 _table = conversation.c
 
 _HAS_RECORD = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
+#: The condition of the index ``conversation_doubtful``, term by term word for word.
+_DOUBTFUL = literal_column("conversation.in_doubt") & (_table.state == literal_column("'subscribed'"))
+#: Maximum number of conversations in doubt that are read to find those without a record. Thousands may be in doubt.
+_DOUBTFUL_READ = 500
 _ROWS = select(conversation, _HAS_RECORD.label("has_record")).where(FOLLOWED)
 
 #: A closed conversation has no ``due_at``, and a followed one has no ``last_look_at``.
@@ -64,13 +68,14 @@ def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[
 def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
     """Return covered conversations in doubt for which no live answer was taken since the gap.
 
-    Conversations without a record come first, because the gap is more likely to have hidden an event of theirs.
+    Conversations without a record come first, because the gap is more likely to have hidden an event of theirs; then
+    those covered first. Of many, only the 500 covered first are compared.
     """
     looked_at = _table.looked_at
     # An answer dated in the future was dated by a wrong clock, and may be from before the gap.
     unanswered = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > furthest_date(now))
-    query = _ROWS.where(_table.state == SUBSCRIBED, _table.in_doubt, unanswered)
-    ordered = query.order_by(case((_HAS_RECORD, 1), else_=0), _table.covered_at)
+    read = _ROWS.where(_DOUBTFUL, unanswered).order_by(_table.covered_at).limit(_DOUBTFUL_READ).subquery()
+    ordered = select(read).order_by(read.c.has_record, read.c.covered_at)
     return [_due(row) for row in connection.execute(ordered.limit(limit))]
 
 

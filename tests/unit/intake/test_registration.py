@@ -74,6 +74,16 @@ def test_a_closed_one_is_followed_again_and_not_counted_again(registration: Regi
     assert (registration.followed, registration.accepted) == ([A, A], 1)
 
 
+def test_a_released_one_is_followed_again_and_due_at_once(registration: RegistrationOnStorageInMemory) -> None:
+    registration.register(CUSTOMER, A)
+    registration.storage.cover(A)
+    registration.storage.release(A)
+    registered = registration.register(CUSTOMER, A)
+    assert (registered.created, registered.view.state) == (False, "pending")
+    assert (registration.followed, registration.accepted) == ([A, A], 1)
+    assert registration.storage.row(A)["due_at"] == registration.clock.now()
+
+
 def test_nothing_is_followed_or_counted_before_the_commit(registration: RegistrationOnStorageInMemory) -> None:
     def nothing_yet() -> None:
         assert (registration.followed, registration.accepted) == ([], 0)

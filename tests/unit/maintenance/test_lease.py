@@ -180,6 +180,18 @@ def test_conversations_that_lose_their_owner_are_adopted_and_followed(
     assert held.followed == [A], "once"
 
 
+def test_released_conversations_are_adopted_and_not_followed(
+    held: LeaseOnStorageInMemory, tasks: SteppedTaskGroup
+) -> None:
+    held.lease.enter()
+    held.storage.register(A, B, owner=OTHER)
+    held.storage.release(A)
+    tasks.spawn("lease", held.lease.run, tasks)
+    tasks.step()
+    assert held.followed == [B]
+    assert held.storage.row(A)["owner"] == OWNER
+
+
 def test_a_lease_that_is_lost_is_logged_and_entered_again_before_anything_is_adopted(
     held: LeaseOnStorageInMemory, tasks: SteppedTaskGroup
 ) -> None:

@@ -97,6 +97,16 @@ def test_a_close_whose_commit_nobody_knew_of_takes_its_topic_off_the_channel(res
     assert resync.uncovered == []
 
 
+def test_a_release_whose_commit_nobody_knew_of_takes_its_topic_off_the_channel(resync: ResyncOnFakeRegistry) -> None:
+    resync.storage.register(A, B)
+    resync.storage.cover(A, B)
+    resync.registry.homes = resync.registry.covering = {A, B}
+    resync.storage.release(A)
+    resync.follow_pending()
+    resync.compare_all()
+    assert (resync.registry.homes, resync.registry.asked, resync.uncovered) == ({B}, [], [])
+
+
 def test_whom_the_disk_believes_to_be_covered_and_nobody_covers_is_told_and_followed(
     resync: ResyncOnFakeRegistry,
 ) -> None:
