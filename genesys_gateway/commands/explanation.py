@@ -146,7 +146,7 @@ def _awaited(facts: ConversationFacts) -> Iterator[str]:
 def _awaited_of_genesys(facts: ConversationFacts) -> Iterator[str]:
     if facts.state == "pending" and facts.released_at is None:
         yield "A channel with a free place for its topic, and Genesys's confirmation."
-    if facts.in_doubt:
+    if facts.in_doubt and facts.released_at is None:
         yield "An answer of Genesys that shows what happened while it was not covered; it is asked often until then."
     if facts.unknown_since is not None:
         yield f"Genesys to know it: its answer has been 404 since {moment(facts.unknown_since, facts.now)}."

@@ -21,6 +21,7 @@ from tests.doubles.runtime import FakeClock
 from tests.doubles.stored_rows import (
     CONVERSATION,
     CUSTOMER,
+    DAY,
     DEADLINE,
     FOLLOW_MS,
     NOW,
@@ -457,6 +458,51 @@ def test_covered_while_it_is_closed_it_stays_closed(shared: Conversations) -> No
         lambda c: conversations.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
     )
     assert shared.view().state == "closed"
+
+
+def release(connection: Connection) -> bool:
+    return reconciliation.release(
+        connection,
+        CONVERSATION,
+        now=NOW,
+        due_at=NOW,
+        ended_at=NOW,
+        latest_deadline=DEADLINE,
+        furthest_deadline=DEADLINE + DAY,
+        live=True,
+    )
+
+
+def test_covered_while_it_is_released_it_stays_released(shared: Conversations) -> None:
+    shared.register()
+    at_once(
+        shared.storage,
+        release,
+        lambda c: conversations.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
+    )
+    assert (shared.view().state, shared.row()["released_at"]) == ("pending", NOW)
+
+
+def test_released_while_an_event_is_stored_it_keeps_its_topic(shared: Conversations) -> None:
+    shared.register()
+    shared.cover()
+    assert at_once(shared.storage, lambda c: put_event(c, now=NOW + 1), release) == [IntakeResult.STORED, False]
+    assert shared.view().state == "subscribed"
+
+
+def test_registered_while_it_is_released_it_is_followed_again(shared: Conversations) -> None:
+    shared.register()
+    shared.cover()
+    done = at_once(shared.storage, release, lambda c: stored.register(c, now=NOW + 5)[0])
+    assert done == [True, Pairing.AGAIN]
+    assert (shared.row()["released_at"], shared.row()["uncovered_since"]) == (None, NOW)
+
+
+def test_released_while_it_is_registered_it_keeps_its_topic(shared: Conversations) -> None:
+    shared.register()
+    shared.cover()
+    assert at_once(shared.storage, lambda c: stored.register(c, now=NOW + 5)[0], release) == [Pairing.KNOWN, False]
+    assert shared.view().state == "subscribed"
 
 
 def test_closed_while_an_event_is_stored_it_is_logged(shared: Conversations) -> None:

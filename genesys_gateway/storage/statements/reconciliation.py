@@ -16,7 +16,8 @@ from genesys_gateway.storage.tables import conversation, entry
 
 _table = conversation.c
 
-_HAS_RECORD = select(entry.c.id).where(entry.c.conversation_id == _table.id).exists()
+#: With a limit instead of EXISTS, because for that PostgreSQL may read all entries that there are.
+_HAS_RECORD = select(entry.c.id).where(entry.c.conversation_id == _table.id).limit(1).scalar_subquery().is_not(None)
 #: The condition of the index ``conversation_doubtful``, term by term word for word.
 _DOUBTFUL = literal_column("conversation.in_doubt") & (_table.state == literal_column("'subscribed'"))
 #: Maximum number of conversations in doubt that are read to find those without a record. Thousands may be in doubt.

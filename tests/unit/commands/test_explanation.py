@@ -135,8 +135,10 @@ RECORDS = {
 }
 
 
-def test_a_released_conversation_waits_for_no_channel() -> None:
-    assert "channel" not in explained(facts(state="pending", channel_id=None, released_at=NOW))
+def test_a_released_conversation_waits_for_its_proof_only() -> None:
+    text = explained(facts(state="pending", channel_id=None, uncovered_since=NOW, released_at=NOW, in_doubt=True))
+    assert "channel" not in text
+    assert "asked often" not in text
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -130,6 +130,17 @@ def test_things_are_written_in_the_order_they_came(spool: SpoolOnStorageInMemory
     ]
 
 
+@pytest.mark.parametrize("seconds", [0, 300])
+def test_a_conversation_that_is_covered_soon_is_due_for_its_first_question_as_told(
+    spool: SpoolOnStorageInMemory, seconds: int
+) -> None:
+    spool.first_question = seconds
+    spool.events.covered([A], "c-1")
+    spool.until(lambda: spool.storage.row(A)["state"] == "subscribed")
+    row = spool.storage.row(A)
+    assert row["due_at"] - row["covered_at"] == seconds * 1000
+
+
 def test_the_same_event_twice_is_stored_once_and_counted(spool: SpoolOnStorageInMemory) -> None:
     for _ in range(2):
         spool.events.notified(acw(), b"frame")
