@@ -1,6 +1,6 @@
 """The figures of one load, computed from the simulator's ledger.
 
-Invariant: pure. Whatever did not happen counts as infinitely late, never as absent.
+Invariant: pure. What did not happen counts as infinitely late, never as absent.
 """
 
 from collections import Counter

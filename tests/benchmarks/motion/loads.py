@@ -4,16 +4,14 @@ from dataclasses import dataclass, replace
 
 #: Topics on one channel, and channels that hold topics: one of 20 is kept free for handovers.
 TOPICS, CHANNELS = 1000, 19
-#: `GATEWAY_API_RATE_PER_MINUTE`, and what of it does not become less with the load: a subscription call a second,
-#: and a quarter more in reserve.
+#: `GATEWAY_API_RATE_PER_MINUTE`, and how many of them don't become fewer with the load: as many channels are made, kept
+#: and audited, and as many agents have names.
 CALLS, FIXED_CALLS = 300, 75
 #: The default of `GATEWAY_ANALYTICS_SETTLE_SECONDS`.
 SETTLE_SECONDS = 300.0
 AFTER_CALL_WORK_SECONDS = 20.0
 #: The talks last between half and one and a half times their mean.
 SPREAD = 0.5
-#: Conversations that begin a second until all standing ones are there.
-STANDING_PER_SECOND = 100
 MINUTES = 15.0
 
 
@@ -39,6 +37,8 @@ class Load:
     promise: Promise
     #: conversations that are going on when the others begin to come
     standing: int = 0
+    #: how many of them begin a second
+    standing_per_second: float = 100.0
     #: whether sockets and analytics fail in the middle
     troubled: bool = False
     minutes: float = MINUTES
@@ -60,16 +60,23 @@ class Load:
     @property
     def standing_seconds(self) -> float:
         """Time in which the standing conversations begin."""
-        return self.standing / STANDING_PER_SECOND
+        return self.standing / self.standing_per_second
 
     def smaller(self, scale: float, minutes: float) -> "Load":
-        """The same for so many minutes, with that share of conversations, topics and calls."""
+        """The same for so many minutes, with that share of conversations, topics and calls.
+
+        With fewer calls a minute subscriptions are further apart, so that more time is promised for them.
+        """
+        calls = round(FIXED_CALLS + (self.calls - FIXED_CALLS) * scale)
+        coverage = self.promise.coverage_p99 * self.calls / calls
         return replace(
             self,
+            promise=replace(self.promise, coverage_p99=round(coverage, 1)),
             per_minute=self.per_minute * scale,
             standing=round(self.standing * scale),
+            standing_per_second=self.standing_per_second * scale,
             topics=round(self.topics * scale),
-            calls=round(FIXED_CALLS + (self.calls - FIXED_CALLS) * scale),
+            calls=calls,
             minutes=minutes,
         )
 

@@ -45,7 +45,7 @@ def draw(curves: Curves, load: Load, title: str, marks: Sequence[Mark] = ()) -> 
         top = _TOP + number * (_PANEL + _GAP)
         lines += [
             f'<g transform="translate(0 {top})">',
-            *_minutes(x, load),
+            *_minutes(x, load, named=number == 0),
             *panel,
             *_marks(x, marks, named=number == 0),
             "</g>",
@@ -139,16 +139,16 @@ def _heading(text: str) -> str:
     return f'<text x="{_LEFT}" y="-8" font-size="12" font-weight="bold">{escape(text)}</text>'
 
 
-def _minutes(x: _Across, load: Load) -> list[str]:
+def _minutes(x: _Across, load: Load, *, named: bool) -> list[str]:
     """The scale of time; what comes after the load is shaded."""
     step = next(step for step in (10, 30, 60, 120, 300, 600, 3600) if x.end / step <= 16 or step == 3600)
     shaded = x(min(x.end, load.minutes * 60))
     lines = [
         f'<rect x="{shaded:.1f}" y="0" width="{x(x.end) - shaded:.1f}" height="{_PANEL}" fill="#f4f4f4"/>',
-        f'<text x="{shaded + 4:.1f}" y="{_PANEL - 6}" font-size="10" fill="{_GREY}">no new ones</text>'
-        if shaded < x(x.end)
-        else "",
     ]
+    if named and shaded < x(x.end):
+        text = f'<text x="{shaded + 4:.1f}" y="{_PANEL - 6}" font-size="10" fill="{_GREY}">no new ones</text>'
+        lines.append(text)
     for at in range(0, int(x.end) + 1, step):
         label = f"{at // 60} min" if step >= 60 else f"{at} s"
         lines.append(

@@ -13,7 +13,6 @@ from tests.benchmarks.motion.figures import Ledger, Window, figures
 from tests.benchmarks.motion.loads import (
     AFTER_CALL_WORK_SECONDS,
     SPREAD,
-    STANDING_PER_SECOND,
     Load,
 )
 from tests.benchmarks.motion.picture import Mark, draw
@@ -89,10 +88,9 @@ def play(load: Load, stage: Stage, pictures: Path) -> str:
     report, played = stage.report, run(load, stage)
     found = figures(played.ledger, played.window, load.capacity)
     verdict.note_figures(report, found)
-    each = played.processor / max(1, found.conversations) * 1000
-    report.note(
-        f"the worker: {each:.1f} ms of the processor per conversation, {played.watch.most_memory:.0f} MB at most"
-    )
+    each, watch = played.processor / max(1, found.conversations) * 1000, played.watch
+    report.note(f"the worker: {each:.1f} ms of the processor per conversation, {watch.most_memory:.0f} MB at most")
+    report.note(f"delay of its event loop: {watch.worst_lag:.2f} s at most")
     verdict.claim(report, load, found)
     judge.nothing_lost_nothing_doubled(report, played.simulator)
     judge.one_socket_per_channel(report, played.simulator)
@@ -145,7 +143,7 @@ def _start_traffic(load: Load, simulator: Simulator, notify: str) -> int:
         "spread": SPREAD,
         "acwSeconds": AFTER_CALL_WORK_SECONDS,
         "standing": load.standing,
-        "standingPerSecond": STANDING_PER_SECOND,
+        "standingPerSecond": load.standing_per_second,
         "agents": _AGENTS,
         "notify": notify,
     }

@@ -49,7 +49,7 @@ class Sample:
     @property
     def released(self) -> float:
         """Conversations whose topic was given back before their last proof."""
-        return max(0.0, self.pending - self.metrics.get("conversations_uncovered", 0.0))
+        return self.metrics.get("conversations_released", 0.0)
 
     @property
     def pending(self) -> float:
@@ -73,6 +73,8 @@ class Watch:
         self.samples: list[Sample] = []
         #: resident megabytes of the worker
         self.most_memory = 0.0
+        #: longest delay of the gateway's event loop, in seconds
+        self.worst_lag = 0.0
         self._watching = [gevent.spawn(self._sample), gevent.spawn(self._print)]
 
     def stop(self) -> None:
@@ -90,6 +92,7 @@ class Watch:
                 metrics = {name: float(value) for name, value in _SERIES.findall(text)}
                 sample = Sample(at=round(time.time() * 1000), state=self._simulator.state(), metrics=metrics)
                 self.samples.append(sample)
+                self.worst_lag = max(self.worst_lag, metrics.get("hub_lag_seconds", 0.0))
                 self.most_memory = max(self.most_memory, memory_mb(self._gateway.worker))
             except NoAnswer as error:
                 self._report.note(f"no sample: {error}")

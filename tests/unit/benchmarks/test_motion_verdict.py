@@ -74,7 +74,7 @@ def test_a_promise_about_nothing_is_neither_kept_nor_broken() -> None:
     ]
 
 
-def test_a_full_house_may_exceed_its_capacity_for_a_moment() -> None:
+def test_a_full_load_may_exceed_the_capacity_for_a_moment() -> None:
     def above(seconds: float) -> Figures:
         return replace(KEPT, population=replace(KEPT.population, most=19_500, longest_above=seconds))
 
@@ -93,4 +93,6 @@ def test_a_tenth_of_a_load_needs_more_than_a_tenth_of_the_calls() -> None:
     tenth = FULL.smaller(0.1, minutes=3)
 
     assert (tenth.per_minute, tenth.standing, tenth.capacity, tenth.calls) == (190, 1500, 1900, 98)
+    assert tenth.promise.coverage_p99 == 6.1
+    assert tenth.standing_seconds == FULL.standing_seconds == 150
     assert FULL.smaller(1.0, minutes=15) == FULL
