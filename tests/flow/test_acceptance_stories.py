@@ -23,6 +23,7 @@ STORIES = (
     "notices_by_name",
     "odd_text",
     "one_worker",
+    "over_capacity",
     "poisoned_record",
     "rate_storms",
     "receiver_down",
