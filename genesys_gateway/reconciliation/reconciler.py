@@ -8,6 +8,7 @@ and an answer that can't name all of them closes nothing.
 from collections import deque
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import gevent
 from gevent.event import Event
@@ -32,7 +33,7 @@ from genesys_gateway.reconciliation.plan import (
 from genesys_gateway.reconciliation.schedule import first_question, furthest
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import SteadyTime
-from genesys_gateway.runtime.errors import NoReply, StorageUnavailable, TransientFailure
+from genesys_gateway.runtime.errors import GatewayError, NoReply, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -44,8 +45,12 @@ from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
 
+T = TypeVar("T")
+
 #: Maximum number of due conversations in one round.
 _ROUND = 500
+#: Number of questions of a round that are under way at the same time: one by one, slow answers would allow too few.
+_CONCURRENT_QUESTIONS = 4
 #: Number of findings of one bulk answer that are stored concurrently.
 _CONCURRENT_FINDINGS = 16
 #: Share of the rate limiter's calls that live questions may use; the bulk questions need the rest.
@@ -117,7 +122,7 @@ class Reconciliation:
 
     def start(self) -> None:
         """Start asking."""
-        self._tasks.spawn("asker", self._run)
+        self._tasks.spawn("rounds", self._run)
 
     def stop(self, seconds: float) -> list[str]:
         """Stop asking. A question under way may take up to ``seconds``.
@@ -173,8 +178,7 @@ class Reconciliation:
             now=self._clock.now(),
             patience_ms=round(self._settle_ms * _PATIENCE),
         )
-        for question in plan.questions:
-            self._ask(question)
+        self._concurrently("asker", _CONCURRENT_QUESTIONS, plan.questions, self._ask)
         return self._seconds_after(plan, len(due))
 
     def _seconds_after(self, plan: Plan, due: int) -> float:
@@ -279,21 +283,29 @@ class Reconciliation:
         Returns:
             The conversations that were closed.
         """
-        left, closed, errors = deque(some), set(), list[StorageUnavailable]()
+        closed = set[str]()
 
-        def apply_some() -> None:
+        def apply(one: Due) -> None:
+            if self._apply(one, findings[one.id]):
+                closed.add(one.id)
+
+        self._concurrently("learner", _CONCURRENT_FINDINGS, some, apply)
+        return closed
+
+    def _concurrently(self, name: str, greenlets: int, items: Sequence[T], act: Callable[[T], None]) -> None:
+        """Act on all items, with so many greenlets. After an error no other item is begun, and it is raised."""
+        left, errors = deque(items), list[GatewayError]()
+
+        def act_on_some() -> None:
             while left and not errors:
-                one = left.popleft()
                 try:
-                    if self._apply(one, findings[one.id]):
-                        closed.add(one.id)
-                except StorageUnavailable as error:
+                    act(left.popleft())
+                except (TransientFailure, StorageUnavailable) as error:
                     errors.append(error)
 
-        gevent.joinall([self._tasks.spawn(f"learner-{n}", apply_some) for n in range(_CONCURRENT_FINDINGS)])
+        gevent.joinall([self._tasks.spawn(f"{name}-{n}", act_on_some) for n in range(min(greenlets, len(items)))])
         if errors:
             raise errors[0]
-        return closed
 
     def _apply(self, one: Due, finding: Finding) -> bool:
         """Store what was found and what follows from it. True if that closed the conversation."""

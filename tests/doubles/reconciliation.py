@@ -61,6 +61,8 @@ class FakeInquiry:
         self.asked: list[tuple[str, tuple[str, ...]]] = []
         #: number of questions that are not answered yet
         self.under_way = 0
+        #: the most questions that were under way at one time
+        self.most_under_way = 0
         #: what a last look shows, or the error that it fails with
         self.last_look: dict[str, Sequence[AcwEvent]] | Exception = {}
         #: conversations of which the last look shows that something is still to be done
@@ -120,6 +122,7 @@ class FakeInquiry:
     def _ask(self, kind: str, *some: str) -> None:
         self.asked.append((kind, some))
         self.under_way += 1
+        self.most_under_way = max(self.most_under_way, self.under_way)
         gevent.sleep(0)
         self.under_way -= 1
 

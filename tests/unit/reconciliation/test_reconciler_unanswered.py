@@ -108,6 +108,7 @@ def test_many_asked_about_in_bulk_do_not_hide_one_that_is_unknown(
 ) -> None:
     some = ids(12)
     reconciler.inquiry.live_answers[A] = {"unknown": True, "evidence": True}
+    reconciler.inquiry.bulk_answers[A] = {"shown": False}
     reconciler.follow(*some, covered=True)
     reconciler.start()
     reconciler.until(lambda: reconciler.storage.row(A)["unknown_since"] is not None)

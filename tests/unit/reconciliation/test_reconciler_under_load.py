@@ -40,6 +40,14 @@ def test_while_calls_are_scarce_all_are_asked_about_in_bulk(reconciler: Reconcil
     assert reconciler.inquiry.count("live") == 0
 
 
+def test_slow_answers_do_not_keep_other_questions_waiting(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.load.busy = True
+    reconciler.follow(*ids(4 * BULK), covered=True)
+    reconciler.start()
+    reconciler.until(lambda: reconciler.inquiry.count("bulk") == 4, step=1)
+    assert reconciler.inquiry.most_under_way == 4
+
+
 def test_an_end_that_analytics_will_prove_costs_no_live_question(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.load.busy = True
     reconciler.follow(A, covered=True)
