@@ -167,6 +167,7 @@ def make_plan(
     alone |= {one.id: one for one in due if one.id not in in_bulk}
     first = nsmallest(live, alone.values(), key=_due_at)
     questions = [Question(at=one.due_at, live=True, about=(one,)) for one in first]
+    in_bulk.difference_update(one.id for one in first)
     groups = _groups({one.id: one for one in due if one.id in in_bulk}, sizes)
     waiting = [] if calls is Calls.PLENTY else [some for some in groups if _is_early(some, sizes, now - patience_ms)]
     questions += [Question(at=some[0].due_at, live=False, about=some) for some in groups if some not in waiting]

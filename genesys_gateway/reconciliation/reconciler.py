@@ -60,7 +60,8 @@ _RESTING_ROUND = 1.0
 #: How long a conversation waits for others with which it is asked about, as a share of the time that analytics take to
 #: settle; 5 s by default.
 _PATIENCE = 1 / 60
-#: Share of the limit up to which new conversations are asked about early, although that proves nothing.
+#: Share of the limit up to which new conversations are asked about early while calls are scarce, although that proves
+#: nothing.
 _SPARE = 0.6
 #: Share of the limit up to which last looks are taken while calls are scarce.
 _LAST_LOOKS = 0.75
@@ -139,7 +140,7 @@ class Reconciliation:
 
     def first_question(self) -> float:
         """Seconds from the first cover of a conversation to the first question about it, unless a gap came before."""
-        spare = self._load.used() < _SPARE
+        spare = not self._load.busy or self._load.used() < _SPARE
         return first_question(self._settings.analytics_settle_seconds, plenty=self._load.plenty, spare=spare)
 
     def _run(self) -> None:

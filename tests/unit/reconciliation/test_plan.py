@@ -99,9 +99,11 @@ def test_hundreds_in_doubt_that_are_due_later_do_not_delay_one_that_has_ended() 
     assert asked(made, live=True)[0] == [A]
 
 
-def test_one_that_is_in_doubt_and_due_is_asked_about_once() -> None:
-    made = plan([due()], doubtful=[due()])
-    assert (asked(made, live=True), asked(made, live=False)) == ([[A]], [])
+@pytest.mark.parametrize("others", [0, 20])
+def test_one_that_is_in_doubt_and_due_is_asked_about_once(others: int) -> None:
+    some = many(others, 100)
+    made = plan([due(), *some], doubtful=[due()])
+    assert (asked(made, live=True), asked(made, live=False)) == ([[A]], [[one.id for one in some]] if others else [])
 
 
 @pytest.mark.parametrize("count", [1, 30])
