@@ -157,37 +157,38 @@ def make_plan(
         now: Epoch milliseconds.
         patience_ms: Milliseconds that a conversation waits for others, unless calls are plenty.
     """
+    recent = range(now - patience_ms + 1, now + 1)  # not beyond now: such a date was set by a wrong clock
     alone = {one.about.id: one.about for one in undecided if one.for_good or calls is not Calls.SCARCE}
     if calls is Calls.PLENTY:
         alone |= {one.id: one for one in doubtful}
     in_bulk: set[str] = set()
     if bulk and (calls is not Calls.PLENTY or len(alone.keys() | {one.id for one in due}) > live):
-        latest = now - patience_ms if calls is Calls.FEW else None
-        in_bulk = {one.id for one in due if sizes.most(one.id) and not _goes_live(one, latest)}
+        few = calls is Calls.FEW
+        in_bulk = {one.id for one in due if sizes.most(one.id) and not (few and _goes_live(one, recent))}
     alone |= {one.id: one for one in due if one.id not in in_bulk}
     first = nsmallest(live, alone.values(), key=_due_at)
     questions = [Question(at=one.due_at, live=True, about=(one,)) for one in first]
     in_bulk.difference_update(one.id for one in first)
     groups = _groups({one.id: one for one in due if one.id in in_bulk}, sizes)
-    waiting = [] if calls is Calls.PLENTY else [some for some in groups if _is_early(some, sizes, now - patience_ms)]
+    waiting = [] if calls is Calls.PLENTY else [some for some in groups if _is_early(some, sizes, recent)]
     questions += [Question(at=some[0].due_at, live=False, about=some) for some in groups if some not in waiting]
     questions.sort(key=lambda question: (question.at, question.live))
     waits_ms = min((some[0].due_at + patience_ms - now for some in waiting), default=None)
     return Plan(questions=tuple(questions), more=len(alone) > live, waits_ms=waits_ms)
 
 
-def _goes_live(one: Due, latest: int | None) -> bool:
-    """Whether the live view may close it: nothing was asked since its event, and it is due since ``latest`` at most."""
-    return latest is not None and one.due_at > latest and one.has_record and one.asked == 0
+def _goes_live(one: Due, recent: range) -> bool:
+    """Whether the live view may close it: nothing was asked since its event. It does not wait long for that view."""
+    return one.due_at in recent and one.has_record and one.asked == 0
 
 
 def _groups(rows: Mapping[str, Due], sizes: GroupSizes) -> list[tuple[Due, ...]]:
     return [tuple(rows[one] for one in ids) for ids in sizes.groups(rows)]
 
 
-def _is_early(some: Sequence[Due], sizes: GroupSizes, latest: int) -> bool:
-    """Whether a group is not full, and none of it has been due since ``latest`` (epoch milliseconds)."""
-    return len(some) < sizes.most(some[0].id) and some[0].due_at > latest
+def _is_early(some: Sequence[Due], sizes: GroupSizes, recent: range) -> bool:
+    """Whether a group is not full, and all of it became due in the ``recent`` milliseconds."""
+    return len(some) < sizes.most(some[0].id) and some[0].due_at in recent
 
 
 def _due_at(one: Due) -> int:
@@ -223,6 +224,6 @@ def date_of_question(due_at: int, finding: Finding, now: int, *, settle_ms: int,
         return min(due_at, proof_at if proof_at > now else now + settle_ms)
     if finding.provable_at is None:
         return due_at
-    if finding.shows_over:
-        return max(finding.provable_at, proof_at, now)
+    if finding.shows_over:  # one of the clocks is wrong if the proof takes longer than analytics take to settle
+        return min(max(finding.provable_at, proof_at, now), now + settle_ms)
     return min(due_at, max(finding.provable_at, now))

@@ -267,9 +267,10 @@ def test_what_analytics_leave_to_the_live_view(one: Due, finding: dict[str, Any]
         ({"provable_at": 550_000}, 0, 550_000),
         ({"provable_at": 950_000}, 0, 900_000),
         ({"provable_at": 400_000}, 0, 500_000),
-        ({"provable_at": 950_000, "shows_over": True}, 0, 950_000),
+        ({"provable_at": 590_000, "shows_over": True}, 0, 590_000),
         ({"provable_at": 400_000, "shows_over": True}, 0, 500_000),
         ({"provable_at": 510_000, "shows_over": True}, 430_000, 530_000),
+        ({"provable_at": 10**13, "shows_over": True}, 0, 600_000),
     ],
 )
 def test_the_next_question_comes_when_it_can_prove_the_end(finding: dict[str, Any], changed_at: int, at: int) -> None:
@@ -292,9 +293,9 @@ def test_when_calls_become_few_only_those_that_may_have_ended_are_asked_about_li
 
 def test_one_that_waits_too_long_for_its_live_question_is_asked_about_in_bulk() -> None:
     some = ended(12)
-    made = plan(some, live=2, calls=Calls.FEW, now=9_000)
-    assert asked(made, live=True) == [[one.id] for one in some[5:7]]
-    assert asked(made, live=False) == [[one.id for one in some[:5]]]
+    made = plan(some, live=2, calls=Calls.FEW, now=11_000)
+    assert asked(made, live=True) == [[one.id] for one in some[7:9]]
+    assert asked(made, live=False) == [[one.id for one in some[:7]]]
 
 
 def test_one_asked_about_since_its_event_may_have_ended_no_more_than_any_other() -> None:
@@ -317,6 +318,12 @@ def test_a_bulk_question_waits_for_others_but_not_for_long(calls: Calls) -> None
     assert early.waits_ms == BULK
     assert [len(group) for group in asked(late, live=False)] == [BULK, 10]
     assert late.waits_ms is None
+
+
+@pytest.mark.parametrize("calls", [Calls.FEW, Calls.SCARCE])
+def test_one_that_a_wrong_clock_dated_in_the_future_does_not_wait_for_others(calls: Calls) -> None:
+    made = plan([due(A, due_at=10**13)], calls=calls, now=1_000)
+    assert (asked(made, live=False), made.waits_ms) == ([[A]], None)
 
 
 def test_the_halves_of_a_failed_question_do_not_wait_for_others_again() -> None:
