@@ -78,6 +78,7 @@ class Consequences:
         self._steady = steady
         self._pressure = pressure
         self._settle_ms = round(settings.analytics_settle_seconds * 1000)
+        self._follow_ms = round(settings.follow_deadline_seconds * 1000)
 
     def store(self, one: Due, finding: Finding) -> Stored:
         """Store what follows from an answer about a conversation.
@@ -147,7 +148,7 @@ class Consequences:
         return unanswered is not None and unanswered.given_up(self._steady.now(), seconds)
 
     def _deadline(self, now: int) -> int:
-        return now + round(self._settings.follow_deadline_seconds * 1000)
+        return now + self._follow_ms
 
     def _close(
         self, connection: Connection, one: Due, finding: Finding, now: int, *, given_up: bool = False
@@ -191,11 +192,11 @@ class Consequences:
             connection,
             one.id,
             now=now,
-            ended_at=finding.ended_at,
             due_at=self._date_of_question(one, now + self._settle_ms, finding, now),
-            latest_deadline=self._deadline(finding.asked_at),
-            furthest_deadline=furthest_date(self._deadline(now)),
-            live=False,
+            asked_at=finding.asked_at,
+            known_until=finding.known_until,
+            ended_at=finding.ended_at,
+            follow_ms=self._follow_ms,
         )
 
     def _take_up(self, connection: Connection, one: Due, finding: Finding, now: int) -> bool:
@@ -226,7 +227,7 @@ class Consequences:
 
     def _changed_at(self, one: Due) -> int:
         """When the conversation was registered last, had its last event, or was last shown as going on."""
-        return one.deadline_at - round(self._settings.follow_deadline_seconds * 1000)
+        return one.deadline_at - self._follow_ms
 
     def _is_fresh(self, one: Due) -> bool:
         return one.covered_at is not None and one.covered_at - self._changed_at(one) < _SHORT_WAIT_MS

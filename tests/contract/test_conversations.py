@@ -21,7 +21,6 @@ from tests.doubles.runtime import FakeClock
 from tests.doubles.stored_rows import (
     CONVERSATION,
     CUSTOMER,
-    DAY,
     DEADLINE,
     FOLLOW_MS,
     NOW,
@@ -466,10 +465,10 @@ def release(connection: Connection) -> bool:
         CONVERSATION,
         now=NOW,
         due_at=NOW,
+        asked_at=NOW,
+        known_until=NOW,
         ended_at=NOW,
-        latest_deadline=DEADLINE,
-        furthest_deadline=DEADLINE + DAY,
-        live=True,
+        follow_ms=FOLLOW_MS,
     )
 
 

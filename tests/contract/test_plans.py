@@ -213,12 +213,12 @@ CALLS: dict[str, Callable[[Connection], object]] = {
             one,
             now=LATER,
             due_at=LATER,
+            asked_at=LATER,
+            known_until=NOW,
             ended_at=NOW,
-            latest_deadline=LATER,
-            furthest_deadline=LATER,
-            live=live,
+            follow_ms=1,
         )
-        for one, live in ((FOLLOWED[0], True), (FOLLOWED[1], False), (CLOSED, True))
+        for one in (FOLLOWED[0], CLOSED)
     ],
     "reconciliation.take_up": lambda c: [
         reconciliation.take_up(c, one, now=LATER, due_at=LATER) for one in (FOLLOWED[0], CLOSED)

@@ -18,22 +18,23 @@ from tests.doubles.stored_rows import CONVERSATION, DEADLINE, FOLLOW_MS, NOW, OT
 EVENT = AcwEvent(conversation_id=CONVERSATION, participant_id="p", session_id="s", event_time=NOW)
 #: When the answer that shows the conversation over was taken, and when the conversation ended.
 ASKED, ENDED = NOW + 60_000, NOW + 50_000
-#: When an answer of analytics can prove the end.
-PROVABLE = ENDED + 300_000
+#: How late analytics may be, and when an answer can prove the end.
+SETTLE_MS = 300_000
+PROVABLE = ENDED + SETTLE_MS
 LATER = PROVABLE + 1000
 OTHER = "00000000-0000-4000-8000-000000000002"
 
 
-def release(connection: Connection, *, now: int = ASKED, live: bool = True, asked_at: int = ASKED) -> bool:
+def release(connection: Connection, *, now: int = ASKED, asked_at: int = ASKED, ended_at: int = ENDED) -> bool:
     return reconciliation.release(
         connection,
         CONVERSATION,
         now=now,
         due_at=PROVABLE,
-        ended_at=ENDED,
-        latest_deadline=asked_at + FOLLOW_MS,
-        furthest_deadline=now + 2 * FOLLOW_MS,
-        live=live,
+        asked_at=asked_at,
+        known_until=asked_at - SETTLE_MS,
+        ended_at=ended_at,
+        follow_ms=FOLLOW_MS,
     )
 
 
@@ -145,6 +146,37 @@ def test_one_with_an_event_newer_than_the_answer_keeps_its_topic(one: Released) 
     assert one.row().state == "subscribed"
 
 
+def test_one_with_an_event_after_its_end_gives_its_topic_back(one: Released) -> None:
+    one.put(ENDED + 1)
+
+    assert one.release()
+
+
+REGISTERED = ENDED + 5_000
+
+
+@pytest.mark.parametrize(
+    ("asked_at", "released"), [(REGISTERED + 1, False), (REGISTERED + SETTLE_MS - 1, False), (LATER + 5_000, True)]
+)
+def test_one_registered_after_the_end_shown_keeps_its_topic_until_analytics_know_of_it(
+    one: Released, asked_at: int, released: bool
+) -> None:
+    """An agent may have taken it up again just before, and an answer that lags shows the end before that."""
+    one.put(ENDED + 1)
+    one.run(lambda c: stored.register(c, now=REGISTERED))
+
+    assert one.release(now=asked_at, asked_at=asked_at) is released
+
+
+def test_one_released_and_registered_again_is_not_released_for_the_same_end(one: Released) -> None:
+    one.release()
+    one.run(lambda c: stored.register(c, now=ASKED + 10))
+    one.cover(ASKED + 20)
+
+    assert not one.release(now=ASKED + 30, asked_at=ASKED + 30)
+    assert one.release(now=ASKED + 40, asked_at=ASKED + 40, ended_at=ASKED + 15)
+
+
 def test_a_deadline_set_by_a_wrong_clock_does_not_keep_its_topic(one: Released) -> None:
     one.set(deadline_at=ASKED + 9 * FOLLOW_MS)
 
@@ -161,13 +193,7 @@ def test_analytics_do_not_outweigh_a_live_answer_after_the_end(
     """One that is dated in the future was dated by a wrong clock."""
     one.set(looked_at=looked_at)
 
-    assert one.release(live=False) is released
-
-
-def test_a_live_answer_outweighs_an_earlier_one(one: Released) -> None:
-    one.set(looked_at=ENDED + 1)
-
-    assert one.release(live=True)
+    assert one.release() is released
 
 
 REPORTS = {"its topic was confirmed": Released.cover, "its socket was lost": Released.uncover}

@@ -93,10 +93,10 @@ class StorageInMemory(Storage):
                     one,
                     now=now,
                     due_at=now,
+                    asked_at=now,
+                    known_until=now,
                     ended_at=now,
-                    latest_deadline=now + 10**12,
-                    furthest_deadline=now + 10**12,
-                    live=True,
+                    follow_ms=10**12,
                 )
 
         self.uncounted(job)

@@ -6,7 +6,7 @@ Invariant: only the answer to the question that a date was set for can postpone 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Case, Connection, Row, case, false, func, literal_column, or_, select, true, update
+from sqlalchemy import Case, Connection, Row, case, false, func, literal_column, or_, select, update
 
 from genesys_gateway.runtime.clock import furthest_date
 from genesys_gateway.storage.statements import counterparts, timeline
@@ -174,35 +174,41 @@ def release(
     *,
     now: int,
     due_at: int,
+    asked_at: int,
+    known_until: int,
     ended_at: int,
-    latest_deadline: int,
-    furthest_deadline: int,
-    live: bool,
+    follow_ms: int,
 ) -> bool:
-    """Release a conversation that an answer shows over: its topic can be given to others. It stays followed.
+    """Release a conversation that analytics show over: its topic can be given to others. It stays followed.
 
-    One that waits for a place is released, too, and needs none any more. Nothing is changed if something newer than the
-    answer has happened.
+    One that waits for a place is released, too, and needs none any more. Nothing is changed if something newer has
+    happened: an event since the question, or a registration after the end that analytics need not know yet. Nor is it
+    if the live view was asked after the end: that answer did not show it over, or it would have been closed then.
 
     Args:
         due_at: When an answer can prove the end (epoch milliseconds).
+        asked_at: When the question was asked (epoch milliseconds).
+        known_until: The moment up to which the answer is complete (epoch milliseconds).
         ended_at: The end that the answer shows (epoch milliseconds).
-        latest_deadline: Don't release it if its deadline is later, because something newer has moved the deadline.
-        furthest_deadline: A deadline beyond this was set by a wrong clock, and doesn't prevent the release.
-        live: Whether the answer is of the live view. Otherwise don't release it if the live view was asked after the
-            end: that answer did not show it over, or it would have been released or closed then.
+        follow_ms: Time from a registration or event to the deadline that it sets, in milliseconds.
 
     Returns:
         Whether it was released now.
     """
     counterparts.lock(connection, conversation_id)  # wait for an event that is being stored: it moves the deadline
-    not_newer = or_(_table.deadline_at <= latest_deadline, _table.deadline_at > furthest_deadline)
+    changed_at = _table.deadline_at - follow_ms
+    stored_then = select(entry.c.id).where(entry.c.conversation_id == conversation_id, entry.c.stored_at == changed_at)
+    not_newer = or_(
+        changed_at <= max(ended_at, known_until),
+        (changed_at <= asked_at) & stored_then.limit(1).scalar_subquery().is_not(None),
+        changed_at > furthest_date(now),  # set by a wrong clock
+    )
     # A look dated in the future was dated by a wrong clock, and proves nothing.
     not_seen_after = or_(_table.looked_at.is_(None), _table.looked_at <= ended_at, _table.looked_at > now)
     was_covered = _table.state == SUBSCRIBED
     released = connection.execute(
         update(conversation)
-        .where(_table.id == conversation_id, FOLLOWED, NOT_RELEASED, not_newer, true() if live else not_seen_after)
+        .where(_table.id == conversation_id, FOLLOWED, NOT_RELEASED, not_newer, not_seen_after)
         .values(
             state=PENDING,
             released_at=now,

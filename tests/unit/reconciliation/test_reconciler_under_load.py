@@ -24,8 +24,9 @@ def scarce(reconciler: ReconcilerOnFakeInquiry) -> ReconcilerOnFakeInquiry:
 def released(reconciler: ReconcilerOnFakeInquiry, one: str = A, **answer: Any) -> None:
     """Have a covered conversation released, with a proof that is due in 300 s."""
     reconciler.follow(one, covered=True)
-    provable_at = reconciler.clock.now() + 300_000
-    reconciler.inquiry.bulk_answers[one] = {**SHOWN_OVER, "provable_at": provable_at, **answer}
+    now = reconciler.clock.now()
+    shown = {**SHOWN_OVER, "ended_at": now, "provable_at": now + 300_000}
+    reconciler.inquiry.bulk_answers[one] = {**shown, **answer}
     reconciler.start()
     reconciler.until(lambda: reconciler.closed == [one], step=1)
     assert reconciler.storage.row(one)["released_at"] is not None
