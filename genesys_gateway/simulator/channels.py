@@ -133,8 +133,8 @@ class Channels:
                 listeners.pop(channel, None)
                 if not listeners:
                     del self._listeners[topic]
-                    if self.ledger.played:
-                        self.ledger.record_unheard(topic, self.clock.wall())
+            if channel.sender is not None:
+                self._record_unheard((topic,))
 
     def publish(self, topic: str, message: Mapping[str, Any]) -> int:
         """Write an event to all subscribed sockets and return their number. With none, the event is lost (F28)."""
@@ -164,6 +164,7 @@ class Channels:
     def detach(self, channel: Channel, sender: Sender) -> None:
         if channel.sender is sender:
             channel.sender = None
+            self._record_unheard(channel.topics)
         self.ledger.record_socket(self.clock.wall(), channel.id, "closed")
 
     def evict(self, channel: Channel) -> None:
@@ -257,8 +258,14 @@ class Channels:
         self._record_listening(channel, (topic,))
 
     def _record_listening(self, channel: Channel, topics: Iterable[str]) -> None:
-        if self.ledger.played:
-            self.ledger.record_listening(topics, self.clock.wall(), connected=channel.sender is not None)
+        if self.ledger.played and channel.sender is not None:
+            self.ledger.record_listening(topics, self.clock.wall())
+
+    def _record_unheard(self, topics: Iterable[str]) -> None:
+        """Record which of these topics no open socket listens to any more."""
+        for topic in topics if self.ledger.played else ():
+            if not any(channel.sender is not None for channel in self._listeners.get(topic, ())):
+                self.ledger.record_unheard(topic, self.clock.wall())
 
     def _extend(self, channel: Channel) -> None:
         # Genesys docs: subscribing again restarts the channel's 24 hours (F14).

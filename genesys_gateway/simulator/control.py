@@ -78,6 +78,7 @@ def _state(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[str, st
             "channels": len(channels),
             "sockets": sum(channel.sender is not None for channel in channels),
             "topics": sum(len(channel.topics) for channel in channels),
+            "listenedTopics": sum(len(channel.topics) for channel in channels if channel.sender is not None),
             "tokens": len(world.login.tokens),
             "calls": world.ledger.calls_total,
             "faults": [fault.as_json() for fault in world.faults.active()],

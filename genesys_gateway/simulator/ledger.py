@@ -64,7 +64,7 @@ class PlayedConversation:
     status: int | str | None = None
     #: When its topic was first subscribed on a channel whose socket was open.
     listened: int | None = None
-    #: When its topic was taken off the last channel that had it; None while a channel has it.
+    #: Since when no open socket listens to its topic; None while one does, and before.
     unheard: int | None = None
     #: When the last end of after-call work was announced.
     finished: int | None = None
@@ -123,12 +123,12 @@ class Ledger:
         played = self.played[topic] = PlayedConversation(conversation=conversation, began=at)
         return played
 
-    def record_listening(self, topics: Iterable[str], at: int, *, connected: bool) -> None:
-        """Record that topics are on a channel, and whether its socket is open."""
+    def record_listening(self, topics: Iterable[str], at: int) -> None:
+        """Record that topics are on a channel whose socket is open."""
         for topic in topics:
             if (played := self.played.get(topic)) is not None:
                 played.unheard = None
-                if connected and played.listened is None:
+                if played.listened is None:
                     played.listened = at
 
     def record_end(self, topic: str, at: int) -> None:
@@ -142,7 +142,7 @@ class Ledger:
             played.finished = at
 
     def record_unheard(self, topic: str, at: int) -> None:
-        """Record that no channel has a topic any more."""
+        """Record that no open socket listens to a topic any more."""
         if (played := self.played.get(topic)) is not None:
             played.unheard = at
 

@@ -121,11 +121,11 @@ def test_a_topic_is_listened_to_when_a_channel_with_a_socket_has_it(sim: Simulat
     assert ledger(sim)[1]["listened"] >= ledger(sim)[0]["listened"] >= first["began"]
 
 
-def test_a_topic_is_unheard_when_the_last_channel_has_given_it_back(sim: Simulated) -> None:
+def test_a_topic_is_unheard_when_the_last_channel_with_a_socket_has_given_it_back(sim: Simulated) -> None:
     sim.sim("POST", "traffic", {"perMinute": 0, "lasting": 1})
     until(lambda: len(ledger(sim)) == 1)
     topic = acw_topic(ledger(sim)[0])
-    (channel, opened), other = sim.listening(), sim.channel()
+    (channel, opened), (other, _) = sim.listening(), sim.listening()
     for one in (channel, other):
         sim.subscriptions("POST", one, topic)
     listened = ledger(sim)[0]["listened"]
@@ -139,6 +139,20 @@ def test_a_topic_is_unheard_when_the_last_channel_has_given_it_back(sim: Simulat
     assert (ledger(sim)[0]["unheard"], ledger(sim)[0]["listened"]) == (None, listened)
     sim.sim("POST", f"channels/{other['id']}/expire")
     assert ledger(sim)[0]["unheard"] is not None
+
+
+def test_a_channel_that_keeps_its_list_without_a_socket_does_not_listen(sim: Simulated) -> None:
+    sim.sim("POST", "traffic", {"perMinute": 0, "lasting": 1})
+    until(lambda: len(ledger(sim)) == 1)
+    channel, opened = sim.listening()
+    sim.subscriptions("POST", channel, acw_topic(ledger(sim)[0]))
+    assert sim.sim("GET", "state")["listenedTopics"] == 1
+
+    opened.close()
+    until(lambda: ledger(sim)[0]["unheard"] is not None)
+    assert (sim.sim("GET", "state")["listenedTopics"], sim.sim("GET", "state")["topics"]) == (0, 1)
+    sim.socket(channel)
+    until(lambda: ledger(sim)[0]["unheard"] is None)
 
 
 def test_the_state_shows_the_traffic_in_numbers(sim: Simulated) -> None:

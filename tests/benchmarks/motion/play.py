@@ -172,7 +172,7 @@ def _settle(simulator: Simulator, load: Load, report: Report) -> None:
 
 def _settled(simulator: Simulator) -> bool:
     state = simulator.state()
-    return bool(state["topics"] == 0 and state["records"] >= state["finishedAcw"])
+    return bool(state["listenedTopics"] == 0 and state["records"] >= state["finishedAcw"])
 
 
 def _read(simulator: Simulator, folder: Path) -> Ledger:

@@ -110,7 +110,7 @@ class Watch:
 def _progress(now: Sample, before: Sample | None) -> str:
     state, metrics = now.state, now.metrics
     parts = [
-        f"{state['topics']} topics on {metrics.get('channels_open', 0):.0f} channels",
+        f"{state['listenedTopics']} topics on {metrics.get('channels_open', 0):.0f} channels",
         f"{now.pending:.0f} pending, {now.released:.0f} of them released",
         f"{metrics.get(_CLOSED, 0):.0f} closed",
         f"{state['finishedAcw'] - state['records']} records to come",
