@@ -64,7 +64,7 @@ class Tokens:
         self._metrics = metrics
         self._random = random or Random()
         self._login = Login(settings, http, clock, metrics, sent)
-        self._flight: SingleFlight[str, Token] = SingleFlight("login", alone=True)
+        self._flight: SingleFlight[str, Token] = SingleFlight("login")
         self._token: Token | None = None
         # All in monotonic seconds: a jump of the wall clock must neither end a token nor prolong it.
         self._check_from = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf

@@ -1,7 +1,7 @@
 """Does one piece of work at a time for each key; callers that come meanwhile share its result.
 
 Invariant: the work belongs to no caller. A caller that is killed or runs out of patience leaves alone; the work goes on
-for the others.
+for the others, and to its end if there are none, so that what it has begun outside is finished.
 """
 
 from collections.abc import Callable, Hashable
@@ -20,14 +20,13 @@ T = TypeVar("T")
 class _Flight(Generic[T]):
     """One piece of work under way, in a greenlet of its own."""
 
-    __slots__ = ("callers", "greenlet", "result", "tasks")
+    __slots__ = ("result", "tasks")
 
     def __init__(self, name: str, work: Callable[["_Flight[T]"], None]) -> None:
-        self.callers = 0
         self.result: AsyncResult[T] = AsyncResult()
         # The callers are told of every error, so the group of this one greenlet has nobody else to tell.
         self.tasks = TaskGroup(name, lambda _name, error: self.result.set_exception(error))
-        self.greenlet = self.tasks.spawn("work", work, self)
+        self.tasks.spawn("work", work, self)
 
 
 class SingleFlight(Generic[K, T]):
@@ -35,12 +34,10 @@ class SingleFlight(Generic[K, T]):
 
     Args:
         name: Put before the name of each greenlet.
-        alone: Whether the work goes on when its last caller has left: so that what it has begun outside is finished.
     """
 
-    def __init__(self, name: str, *, alone: bool) -> None:
+    def __init__(self, name: str) -> None:
         self._name = name
-        self._alone = alone
         self._flights: dict[K, _Flight[T]] = {}
         self._stopped = False
 
@@ -55,14 +52,7 @@ class SingleFlight(Generic[K, T]):
         flight = self._flights.get(key)
         if flight is None:
             flight = self._flights[key] = _Flight(self._name, lambda mine: self._work(key, mine, work))
-        flight.callers += 1
-        try:
-            return cast(T, flight.result.get())
-        finally:
-            flight.callers -= 1
-            if not (self._alone or flight.callers or flight.result.ready()):
-                self._end(key, flight)
-                flight.greenlet.kill(block=False)
+        return cast(T, flight.result.get())
 
     def busy(self, key: K) -> bool:
         """Whether this work is in progress."""
@@ -88,10 +78,6 @@ class SingleFlight(Generic[K, T]):
         try:
             flight.result.set(work())
         finally:
-            self._end(key, flight)
-
-    def _end(self, key: K, flight: _Flight[T]) -> None:
-        if self._flights.get(key) is flight:  # another one may have begun since this one was given up
             del self._flights[key]
 
 

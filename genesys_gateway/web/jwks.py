@@ -60,7 +60,7 @@ class Jwks:
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._clock = clock
         self._keys: Mapping[str, IssuerKey] = {}
-        self._flight: SingleFlight[str, None] = SingleFlight("issuer_keys", alone=True)
+        self._flight: SingleFlight[str, None] = SingleFlight("issuer_keys")
         self._requested_at: float | None = None
         self._fetched_at: float | None = None
 

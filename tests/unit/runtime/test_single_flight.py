@@ -9,7 +9,7 @@ from genesys_gateway.runtime.single_flight import SingleFlight
 
 
 def test_those_who_come_meanwhile_share_the_result_and_later_ones_work_anew() -> None:
-    flight: SingleFlight[str, int] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, int] = SingleFlight("test")
     works: list[int] = []
 
     def work() -> int:
@@ -25,7 +25,7 @@ def test_those_who_come_meanwhile_share_the_result_and_later_ones_work_anew() ->
 
 
 def test_other_keys_do_not_wait() -> None:
-    flight: SingleFlight[str, int] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, int] = SingleFlight("test")
     hold = Event()
     slow = gevent.spawn(flight.do, "slow", lambda: int(hold.wait()))
     gevent.sleep(0)
@@ -37,7 +37,7 @@ def test_other_keys_do_not_wait() -> None:
 
 
 def test_an_error_is_raised_to_all_alike_and_not_remembered() -> None:
-    flight: SingleFlight[str, int] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, int] = SingleFlight("test")
 
     def fail() -> int:
         gevent.sleep(0)
@@ -52,7 +52,7 @@ def test_an_error_is_raised_to_all_alike_and_not_remembered() -> None:
 
 
 def test_an_error_nobody_expected_reaches_all_too() -> None:
-    flight: SingleFlight[str, int] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, int] = SingleFlight("test")
 
     def crash() -> int:
         gevent.sleep(0)
@@ -67,7 +67,7 @@ def test_an_error_nobody_expected_reaches_all_too() -> None:
 
 
 def test_the_work_goes_on_when_the_first_caller_is_killed_and_is_not_done_twice() -> None:
-    flight: SingleFlight[str, int] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, int] = SingleFlight("test")
     hold = Event()
     works: list[int] = []
 
@@ -90,7 +90,7 @@ def test_the_work_goes_on_when_the_first_caller_is_killed_and_is_not_done_twice(
 
 
 def test_the_work_goes_on_when_the_first_caller_is_out_of_patience() -> None:
-    flight: SingleFlight[str, bool] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, bool] = SingleFlight("test")
     hold = Event()
 
     with pytest.raises(gevent.Timeout), gevent.Timeout(0.01):
@@ -104,7 +104,7 @@ def test_the_work_goes_on_when_the_first_caller_is_out_of_patience() -> None:
 
 
 def test_one_who_is_out_of_patience_leaves_the_others_in_peace() -> None:
-    flight: SingleFlight[str, bool] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, bool] = SingleFlight("test")
     hold = Event()
     first = gevent.spawn(flight.do, "key", hold.wait)
     gevent.sleep(0)
@@ -117,7 +117,7 @@ def test_one_who_is_out_of_patience_leaves_the_others_in_peace() -> None:
 
 
 def test_stop_lets_the_work_end_and_begins_none() -> None:
-    flight: SingleFlight[str, bool] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, bool] = SingleFlight("test")
     hold = Event()
     caller = gevent.spawn(flight.do, "key", hold.wait)
     gevent.sleep(0)
@@ -133,7 +133,7 @@ def test_stop_lets_the_work_end_and_begins_none() -> None:
 
 
 def test_stop_ends_work_that_hangs_and_tells_its_callers() -> None:
-    flight: SingleFlight[str, bool] = SingleFlight("test", alone=True)
+    flight: SingleFlight[str, bool] = SingleFlight("test")
     callers = [gevent.spawn(flight.do, key, Event().wait) for key in ("key", "other")]
     gevent.sleep(0)
 
@@ -143,49 +143,3 @@ def test_stop_ends_work_that_hangs_and_tells_its_callers() -> None:
         with pytest.raises(TransientFailure, match=r"^this process stops$"):
             caller.get()
     assert not flight.busy("key")
-
-
-def test_work_that_may_not_go_on_alone_ends_with_its_last_caller_and_begins_anew_for_the_next() -> None:
-    flight: SingleFlight[str, int] = SingleFlight("test", alone=False)
-    hold = Event()
-    ended: list[str] = []
-
-    def work() -> int:
-        try:
-            hold.wait()
-        finally:
-            ended.append("ended")
-        return 1
-
-    callers = [gevent.spawn(flight.do, "key", work) for _ in range(2)]
-    gevent.sleep(0)
-    callers[0].kill()
-    gevent.sleep(0)
-    assert flight.busy("key")
-    assert ended == []
-
-    callers[1].kill()
-    assert not flight.busy("key")
-    assert flight.do("key", lambda: 2) == 2
-
-    assert ended == ["ended"]
-
-
-def test_the_last_caller_does_not_wait_for_the_end_of_work_that_it_gives_up() -> None:
-    flight: SingleFlight[str, None] = SingleFlight("test", alone=False)
-    begun, clean_up = Event(), Event()
-
-    def work() -> None:
-        try:
-            begun.set()
-            Event().wait()
-        finally:
-            clean_up.wait()
-
-    caller = gevent.spawn(flight.do, "key", work)
-    begun.wait()
-    caller.kill(block=False)
-    gevent.sleep(0.01)
-
-    assert caller.dead
-    clean_up.set()
