@@ -11,7 +11,7 @@ from gevent.greenlet import Greenlet
 
 from genesys_gateway.genesys.client import MAX_NAMES
 from genesys_gateway.genesys.name_queue import BULK_REFUSALS, BulkRest
-from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
@@ -20,6 +20,8 @@ from genesys_gateway.runtime.logs import get_logger
 MAX_EXPECTED = 2_000
 #: How long ids are gathered for one call, and the wait after a failure or while too many calls are in use; seconds.
 GATHER_SECONDS = 5.0
+#: How long an id that an answer left out is not asked about again, in seconds.
+LEFT_OUT_SECONDS = HOUR_SECONDS
 #: Share of the rate limit in use from which on no call is made.
 SPARE_BELOW = 0.9
 
@@ -53,6 +55,8 @@ class ExpectedNames:
         self._rest = rest
         self._used = used
         self._expected: OrderedDict[str, None] = OrderedDict()
+        #: ids that an answer left out, and until when they are not asked about again (monotonic seconds)
+        self._left_out: OrderedDict[str, float] = OrderedDict()
         #: ids of the call under way
         self._asked: Sequence[str] = ()
         self._fetcher: Greenlet[..., object] | None = None
@@ -63,7 +67,7 @@ class ExpectedNames:
         if self._rest.lasts:
             return
         for one in ids:
-            if one not in self._asked and not self._needless(one):
+            if one not in self._asked and not self._was_left_out(one) and not self._needless(one):
                 self._expected[one] = None
         while len(self._expected) > MAX_EXPECTED:
             self._expected.popitem(last=False)
@@ -101,6 +105,16 @@ class ExpectedNames:
             self._fetcher = None
             self._start()
 
+    def _was_left_out(self, one: str) -> bool:
+        until = self._left_out.get(one)
+        return until is not None and self._clock.monotonic() < until
+
+    def _leave_out(self, ids: Iterable[str]) -> None:
+        """Bulk answers don't show these agents, perhaps for want of a permission: another one would not either."""
+        self._left_out.update(dict.fromkeys(ids, self._clock.monotonic() + LEFT_OUT_SECONDS))
+        while len(self._left_out) > MAX_EXPECTED:
+            self._left_out.popitem(last=False)
+
     def _calls_left(self) -> bool:
         return self._used() < SPARE_BELOW
 
@@ -120,6 +134,7 @@ class ExpectedNames:
         else:
             for one, name in names.items():
                 self._keep(one, name)
+            self._leave_out(one for one in asked if one not in names)
             return True
         finally:
             self._asked = ()

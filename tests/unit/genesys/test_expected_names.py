@@ -3,7 +3,7 @@
 import gevent
 
 from genesys_gateway.genesys.client import Forbidden
-from genesys_gateway.genesys.expected_names import GATHER_SECONDS, MAX_EXPECTED
+from genesys_gateway.genesys.expected_names import GATHER_SECONDS, LEFT_OUT_SECONDS, MAX_EXPECTED
 from genesys_gateway.runtime.errors import TransientFailure
 from tests.doubles.channels import PacedClock
 from tests.doubles.names import CacheOnFakeGenesys, settle, user, users
@@ -150,4 +150,20 @@ def test_the_number_of_expected_names_is_bounded() -> None:
 
     assert sum(map(len, cache.genesys.bulk)) == MAX_EXPECTED
     assert not cache.names.known(user(29), None)
+    cache.names.stop(0.0)
+
+
+def test_an_id_that_the_answer_leaves_out_is_not_asked_about_at_each_sight() -> None:
+    cache = cache_of(*TEN)
+    cache.genesys.left_out = {TEN[0]}
+    for _ in range(3):
+        cache.names.expect(TEN)
+        pass_time(cache)
+    assert cache.genesys.bulk == [TEN]
+
+    cache.clock.advance(LEFT_OUT_SECONDS)
+    cache.names.expect(TEN)
+    pass_time(cache)
+
+    assert cache.genesys.bulk == [TEN, TEN[:1]]
     cache.names.stop(0.0)
