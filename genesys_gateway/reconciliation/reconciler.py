@@ -203,7 +203,7 @@ class Reconciliation:
 
     def _look_again(self) -> bool:
         """Take last looks while calls are left. False if none was taken."""
-        may_look = self._load.plenty or (self._load.busy and self._load.used() < _LAST_LOOKS)
+        may_look = not self._load.busy or self._load.used() < _LAST_LOOKS
         return may_look and self._last_look.look()
 
     def _is_open(self, view: View) -> bool:
@@ -272,9 +272,9 @@ class Reconciliation:
             self._sizes.failed(ids, down=down, timed_out=isinstance(error, NoReply))
             return
         self._sizes.answered(ids)
-        closed = self._apply_all(some, findings)
+        done = self._apply_all(some, findings)
         for one in some:
-            left = None if one.id in closed else left_to_live_view(one, findings[one.id], self._settle_ms)
+            left = None if one.id in done else left_to_live_view(one, findings[one.id], self._settle_ms)
             if left is not None:
                 self._undecided[one.id] = left
 
@@ -282,16 +282,16 @@ class Reconciliation:
         """Store findings concurrently, so that they share commits: one by one, 50 take longer than their question.
 
         Returns:
-            The conversations that were closed.
+            The conversations that were closed or released: about those the live view is not asked before the proof.
         """
-        closed = set[str]()
+        done = set[str]()
 
         def apply(one: Due) -> None:
             if self._apply(one, findings[one.id]):
-                closed.add(one.id)
+                done.add(one.id)
 
         self._concurrently("learner", _CONCURRENT_FINDINGS, some, apply)
-        return closed
+        return done
 
     def _concurrently(self, name: str, greenlets: int, items: Sequence[T], act: Callable[[T], None]) -> None:
         """Act on all items, with so many greenlets. After an error no other item is begun, and it is raised."""
@@ -309,7 +309,7 @@ class Reconciliation:
             raise errors[0]
 
     def _apply(self, one: Due, finding: Finding) -> bool:
-        """Store what was found and what follows from it. True if that closed the conversation."""
+        """Store what was found and what follows from it. True if that closed or released the conversation."""
         reach("asked")
         stored = self._consequences.store(one, finding)
         self._count(one.id, stored.events)
@@ -322,13 +322,14 @@ class Reconciliation:
             self._listener.unfollow(one.id)
         elif stored.released:
             self._metrics.topics_released.inc()
+            self._undecided.pop(one.id, None)  # what was read before the release does not show it
             self._listener.unfollow(one.id)
         elif stored.taken_up:
             log.info("taken_up", conversation=one.id)
             self._listener.follow(one.id)
         if finding.agents:
             self._listener.agents_seen(finding.agents)
-        return stored.ended_as is not None
+        return stored.ended_as is not None or stored.released
 
     def _count(self, conversation_id: str, events: int) -> None:
         if events:

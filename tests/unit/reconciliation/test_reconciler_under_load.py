@@ -141,6 +141,18 @@ def test_a_released_one_that_is_not_over_gets_a_topic_again(
     assert (row["released_at"], row["uncovered_since"], row["in_doubt"]) == (None, released_at, True)
 
 
+def test_the_first_live_answer_that_shows_a_released_one_going_on_has_it_taken_up(
+    scarce: ReconcilerOnFakeInquiry,
+) -> None:
+    released(scarce)
+    scarce.load.busy = scarce.topics_scarce = False
+
+    scarce.until(lambda: scarce.inquiry.about(A, "live") == 1, step=1)
+    scarce.until(lambda: scarce.storage.row(A)["looked_at"] is not None)
+
+    assert scarce.storage.row(A)["released_at"] is None
+
+
 def test_an_answer_that_does_not_show_a_released_one_changes_nothing(scarce: ReconcilerOnFakeInquiry) -> None:
     released(scarce)
     scarce.inquiry.bulk_answers[A] = {}
@@ -168,4 +180,13 @@ def test_last_looks_wait_while_few_calls_are_left(reconciler: ReconcilerOnFakeIn
     assert reconciler.inquiry.count("last") == 0
 
     reconciler.load.share = 0.6
+    reconciler.until(lambda: reconciler.inquiry.count("last") == 1, step=1)
+
+
+def test_last_looks_are_taken_while_live_questions_use_what_is_idle(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.load.share = 0.8
+    reconciler.follow(A)
+    reconciler.storage.close_conversations(A, at=reconciler.clock.now() - 1000)
+    reconciler.inquiry.last_look = {A: ()}
+    reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.count("last") == 1, step=1)
