@@ -158,11 +158,13 @@ def make_plan(
         patience_ms: Milliseconds that a conversation waits for others, unless calls are plenty.
     """
     recent = range(now - patience_ms + 1, now + 1)  # not beyond now: such a date was set by a wrong clock
-    alone = {one.about.id: one.about for one in undecided if one.for_good or calls is not Calls.SCARCE}
+    rows = {one.id: one for one in due}  # newer than what is remembered about an undecided one
+    wanted = (one.about for one in undecided if one.for_good or calls is not Calls.SCARCE)
+    alone = {one.id: rows.get(one.id, one) for one in wanted}
     if calls is Calls.PLENTY:
         alone |= {one.id: one for one in doubtful}
     in_bulk: set[str] = set()
-    if bulk and (calls is not Calls.PLENTY or len(alone.keys() | {one.id for one in due}) > live):
+    if bulk and (calls is not Calls.PLENTY or len(alone.keys() | rows.keys()) > live):
         few = calls is Calls.FEW
         in_bulk = {one.id for one in due if sizes.most(one.id) and not (few and _goes_live(one, recent))}
     alone |= {one.id: one for one in due if one.id not in in_bulk}

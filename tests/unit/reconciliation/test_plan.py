@@ -91,6 +91,12 @@ def test_doubtful_and_undecided_ones_share_the_live_questions_by_their_dates() -
     assert made.more
 
 
+def test_one_undecided_that_is_due_again_is_asked_about_as_it_is_now() -> None:
+    before, now = due(A, due_at=1), due(A, due_at=3, covered_at=2)
+    made = plan([now], undecided=[before], calls=Calls.FEW, now=4)
+    assert [question.about for question in made.questions] == [(now,)]
+
+
 def test_hundreds_in_doubt_that_are_due_later_do_not_delay_one_that_has_ended() -> None:
     doubtful = [due(one, due_at=5000, covered_at=1) for one in ids(200, 100)]
 
