@@ -294,11 +294,14 @@ class Reconciliation:
         return done
 
     def _concurrently(self, name: str, greenlets: int, items: Sequence[T], act: Callable[[T], None]) -> None:
-        """Act on all items, with so many greenlets. After an error no other item is begun, and it is raised."""
+        """Act on all items, with so many greenlets. After an error no other item is begun, and it is raised.
+
+        Nor is another item begun once the loop is to stop: what is due stays due.
+        """
         left, errors = deque(items), list[GatewayError]()
 
         def act_on_some() -> None:
-            while left and not errors:
+            while left and not (errors or self._tasks.stopping):
                 try:
                     act(left.popleft())
                 except (TransientFailure, StorageUnavailable) as error:

@@ -190,3 +190,15 @@ def test_last_looks_are_taken_while_live_questions_use_what_is_idle(reconciler: 
     reconciler.inquiry.last_look = {A: ()}
     reconciler.start()
     reconciler.until(lambda: reconciler.inquiry.count("last") == 1, step=1)
+
+
+def test_no_question_begins_after_the_stop(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.load.busy = True
+    reconciler.follow(*ids(9 * BULK), covered=True)
+    reconciler.start()
+    reconciler.until(lambda: reconciler.inquiry.count("bulk"))
+
+    before = reconciler.inquiry.count("bulk")
+    assert reconciler.reconciliation.stop(1.0) == []
+
+    assert reconciler.inquiry.count("bulk") == before
