@@ -55,7 +55,6 @@ EXPLAINED = {
     ("reconciliation.wrapups", "segment.ended_at or 1"): "every segment that comes here has an end",
     ("runtime.single_flight", "self._stopped = None"): "None is as false as False",
     ("runtime.single_flight", "cast(None,"): "a cast does nothing at run time",
-    ("runtime.single_flight", "kill(block=None)"): "None is as false as False",
     ("runtime.single_flight", "flight.tasks.stop(1)"): "a greenlet that was killed ends at once",
     ("genesys.load", "self._busy = None"): "None is as false as False",
 }
