@@ -275,7 +275,9 @@ class Reconciliation:
         done = self._apply_all(some, findings)
         for one in some:
             left = None if one.id in done else left_to_live_view(one, findings[one.id], self._settle_ms)
-            if left is not None:
+            if left is None:
+                self._undecided.pop(one.id, None)
+            else:
                 self._undecided[one.id] = left
 
     def _apply_all(self, some: Sequence[Due], findings: Mapping[str, Finding]) -> set[str]:
@@ -321,11 +323,9 @@ class Reconciliation:
             log.error("unresolved", conversation=one.id)
         if stored.ended_as is not None:
             reach("closed")
-            self._undecided.pop(one.id, None)
             self._listener.unfollow(one.id)
         elif stored.released:
             self._metrics.topics_released.inc()
-            self._undecided.pop(one.id, None)  # what was read before the release does not show it
             self._listener.unfollow(one.id)
         elif stored.taken_up:
             log.info("taken_up", conversation=one.id)

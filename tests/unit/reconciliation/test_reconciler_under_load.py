@@ -73,6 +73,21 @@ def test_what_analytics_can_not_prove_is_left_to_the_live_view(reconciler: Recon
     assert reconciler.inquiry.count("live") == 1
 
 
+def test_what_a_later_answer_of_analytics_decides_is_not_asked_live(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.load.busy = True
+    reconciler.follow(A, covered=True)
+    reconciler.inquiry.bulk_answers[A] = {"shown": True, "ended_at": 1, "provable_at": 10**13}
+    reconciler.start()
+    reconciler.until(lambda: reconciler.inquiry.about(A, "bulk"), step=1)
+    reconciler.inquiry.bulk_answers[A] = {"shown": True}
+    reconciler.until(lambda: reconciler.inquiry.about(A, "bulk") == 2, step=1)
+
+    reconciler.load.busy, reconciler.load.share = False, 0.6
+    reconciler.until(lambda: reconciler.inquiry.about(A, "bulk") == 3, step=1)
+
+    assert reconciler.inquiry.count("live") == 0
+
+
 def test_few_calls_left_keep_doubts_from_the_live_view_but_not_ends(reconciler: ReconcilerOnFakeInquiry) -> None:
     reconciler.load.share = 0.6
     doubtful, ended = conversation(2), A
