@@ -95,8 +95,8 @@ class EventSpool:
         owner: Id of this instance.
         stored: Called after new entries were committed; must not wait.
         due: Called after conversations became due; must not wait.
-        first_question: Returns how many seconds after its first cover a conversation is due for a question, unless a
-            gap came before; must not wait.
+        first_question: Given the number of conversations that are covered together, returns how many seconds after
+            their first cover they are due for a question, unless a gap came before; must not wait.
         most_frames: Maximum number of frames waiting to be written.
         most_changes: Maximum number of coverage changes waiting to be written, counted per conversation.
     """
@@ -110,7 +110,7 @@ class EventSpool:
         owner: str,
         stored: Callable[[], None],
         due: Callable[[], None],
-        first_question: Callable[[], float],
+        first_question: Callable[[int], float],
         most_frames: int = SPOOL_FRAMES,
         most_changes: int = SPOOL_CHANGES,
     ) -> None:
@@ -151,7 +151,7 @@ class EventSpool:
 
     def covered(self, ids: list[str], channel_id: str) -> None:
         """Report that these conversations are covered: their topics are confirmed on an open socket. Does not wait."""
-        self._put(_Covered(ids=ids, channel_id=channel_id, question_after=self._first_question()))
+        self._put(_Covered(ids=ids, channel_id=channel_id, question_after=self._first_question(len(ids))))
 
     def uncovered(self, ids: list[str], since: int) -> None:
         """Report that these conversations have not been covered since ``since`` (epoch milliseconds). Does not wait."""

@@ -138,10 +138,14 @@ class Reconciliation:
         """Have the loop look for due conversations now. Does not wait."""
         self._woken.set()
 
-    def first_question(self) -> float:
-        """Seconds from the first cover of a conversation to the first question about it, unless a gap came before."""
+    def first_question(self, conversations: int) -> float:
+        """Seconds from the first cover to the first question about so many conversations that are covered together.
+
+        If a gap came before their cover, they are asked about at once instead.
+        """
+        live = self._load.plenty and conversations <= LIVE
         spare = not self._load.busy or self._load.used() < _SPARE
-        return first_question(self._settings.analytics_settle_seconds, plenty=self._load.plenty, spare=spare)
+        return first_question(self._settings.analytics_settle_seconds, live=live, spare=spare)
 
     def _run(self) -> None:
         shortest = 60 / self._settings.api_rate_per_minute

@@ -23,8 +23,8 @@ _ROUTINE_UNDER_LOAD = 1.4
 #: Under load: first period after an event that no end has followed, as such a share; it doubles. Most conversations are
 #: over by then, and hold a topic that others need; analytics show that when they catch up.
 _AFTER_EVENT_UNDER_LOAD = 0.2
-#: Unless calls are plenty: the first question about a new conversation, as such a share. Analytics show by then who
-#: talks to the customer, so that the agent's name can be fetched before the event comes.
+#: Unless the live view is asked at once: the first question about a new conversation, as such a share. By then
+#: analytics show who talks to the customer, so that the agent's name can be fetched before the event comes.
 _NAMES_AGENTS = 1 / 12
 #: Number of first routine periods for which a conversation may be unknown to Genesys; by default they make an hour.
 _UNKNOWN_PERIODS = 30
@@ -50,14 +50,14 @@ def longest_unanswered(follow_deadline_seconds: float) -> float:
     return follow_deadline_seconds * _UNANSWERED_SHARE
 
 
-def first_question(settle_seconds: float, *, plenty: bool, spare: bool) -> float:
+def first_question(settle_seconds: float, *, live: bool, spare: bool) -> float:
     """Seconds from the first cover of a conversation to the first question about it, unless a gap came before.
 
     Args:
-        plenty: Whether the live view may be asked about each conversation.
+        live: Whether the live view may be asked about each conversation.
         spare: Whether there are calls for questions that prove nothing.
     """
-    if plenty:
+    if live:
         return 0.0
     return settle_seconds * (_NAMES_AGENTS if spare else 1)
 

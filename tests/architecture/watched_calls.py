@@ -65,7 +65,7 @@ class Calls:
             owner=OWNER,
             stored=self.note,
             due=ignore,
-            first_question=lambda: 0.0,
+            first_question=lambda _: 0.0,
         )
         self.genesys = FakeGenesys(self.clock)
         callbacks = {name: getattr(self.spool, name) for name in ("notified", "covered", "uncovered", "rejected")}

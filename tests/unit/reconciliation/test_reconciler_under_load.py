@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.reconciliation.plan import BULK
+from genesys_gateway.reconciliation.plan import BULK, LIVE
 from genesys_gateway.storage.statements import intake
 from tests.doubles.channels import conversation, ids
 from tests.doubles.reconciliation import GOES_ON, ReconcilerOnFakeInquiry, work
@@ -39,6 +39,15 @@ def test_while_calls_are_scarce_all_are_asked_about_in_bulk(reconciler: Reconcil
     reconciler.until(lambda: all(reconciler.inquiry.about(one, "bulk") for one in ids(BULK + 3)), step=1)
     assert [len(some) for _, some in reconciler.inquiry.asked[:2]] == [BULK, 3]
     assert reconciler.inquiry.count("live") == 0
+
+
+def test_few_new_conversations_are_asked_about_at_once_and_many_a_little_later(
+    reconciler: ReconcilerOnFakeInquiry,
+) -> None:
+    first_question = reconciler.reconciliation.first_question
+    assert (first_question(LIVE), first_question(LIVE + 1)) == (0, 25)
+    reconciler.load.busy, reconciler.load.share = True, 0.7
+    assert first_question(1) == 300
 
 
 def test_slow_answers_do_not_keep_other_questions_waiting(reconciler: ReconcilerOnFakeInquiry) -> None:

@@ -51,9 +51,9 @@ def test_under_load_the_questions_of_a_doubt_are_fewer_but_one_can_still_prove_i
 
 
 def test_under_load_a_new_conversation_is_asked_about_early_only_while_there_are_calls_to_spare() -> None:
-    assert first_question(300, plenty=True, spare=True) == 0
-    assert first_question(300, plenty=False, spare=True) == 25
-    assert first_question(300, plenty=False, spare=False) == 300
+    assert first_question(300, live=True, spare=True) == 0
+    assert first_question(300, live=False, spare=True) == 25
+    assert first_question(300, live=False, spare=False) == 300
 
 
 def test_the_doubt_of_a_new_conversation_costs_no_question_before_its_proof() -> None:
