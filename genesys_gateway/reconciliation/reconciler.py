@@ -51,8 +51,9 @@ T = TypeVar("T")
 _ROUND = 500
 #: Number of questions of a round that are under way at the same time: one by one, slow answers would allow too few.
 _CONCURRENT_QUESTIONS = 4
-#: Number of findings of one bulk answer that are stored concurrently.
-_CONCURRENT_FINDINGS = 16
+#: Number of findings of one bulk answer that are stored concurrently. They share commits with events and deliveries,
+#: which must not wait long for them.
+_CONCURRENT_FINDINGS = 4
 #: Share of the rate limiter's calls that live questions may use; the bulk questions need the rest.
 _LIVE_SHARE = 0.55
 #: Seconds after which a round looks for what has become due while others wait for a view that rests, or for others.
@@ -188,14 +189,15 @@ class Reconciliation:
 
     def _seconds_after(self, plan: Plan, due: int) -> float:
         """Seconds until the next round."""
+        may_look = not self._load.busy or self._load.used() < _LAST_LOOKS
+        if due == _ROUND or (not plan.questions and may_look and self._last_look.look()):
+            return 0.0
         if plan.more:
             opens_in = self._inquiry.availability.opens_in(View.LIVE)
             return min(_RESTING_ROUND, max(self._pace.seconds_until_next(), opens_in))
-        if due == _ROUND or (not plan.questions and self._look_again()):
-            return 0.0
         if plan.waits_ms is not None:
             return min(_RESTING_ROUND, plan.waits_ms / 1000)
-        return self._until_next()
+        return self._until_next() if may_look else max(_RESTING_ROUND, self._until_next())
 
     def _calls(self) -> Calls:
         if self._load.busy:
@@ -204,11 +206,6 @@ class Reconciliation:
 
     def _pressure(self) -> Pressure:
         return Pressure(calls=self._calls(), topics=self._topics_scarce())
-
-    def _look_again(self) -> bool:
-        """Take last looks while calls are left. False if none was taken."""
-        may_look = not self._load.busy or self._load.used() < _LAST_LOOKS
-        return may_look and self._last_look.look()
 
     def _is_open(self, view: View) -> bool:
         return self._inquiry.availability.is_open(view)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from genesys_gateway.reconciliation.plan import BULK, LIVE
+from genesys_gateway.runtime.errors import NotSent
 from genesys_gateway.storage.statements import intake
 from tests.doubles.channels import conversation, ids
 from tests.doubles.reconciliation import GOES_ON, ReconcilerOnFakeInquiry, work
@@ -191,6 +192,20 @@ def test_the_agents_of_a_conversation_that_goes_on_are_reported(reconciler: Reco
     reconciler.follow(A, covered=True)
     reconciler.start()
     reconciler.until(lambda: reconciler.agents_seen == {"u"})
+
+
+def test_last_looks_are_taken_while_doubts_wait_for_a_live_view_that_rests() -> None:
+    reconciler = ReconcilerOnFakeInquiry(retry_base_seconds=5.0, retry_max_seconds=300.0)
+    doubtful = ids(40, 100)
+    reconciler.follow(A)
+    reconciler.storage.close_conversations(A, at=reconciler.clock.now() - 1000)
+    reconciler.follow(*doubtful, covered=True)
+    reconciler.inquiry.live_answers = {one: NotSent("no connection") for one in doubtful}
+    reconciler.inquiry.last_look = {A: ()}
+    reconciler.start()
+    reconciler.until(lambda: reconciler.inquiry.count("last") == 1, step=0.1)
+    assert 1 <= reconciler.inquiry.count("live") < len(doubtful)
+    reconciler.end()
 
 
 def test_last_looks_wait_while_few_calls_are_left(reconciler: ReconcilerOnFakeInquiry) -> None:
