@@ -23,7 +23,7 @@ from gevent.greenlet import Greenlet
 
 from genesys_gateway.genesys.client import MAX_NAMES, NoToken, Throttled, TokenDead, in_bulk
 from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock
-from genesys_gateway.runtime.errors import GatewayError, NotSent, PermanentFailure, TransientFailure
+from genesys_gateway.runtime.errors import GatewayError, NoReply, NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 
@@ -31,6 +31,8 @@ from genesys_gateway.runtime.logs import get_logger
 ALONE = 4
 #: How long no bulk call is made after one was refused, in seconds.
 REFUSED_SECONDS = HOUR_SECONDS
+#: The same after one without an answer: another would cost its callers the time limit of a call again.
+UNANSWERED_SECONDS = 60.0
 #: How long a suspect goes alone, in seconds, and the maximum number of suspects.
 SUSPECT_SECONDS, MAX_SUSPECTS = 600.0, 1_000
 
@@ -78,16 +80,17 @@ class Pace:
 
 
 class BulkRest:
-    """The time after a refusal in which no bulk call of a kind is made."""
+    """The time after a refusal, or a call without an answer, in which no bulk call of a kind is made."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._until = clock.monotonic()
 
     def begin(self, kind: str, error: GatewayError) -> None:
-        """Genesys refused a bulk call."""
-        log.warning("bulk_names_refused", kind=kind, error=str(error), seconds=REFUSED_SECONDS)
-        self._until = self._clock.monotonic() + REFUSED_SECONDS
+        """Genesys refused a bulk call, or did not answer it."""
+        seconds = UNANSWERED_SECONDS if isinstance(error, NoReply) else REFUSED_SECONDS
+        log.warning("bulk_names_refused", kind=kind, error=str(error), seconds=seconds)
+        self._until = self._clock.monotonic() + seconds
 
     @property
     def lasts(self) -> bool:
@@ -273,7 +276,7 @@ class NameQueue:
             names = self._calls.many([one.id for one in lookups])
         except _FAILS_ALL as error:
             self._fail(lookups, error)
-        except BULK_REFUSALS as error:
+        except (*BULK_REFUSALS, NoReply) as error:
             self._rest.begin(self._calls.kind, error)
             self._move_alone([*lookups, *self._together.values()])
         except TransientFailure as error:  # perhaps because of one of the ids

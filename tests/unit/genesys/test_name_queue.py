@@ -7,7 +7,7 @@ import pytest
 
 from genesys_gateway.genesys.client import Forbidden, NotFound, Throttled, TokenDead
 from genesys_gateway.genesys.name_queue import ALONE
-from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
+from genesys_gateway.runtime.errors import NoReply, PermanentFailure, TransientFailure
 from tests.doubles.channels import PacedClock
 from tests.doubles.names import CacheOnFakeGenesys, answers, settle, user, users
 from tests.doubles.runtime import until
@@ -156,6 +156,20 @@ def test_after_a_refusal_names_go_one_by_one_for_an_hour(refusal: Exception) -> 
     cache.clock.advance(1)
     cache.genesys.refusal = None
     cache.answers(*ids[70:])
+    assert len(cache.genesys.bulk) == 2
+
+
+def test_a_bulk_call_without_an_answer_costs_only_its_own_callers_the_wait() -> None:
+    ids = users(range(130))
+    cache = cache_of(*ids)
+    cache.genesys.refusal = NoReply("no answer in time")
+
+    assert cache.answers(*ids[:120]) == list(named(*ids[:120]).values())
+    assert len(cache.genesys.bulk) == 1
+
+    cache.genesys.refusal = None
+    cache.clock.advance(60)
+    assert cache.answers(*ids[120:]) == list(named(*ids[120:]).values())
     assert len(cache.genesys.bulk) == 2
 
 
