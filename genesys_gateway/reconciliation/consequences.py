@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.reconciliation.finding import Finding
-from genesys_gateway.reconciliation.plan import Calls, date_of_question
+from genesys_gateway.reconciliation.plan import Calls, date_of_question, is_fresh
 from genesys_gateway.reconciliation.schedule import (
     UNANSWERED_QUESTIONS,
     Unanswered,
@@ -27,9 +27,6 @@ from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due
 
 log = get_logger(__name__)
-
-#: A conversation that was covered so soon after its last change (milliseconds) had no gap that matters.
-_SHORT_WAIT_MS = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,16 +218,13 @@ class Consequences:
             settle_seconds=self._settings.analytics_settle_seconds,
             longest_seconds=longest,
             has_record=one.has_record,
-            fresh=pressure.calls is not Calls.PLENTY and self._is_fresh(one),
+            fresh=pressure.calls is not Calls.PLENTY and is_fresh(one, self._follow_ms),
             under_load=pressure.any,
         )
 
     def _changed_at(self, one: Due) -> int:
         """When the conversation was registered last, had its last event, or was last shown as going on."""
         return one.deadline_at - self._follow_ms
-
-    def _is_fresh(self, one: Due) -> bool:
-        return one.covered_at is not None and one.covered_at - self._changed_at(one) < _SHORT_WAIT_MS
 
     def _date_of_question(self, one: Due, due_at: int, finding: Finding, now: int) -> int:
         changed_at = max(self._changed_at(one), one.looked_at or 0)

@@ -6,8 +6,9 @@ they are due. So hundreds in doubt, which are due again later, don't delay one t
 
 * While calls are plenty, a few conversations are asked about live, because the live view is up to date. Many are asked
   about in bulk through analytics, because live questions may use only a part of the calls.
-* When calls become few, only conversations that may have ended are asked about live, and when they are scarce, only
-  those that nothing else decides. The others wait up to a few seconds until there are enough for a full bulk question.
+* When calls become few, only conversations that may have ended or had a gap are asked about live, and when they are
+  scarce, only those that nothing else decides. The others wait up to a few seconds until there are enough for a full
+  bulk question.
 * A bulk question that fails is halved: its conversations stay due, and each may be asked about with half as many others
   from then on. A conversation whose question failed with no other in it is asked about live from then on. Finding one
   such conversation among fifty takes about twelve calls. Where no answer came in time, groups shrink faster: each of
@@ -35,6 +36,8 @@ LIVE = 5
 #: Maximum number of conversations in a bulk question after one to which no answer came in time. With fifty, two such
 #: questions find the group with the cause; its members are asked about live.
 _AFTER_TIMEOUT = 8
+#: A conversation that was covered so soon after its last change (milliseconds) had no gap that matters.
+_SHORT_WAIT_MS = 10_000
 #: Maximum number of conversations remembered because their bulk question failed.
 _REMEMBERED = 2000
 
@@ -148,8 +151,8 @@ def make_plan(
 
     Args:
         due: Conversations that are due, longest due first.
-        doubtful: Conversations in doubt that the live view was not asked about since their gap; asked about only while
-            calls are plenty.
+        doubtful: Conversations in doubt that the live view was not asked about since their gap, and is to be asked
+            about.
         undecided: Conversations whose answer of analytics left something to the live view.
         live: Number of live questions that may be asked now; 0 if the live view rests.
         bulk: Whether analytics may be asked now.
@@ -161,8 +164,7 @@ def make_plan(
     rows = {one.id: one for one in due}  # newer than what is remembered about an undecided one
     wanted = (one.about for one in undecided if one.for_good or calls is not Calls.SCARCE)
     alone = {one.id: rows.get(one.id, one) for one in wanted}
-    if calls is Calls.PLENTY:
-        alone |= {one.id: one for one in doubtful}
+    alone |= {one.id: one for one in doubtful}
     in_bulk: set[str] = set()
     if bulk and (calls is not Calls.PLENTY or len(alone.keys() | rows.keys()) > live):
         few = calls is Calls.FEW
@@ -195,6 +197,16 @@ def _is_early(some: Sequence[Due], sizes: GroupSizes, recent: range) -> bool:
 
 def _due_at(one: Due) -> int:
     return one.due_at
+
+
+def is_fresh(one: Due, follow_ms: int) -> bool:
+    """Whether a conversation was covered soon after its registration, or something has come from it since its cover.
+
+    Args:
+        follow_ms: Time from a registration or event to the deadline that it sets, in milliseconds.
+    """
+    changed_at = one.deadline_at - follow_ms
+    return one.covered_at is not None and one.covered_at - changed_at < _SHORT_WAIT_MS
 
 
 def left_to_live_view(one: Due, finding: Finding, settle_ms: int) -> Undecided | None:

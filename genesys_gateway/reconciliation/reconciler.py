@@ -27,6 +27,7 @@ from genesys_gateway.reconciliation.plan import (
     Plan,
     Question,
     Undecided,
+    is_fresh,
     left_to_live_view,
     make_plan,
 )
@@ -175,7 +176,7 @@ class Reconciliation:
         due = self._due()
         plan = make_plan(
             due=due,
-            doubtful=self._doubtful() if calls is Calls.PLENTY else (),
+            doubtful=self._doubtful(calls),
             undecided=self._undecided.values(),
             live=self._pace.allowance() if self._is_open(View.LIVE) else 0,
             bulk=self._is_open(View.ANALYTICS),
@@ -251,9 +252,14 @@ class Reconciliation:
             lambda connection: reconciliation.due(connection, now=now, furthest=beyond, limit=_ROUND)
         )
 
-    def _doubtful(self) -> list[Due]:
-        now = self._clock.now()
-        return self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=LIVE))
+    def _doubtful(self, calls: Calls) -> list[Due]:
+        """Conversations in doubt to ask about live; when calls are few, only those that had a gap."""
+        if calls is Calls.SCARCE:
+            return []
+        now, limit = self._clock.now(), LIVE if calls is Calls.PLENTY else _ROUND
+        doubtful = self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=limit))
+        follow_ms = round(self._settings.follow_deadline_seconds * 1000)
+        return [one for one in doubtful if calls is Calls.PLENTY or not is_fresh(one, follow_ms)]
 
     def _until_next(self) -> float:
         next_at = self._storage.run(reconciliation.next_due)

@@ -53,12 +53,15 @@ class _Story:
         """The work is found over REST first, because its event was lost; then its event comes without a session."""
         sessions = self._followed()
         self._simulator.fault("lose_events", count=len(sessions))
-        self._simulator.finish_all(sessions)
+        for session in sessions:  # the customer stays on the line, so that the topic is still subscribed afterwards
+            self._simulator.wrap_up(session)
         found = wait_for(lambda: self._records(sessions) == [1] * len(sessions), _RECORDED_SECONDS)
         changes = {"sessionId": None, "participantId": None}
         received = sum(self._simulator.act(s.conversation, "announce", changes=changes)["heard"] for s in sessions)
         held = found is not None and received > 0
         self._report.claim("found over REST before any event", held, f"{received} events came later")
+        for session in sessions:
+            self._simulator.act(session.conversation, "end")
         self._claim_one_each("backfill, then an event without a session", sessions)
 
     def two_agents(self) -> None:

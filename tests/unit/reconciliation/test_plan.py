@@ -14,6 +14,7 @@ from genesys_gateway.reconciliation.plan import (
     Plan,
     Undecided,
     date_of_question,
+    is_fresh,
     left_to_live_view,
     make_plan,
 )
@@ -290,11 +291,17 @@ def ended(count: int, start: int = 0, **changes: Any) -> list[Due]:
 
 
 def test_when_calls_become_few_only_those_that_may_have_ended_are_asked_about_live() -> None:
-    made = plan([*ended(2), *many(3, 2)], doubtful=many(2, 100), calls=Calls.FEW, now=4_000)
+    made = plan([*ended(2), *many(3, 2)], calls=Calls.FEW, now=4_000)
 
     assert asked(made, live=True) == [[one] for one in ids(2)]
     assert asked(made, live=False) == []
     assert made.waits_ms == 1_002  # the first of the three was due at 2
+
+
+@pytest.mark.parametrize(("registered_at", "fresh"), [(0, False), (89_000, False), (91_000, True), (200_000, True)])
+def test_a_conversation_covered_long_after_its_last_change_had_a_gap(registered_at: int, fresh: bool) -> None:
+    assert is_fresh(due(covered_at=99_500, deadline_at=registered_at + 10**6), 10**6) == fresh
+    assert not is_fresh(due(covered_at=None), 10**6)
 
 
 def test_one_that_waits_too_long_for_its_live_question_is_asked_about_in_bulk() -> None:
@@ -311,7 +318,7 @@ def test_one_asked_about_since_its_event_may_have_ended_no_more_than_any_other()
 
 def test_while_calls_are_scarce_only_what_nothing_else_decides_is_asked_about_live() -> None:
     waits, for_good = due(A), due(conversation(2))
-    some = plan(ended(1), undecided=[waits], doubtful=many(2, 100), calls=Calls.SCARCE)
+    some = plan(ended(1), undecided=[waits], calls=Calls.SCARCE)
     assert asked(some, live=True) == []
     assert asked(plan([], undecided=[for_good], for_good=True, calls=Calls.SCARCE), live=True) == [[for_good.id]]
 

@@ -111,6 +111,15 @@ def test_few_calls_left_keep_doubts_from_the_live_view_but_not_ends(reconciler: 
     assert reconciler.inquiry.about(doubtful, "live") == 0
 
 
+def test_few_calls_left_are_enough_for_the_doubts_of_a_gap(reconciler: ReconcilerOnFakeInquiry) -> None:
+    reconciler.load.share = 0.6
+    reconciler.follow(A)
+    reconciler.clock.advance(60)
+    reconciler.storage.cover(A)
+    reconciler.start()
+    reconciler.until(lambda: reconciler.inquiry.about(A, "live"), step=1)
+
+
 def test_a_topic_is_given_back_when_topics_are_scarce(scarce: ReconcilerOnFakeInquiry) -> None:
     released(scarce, finished=(work(A),))
 
