@@ -36,8 +36,9 @@ LIVE = 5
 #: Maximum number of conversations in a bulk question after one to which no answer came in time. With fifty, two such
 #: questions find the group with the cause; its members are asked about live.
 _AFTER_TIMEOUT = 8
-#: A conversation that was covered so soon after its last change (milliseconds) had no gap that matters.
-_SHORT_WAIT_MS = 10_000
+#: A conversation that was covered so soon after its last change (milliseconds) had no gap that matters: it takes that
+#: long even under load, and nobody finishes after-call work so soon.
+_SHORT_WAIT_MS = 3_000
 #: Maximum number of conversations remembered because their bulk question failed.
 _REMEMBERED = 2000
 
