@@ -138,6 +138,8 @@ def test_assertions_from_a_file_last_as_long_as_somebody_keeps_it_fresh_and_then
         writer.kill()
 
     until(lambda: gateway.metric("assertion_stale") == 1, 3 * LIFE_SECONDS)
+    # A thread writes the log, so the line may come a moment after the gauge.
+    until(lambda: any(line["event"] == "assertion_stale" for line in gateway.log()))
     (told, *_) = [line for line in gateway.log() if line["event"] == "assertion_stale"]
     assert "replace GENESYS_SAML_ASSERTION_FILE" in told["trouble"]
     provider.write(file)
