@@ -159,7 +159,7 @@ class NameQueue:
     def get(self, one: str) -> str | None:
         """The name of this id, from Genesys. Callers that ask for the same id meanwhile share the call.
 
-        A caller that is killed or gets a Timeout leaves; a call for which nobody waits any more is ended.
+        A caller that is killed or gets a Timeout leaves; a call ends when its last caller has left.
 
         Raises:
             GatewayError: There was no answer; or :meth:`stop` was called.

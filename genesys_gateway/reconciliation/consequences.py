@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.reconciliation.finding import Finding
-from genesys_gateway.reconciliation.plan import Calls, date_of_question, is_fresh
+from genesys_gateway.reconciliation.plan import Calls, changed_at, date_of_question, is_fresh
 from genesys_gateway.reconciliation.schedule import (
     UNANSWERED_QUESTIONS,
     Unanswered,
@@ -222,14 +222,10 @@ class Consequences:
             under_load=pressure.any,
         )
 
-    def _changed_at(self, one: Due) -> int:
-        """When the conversation was registered last, had its last event, or was last shown as going on."""
-        return one.deadline_at - self._follow_ms
-
     def _date_of_question(self, one: Due, due_at: int, finding: Finding, now: int) -> int:
-        changed_at = max(self._changed_at(one), one.looked_at or 0)
-        changed_at = min(changed_at, now)  # what was dated by a wrong clock delays nothing
-        return date_of_question(due_at, finding, now, settle_ms=self._settle_ms, changed_at=changed_at)
+        latest = max(changed_at(one, self._follow_ms), one.looked_at or 0)
+        latest = min(latest, now)  # what was dated by a wrong clock delays nothing
+        return date_of_question(due_at, finding, now, settle_ms=self._settle_ms, latest_change=latest)
 
     def _ask_again(
         self,

@@ -206,8 +206,16 @@ def is_fresh(one: Due, follow_ms: int) -> bool:
     Args:
         follow_ms: Time from a registration or event to the deadline that it sets, in milliseconds.
     """
-    changed_at = one.deadline_at - follow_ms
-    return one.covered_at is not None and one.covered_at - changed_at < _SHORT_WAIT_MS
+    return one.covered_at is not None and one.covered_at - changed_at(one, follow_ms) < _SHORT_WAIT_MS
+
+
+def changed_at(one: Due, follow_ms: int) -> int:
+    """When the conversation was registered last, had its last event, or was last shown as going on.
+
+    Args:
+        follow_ms: As for :func:`is_fresh`.
+    """
+    return one.deadline_at - follow_ms
 
 
 def left_to_live_view(one: Due, finding: Finding, settle_ms: int) -> Undecided | None:
@@ -223,7 +231,7 @@ def left_to_live_view(one: Due, finding: Finding, settle_ms: int) -> Undecided |
     return Undecided(about=one, for_good=for_good) if for_good or finding.ended else None
 
 
-def date_of_question(due_at: int, finding: Finding, now: int, *, settle_ms: int, changed_at: int) -> int:
+def date_of_question(due_at: int, finding: Finding, now: int, *, settle_ms: int, latest_change: int) -> int:
     """The date of the next question (epoch milliseconds), if need be the one on which it can prove the end.
 
     An answer that shows nothing left to be done, but came too early to prove it, makes questions before the proof
@@ -231,10 +239,10 @@ def date_of_question(due_at: int, finding: Finding, now: int, *, settle_ms: int,
 
     Args:
         due_at: The date if nothing was to be proven.
-        changed_at: When the conversation changed last (epoch milliseconds): an event came, or it was registered.
+        latest_change: When the conversation changed last (epoch milliseconds): an event came, or it was registered.
             Analytics must have had the time to learn of it, too.
     """
-    proof_at = changed_at + settle_ms
+    proof_at = latest_change + settle_ms
     if finding.over:  # something was newer than the answer, maybe something that came meanwhile
         return min(due_at, proof_at if proof_at > now else now + settle_ms)
     if finding.provable_at is None:

@@ -262,7 +262,7 @@ class Channels:
             self.ledger.record_listening(topics, self.clock.wall())
 
     def _record_unheard(self, topics: Iterable[str]) -> None:
-        """Record which of these topics no open socket listens to any more."""
+        """Record those of these topics whose last open socket is gone."""
         for topic in topics if self.ledger.played else ():
             if not any(channel.sender is not None for channel in self._listeners.get(topic, ())):
                 self.ledger.record_unheard(topic, self.clock.wall())

@@ -142,7 +142,7 @@ class Ledger:
             played.finished = at
 
     def record_unheard(self, topic: str, at: int) -> None:
-        """Record that no open socket listens to a topic any more."""
+        """Record that the last open socket of a topic is gone."""
         if (played := self.played.get(topic)) is not None:
             played.unheard = at
 

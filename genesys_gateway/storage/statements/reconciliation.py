@@ -181,7 +181,7 @@ def release(
 ) -> bool:
     """Release a conversation that analytics show over: its topic can be given to others. It stays followed.
 
-    One that waits for a place is released, too, and needs none any more. Nothing is changed if something newer has
+    One that waits for a place is released, too, and stops waiting. Nothing is changed if something newer has
     happened: an event since the question, or a registration after the end that analytics need not know yet. Nor is it
     if the live view was asked after the end: that answer did not show it over, or it would have been closed then.
 

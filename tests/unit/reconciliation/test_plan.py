@@ -282,7 +282,7 @@ def test_what_analytics_leave_to_the_live_view(one: Due, finding: dict[str, Any]
 )
 def test_the_next_question_comes_when_it_can_prove_the_end(finding: dict[str, Any], changed_at: int, at: int) -> None:
     found = Finding(asked_at=500_000, **finding)
-    assert date_of_question(900_000, found, 500_000, settle_ms=100_000, changed_at=changed_at) == at
+    assert date_of_question(900_000, found, 500_000, settle_ms=100_000, latest_change=changed_at) == at
 
 
 def ended(count: int, start: int = 0, **changes: Any) -> list[Due]:
