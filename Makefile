@@ -4,11 +4,12 @@
 #   make test             runs the tests in several processes (ARGS=…: arguments of pytest, in one process)
 #   make test-sdk         runs the official SDK and another client against the simulator, each in a venv of its own
 #   make acceptance       tests the promises with real processes (ARGS=--list; ARGS="--fast burst"); make proof is the same
-#   make chaos            breaks everything by a seeded script, then compares the balance (SEED= MINUTES= DATABASE=)
+#   make chaos            breaks everything by a seeded script, then compares the balance (SEED= MINUTES= DATABASE= INSTANCES=)
 #   make kill-points      kills the process at every kill point (ARGS="posted --database sqlite")
 #   make kills            sends SIGKILL 200 times under load, with two kinds of receivers (ARGS="--seed 1 --kills 20")
 #   make syscalls         lets the n-th write or fsync of SQLite fail (needs strace)
 #   make mutants          changes the pure rules, one place at a time, and counts changes that no unit test notices
+#   make model            explores the protocol between instances in each state that a fault can lead to (ARGS="--traces fence")
 #   make check            lint, format, types, imports between layers
 #   make audit            looks for known vulnerabilities of what is installed (fails if PyPI's advisories can't be reached)
 #   make run              runs the gateway alone, with the settings of the environment
@@ -31,7 +32,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants check audit run simulator bench openapi lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run simulator bench openapi lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -48,7 +49,7 @@ acceptance proof: $(TOOLS)
 
 chaos: $(RUNTIME)
 	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(MINUTES),--minutes $(MINUTES)) \
-		$(if $(DATABASE),--database $(DATABASE)) $(ARGS)
+		$(if $(DATABASE),--database $(DATABASE)) $(if $(INSTANCES),--instances $(INSTANCES)) $(ARGS)
 
 kill-points: $(RUNTIME)
 	@$(BIN)/python -m tests.chaos.kill_points $(ARGS)
@@ -61,6 +62,9 @@ syscalls: $(RUNTIME)
 
 mutants: $(TOOLS)
 	@$(BIN)/python -m tests.mutants
+
+model: $(RUNTIME)
+	@$(BIN)/python -m tests.model $(ARGS)
 
 check: $(TOOLS)
 	@$(BIN)/ruff check .

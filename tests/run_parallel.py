@@ -1,8 +1,8 @@
 """`python -m tests.run_parallel`: run all tests in several processes; with arguments, run pytest with those in one.
 
-The tests in tests/flow spend most of their time waiting for real processes, so two cores can run several batches of
-them beside all other tests. When a batch ends, the next one starts. pytest-xdist does not work here: it talks to its
-workers through threads that were started before gevent replaced threads.
+The tests in tests/flow spend most of their time waiting for real processes, so two cores can run several batches at the
+same time. When a batch ends, the next one starts. pytest-xdist does not work here: it talks to its workers through
+threads that were started before gevent replaced threads.
 """
 
 import subprocess
@@ -19,11 +19,13 @@ _LIMIT_SECONDS = 1200.0
 _TIDY_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 #: Number of pytest processes at a time.
-_PROCESSES = 3
+_PROCESSES = 4
 #: Number of batches of flow tests: enough to keep the processes busy until the end, with few starts of pytest.
 _FLOW_BATCHES = 9
 #: The one file that takes long although it is short.
 _STORIES = Path("tests/flow/test_acceptance_stories.py")
+#: Folders with a batch of their own; one more batch has all that is neither in these nor a flow test.
+_FOLDERS = ("tests/contract", "tests/unit")
 _PYTEST = (sys.executable, "-m", "pytest")
 
 
@@ -53,7 +55,8 @@ def batches() -> list[list[str]]:
     files = [file for file in Path("tests/flow").glob("test_*.py") if file != _STORIES]
     files.sort(key=lambda file: file.stat().st_size, reverse=True)
     striped = [[str(file) for file in files[start::_FLOW_BATCHES]] for start in range(_FLOW_BATCHES)]
-    return [["tests", "--ignore=tests/flow"], [str(_STORIES)], *striped]
+    rest = ["tests", *(f"--ignore={folder}" for folder in (*_FOLDERS, "tests/flow"))]
+    return [*([folder] for folder in _FOLDERS), [str(_STORIES)], *striped, rest]
 
 
 def main() -> int:

@@ -33,18 +33,27 @@ is read for an overlap. Both sockets may deliver the same event; the outbox keep
 stays on the old channel, as long as that can be used.
 
 **Budget.** A channel counts from the call that creates it until its last socket is closed, also between two sockets.
-The last place in the budget is kept for handovers. Conversations that no channel can take wait; meanwhile only
-reconciliation finds their events. A place that becomes free is given away within a second; while calls are scarce, one
-channel's free places in each second.
+The last place in the budget is kept for handovers. Instances that share an OAuth client reserve each place in the
+database before that call (ADR 0027); a channel that is gone is replaced in its place without the database.
+Conversations that no channel can take wait; meanwhile only reconciliation finds their events. A place that becomes free
+is given away within a second; while calls are scarce, one channel's free places in each second.
 
 **Coverage.** A conversation is uncovered when its channel's socket is lost (since the last frame), when its topic is
 missing from the list (at worst since the last audit), or when a successor took over without it. It is covered again
 when the server confirms its topic on its home channel while that channel's socket is open.
 
+**Drain and reset.** When an instance stops, others subscribe its topics first. Genesys takes a topic off our list when
+another channel of the same client gets it; so nothing is added or repaired during a *drain*, and a channel is closed
+when others cover all that it carried. When the lease of an instance is lost, a *reset* closes all its sockets at once.
+
 The files, in reading order:
 
     registry             ChannelRegistry, the singleton: which conversation is on which channel
+    registry_listener    what it reports
     placement            decides which channel gets the conversations that wait, and when
+    creation             creates channels within the budget, and pauses after failures
+    budget               grants places for channels: counted in this process
+    shared_budget        the same, for several instances: reserved in the database
     channel              one channel: its socket, its reader, and what ends a silent socket
     state                the states of a channel, as a table
     topic_writer         the only writer of a channel's topic list
@@ -57,6 +66,8 @@ The files, in reading order:
 """
 
 from genesys_gateway.channels.channel import ChannelContext
-from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
+from genesys_gateway.channels.registry import ChannelRegistry
+from genesys_gateway.channels.registry_listener import RegistryListener
+from genesys_gateway.channels.shared_budget import SharedBudget
 
-__all__ = ["ChannelContext", "ChannelRegistry", "RegistryListener"]
+__all__ = ["ChannelContext", "ChannelRegistry", "RegistryListener", "SharedBudget"]

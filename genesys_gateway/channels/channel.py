@@ -61,6 +61,8 @@ class ChannelListener:
     covered: Callable[["Channel", list[str]], None]
     #: these conversations have not been covered since that time (epoch milliseconds)
     uncovered: Callable[["Channel", list[str], int], None]
+    #: the server's list does not hold these conversations, which may not have been covered since that time
+    missing: Callable[["Channel", list[str], int], None]
     #: Genesys refuses this conversation's topic, for this reason
     rejected: Callable[["Channel", str, str], None]
     #: the server's list differed from ours by this number of topics, through no change of ours
@@ -80,9 +82,16 @@ class Channel:
         grant: Genesys's answer to its creation.
         context: What all channels share.
         listener: The callbacks.
+        permitted: Asked right before the first socket is opened; if False, the channel is given up instead.
     """
 
-    def __init__(self, grant: ChannelGrant, context: ChannelContext, listener: ChannelListener) -> None:
+    def __init__(
+        self,
+        grant: ChannelGrant,
+        context: ChannelContext,
+        listener: ChannelListener,
+        permitted: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.id = grant.id
         self.grant = grant
         self._context = context
@@ -90,6 +99,7 @@ class Channel:
         self._clock = context.runtime.clock
         self._random = context.runtime.random
         self._listener = listener
+        self._permitted = permitted
         self._state = State.CONNECTING
         self._socket: NotificationSocket | None = None
         self._tasks = TaskGroup(f"channel-{grant.id[-8:]}", context.runtime.on_crash)
@@ -235,6 +245,8 @@ class Channel:
                 self._signal(Signal.RETRY)
 
     def _connect(self) -> NotificationSocket:
+        if not self._permitted():
+            raise PermanentFailure("its place in the budget is in doubt")
         self._has_socket = True  # from here on: if we retire while it opens, the server may still count it
         opened = self._socket = self._context.open_socket(self.grant.connect_uri, self._settings)
         if self._ended():
@@ -242,6 +254,7 @@ class Channel:
         reach("socket_opened")
         self._mark_seen()
         self._opened = self._last_seen
+        self._permitted = lambda: True  # the place is given back only after the last socket is closed
         self._signal(Signal.OPENED)
         self.writer.opened()
         return opened
@@ -290,7 +303,7 @@ class Channel:
         """Report confirmed topics that are not on the list; at worst they left it right after the last audit."""
         if ids:
             since = self._clock.now() - round(self._settings.audit_seconds * 1000)
-            self._listener.uncovered(self, ids, since)
+            self._listener.missing(self, ids, since)
 
     def _socket_lost(self, error: SocketLost) -> None:
         if not self.usable:

@@ -46,6 +46,11 @@ class Waiting:
         """Add conversations whose channel is lost or full: before all that never had one."""
         self._displaced.update(dict.fromkeys(conversation_ids))
 
+    def clear(self) -> None:
+        """Remove all conversations."""
+        self._displaced.clear()
+        self._arrived.clear()
+
     def discard(self, conversation_id: str) -> None:
         """Remove a conversation; without effect if it does not wait."""
         self._displaced.pop(conversation_id, None)

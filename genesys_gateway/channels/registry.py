@@ -4,21 +4,18 @@ Invariant: a conversation has one home channel, or waits for one; none is refuse
 channels than the budget allows.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
 
 from gevent.event import Event
 
+from genesys_gateway.channels.budget import ChannelBudget, OwnBudget
 from genesys_gateway.channels.channel import Channel, ChannelContext, ChannelListener
+from genesys_gateway.channels.creation import ChannelCreation
 from genesys_gateway.channels.handover import Handover
 from genesys_gateway.channels.placement import Placement, Waiting
+from genesys_gateway.channels.registry_listener import RegistryListener
 from genesys_gateway.channels.system_notices import SystemNotices
-from genesys_gateway.domain.after_call_work import Acw, Unreadable
-from genesys_gateway.genesys import ChannelGrant
-from genesys_gateway.runtime.backoff import ceiling
-from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
-from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 
 #: Share of all places; when less is left, places are scarce.
@@ -27,38 +24,22 @@ _SCARCE = 1 / 5
 log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RegistryListener:
-    """The callbacks of the registry; they must return quickly."""
-
-    #: an event arrived, or a frame that can't be read; the last argument is the frame itself
-    notified: Callable[[Acw | Unreadable, bytes], None]
-    #: these conversations are covered by the channel with this id from now on
-    covered: Callable[[list[str], str], None]
-    #: these conversations have not been covered since that time (epoch milliseconds)
-    uncovered: Callable[[list[str], int], None]
-    #: Genesys refuses this conversation's topic, for this reason
-    rejected: Callable[[str, str], None]
-    #: a channel was created and is not connected yet
-    created: Callable[[ChannelGrant], None]
-    #: the channel with this id is disconnected for good
-    closed: Callable[[str], None]
-
-
 class ChannelRegistry:
     """Holds all channels of this process.
 
     Args:
         context: What all channels share.
         listener: The callbacks.
+        budget: Grants the places for channels; without it, one for this process alone.
     """
 
-    def __init__(self, context: ChannelContext, listener: RegistryListener) -> None:
+    def __init__(
+        self, context: ChannelContext, listener: RegistryListener, budget: ChannelBudget | None = None
+    ) -> None:
         self._context = context
         self._settings = context.settings
         self._load = context.load
         self._clock = context.runtime.clock
-        self._random = context.runtime.random
         self._metrics = context.runtime.metrics
         self._listener = listener
         self._notices = SystemNotices(context.runtime.metrics)
@@ -67,10 +48,12 @@ class ChannelRegistry:
         self._waiting = Waiting()
         self._placement = Placement(context.settings.api_rate_per_minute, context.settings.channel_topics)
         self._handovers: dict[str, Handover] = {}  # by the old channel's id
-        self._being_made = 0  # number of channels
-        self._failures = 0  # in a row, to make a channel
-        self._not_before = -1e9  # monotonic seconds: no channel is made earlier
+        self._budget = budget or OwnBudget(context.settings.channel_budget)
+        self._creation = ChannelCreation(
+            context, self._budget, connected=self._with_socket, wanted=self._wanted, created=listener.created
+        )
         self._wake = Event()  # wakes placement
+        self._draining = False
         self._tasks = TaskGroup("channels", context.runtime.on_crash)
 
     def start(self, conversation_ids: Iterable[str]) -> None:
@@ -79,6 +62,7 @@ class ChannelRegistry:
         self._wake.set()
         self._tasks.spawn("placement", self._place)
         self._tasks.spawn("watch", self._watch)
+        self._tasks.spawn("budget", self._creation.run, self._tasks)
 
     def stop(self, seconds: float) -> list[str]:
         """Close every socket within ``seconds``.
@@ -87,14 +71,45 @@ class ChannelRegistry:
             The names of the greenlets that did not end in time.
         """
         self._wake.set()
-        stopping = TaskGroup("channel-stop", self._context.runtime.on_crash)
-        for channel in list(self._channels.values()):
-            stopping.spawn(channel.id, channel.retire, seconds)
+        stopping = self._retire_all(seconds)
         late = self._tasks.stop(seconds)
         late += stopping.stop(seconds)
         self._channels.clear()
         self._home.clear()
         return late
+
+    def reset(self, seconds: float = 1.0) -> None:
+        """Close every socket within ``seconds`` and forget all conversations; their coverage is not reported."""
+        channels, closing = self.channels(), self._retire_all(seconds)
+        self._creation.reset()
+        self._waiting.clear()
+        self._home.clear()
+        self._channels.clear()
+        closing.stop(seconds)
+        for channel in channels:
+            self._listener.closed(channel.id)
+        self._wake.set()
+
+    def drain(self) -> None:
+        """Subscribe nothing more: other instances take over, and Genesys takes the topics off our lists meanwhile."""
+        self._draining = True
+        for channel in self.channels():
+            channel.writer.freeze(True)
+
+    def close_emptied(self, remaining: Collection[str]) -> None:
+        """During a drain: close channels that are the home of none of the remaining conversations. Does not wait."""
+        for channel in self.channels():
+            carried = self.carried_by(channel)
+            if channel.usable and channel.id not in self._handovers and not any(one in remaining for one in carried):
+                for one in carried:
+                    del self._home[one]
+                self._tasks.spawn(f"retire-{channel.id[-8:]}", self._retire, channel)
+
+    def _retire_all(self, seconds: float) -> TaskGroup:
+        closing = TaskGroup("channel-stop", self._context.runtime.on_crash)
+        for channel in self.channels():
+            closing.spawn(channel.id, channel.retire, seconds)
+        return closing
 
     def follow(self, conversation_id: str) -> None:
         """Put this conversation's topic on a channel; the callback ``covered`` reports success. Does not wait.
@@ -115,6 +130,18 @@ class ChannelRegistry:
         for channel in self._channels.values():  # during a handover two of them hold it
             channel.writer.drop(conversation_id)
 
+    def let_go(self, conversation_id: str) -> None:
+        """Unfollow a conversation that another instance owns, and report it as uncovered if it was covered here.
+
+        Its cover may not be stored yet. Stored after the conversation has come back to this instance, it would be
+        untrue.
+        """
+        home = self._home.get(conversation_id)
+        covered = home is not None and home.writer.covered_among([conversation_id])
+        self.unfollow(conversation_id)
+        if covered:
+            self._listener.uncovered([conversation_id], self._clock.now())
+
     def followed(self) -> set[str]:
         """The conversations that have a home channel or wait for one."""
         return self._home.keys() | set(self._waiting)
@@ -131,6 +158,10 @@ class ChannelRegistry:
         """Number of conversations without a channel."""
         return len(self._waiting)
 
+    def waiting_ids(self) -> list[str]:
+        """The conversations without a channel."""
+        return list(self._waiting)
+
     @property
     def free_places(self) -> int:
         """Number of topics that can still be followed within the budget, without the place kept for handovers."""
@@ -141,14 +172,33 @@ class ChannelRegistry:
     @property
     def places_scarce(self) -> bool:
         """Whether less than a fifth of all places is left."""
-        return self.free_places < self._all_places() * _SCARCE
+        return self.free_places < max(1, self._all_places() * _SCARCE)
 
     def _all_places(self) -> int:
-        return (self._settings.channel_budget - 1) * self._settings.channel_topics
+        return self._budget.attainable * self._settings.channel_topics
 
     def connected(self) -> int:
         """Number of channels that count against the budget now."""
-        return sum(channel.connected for channel in self._channels.values()) + self._being_made
+        return self._creation.used()
+
+    def _with_socket(self) -> int:
+        return sum(channel.connected for channel in self._channels.values())
+
+    def count_places(self) -> None:
+        """Find out how many places other instances leave, so that :attr:`free_places` is true. May wait."""
+        self._creation.settle()
+
+    def places_freed(self) -> None:
+        """Look again for places: other instances may have given back some. Does not wait."""
+        self._budget.freed()
+        self._wake.set()
+
+    def _wanted(self) -> int:
+        """Number of channels that are wanted now in addition."""
+        if self._draining:
+            return 0
+        for_waiting = -(-len(self._waiting) // self._settings.channel_topics)
+        return for_waiting + sum(handover.waits_for_budget for handover in self._handovers.values())
 
     # Placement
 
@@ -156,7 +206,7 @@ class ChannelRegistry:
         while not self._tasks.stopping:
             self._wake.wait()
             self._wake.clear()
-            while self._waiting and not self._tasks.stopping:
+            while self._waiting and not (self._tasks.stopping or self._draining):
                 busy = self._load.busy
                 channel = self._channel_for_waiting(busy)
                 if channel is None:
@@ -182,51 +232,24 @@ class ChannelRegistry:
     def _channel_for_waiting(self, busy: bool) -> Channel | None:
         chosen = self._with_free_places(busy)
         if self._placement.wants_new(chosen, len(self._waiting), busy=busy):
-            return self._make_for_demand() or chosen
+            return self._make("demand") or chosen
         return chosen
 
     def _with_free_places(self, busy: bool) -> Channel | None:
         usable = [one for one in self._channels.values() if one.usable and one.id not in self._handovers]
         return self._placement.choose(usable, busy=busy)
 
-    def _make_for_demand(self) -> Channel | None:
-        """Make a channel for waiting conversations; the budget's last place is kept for handovers."""
-        return self._make("demand", self._settings.channel_budget - 1)
-
-    def _make(self, reason: str, budget: int) -> Channel | None:
+    def _make(self, reason: str) -> Channel | None:
         """Create and start a channel; None if that is not possible now."""
-        if self.connected() >= budget or self._clock.monotonic() < self._not_before:
+        grant = self._creation.make(reason)
+        if grant is None:
             return None
-        self._being_made += 1
-        try:
-            grant = self._context.genesys.create_channel()
-        except (TransientFailure, PermanentFailure) as error:
-            self._pause_making(getattr(error, "retry_after", None))
-            log.warning("channel_not_made", error=str(error), waiting=len(self._waiting))
-            return None
-        finally:
-            self._being_made -= 1
-        reach("channel_made")
-        self._listener.created(grant)
-        self._metrics.channel_created.labels(reason=reason).inc()
-        channel = Channel(grant, self._context, self._channel_listener())
+        channel = Channel(grant, self._context, self._channel_listener(), lambda: self._budget.certain)
         self._channels[channel.id] = channel
         if self._tasks.stopping:
             return None
         channel.start()
         return channel
-
-    def _pause_making(self, retry_after: float | None) -> None:
-        """Make no channel for a while: longer after each failure in a row. Failures during a pause count as one."""
-        settings, now = self._settings, self._clock.monotonic()
-        seconds = retry_after or 0.0
-        if now >= self._not_before:
-            self._failures += 1
-            # The pause is a gap in coverage: it must end soon after Genesys can be reached again.
-            limit = min(settings.retry_max_seconds, settings.heartbeat_seconds / 4)
-            longest = ceiling(settings.retry_base_seconds, limit, self._failures)
-            seconds = retry_after or self._random.uniform(longest / 2, longest)
-        self._not_before = max(self._not_before, now + seconds)
 
     # Callbacks of the channels
 
@@ -236,6 +259,7 @@ class ChannelRegistry:
             noticed=self._notices.note,
             covered=self._covered,
             uncovered=self._uncovered,
+            missing=self._missing,
             rejected=lambda _, one, reason: self._listener.rejected(one, reason),
             drifted=self._metrics.subscription_drift.inc,
             displaced=self._displaced,
@@ -264,6 +288,11 @@ class ChannelRegistry:
         if lost:
             self._listener.uncovered(lost, since)
 
+    def _missing(self, channel: Channel, ids: list[str], since: int) -> None:
+        """Report what the server's list lacks; during a drain it is other instances that have those topics now."""
+        if not self._draining:
+            self._uncovered(channel, ids, since)
+
     def _displaced(self, channel: Channel, ids: Iterable[str]) -> None:
         lost = []
         for one in ids:
@@ -276,10 +305,7 @@ class ChannelRegistry:
     def _gone(self, channel: Channel, reason: str) -> None:
         log.warning("channel_replaced", channel=channel.id, reason=reason, topics=channel.writer.size)
         self._metrics.channel_handovers.labels(reason="gone").inc()
-        if channel.age_seconds > 1.5 * self._settings.heartbeat_seconds:
-            self._failures = 0
-        else:
-            self._pause_making(None)  # channels that soon end must not be replaced as fast as they end
+        self._creation.ended(channel.age_seconds)
         handover = self._handovers.get(channel.id)
         if handover is not None and handover.successor is not None and handover.successor.usable:
             self.move(channel, handover.successor)
@@ -302,8 +328,7 @@ class ChannelRegistry:
         while not self._tasks.wait(min(settings.channel_idle_seconds, settings.audit_seconds, 8.0) / 8):
             now = self._clock.monotonic()
             self._wake.set()  # removed topics may have freed places
-            if now > self._not_before + 1.5 * settings.heartbeat_seconds:
-                self._failures = 0
+            self._creation.forgive()
             due = now - audited >= settings.audit_seconds
             for channel in self.channels():
                 if channel.usable and channel.id not in self._handovers:
@@ -320,7 +345,7 @@ class ChannelRegistry:
             channel.writer.audit()
 
     def _begin_handover(self, channel: Channel, reason: str) -> None:
-        if channel.id not in self._handovers:
+        if channel.id not in self._handovers and not self._draining:
             on_moved = self._metrics.channel_handovers.labels(reason=reason).inc
             handover = Handover(channel, reason, self, self._context, self._tasks, on_moved)
             self._handovers[channel.id] = handover
@@ -344,7 +369,7 @@ class ChannelRegistry:
 
     def make_successor(self) -> Channel | None:
         """For a handover: make a channel, also in the budget's last place; None if that is not possible now."""
-        return self._make("handover", self._settings.channel_budget)
+        return self._make("handover")
 
     def carried_by(self, channel: Channel) -> Sequence[str]:
         """For a handover: the conversations whose home that channel is."""
@@ -364,6 +389,7 @@ class ChannelRegistry:
 
     def place_needed(self) -> bool:
         """For a handover: whether others, or waiting conversations, need an old channel's place in the budget."""
-        left_for_demand = self._settings.channel_budget - 1 - (len(self._channels) - len(self._handovers))
+        left_for_demand = self._budget.attainable - (len(self._channels) - len(self._handovers))
         needed_by_waiting = bool(self._waiting) and left_for_demand > 0 and self._with_free_places(False) is None
-        return needed_by_waiting or any(handover.waits_for_budget for handover in self._handovers.values())
+        needed = needed_by_waiting or self._budget.others_may_wait
+        return needed or any(handover.waits_for_budget for handover in self._handovers.values())

@@ -9,6 +9,7 @@ The files, in reading order:
     check                checks everything the gateway needs before it goes live
     why                  explains the state of one conversation
     explanation          the sentences of that explanation
+    instances            lists the instances on the database
     dead_letters         records that were given up: list, show, requeue
     erase                erases the data of one customer
     backup               copies the database while it is in use

@@ -135,6 +135,19 @@ def why(interaction_id: str, as_json: bool) -> None:
 
 
 @main.command()
+@_JSON
+def instances(as_json: bool) -> None:
+    """List the instances on this database: states, leases, channels, conversations.
+
+    running: its lease is valid. draining: it is stopping, and the others take over its conversations. lost: its lease
+    ended although it did not leave. left: it has stopped. Exit code 1: no instance is known.
+    """
+    from genesys_gateway.commands.instances import list_instances
+
+    _run(lambda session: list_instances(session, as_json=as_json))
+
+
+@main.command()
 @click.option("--customer", "customer_id", type=_UUID_OR_STDIN, help="The id; - reads it from stdin.")
 @click.option("--interaction", "interaction_id", type=_UUID, help="One interaction, also one never registered.")
 @click.option("--even-undelivered", is_flag=True, help="Give up records that are not in CommunicationHistory yet.")

@@ -25,7 +25,7 @@ from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import dead_letters, inspection
-from genesys_gateway.storage.statements.dead_letters import DeadLetter
+from genesys_gateway.storage.statements.dead_letters import DeadLetter, Requeued
 from genesys_gateway.storage.statements.outbox import DEAD
 
 #: Printed in place of a hidden value.
@@ -128,7 +128,10 @@ def requeue_many(session: OperatorSession, reason: str | None, *, as_json: bool)
 
 def _requeue_in_batches(session: OperatorSession, record_ids: Sequence[str], if_none: str, *, as_json: bool) -> int:
     batches = [record_ids[n : n + _BATCH_SIZE] for n in range(0, len(record_ids), _BATCH_SIZE)]
-    count = sum(session.write(partial(_requeue_batch, record_ids=batch)) for batch in batches)
+    done = [session.write(partial(_requeue_batch, record_ids=batch)) for batch in batches]
+    # A transaction about one record may wait for its lock.
+    late = [session.write(partial(_requeue_one, record_id=busy)) for one in done for busy in one.busy]
+    count = sum(one.count for one in done) + sum(late)
     if as_json:
         print_json({"requeued": count})
     elif count:
@@ -138,5 +141,9 @@ def _requeue_in_batches(session: OperatorSession, record_ids: Sequence[str], if_
     return DONE if count else NOT_DONE
 
 
-def _requeue_batch(connection: Connection, record_ids: Sequence[str]) -> int:
-    return dead_letters.requeue(connection, record_ids, now=database_now(connection))
+def _requeue_batch(connection: Connection, record_ids: Sequence[str]) -> Requeued:
+    return dead_letters.requeue_many(connection, record_ids, now=database_now(connection))
+
+
+def _requeue_one(connection: Connection, record_id: str) -> bool:
+    return dead_letters.requeue(connection, record_id, now=database_now(connection))

@@ -48,6 +48,7 @@ class Explanation:
 
     state: str
     coverage: str
+    owner: str
     customer: str
     awaited: tuple[str, ...]
     #: one for each record, in the order of the facts
@@ -61,6 +62,7 @@ def explain(facts: ConversationFacts) -> Explanation:
     return Explanation(
         state=_state(facts),
         coverage=_coverage(facts),
+        owner=_owner(facts),
         customer=_customer(facts),
         awaited=tuple(_awaited(facts)),
         records=tuple(_record(one, facts) for one in facts.records),
@@ -104,7 +106,8 @@ def _coverage(facts: ConversationFacts) -> str:
         return f"Covered{since} by channel {facts.channel_id}{_channel_end(facts)}."
     if facts.state == "subscribed":
         return (
-            f"It was covered by channel {facts.channel_id}, whose gateway has ended: no socket receives its events now."
+            f"It was covered by channel {facts.channel_id}, whose gateway has ended or is in doubt: it is not certain"
+            " that a socket receives its events now."
         )
     if facts.released_at is not None:
         return (
@@ -119,6 +122,37 @@ def _channel_end(facts: ConversationFacts) -> str:
     if facts.channel_expires_at is None:
         return ""
     return f", whose topics are handed over before {isoformat(facts.channel_expires_at)}"
+
+
+def _owner(facts: ConversationFacts) -> str:
+    if facts.state == "closed":
+        return "No instance owns it any more."
+    if facts.owner is None or facts.owner_lease_until is None:
+        return f"Its owner is gone: {_adopts(facts)}."
+    lease = moment(facts.owner_lease_until, facts.now)
+    if facts.owner_lease_until <= facts.now:
+        return f"Its owner, instance {facts.owner}, is lost: its lease ended {lease}. {_adopts(facts).capitalize()}."
+    if not facts.owner_lives:
+        return (
+            f"Its owner, instance {facts.owner}, is in doubt: it is late in renewing its lease, or its process is gone."
+            f" Its lease ends {lease}; then {_adopts(facts)}."
+        )
+    if facts.owner_draining_at is not None:
+        return f"Owned by instance {facts.owner}, which is stopping: {_adopts(facts)}."
+    if facts.offered_at is not None:
+        return (
+            f"Owned by instance {facts.owner}, which has no place for its topic and has offered it to the others since"
+            f" {moment(facts.offered_at, facts.now)}."
+        )
+    return f"Owned by instance {facts.owner}, whose lease lasts until {lease}."
+
+
+def _adopts(facts: ConversationFacts) -> str:
+    if facts.next_owner is not None:
+        return f"instance {facts.next_owner} takes it over"
+    if facts.gateway_lives:
+        return "another instance takes it over"
+    return "the next instance that starts takes it over"
 
 
 def _customer(facts: ConversationFacts) -> str:

@@ -29,6 +29,7 @@ def _lines(facts: ConversationFacts, explanation: Explanation) -> list[str]:
         f"Interaction {facts.id}",
         f"  {explanation.state}",
         f"  {explanation.coverage}",
+        f"  {explanation.owner}",
         f"  {explanation.customer}",
         "",
         "It waits for" if explanation.awaited else "It waits for nothing.",
@@ -49,7 +50,7 @@ def _lines(facts: ConversationFacts, explanation: Explanation) -> list[str]:
 def _json(facts: ConversationFacts, explanation: Explanation) -> dict[str, Any]:
     fields = asdict(facts)
     records, items = fields.pop("records"), fields.pop("timeline")
-    sentences = {name: getattr(explanation, name) for name in ("state", "coverage", "customer", "awaited")}
+    sentences = {name: getattr(explanation, name) for name in ("state", "coverage", "owner", "customer", "awaited")}
     return {
         "interactionId": fields.pop("id"),
         **json_fields(fields),

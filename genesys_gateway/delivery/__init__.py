@@ -19,6 +19,9 @@ read that reached its limit, after entries were dropped from memory. If the read
 the last read (``_no_space``), the next read waits until the queue is short or something new arrives. With nothing to
 do, the dispatcher sleeps until ``_read_at``: until the next entry is due, but at most a quarter of a lease.
 
+What is locked. A round waits for no lock of another transaction (ADR 0025). What it could not do, because a row was
+locked, is put off (``_put_off``) and tried again after a short pause, which becomes longer while the lock stays.
+
 What the circuit breaker does. Five different records without an answer in a row *break* it: the receiver is down. A
 401, three different records turned away in a row (403, 404, a redirect), or ten refused alike *pause* it: a person has
 to correct something. Then one record at a time is sent as a probe, each time another one, at intervals that double
@@ -40,6 +43,7 @@ The files, in reading order:
 
     dispatcher           Delivery: claims entries, hands them to senders, stores how their attempts ended
     round                one transaction of the dispatcher
+    put_off              what a round could not do because of locks, until it is tried again
     name_lookup          names of agent and wrap-up code before the first attempt, patient but bounded
     ready_queue          which entry is tried next
     attempt              one claimed entry: looked up or sent

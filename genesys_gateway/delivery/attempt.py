@@ -18,7 +18,7 @@ from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.statements.outbox import Claim
+from genesys_gateway.storage.statements.claims import Claim
 
 log = get_logger(__name__)
 

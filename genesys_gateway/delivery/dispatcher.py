@@ -19,18 +19,20 @@ from genesys_gateway.delivery.attempt import Receiver, Sender
 from genesys_gateway.delivery.circuit_breaker import CircuitBreaker, State, Transition
 from genesys_gateway.delivery.name_lookup import NameLookup, NameSource
 from genesys_gateway.delivery.outcome import Policy
+from genesys_gateway.delivery.put_off import PutOff
 from genesys_gateway.delivery.ready_queue import ReadyQueue
 from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.runtime.clock import Deadline, FallWatch
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
+from genesys_gateway.storage.statements.claims import Claim, ReadyEntry
 
 log = get_logger(__name__)
 
@@ -62,7 +64,7 @@ class Delivery:
     Args:
         history: CommunicationHistory.
         names: Names of agents and wrap-up codes.
-        owner: Id of this instance; its claims carry it.
+        identity: The id of this instance; its claims carry it.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class Delivery:
         settings: Settings,
         runtime: Runtime,
         *,
-        owner: str,
+        identity: Identity,
     ) -> None:
         self._storage = storage
         self._clock = runtime.clock
@@ -85,7 +87,7 @@ class Delivery:
         #: whether records may be sent now, and if not, why
         self.breaker = CircuitBreaker(policy)
         self._round_settings = RoundSettings(
-            owner=owner, lease_ms=round(settings.lease_seconds * 1000), longest_back_off_ms=policy.max_ms
+            identity=identity, lease_ms=round(settings.lease_seconds * 1000), longest_back_off_ms=policy.max_ms
         )
         self._sender = Sender(history, self.breaker, policy, settings, runtime, breaker_changed=self._breaker_changed)
         self._names = NameLookup(names, settings, runtime, found=self._enqueue, postponed=self._postpone)
@@ -97,6 +99,8 @@ class Delivery:
         self._claimed: dict[str, Claim] = {}
         self._ended: list[tuple[Claim, Decision]] = []
         self._postponed: list[Postponed] = []
+        #: what could not be done yet, because other transactions had locked the rows
+        self._put_off = PutOff()
         #: ids of dead records to make pending again
         self._revive: list[str] = []
         #: whether all entries that wait for another attempt become due in the next round
@@ -166,7 +170,9 @@ class Delivery:
             if not todo.empty:
                 self._run(todo)
             elif self._dispatcher.stopping:
-                return
+                if (pause := self._put_off.seconds(self._clock.monotonic())) is None:
+                    return
+                self._clock.sleep(pause)
             else:
                 self._wakeup.wait(self._idle_seconds())
 
@@ -187,6 +193,7 @@ class Delivery:
         if now >= self._read_at:
             self._unread, self._no_space = True, False
             self._read_at = now + self._lease_seconds * _READ_SHARE
+        self._repeat(self._put_off.take(now))
         ended, self._ended = self._ended, []
         postponed, self._postponed = self._postponed, []
         revive, self._revive = self._revive, []
@@ -202,13 +209,21 @@ class Delivery:
             read=self._how_many_to_read() if may_send else 0,
         )
 
+    def _repeat(self, put_off: Round) -> None:
+        self._ended[:0] = put_off.ended
+        self._postponed[:0] = put_off.postponed
+        self._revive[:0] = put_off.revive
+        # They may have changed meanwhile, so read them again.
+        self._held.difference_update(one.entry.id for one in put_off.wanted)
+        self._unread |= bool(put_off.wanted)
+
     def _take_entries(self, ended: Sequence[tuple[Claim, Decision]]) -> Sequence[ReadyEntry]:
         if not self.breaker.flowing:
             return self._take_probe()
         done = {claim.entry.id for claim, _ in ended}
         busy = [claim for claim in self._claimed.values() if claim.entry.id not in done]
         repeated = sum(claim.attempt > 1 for claim in busy)
-        return self._queue.take(self._claim_limit - len(busy), _MAX_REPEATED - repeated)
+        return self._queue.take(self._claim_limit - len(busy) + self._put_off.ended, _MAX_REPEATED - repeated)
 
     def _take_probe(self) -> Sequence[ReadyEntry]:
         probe = self._queue.take_probe(self.breaker.probe_rank)
@@ -232,7 +247,9 @@ class Delivery:
 
     def _idle_seconds(self) -> float:
         now = self._clock.monotonic()
-        return max(0.0, min(self._read_at - now, self.breaker.wait(now) or self._lease_seconds))
+        pause = self._put_off.seconds(now)
+        longest = self._lease_seconds if pause is None else pause
+        return max(0.0, min(self._read_at - now, self.breaker.wait(now) or self._lease_seconds, longest))
 
     def _run(self, todo: Round) -> None:
         lease = Deadline(self._clock, self._lease_seconds)
@@ -282,9 +299,15 @@ class Delivery:
             self._clock.sleep(self._pause_seconds / 10)
 
     def _after_commit(self, todo: Round, done: RoundResult) -> None:
-        late = set(done.late)
+        late, busy = set(done.late), done.busy
         self._unhold(todo)
+        self._held.update(one.entry.id for one in busy.wanted)
+        self._held.update(one.entry.id for one in busy.postponed)
+        self._put_off.add(busy, self._clock.monotonic())
+        unstored = {claim.entry.id for claim, _ in busy.ended}
         for claim, decision in todo.ended:
+            if claim.entry.id in unstored:
+                continue
             reach("marked")
             self._claimed.pop(claim.entry.id, None)
             if claim.entry.id in late:
@@ -297,7 +320,7 @@ class Delivery:
             self._read_within(one.wait_ms / 1000)
         # Waits that were dated before the clock was set back would last longer by as much.
         self._hasten |= self._database_clock.fell(done.at, self._clock.monotonic())
-        self._unread |= todo.hasten or bool(todo.revive) or len(done.claims) < len(todo.wanted)
+        self._unread |= todo.hasten or bool(todo.revive) or len(done.claims) + len(busy.wanted) < len(todo.wanted)
 
     def _count(self, claim: Claim, decision: Decision) -> None:
         facts = {"record": claim.entry.id, "conversation": claim.entry.conversation_id, "attempt": claim.attempt}

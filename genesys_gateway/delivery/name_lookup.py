@@ -17,7 +17,7 @@ from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.statements.outbox import ReadyEntry
+from genesys_gateway.storage.statements.claims import ReadyEntry
 
 log = get_logger(__name__)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
 from genesys_gateway.domain.outbox import Entry
-from genesys_gateway.storage.statements.outbox import ReadyEntry
+from genesys_gateway.storage.statements.claims import ReadyEntry
 
 #: Maximum number of queued entries that failed before; further ones stay in the outbox until there is space.
 MAX_REPEATED = 24

@@ -4,15 +4,16 @@ Invariant: nothing here is remembered between rounds, so a round may be repeated
 commit, no harm is done: its claims expire.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from genesys_gateway.delivery.outcome import LONGEST_HOLD
 from genesys_gateway.delivery.ready_queue import FRESH_SHARE, mixed
 from genesys_gateway.domain.outbox import AttemptEnd, Decision, Entry, Postponed
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.storage import Connection, database_now
-from genesys_gateway.storage.statements import dead_letters, outbox
-from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
+from genesys_gateway.storage.statements import claims, dead_letters, outbox
+from genesys_gateway.storage.statements.claims import Claim, ReadyEntry
 
 #: Maximum age, in milliseconds, at which an entry counts as new while the oldest entries include some never attempted.
 #: Thus a backlog of such entries alone is delivered oldest first. Otherwise every entry without an attempt is new.
@@ -23,8 +24,8 @@ _FRESH_MS = 10_000
 class RoundSettings:
     """What all rounds of one instance have in common."""
 
-    #: id of this instance
-    owner: str
+    #: this instance, whose id claims carry
+    identity: Identity
     #: duration of a claim
     lease_ms: int
     #: longest back-off between two attempts
@@ -60,6 +61,15 @@ class Round:
         """Whether there is nothing to do."""
         return not (self.wanted or self.ended or self.postponed or self.revive or self.hasten or self.read)
 
+    def __add__(self, other: "Round") -> "Round":
+        """What both have left undone."""
+        return Round(
+            wanted=(*self.wanted, *other.wanted),
+            ended=(*self.ended, *other.ended),
+            postponed=(*self.postponed, *other.postponed),
+            revive=(*self.revive, *other.revive),
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoundResult:
@@ -71,6 +81,8 @@ class RoundResult:
     claims: Sequence[Claim] = ()
     #: ids of the entries that were claimed again before their attempt ended; nothing was stored for that attempt
     late: Sequence[str] = ()
+    #: what it could not do, because other transactions have locked the rows
+    busy: Round = Round()
     #: the entries it read
     due: Sequence[Entry] = ()
     #: whether more may be due than it read
@@ -92,21 +104,52 @@ def begin(connection: Connection) -> tuple[int, Sequence[AttemptEnd]]:
 def commit(connection: Connection, todo: Round, round_settings: RoundSettings) -> RoundResult:
     """Do one round."""
     now = database_now(connection)
-    claims: Sequence[Claim] = ()
-    late: Sequence[str] = ()
-    if todo.wanted:  # first, because every transaction locks a conversation before its entries
-        claims = outbox.claim(
-            connection, todo.wanted, owner=round_settings.owner, now=now, lease_ms=round_settings.lease_ms
-        )
-    if todo.ended:
-        late = outbox.conclude(connection, todo.ended, now=now)
-    outbox.postpone(connection, todo.postponed, now=now)
-    if todo.revive:  # after conclude(), because some of them become dead in this very round
-        dead_letters.revive(connection, todo.revive, now=now)
+    claims, unclaimed = _claim(connection, todo, now, round_settings)  # first: conversations are locked before entries
+    late, unstored = _conclude(connection, todo, now)
+    postponed = outbox.postpone(connection, todo.postponed, now=now)
+    not_revived = _revive(connection, todo, now, {claim.entry.id for claim, _ in unstored})
     if todo.hasten:
         outbox.hasten(connection, now=now, longest_back_off_ms=round_settings.longest_back_off_ms)
     due, full, next_ms = _read(connection, todo.read, now, round_settings) if todo.read else ((), False, None)
-    return RoundResult(at=now, claims=claims, late=late, due=due, full=full, next_ms=next_ms)
+    busy = Round(wanted=unclaimed, ended=unstored, postponed=postponed, revive=not_revived)
+    return RoundResult(at=now, claims=claims, late=late, busy=busy, due=due, full=full, next_ms=next_ms)
+
+
+def _claim(
+    connection: Connection, todo: Round, now: int, round_settings: RoundSettings
+) -> tuple[Sequence[Claim], Sequence[ReadyEntry]]:
+    """Return the claims, and the entries that are locked."""
+    if not todo.wanted:
+        return (), ()
+    made = claims.claim(
+        connection, todo.wanted, owner=round_settings.identity.id, now=now, lease_ms=round_settings.lease_ms
+    )
+    done = {claim.entry.id for claim in made}
+    left = {one.entry.id: one.entry.claim for one in todo.wanted if one.entry.id not in done}
+    busy = claims.unchanged(connection, left)
+    return made, [one for one in todo.wanted if one.entry.id in busy]
+
+
+def _conclude(connection: Connection, todo: Round, now: int) -> tuple[Sequence[str], Sequence[tuple[Claim, Decision]]]:
+    """Return the ids of attempts that ended too late, and the attempts whose entries are locked."""
+    if not todo.ended:
+        return (), ()
+    left = set(claims.conclude(connection, todo.ended, now=now))
+    numbers = {claim.entry.id: claim.number for claim, _ in todo.ended if claim.entry.id in left}
+    busy = claims.unchanged(connection, numbers)
+    return sorted(left - busy), [one for one in todo.ended if one[0].entry.id in busy]
+
+
+def _revive(connection: Connection, todo: Round, now: int, unstored: Collection[str]) -> Sequence[str]:
+    """Revive records, some of which become dead in this very round. Return those that are locked.
+
+    Args:
+        unstored: Those that become dead in a later round.
+    """
+    if not todo.revive:
+        return ()
+    revived = dead_letters.revive(connection, [one for one in todo.revive if one not in unstored], now=now)
+    return [*revived.busy, *(one for one in todo.revive if one in unstored)]
 
 
 def _read(

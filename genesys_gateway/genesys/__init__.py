@@ -10,6 +10,7 @@ The files, in reading order:
     load                 tells whether calls are scarce now
     tokens               the access token, renewed before it expires
     login                requests a token from the login host
+    client_key           names the OAuth client whose budget of channels instances share
     assertions           where SAML assertions come from
     live_view            reads the answer of ``GET /conversations/{id}``
     analytics            reads the answer of the analytics API

@@ -7,7 +7,7 @@ Every call about a channel must carry the token that created it; with any other,
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,6 +72,10 @@ class NoToken(TransientFailure):
     """The login host issues no token until a person fixes what the message names; then the same call succeeds."""
 
 
+class NotPermitted(TransientFailure):
+    """The caller lost the right to make the call while it waited."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChannelGrant:
     """A channel that was just created."""
@@ -123,9 +127,16 @@ class Genesys:
         self._clock = clock
         self._metrics = metrics
 
-    def create_channel(self) -> ChannelGrant:
-        """Create a channel. Each repetition creates another one; for the 21st, Genesys removes one of ours."""
-        token, reply = self._call_renewing("create_channel", Priority.CHANNELS, "POST", _CHANNELS)
+    def create_channel(self, permitted: Callable[[], bool] = lambda: True) -> ChannelGrant:
+        """Create a channel. Each repetition creates another one; for the 21st, Genesys removes one of ours.
+
+        Args:
+            permitted: Asked right before the call, after the wait for the rate limiter; if False, no call is made.
+
+        Raises:
+            NotPermitted: No call was made.
+        """
+        token, reply = self._call_renewing("create_channel", Priority.CHANNELS, "POST", _CHANNELS, permitted=permitted)
         answer = load(CHANNEL, read_object(reply.body))
         expires_at = moment(answer["expires"])
         if expires_at is None:
@@ -277,8 +288,20 @@ class Genesys:
             # The deployment is at fault, not this call: a PermanentFailure would pass for Genesys's answer to the call.
             raise NoToken(str(error)) from error
 
-    def _call(self, operation: str, priority: Priority, token: Token, method: str, path: str, **parts: Any) -> Reply:
+    def _call(
+        self,
+        operation: str,
+        priority: Priority,
+        token: Token,
+        method: str,
+        path: str,
+        *,
+        permitted: Callable[[], bool] = lambda: True,
+        **parts: Any,
+    ) -> Reply:
         with self._limiter.take(priority):
+            if not permitted():
+                raise NotPermitted(f"{operation}: no longer permitted")
             self._metrics.api_calls.labels(priority.name.lower()).inc()
             headers = {"Authorization": f"Bearer {token.value}"}
             reply = counted_call(self._http, self._metrics, operation, method, path, headers=headers, **parts)

@@ -48,6 +48,8 @@ class Tokens:
         http: A client of the login host.
         random: For the jitter of the back-off.
         sent: The assertions sent before; None to remember them for the life of this process only.
+        machine: Dates assertions, which another party compares with the right time; None for ``clock``, which dates
+            tokens as channels are dated.
     """
 
     def __init__(
@@ -58,12 +60,13 @@ class Tokens:
         metrics: Metrics,
         random: Random | None = None,
         sent: SentAssertions | None = None,
+        machine: Clock | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
         self._random = random or Random()
-        self._login = Login(settings, http, clock, metrics, sent)
+        self._login = Login(settings, http, machine or clock, metrics, sent)
         self._flight: SingleFlight[str, Token] = SingleFlight("login")
         self._token: Token | None = None
         # All in monotonic seconds: a jump of the wall clock must neither end a token nor prolong it.

@@ -6,6 +6,7 @@ The files, in reading order:
 
     registration         ``supportInteraction``: a conversation is stored, once, and followed
     support_result       ``supportResult``: the older report of the same after-call work
+    arrivals             what the channels bring, and the queue in which it waits; pure
     event_spool          events, changes of coverage and channels, written in order of arrival
 """
 

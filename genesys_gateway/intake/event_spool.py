@@ -5,24 +5,40 @@ the network. While the disk refuses, arrivals wait in a bounded spool. If it ove
 becomes due, so that Genesys is asked about it.
 """
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 
 from gevent.event import Event
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.genesys import ChannelGrant
+from genesys_gateway.intake.arrivals import (
+    Arrival,
+    ArrivalQueue,
+    ChannelClosed,
+    ChannelCreated,
+    Covered,
+    Frame,
+    Lost,
+    Rejected,
+    Uncovered,
+    conversations_of,
+    earliest_loss,
+    split,
+)
+from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.reminder import Reminder
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import NOT_STORABLE, Connection, Storage
-from genesys_gateway.storage.statements import conversations, instances, intake, timeline
+from genesys_gateway.storage import NOT_STORABLE, Connection, Storage, database_now
+from genesys_gateway.storage.statements import conversations, instances, intake, locks, timeline
 from genesys_gateway.storage.statements.intake import IntakeResult
 
 log = get_logger(__name__)
@@ -33,70 +49,37 @@ SPOOL_FRAMES = 10_000
 SPOOL_CHANGES = 1_000_000
 #: Maximum number of bytes of a frame that are kept for quarantine.
 _RAW_BYTES = 20_000
-#: Maximum number of arrivals in one transaction. More could take longer than the storage lets a job take.
-_BATCH = 256
-#: Maximum number of coverage changes in one transaction, counted per conversation.
-_BATCH_WEIGHT = 2000
+#: Share of the time to stop in which locked conversations are still waited for.
+_STOP_SHARE = 0.9
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Frame:
-    """An event, or a frame that could not be read as one, with its bytes."""
+@dataclass(slots=True, kw_only=True)
+class _Written:
+    """Result of writing a batch."""
 
-    notification: Acw | Unreadable
-    raw: bytes
-    #: epoch milliseconds
-    received_at: int
+    #: of its events
+    results: Counter[IntakeResult] = field(default_factory=Counter)
+    #: what is to be written again, because its conversations are locked, in order of arrival
+    left: list[Arrival] = field(default_factory=list)
+    #: covered conversations that another instance owns
+    foreign: list[str] = field(default_factory=list)
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Covered:
-    ids: Sequence[str]
-    channel_id: str
-    #: seconds from the cover to the first question, for those that were registered just before
-    question_after: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Uncovered:
-    ids: Sequence[str]
-    #: epoch milliseconds
-    since: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rejected:
-    conversation_id: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ChannelCreated:
-    channel_id: str
-    #: both epoch milliseconds
-    at: int
-    expires_at: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _ChannelClosed:
-    channel_id: str
-    #: epoch milliseconds
-    at: int
-
-
-_Arrival = _Frame | _Covered | _Uncovered | _Rejected | _ChannelCreated | _ChannelClosed
+    def __add__(self, other: "_Written") -> "_Written":
+        return _Written(
+            results=self.results + other.results, left=self.left + other.left, foreign=self.foreign + other.foreign
+        )
 
 
 class EventSpool:
     """The spool and the one greenlet that empties it.
 
     Args:
-        owner: Id of this instance.
+        identity: The id of this instance; what its sockets report counts for this id alone.
         stored: Called after new entries were committed; must not wait.
         due: Called after conversations became due; must not wait.
         first_question: Given the number of conversations that are covered together, returns how many seconds after
             their first cover they are due for a question, unless a gap came before; must not wait.
+        unfollow: Called with each conversation that is covered here but owned by another instance; must not wait.
         most_frames: Maximum number of frames waiting to be written.
         most_changes: Maximum number of coverage changes waiting to be written, counted per conversation.
     """
@@ -107,10 +90,11 @@ class EventSpool:
         settings: Settings,
         runtime: Runtime,
         *,
-        owner: str,
+        identity: Identity,
         stored: Callable[[], None],
         due: Callable[[], None],
         first_question: Callable[[int], float],
+        unfollow: Callable[[str], None],
         most_frames: int = SPOOL_FRAMES,
         most_changes: int = SPOOL_CHANGES,
     ) -> None:
@@ -118,17 +102,18 @@ class EventSpool:
         self._settings = settings
         self._clock = runtime.clock
         self._metrics = runtime.metrics
-        self._owner = owner
+        self._identity = identity
         self._stored = stored
         self._due = due
         self._first_question = first_question
-        self._most_frames = most_frames
-        self._most_changes = most_changes
-        self._spool: deque[_Arrival] = deque()
-        self._frames = 0
-        self._changes = 0
+        self._unfollow = unfollow
+        self._queue = ArrivalQueue(most_frames=most_frames, most_changes=most_changes)
         self._overflowed = False
+        self._stop_by: Deadline | None = None
+        #: the batch that is being stored
+        self._in_hand: Sequence[Arrival] = ()
         self._woken = Event()
+        self._failing = Reminder(runtime.clock)
         self._tasks = TaskGroup("event-spool", runtime.on_crash)
 
     def start(self) -> None:
@@ -141,156 +126,194 @@ class EventSpool:
         Returns:
             The names of greenlets that were late.
         """
+        self._stop_by = Deadline(self._clock, _STOP_SHARE * seconds)
         self._woken.set()
         return self._tasks.stop(seconds)
 
     def notified(self, notification: Acw | Unreadable, frame: bytes) -> None:
         """Add an event, or a frame that could not be read, to the spool. Does not wait."""
         reach("heard")
-        self._put(_Frame(notification=notification, raw=frame[:_RAW_BYTES], received_at=self._clock.now()))
+        self._put(Frame(notification=notification, raw=frame[:_RAW_BYTES], received_at=self._clock.now()))
 
     def covered(self, ids: list[str], channel_id: str) -> None:
         """Report that these conversations are covered: their topics are confirmed on an open socket. Does not wait."""
-        self._put(_Covered(ids=ids, channel_id=channel_id, question_after=self._first_question(len(ids))))
+        after = self._first_question(len(ids))
+        self._put(Covered(ids=ids, channel_id=channel_id, owner=self._identity.id, question_after=after))
 
     def uncovered(self, ids: list[str], since: int) -> None:
         """Report that these conversations have not been covered since ``since`` (epoch milliseconds). Does not wait."""
-        self._put(_Uncovered(ids=ids, since=since))
+        self._put(Uncovered(ids=ids, owner=self._identity.id, since=since, noted_at=self._clock.monotonic()))
+
+    def loss_waits(self, seconds: float) -> bool:
+        """Whether a loss of coverage has waited to be stored for longer than this."""
+        oldest = min(self._queue.losses_noted_at(), earliest_loss(self._in_hand))
+        return self._clock.monotonic() - oldest > seconds
 
     def rejected(self, conversation_id: str, reason: str) -> None:
         """Report that Genesys refuses this conversation's topic. Does not wait."""
-        self._put(_Rejected(conversation_id=conversation_id, reason=reason))
+        self._put(Rejected(conversation_id=conversation_id, reason=reason))
 
     def channel_created(self, grant: ChannelGrant) -> None:
         """Report that Genesys has created a channel for this instance. Does not wait.
 
         Nothing depends on its row but what `why` tells, so no channel has to wait for the disk.
         """
-        self._put(_ChannelCreated(channel_id=grant.id, at=self._clock.now(), expires_at=grant.expires_at))
+        owner, at = self._identity.id, self._clock.now()
+        self._put(ChannelCreated(channel_id=grant.id, owner=owner, at=at, expires_at=grant.expires_at))
 
     def channel_closed(self, channel_id: str) -> None:
         """Report that a channel will not be connected again. Does not wait."""
-        self._put(_ChannelClosed(channel_id=channel_id, at=self._clock.now()))
+        self._put(ChannelClosed(channel_id=channel_id, at=self._clock.now()))
 
-    def _put(self, arrival: _Arrival) -> None:
+    def _put(self, arrival: Arrival) -> None:
         self._woken.set()
-        is_frame = isinstance(arrival, _Frame)
-        if self._frames >= self._most_frames if is_frame else self._changes >= self._most_changes:
+        if self._queue.has_space_for(arrival):
+            self._queue.add(arrival)
+        else:
             self._overflowed = True
-            self._metrics.events_rejected.labels(reason="spool_full").inc(is_frame)
-            return
-        self._spool.append(arrival)
-        self._frames += is_frame
-        self._changes += _weight(arrival)
-
-    def _next_batch(self) -> list[_Arrival]:
-        batch: list[_Arrival] = []
-        weight = 0
-        for arrival in islice(self._spool, _BATCH):
-            weight += _weight(arrival)
-            if batch and weight > _BATCH_WEIGHT:
-                break
-            batch.append(arrival)
-        return batch
+            self._metrics.events_rejected.labels(reason="spool_full").inc(isinstance(arrival, Frame))
 
     def _drain(self) -> None:
         while True:
-            self._woken.wait()
             self._woken.clear()
-            while self._spool or self._overflowed:
-                if not self._commit_batch() and self._tasks.wait(self._settings.retry_base_seconds):
+            batch = self._queue.take(self._clock.monotonic())
+            if batch or self._overflowed:
+                if not self._commit_batch(batch) and self._tasks.wait(self._settings.retry_base_seconds):
                     break
-            if self._tasks.stopping:
-                self._report_leftovers()
-                return
+            elif self._tasks.stopping and not self._may_wait_for_locks():
+                break
+            else:
+                self._woken.wait(self._queue.pause_seconds(self._clock.monotonic()))
+        if self._queue:
+            log.error("spool_not_stored", things=len(self._queue))  # at the next start Genesys is asked about all
 
-    def _report_leftovers(self) -> None:
-        if self._spool:
-            log.error("spool_not_stored", things=len(self._spool))  # at the next start Genesys is asked about all
+    def _may_wait_for_locks(self) -> bool:
+        return bool(self._queue) and self._stop_by is not None and self._stop_by.left() > 0
 
-    def _commit_batch(self) -> bool:
-        """Commit the next batch. False if the disk refuses."""
-        batch = self._next_batch()
+    def _commit_batch(self, batch: Sequence[Arrival]) -> bool:
+        """Commit a batch, and what follows from an overflow before it. False if the disk refuses."""
         # An overflow that begins during the commit needs a commit of its own.
         overflowed, self._overflowed = self._overflowed, False
-        if self._frames:
-            reach("before_storing")
         try:
-            outcomes = self._commit(batch, overflowed)
+            if batch:
+                self._store(batch)
+            if overflowed:
+                self._make_all_due()
         except StorageUnavailable as error:
             self._overflowed = self._overflowed or overflowed
-            log.warning("storage_refuses", waiting=len(self._spool), error=str(error))
+            if self._failing.due(error):
+                log.warning("storage_refuses", waiting=len(self._queue), error=str(error))
             return False
-        if self._frames:
-            reach("stored")
-        elif any(isinstance(arrival, _Covered) for arrival in batch):
-            reach("covered")
-        for arrival in batch:
-            self._spool.popleft()
-            self._frames -= isinstance(arrival, _Frame)
-            self._changes -= _weight(arrival)
-        self._report(batch, outcomes)
+        self._failing.over()
         return True
 
-    def _commit(self, batch: Sequence[_Arrival], overflowed: bool) -> Counter[IntakeResult]:
+    def _store(self, batch: Sequence[Arrival]) -> None:
+        has_frames = any(isinstance(arrival, Frame) for arrival in batch)
+        if has_frames:
+            reach("before_storing")
+        self._in_hand = batch
         try:
-            return self._storage.run(lambda connection: self._write(connection, batch, overflowed))
+            written = self._commit(batch)
+        except BaseException:
+            self._queue.give_back(batch)
+            raise
+        finally:
+            self._in_hand = ()
+        if has_frames:
+            reach("stored")
+        elif any(isinstance(arrival, Covered) for arrival in batch):
+            reach("covered")
+        self._queue.settle(batch, written.left, self._clock.monotonic())
+        self._report(batch, written)
+
+    def _commit(self, batch: Sequence[Arrival]) -> _Written:
+        try:
+            return self._storage.run(lambda connection: self._write(connection, batch))
         except NOT_STORABLE:
             log.exception("batch_not_stored", things=len(batch))
-            self._overflowed = self._overflowed or overflowed
             return self._one_by_one(batch)
 
-    def _one_by_one(self, batch: Sequence[_Arrival]) -> Counter[IntakeResult]:
+    def _one_by_one(self, batch: Sequence[Arrival]) -> _Written:
         """Store what can be stored of a batch that failed. To write any of it a second time is harmless."""
-        outcomes: Counter[IntakeResult] = Counter()
+        written = _Written()
         for arrival in batch:
+            _, later = split(arrival, {one for left in written.left for one in conversations_of(left)})
+            if later is not None:  # all of it, so that the order stays
+                written.left.append(arrival)
+                continue
             try:
-                outcomes += self._storage.run(partial(self._write, batch=[arrival], overflowed=False))
+                written += self._storage.run(partial(self._write, batch=[arrival]))
             except NOT_STORABLE:
                 log.exception("not_stored", kind=type(arrival).__name__)
                 self._metrics.events_rejected.labels(reason="not_storable").inc()
                 self._make_due(arrival)
-        return outcomes
+        return written
 
-    def _make_due(self, arrival: _Arrival) -> None:
+    def _make_due(self, arrival: Arrival) -> None:
         """Make the conversation of a lost arrival due, or all conversations if it is unknown which one it was."""
-        if isinstance(arrival, _ChannelCreated | _ChannelClosed):
+        if isinstance(arrival, ChannelCreated | ChannelClosed):
             return  # it is about no event
-        one = _conversation_of(arrival)
-        if one is None:
-            self._overflowed = True
+        if isinstance(arrival, Frame | Rejected) and (ids := conversations_of(arrival)):
+            self._storage.run(lambda connection: conversations.make_due(connection, ids[0], self._clock.now()))
         else:
-            self._storage.run(lambda connection: conversations.make_due(connection, one, self._clock.now()))
+            self._overflowed = True
 
-    def _write(self, connection: Connection, batch: Sequence[_Arrival], overflowed: bool) -> Counter[IntakeResult]:
-        now = self._clock.now()
-        outcomes: Counter[IntakeResult] = Counter()
+    def _make_all_due(self) -> None:
+        """Make all followed conversations due, in a transaction of its own; those that are locked a moment later."""
+        busy = self._storage.run(lambda connection: conversations.make_all_due(connection, database_now(connection)))
+        if busy:
+            self._queue.add(Lost(ids=busy))
+
+    def _write(self, connection: Connection, batch: Sequence[Arrival]) -> _Written:
+        now = database_now(connection)
+        written = _Written()
+        busy = _busy(connection, batch)
         for arrival in batch:
-            match arrival:
-                case _Frame(notification=Acw(event=event)):
-                    outcomes[self._put_event(connection, event, arrival.raw, now)] += 1
-                case _Frame(notification=Unreadable() as unreadable):
-                    intake.set_aside(connection, unreadable, arrival.raw, now)
-                case _Covered():
-                    self._cover(connection, arrival, now)
-                case _Uncovered():
-                    conversations.uncover(connection, arrival.ids, since=arrival.since, now=now)
-                case _Rejected():
-                    timeline.note(connection, arrival.conversation_id, now, "rejected", arrival.reason)
-                case _ChannelCreated(channel_id=one, at=at, expires_at=end):
-                    instances.channel_created(connection, one, self._owner, now=at, expires_at=end)
-                case _ChannelClosed(channel_id=one, at=at):
-                    instances.channel_closed(connection, one, at)
-        if overflowed:
-            conversations.make_all_due(connection, now)
-        return outcomes
+            free, left = split(arrival, busy) if busy else (arrival, None)
+            if left is not None:
+                written.left.append(left)
+            if free is not None:
+                result = self._write_one(connection, free, now, written.foreign)
+                if result is IntakeResult.BUSY:
+                    busy.update(conversations_of(free))
+                    written.left.append(free)
+                elif result is not None:
+                    written.results[result] += 1
+        return written
 
-    def _cover(self, connection: Connection, arrival: _Covered, now: int) -> None:
-        conversations.cover(
+    def _write_one(self, connection: Connection, arrival: Arrival, now: int, foreign: list[str]) -> IntakeResult | None:
+        """Write one arrival, whose conversations are locked by this transaction.
+
+        What another instance owns is added to ``foreign``.
+        """
+        match arrival:
+            case Frame(notification=Acw(event=event), raw=raw):
+                return self._put_event(connection, event, raw, now)
+            case Frame(notification=Unreadable() as unreadable):
+                intake.set_aside(connection, unreadable, arrival.raw, now)
+            case Covered(owner=owner) if owner != self._identity.id:
+                pass  # the lease was lost since, and all sockets were closed
+            case Covered():
+                foreign += self._cover(connection, arrival, now)
+            case Uncovered():
+                conversations.uncover(connection, arrival.ids, owner=arrival.owner, since=arrival.since, now=now)
+            case Lost(ids=ids):
+                for one in ids:
+                    conversations.make_due(connection, one, now)
+            case Rejected():
+                timeline.note(connection, arrival.conversation_id, now, "rejected", arrival.reason)
+            case ChannelCreated(channel_id=one, owner=owner, at=at, expires_at=end):
+                instances.channel_created(connection, one, owner, now=at, expires_at=end)
+            case ChannelClosed(channel_id=one, at=at):
+                instances.channel_closed(connection, one, at)
+        return None
+
+    def _cover(self, connection: Connection, arrival: Covered, now: int) -> list[str]:
+        return conversations.cover(
             connection,
             arrival.ids,
             channel_id=arrival.channel_id,
-            owner=self._owner,
+            owner=arrival.owner,
             now=now,
             fresh_due_at=now + round(arrival.question_after * 1000),
         )
@@ -303,24 +326,29 @@ class EventSpool:
             now=now,
             due_at=now + round(self._settings.quiet_seconds * 1000),
             deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
+            held=True,
         )
         if taken is IntakeResult.UNREGISTERED:
             intake.set_aside(connection, Unreadable(reason="never_registered"), raw, now)
         return taken
 
-    def _report(self, batch: Sequence[_Arrival], outcomes: Counter[IntakeResult]) -> None:
+    def _report(self, batch: Sequence[Arrival], written: _Written) -> None:
+        for one in written.foreign:
+            self._unfollow(one)
+        left = {id(arrival) for arrival in written.left}
         for arrival in batch:
-            if isinstance(arrival, _Frame):
+            if isinstance(arrival, Frame) and id(arrival) not in left:
                 self._count(arrival)
-        self._metrics.events_duplicate.inc(outcomes[IntakeResult.DUPLICATE])
-        self._metrics.events_amended.inc(outcomes[IntakeResult.AMENDED])
-        if outcomes[IntakeResult.UNREGISTERED]:
-            self._metrics.events_rejected.labels(reason="never_registered").inc(outcomes[IntakeResult.UNREGISTERED])
-        if outcomes[IntakeResult.STORED] or outcomes[IntakeResult.REPLACED]:
+        results = written.results
+        self._metrics.events_duplicate.inc(results[IntakeResult.DUPLICATE])
+        self._metrics.events_amended.inc(results[IntakeResult.AMENDED])
+        if results[IntakeResult.UNREGISTERED]:
+            self._metrics.events_rejected.labels(reason="never_registered").inc(results[IntakeResult.UNREGISTERED])
+        if results[IntakeResult.STORED] or results[IntakeResult.REPLACED]:
             self._stored()
         self._due()
 
-    def _count(self, frame: _Frame) -> None:
+    def _count(self, frame: Frame) -> None:
         match frame.notification:
             case Acw(event=event, dropped=dropped):
                 self._metrics.events_received.labels(source=intake.LIVE).inc()
@@ -334,17 +362,11 @@ class EventSpool:
                 self._metrics.events_rejected.labels(reason=reason).inc()
 
 
-def _weight(arrival: _Arrival) -> int:
-    """Number of rows that it changes besides entries: conversations, timelines, channels; 0 for a frame."""
-    return len(arrival.ids) if isinstance(arrival, _Covered | _Uncovered) else int(not isinstance(arrival, _Frame))
-
-
-def _conversation_of(arrival: _Arrival) -> str | None:
-    match arrival:
-        case _Frame(notification=Acw(event=event)):
-            return event.conversation_id
-        case _Frame(notification=Unreadable(conversation_id=conversation_id)):
-            return conversation_id
-        case _Rejected(conversation_id=conversation_id):
-            return conversation_id
-    return None
+def _busy(connection: Connection, batch: Sequence[Arrival]) -> set[str]:
+    """Lock the conversations of a batch, without waiting, and return those that other transactions have locked."""
+    put = {
+        a.notification.event.conversation_id for a in batch if isinstance(a, Frame) and isinstance(a.notification, Acw)
+    }
+    busy = put - locks.hold_free(connection, put)
+    changed = {one for arrival in batch if not isinstance(arrival, Rejected) for one in conversations_of(arrival)}
+    return busy | locks.busy_rows(connection, changed - busy)

@@ -6,6 +6,7 @@ Invariant: when :meth:`Registration.register` returns without an error, the regi
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
@@ -27,7 +28,7 @@ class Registration:
     """Stores registrations, and reads what is stored about an interaction.
 
     Args:
-        owner: Id of this instance.
+        identity: The id of this instance.
         follow: Called with each conversation to be followed, after the commit; must not wait.
     """
 
@@ -37,14 +38,14 @@ class Registration:
         settings: Settings,
         runtime: Runtime,
         *,
-        owner: str,
+        identity: Identity,
         follow: Callable[[str], None],
     ) -> None:
         self._storage = storage
         self._settings = settings
         self._clock = runtime.clock
         self._metrics = runtime.metrics
-        self._owner = owner
+        self._identity = identity
         self._follow = follow
 
     def register(self, customer_id: str, interaction_id: str) -> Registered:
@@ -64,13 +65,13 @@ class Registration:
                 connection,
                 interaction_id,
                 customer_id,
-                owner=self._owner,
+                owner=self._identity.id,
                 now=now,
                 due_at=now + round(self._settings.reconcile_seconds * 1000),
                 deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
             )
 
-        pairing, view = self._storage.run(job)
+        pairing, view = self._storage.run(job, for_request=True)
         reach("registered")
         if pairing is Pairing.NEW:
             self._metrics.conversations_accepted.inc()
@@ -85,4 +86,4 @@ class Registration:
         Raises:
             StorageUnavailable: It can't be read now.
         """
-        return self._storage.run(lambda connection: conversations.view(connection, interaction_id))
+        return self._storage.run(lambda connection: conversations.view(connection, interaction_id), for_request=True)

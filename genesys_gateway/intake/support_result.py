@@ -9,7 +9,7 @@ from collections.abc import Callable
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage import Connection, Storage, database_now
 from genesys_gateway.storage.statements import intake
 from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
 from genesys_gateway.storage.statements.intake import IntakeResult, SupportResultReceipt
@@ -36,7 +36,6 @@ class SupportResults:
     ) -> None:
         self._storage = storage
         self._settings = settings
-        self._clock = runtime.clock
         self._metrics = runtime.metrics
         self._stored = stored
         self._due = due
@@ -51,7 +50,7 @@ class SupportResults:
         """
 
         def job(connection: Connection) -> SupportResultReceipt:
-            now = self._clock.now()
+            now = database_now(connection)
             return intake.put_result(
                 connection,
                 result,
@@ -60,7 +59,7 @@ class SupportResults:
                 deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
             )
 
-        receipt = self._storage.run(job)
+        receipt = self._storage.run(job, for_request=True)
         self._metrics.events_received.labels(source=SUPPORT_RESULT).inc()
         self._metrics.events_duplicate.inc(receipt.result is IntakeResult.DUPLICATE)
         self._metrics.events_amended.inc(receipt.result is IntakeResult.AMENDED)

@@ -13,7 +13,7 @@ from genesys_gateway.runtime.logs import get_logger, lines_dropped
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, outbox
+from genesys_gateway.storage.statements import accounting, conversations, outbox
 
 log = get_logger(__name__)
 
@@ -79,7 +79,7 @@ class Gauges:
         self._set_others()
 
     def _set_balance(self) -> None:
-        balance = self._storage.run(conversations.balance)
+        balance = self._storage.run(accounting.balance)
         for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
             self._metrics.conversations.labels(state=state).set(balance.states.get(state, 0))
         self._metrics.conversations_unaccounted.set(balance.unaccounted)

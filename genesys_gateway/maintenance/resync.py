@@ -11,10 +11,11 @@ from genesys_gateway.channels import ChannelRegistry
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import instances
+from genesys_gateway.storage.statements import ownership
 from genesys_gateway.storage.statements.conversations import SUBSCRIBED
 
 log = get_logger(__name__)
@@ -24,7 +25,7 @@ class Resync:
     """Compares the followed conversations of this instance with its channels, and corrects both sides.
 
     Args:
-        owner: Id of this instance.
+        identity: The id of this instance.
         uncovered: Called with conversations that are covered in the database but on no channel, and the moment (epoch
             milliseconds) since which they may have been uncovered; must not wait.
     """
@@ -36,14 +37,14 @@ class Resync:
         clock: Clock,
         registry: ChannelRegistry,
         *,
-        owner: str,
+        identity: Identity,
         uncovered: Callable[[list[str], int], None],
     ) -> None:
         self._storage = storage
         self._settings = settings
         self._clock = clock
         self._registry = registry
-        self._owner = owner
+        self._identity = identity
         self._uncovered = uncovered
 
     def run(self, tasks: TaskGroup) -> None:
@@ -60,7 +61,7 @@ class Resync:
 
     def follow_pending(self) -> None:
         """Have the registry follow each conversation that is pending in the database, or report it covered again."""
-        for one in self._storage.run(lambda connection: instances.pending_of(connection, self._owner)):
+        for one in self._storage.run(lambda connection: ownership.pending_of(connection, self._identity.id)):
             self._registry.follow(one)
 
     def compare_all(self) -> None:
@@ -69,7 +70,7 @@ class Resync:
         The latter count as uncovered for one audit period, and are followed again.
         """
         known = self._registry.followed()
-        followed = self._storage.run(lambda connection: instances.followed_by(connection, self._owner))
+        followed = self._storage.run(lambda connection: ownership.followed_by(connection, self._identity.id))
         stale = known - followed.keys()
         for one in stale:
             self._registry.unfollow(one)

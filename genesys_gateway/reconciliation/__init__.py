@@ -9,6 +9,11 @@ then at intervals that double up to an hour. After a gap, until its doubt has en
 question falls on the moment at which analytics are complete about the gap. What an answer shows as over is asked about
 again when that can be proven.
 
+Of several instances each asks about the conversations that it owns, so each question is asked once. An answer decides
+only while the instance that asked owns the conversation: what it names is stored in any case, but the end, a release
+and the next date are left to the new owner, for whom the date still stands. A round comes at least every quarter of a
+lease, because another instance may have been told of one of ours.
+
 Genesys has two views. The *live view* is up to date, but costs one call per conversation, and where an agent has
 several sessions it may not show whose after-call work is done. *Analytics* show up to 50 conversations in one call,
 session by session, but may be late by ``GATEWAY_ANALYTICS_SETTLE_SECONDS``. In each round all questions stand in one
@@ -32,7 +37,8 @@ a record it is then ``unresolved``. If the live view never answers for it, twelv
 ``GATEWAY_FOLLOW_DEADLINE_SECONDS`` past the deadline close it.
 
 The *last look*: ``GATEWAY_LAST_LOOK_SECONDS`` after the close analytics are asked again, once nothing else is due.
-Anything found then was missed: it is delivered, and an alarm is raised.
+Anything found then was missed: it is delivered, and an alarm is raised. Any instance may take it; it claims it for one
+lease.
 
 *If no answer comes.* A bulk question that fails is asked again in halves, down to one conversation, which the live view
 is then asked about. If it ran into the time limit, groups of eight follow, and then the live view. Where the live view

@@ -21,8 +21,8 @@ from genesys_gateway.reconciliation.schedule import (
 from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock, SteadyTime, furthest_date
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage
-from genesys_gateway.storage.statements import conversations, intake, reconciliation, timeline
+from genesys_gateway.storage import Connection, Storage, database_now
+from genesys_gateway.storage.statements import conversations, intake, locks, reconciliation, timeline
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due
 
@@ -119,7 +119,8 @@ class Consequences:
         return results.count(IntakeResult.STORED)
 
     def _write(self, connection: Connection, one: Due, finding: Finding, pressure: Pressure) -> Stored:
-        now = self._clock.now()
+        locks.hold(connection, one.id)  # before its row: a release takes both
+        now = database_now(connection)
         # Events named by the answer that shows the end are not newer than it, so they don't move the deadline.
         events = self.put(connection, one.id, finding.finished, now, moves_deadline=not finding.shows_over)
         unanswered = self._unanswered(one, finding)
@@ -169,6 +170,7 @@ class Consequences:
             one.id,
             without_record=conversations.NO_ACW if finding.over else conversations.UNRESOLVED,
             now=now,
+            owner=one.owner,
             last_look_at=now + round(self._settings.last_look_seconds * 1000),
             latest_deadline=self._deadline(known_until) if finding.over else min(finding.asked_at, self._steady.now()),
             furthest_deadline=furthest_date(self._deadline(now)) if finding.over else None,
@@ -188,6 +190,7 @@ class Consequences:
         return reconciliation.release(
             connection,
             one.id,
+            owner=one.owner,
             now=now,
             due_at=self._date_of_question(one, now + self._settle_ms, finding, now),
             asked_at=finding.asked_at,
@@ -201,7 +204,7 @@ class Consequences:
         if one.released_at is None or not finding.shows_more:
             return False
         due_at = now + round(self._settings.reconcile_seconds * 1000)
-        return reconciliation.take_up(connection, one.id, now=now, due_at=due_at)
+        return reconciliation.take_up(connection, one.id, owner=one.owner, now=now, due_at=due_at)
 
     def _next_question(self, one: Due, now: int, pressure: Pressure, *, in_doubt: bool, unknown: bool) -> int:
         longest = HOUR_SECONDS

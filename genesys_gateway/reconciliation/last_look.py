@@ -3,6 +3,9 @@
 The last look is a check on ourselves: if it finds an event, the conversation was closed too early. The event is
 delivered, and an alarm is raised.
 
+Each look is claimed for one lease, so that only one of several instances takes it; if that one dies, the look is due
+again. Looks for which half the lease leaves no time are given back.
+
 Invariant: a last look is concluded only by an answer that was read whole, and shows an end and nothing that is still to
 be done. Without one the look is repeated daily, until the retention of the closed conversation is over.
 """
@@ -15,15 +18,18 @@ from genesys_gateway.reconciliation.availability import Resting, View
 from genesys_gateway.reconciliation.finding import LastFinding
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.plan import BULK, GroupSizes
-from genesys_gateway.runtime.clock import DAY_SECONDS, Clock, furthest_date
+from genesys_gateway.runtime.clock import DAY_SECONDS, Clock, Deadline, furthest_date
 from genesys_gateway.runtime.errors import NoReply, TransientFailure
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage
-from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage import Connection, Storage, database_now
+from genesys_gateway.storage.statements import last_look
 
 log = get_logger(__name__)
+
+#: Share of the claim in which questions are begun; the rest is for their answers.
+_LEASE_SHARE = 1 / 2
 
 
 class LastLook:
@@ -57,14 +63,24 @@ class LastLook:
 
     def look(self) -> bool:
         """Take up to 50 last looks. False if none is due or Genesys does not answer."""
-        now = self._clock.now()
+        lease = self._settings.lease_seconds
+        now, deadline = self._clock.now(), Deadline(self._clock, lease * _LEASE_SHARE)
         furthest = furthest_date(now, self._settings.last_look_seconds, DAY_SECONDS)
-        ids = self._storage.run(
-            lambda connection: conversations.due_for_last_look(connection, now=now, furthest=furthest, limit=BULK)
-        )
-        alone = [one for one in ids if not self._sizes.most(one)]
-        groups = list(self._sizes.groups(ids))
-        return bool(ids) and all([*map(self._look_live, alone), *map(self._look_at, groups)])
+        until = now + round(lease * 1000)
+        ids = self._storage.run(lambda c: last_look.claim(c, now=now, furthest=furthest, until=until, limit=BULK))
+        answered = [self._look_in_time(deadline, one, live=True) for one in self._alone(ids)]
+        answered += [self._look_in_time(deadline, group, live=False) for group in self._sizes.groups(ids)]
+        return bool(ids) and all(answered)
+
+    def _alone(self, ids: Sequence[str]) -> list[list[str]]:
+        return [[one] for one in ids if not self._sizes.most(one)]
+
+    def _look_in_time(self, deadline: Deadline, ids: Sequence[str], *, live: bool) -> bool:
+        """Look at some, or give them back if the claim may end before their answer is stored."""
+        if deadline.passed:
+            self._look_later(ids, 0.0)
+            return True
+        return self._look_live(ids[0]) if live else self._look_at(ids)
 
     def _look_at(self, ids: Sequence[str]) -> bool:
         try:
@@ -95,6 +111,7 @@ class LastLook:
             self._put_off(ids, error)
             return False
         log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
+        self._look_later(ids, 0.0)
         return True
 
     def _put_off(self, ids: Sequence[str], error: TransientFailure) -> None:
@@ -110,8 +127,8 @@ class LastLook:
 
     def _store(self, conversation_id: str, finding: LastFinding) -> None:
         def job(connection: Connection) -> int:
-            missed = self._put(connection, conversation_id, finding.finished, self._clock.now())
-            conversations.note_last_look(connection, conversation_id, missed, concluded=finding.complete)
+            missed = self._put(connection, conversation_id, finding.finished, database_now(connection))
+            last_look.note(connection, conversation_id, missed, concluded=finding.complete)
             return missed
 
         missed = self._storage.run(job)
@@ -123,6 +140,4 @@ class LastLook:
         at = self._clock.now() + round(seconds * 1000)
         closed_after = at - round(self._settings.retention_days * DAY_SECONDS * 1000)
         if ids:
-            self._storage.run(
-                lambda connection: conversations.postpone_last_look(connection, ids, at=at, closed_after=closed_after)
-            )
+            self._storage.run(lambda c: last_look.postpone(c, ids, at=at, closed_after=closed_after))

@@ -36,6 +36,7 @@ from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import SteadyTime
 from genesys_gateway.runtime.errors import GatewayError, NoReply, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
@@ -67,6 +68,9 @@ _PATIENCE = 1 / 60
 _SPARE = 0.6
 #: Share of the limit up to which last looks are taken while calls are scarce.
 _LAST_LOOKS = 0.75
+#: Longest time between two rounds as a share of the lease: another instance may have set a date meanwhile, because it
+#: was told of one of our conversations.
+_LEASE_SHARE = 1 / 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,7 @@ class Reconciliation:
     """The loop, and what it remembers between rounds: conversations to ask about live, and sizes of bulk questions.
 
     Args:
+        identity: This instance; it asks about the conversations that it owns.
         load: Whether calls are scarce.
         topics_scarce: Whether few topics are left on all channels.
         listener: The callbacks.
@@ -99,6 +104,7 @@ class Reconciliation:
         settings: Settings,
         runtime: Runtime,
         *,
+        identity: Identity,
         load: Load,
         topics_scarce: Callable[[], bool],
         listener: ReconciliationListener,
@@ -108,6 +114,7 @@ class Reconciliation:
         self._settings = settings
         self._clock = clock = runtime.clock
         self._metrics = runtime.metrics
+        self._identity = identity
         self._load = load
         self._topics_scarce = topics_scarce
         self._listener = listener
@@ -248,22 +255,24 @@ class Reconciliation:
             reconcile_seconds=self._settings.reconcile_seconds,
             settle_seconds=self._settings.analytics_settle_seconds,
         )
+        owner = self._identity.id
         return self._storage.run(
-            lambda connection: reconciliation.due(connection, now=now, furthest=beyond, limit=_ROUND)
+            lambda connection: reconciliation.due(connection, owner=owner, now=now, furthest=beyond, limit=_ROUND)
         )
 
     def _doubtful(self, calls: Calls) -> list[Due]:
         """Conversations in doubt to ask about live; when calls are few, only those that had a gap."""
         if calls is Calls.SCARCE:
             return []
-        now, limit = self._clock.now(), LIVE if calls is Calls.PLENTY else _ROUND
-        doubtful = self._storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=limit))
+        now, limit, owner = self._clock.now(), LIVE if calls is Calls.PLENTY else _ROUND, self._identity.id
+        doubtful = self._storage.run(lambda c: reconciliation.doubtful(c, owner=owner, now=now, limit=limit))
         follow_ms = round(self._settings.follow_deadline_seconds * 1000)
         return [one for one in doubtful if calls is Calls.PLENTY or not is_fresh(one, follow_ms)]
 
     def _until_next(self) -> float:
-        next_at = self._storage.run(reconciliation.next_due)
-        longest = self._settings.reconcile_seconds
+        owner = self._identity.id
+        next_at = self._storage.run(lambda connection: reconciliation.next_due(connection, owner))
+        longest = min(self._settings.reconcile_seconds, self._settings.lease_seconds * _LEASE_SHARE)
         return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
 
     def _ask_in_bulk(self, some: Sequence[Due]) -> None:

@@ -6,6 +6,7 @@ The files, in reading order:
 
     shared               Runtime: the clock, random numbers, metrics and crash report that every part receives
     clock                wall time for what is stored, monotonic time for waits; deadlines
+    database_clock       the database's time, by which several instances date what they store
     errors               the tree of errors, by what the reader must do about them
     greenlets            named greenlets in task groups: watched, and stopped together; pauses in long work
     backoff              the growing wait after repeated failures
@@ -14,6 +15,9 @@ The files, in reading order:
     single_flight        one piece of work at a time for each key, its result shared by all callers
     metrics              every metric, under the name that alarms use
     logs                 every log line as one JSON object
+    reminder             when a state that lasts is logged: at first, then once a minute
     log_writer           writes the lines in a thread, so that nothing waits for their reader
+    process              a process of this machine, and whether it is gone
+    identity             the id of this instance among others
     kill_points          named places where a test kills the process (elsewhere called fail points)
 """

@@ -34,6 +34,10 @@ _SEARCHED_BYTES = 4096
 #: Number of bytes before the end of a stretch in which a comma is looked for.
 _COMMA_BYTES = 64
 
+#: The least and the greatest integer that orjson reads as one, and the length of the longer of them in characters.
+_INTEGERS = (-(2**63), 2**64 - 1)
+_LONGEST_INTEGER = 20
+
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _NOT_STORABLE = re.compile("[\x00\ud800-\udfff]")
 _NUL_ESCAPE = b"\\u0000"
@@ -122,8 +126,10 @@ def _read_patiently(text: bytes) -> Any:
 
 
 def _number(digits: str) -> int | float:
-    """A whole number. One of more digits than any field may have becomes a float, as orjson reads it."""
-    return int(digits) if len(digits.lstrip("-")) < 20 else float(digits)
+    """A whole number. One that 64 bits can't hold becomes a float, as orjson reads it."""
+    if len(digits) <= _LONGEST_INTEGER and _INTEGERS[0] <= (number := int(digits)) <= _INTEGERS[1]:
+        return number
+    return float(digits)
 
 
 def _storable(value: Any) -> Any:

@@ -128,6 +128,9 @@ class Metrics:
     def _make_channel_metrics(self) -> None:
         self.channels_open = self._gauge("channels_open", "Channels with an open socket.")
         self.channel_budget = self._gauge("channel_budget", "Maximum number of channels.")
+        self.channel_places_taken = self._gauge(
+            "channel_places_taken", "Places of the budget that all instances of this OAuth client hold."
+        )
         self.channel_created = self._counter("channel_created", "Channels created.", reason=("demand", "handover"))
         reasons = ("notice", "expiry", "idle", "gone")
         self.channel_handovers = self._counter(

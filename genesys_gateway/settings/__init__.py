@@ -6,6 +6,7 @@ The files, in reading order:
 
     fields               Settings: every setting with its default
     rules                rules of single settings, and of several together
+    database_url         rules for the URL of the database, which may name several servers
     checked              keeps the settings that were checked last, for new workers
     environment          reads environment variables and collects mistakes
     secret               a secret: hidden when printed, renewed from its file

@@ -13,10 +13,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import phonenumbers
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
 from genesys_gateway.settings import environment
+from genesys_gateway.settings.database_url import check_database_url
 from genesys_gateway.settings.environment import Environment
 from genesys_gateway.settings.secret import one_word, role_tokens
 
@@ -104,22 +103,8 @@ def database_url(env: Environment, name: str) -> str | None:
     default = None if env.has(f"{name}_FILE") else "sqlite:///var/gateway.db"
     if default and not env.has(name):
         return default
-    secret = env.secret(name, _database)
+    secret = env.secret(name, check_database_url)
     return secret.reveal() if secret else None
-
-
-def _database(value: str) -> None:
-    try:
-        parsed = make_url(value)
-    except (ArgumentError, ValueError):
-        raise ValueError("must be a database URL, as sqlite:///var/gateway.db") from None
-    if parsed.drivername in ("sqlite", "sqlite+pysqlite"):
-        if parsed.database in (None, "", ":memory:") or parsed.query:
-            raise ValueError("must name an SQLite file: what is only in memory is lost")
-    elif parsed.drivername != "postgresql+psycopg":
-        raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
-    elif not parsed.database:
-        raise ValueError("must name the database")
 
 
 def bind(value: str) -> str:

@@ -25,6 +25,7 @@ The files, in reading order:
     distortions          answers about a conversation that are too large, hollow, or about another one
     disruptions          immediate harm to channels and sockets
     ledger, balance      what really happened, and how it compares with the stored records
+    listening            when topics had no open socket, or several
     traffic_plan, traffic      which traffic is wanted; conversations begin, end and are wrapped up at given rates
     notifier, http_connections      a URL is told of each new conversation of the traffic
     wire                 HTTP request, response and router

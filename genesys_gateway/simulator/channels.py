@@ -126,8 +126,8 @@ class Channels:
         return results
 
     def remove(self, channel: Channel, topics: Iterable[str]) -> None:
-        for topic in list(topics):
-            channel.topics.pop(topic, None)
+        for topic in [topic for topic in topics if topic in channel.topics]:
+            del channel.topics[topic]
             listeners = self._listeners.get(topic)
             if listeners is not None:
                 listeners.pop(channel, None)
@@ -155,21 +155,23 @@ class Channels:
         """Register an opened socket. The former one is disconnected (F25), the subscriptions stay (F26)."""
         former, channel.sender = channel.sender, sender
         channel.last_use = self._next_use()
-        self.ledger.record_socket(self.clock.wall(), channel.id, "opened")
-        self._record_listening(channel, channel.topics)
-        if former is not None:
-            self.ledger.record_socket(self.clock.wall(), channel.id, "kicked", "another socket was opened")
+        self.record_socket(channel, "opened")
+        if former is None:
+            self._record_listening(channel, channel.topics)
+        else:
+            self.record_socket(channel, "kicked", "another socket was opened")
             former.close(1000, "another socket was opened")
 
     def detach(self, channel: Channel, sender: Sender) -> None:
         if channel.sender is sender:
             channel.sender = None
             self._record_unheard(channel.topics)
-        self.ledger.record_socket(self.clock.wall(), channel.id, "closed")
+        self.record_socket(channel, "closed")
 
     def evict(self, channel: Channel) -> None:
         """Remove a channel because the limit is exceeded (F12)."""
-        self.ledger.record_eviction(self.clock.wall(), channel.id, connected=channel.sender is not None)
+        client, connected = channel.token.client.id, channel.sender is not None
+        self.ledger.record_eviction(self.clock.wall(), channel.id, client, connected=connected)
         self.end(channel, "evicted")
 
     def end(self, channel: Channel, why: str) -> None:
@@ -177,8 +179,12 @@ class Channels:
         self.by_id.pop(channel.id, None)
         self.remove(channel, channel.topics)
         if channel.sender is not None:
-            self.ledger.record_socket(self.clock.wall(), channel.id, "ended", why)
+            self.record_socket(channel, "ended", why)
             channel.sender.close(1000, why)
+
+    def record_socket(self, channel: Channel, event: str, detail: str | None = None) -> None:
+        """Record what happened to the socket of a channel."""
+        self.ledger.record_socket(self.clock.wall(), channel.id, channel.token.client.id, event, detail)
 
     def end_with_token(self, token: Token, *, revoked: bool) -> None:
         """Remove the channels of a token that has ended (F15). A revocation is announced first (F30)."""
@@ -253,19 +259,25 @@ class Channels:
             for other in [c for c in self._listeners.get(topic, ()) if c.token.owner == channel.token.owner]:
                 if other is not channel:
                     self.unsubscribe_with_notice(other, topic, "another_channel_subscribed")
+        if topic in channel.topics:
+            return
         channel.topics[topic] = None
         self._listeners.setdefault(topic, {})[channel] = None
         self._record_listening(channel, (topic,))
 
     def _record_listening(self, channel: Channel, topics: Iterable[str]) -> None:
-        if self.ledger.played and channel.sender is not None:
-            self.ledger.record_listening(topics, self.clock.wall())
+        now = self.clock.wall()
+        for topic in topics if channel.sender is not None else ():
+            self.ledger.record_listening(topic, self._open_sockets(topic), now)
 
     def _record_unheard(self, topics: Iterable[str]) -> None:
-        """Record those of these topics whose last open socket is gone."""
-        for topic in topics if self.ledger.played else ():
-            if not any(channel.sender is not None for channel in self._listeners.get(topic, ())):
-                self.ledger.record_unheard(topic, self.clock.wall())
+        """Record that these topics have lost an open socket."""
+        now = self.clock.wall()
+        for topic in topics:
+            self.ledger.record_unheard(topic, self._open_sockets(topic), now)
+
+    def _open_sockets(self, topic: str) -> int:
+        return sum(channel.sender is not None for channel in self._listeners.get(topic, ()))
 
     def _extend(self, channel: Channel) -> None:
         # Genesys docs: subscribing again restarts the channel's 24 hours (F14).

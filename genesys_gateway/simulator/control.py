@@ -311,11 +311,11 @@ def _fault_off(world: World, _: Mapping[str, Any], __: Request, path: Mapping[st
 @_route("GET", "/_sim/ledger")
 def _ledger(world: World, _: Mapping[str, Any], request: Request, __: Mapping[str, str]) -> Answer:
     """what really happened; `part` limits it to finished, records, calls, sockets, conversations …"""
-    whole = {**world.ledger.as_json(), "records": world.receiver.records}
+    parts: dict[str, Callable[[], Any]] = {**world.ledger.parts(), "records": lambda: world.receiver.records}
     part = request.one("part")
-    if part and part not in whole:
-        raise ControlError(f"no such part; there are {', '.join(whole)}")
-    return Answer(body={part: whole[part]} if part else whole)
+    if part and part not in parts:
+        raise ControlError(f"no such part; there are {', '.join(parts)}")
+    return Answer(body={name: read() for name, read in parts.items() if part in ("", name)})
 
 
 @_route("GET", "/_sim/balance")

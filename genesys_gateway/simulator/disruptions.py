@@ -104,7 +104,7 @@ def _close(world: World, channel: Channel, body: Body) -> None:
 
 def _drop(world: World, channel: Channel, _: Body) -> None:
     if channel.sender is not None:
-        world.ledger.record_socket(world.clock.wall(), channel.id, "dropped")
+        world.channels.record_socket(channel, "dropped")
         channel.sender.drop()
 
 

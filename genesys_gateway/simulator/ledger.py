@@ -6,9 +6,11 @@ Invariant: append only. A fault may hide an event from a client, never from the 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+from genesys_gateway.simulator.listening import Listening
 
 #: Maximum number of entries per list, enough for an hour of load. The oldest are discarded first, so that a long run
 #: can't fill the memory.
@@ -94,7 +96,8 @@ class Ledger:
     sockets: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
     evictions: list[dict[str, Any]] = field(default_factory=list)
     faults: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_ENTRIES_KEPT))
-    #: Topic -> conversation of the traffic player. Empty without traffic; then nothing about topics is recorded.
+    listening: Listening = field(default_factory=Listening)
+    #: Topic -> conversation of the traffic player.
     played: OrderedDict[str, PlayedConversation] = field(default_factory=OrderedDict)
     played_kept: int = _ENTRIES_KEPT
 
@@ -103,11 +106,11 @@ class Ledger:
         self.calls_total += 1
         self.calls.append((at, method, path, status))
 
-    def record_socket(self, at: int, channel: str, event: str, detail: str | None = None) -> None:
-        self.sockets.append({"at": at, "channel": channel, "event": event, "detail": detail})
+    def record_socket(self, at: int, channel: str, client: str, event: str, detail: str | None = None) -> None:
+        self.sockets.append({"at": at, "channel": channel, "client": client, "event": event, "detail": detail})
 
-    def record_eviction(self, at: int, channel: str, *, connected: bool) -> None:
-        self.evictions.append({"at": at, "channel": channel, "connected": connected})
+    def record_eviction(self, at: int, channel: str, client: str, *, connected: bool) -> None:
+        self.evictions.append({"at": at, "channel": channel, "client": client, "connected": connected})
 
     def record_announcement(self, acw: FinishedAcw, sockets: int) -> FinishedAcw:
         """Record an announcement; a second one with the same identity is of the same after-call work."""
@@ -123,13 +126,13 @@ class Ledger:
         played = self.played[topic] = PlayedConversation(conversation=conversation, began=at)
         return played
 
-    def record_listening(self, topics: Iterable[str], at: int) -> None:
-        """Record that topics are on a channel whose socket is open."""
-        for topic in topics:
-            if (played := self.played.get(topic)) is not None:
-                played.unheard = None
-                if played.listened is None:
-                    played.listened = at
+    def record_listening(self, topic: str, sockets: int, at: int) -> None:
+        """Record that a topic is on one more channel with an open socket; ``sockets`` is the number of those now."""
+        self.listening.more(topic, sockets, at)
+        if (played := self.played.get(topic)) is not None:
+            played.unheard = None
+            if played.listened is None:
+                played.listened = at
 
     def record_end(self, topic: str, at: int) -> None:
         """Record that the customer has hung up."""
@@ -141,18 +144,24 @@ class Ledger:
         if (played := self.played.get(topic)) is not None:
             played.finished = at
 
-    def record_unheard(self, topic: str, at: int) -> None:
-        """Record that the last open socket of a topic is gone."""
-        if (played := self.played.get(topic)) is not None:
+    def record_unheard(self, topic: str, sockets: int, at: int) -> None:
+        """Record that a topic has lost an open socket; ``sockets`` is the number of those left."""
+        self.listening.fewer(topic, sockets, at)
+        if not sockets and (played := self.played.get(topic)) is not None:
             played.unheard = at
 
-    def as_json(self) -> dict[str, Any]:
+    def parts(self) -> dict[str, Callable[[], Any]]:
+        """What can be read, by name; each is put together only when it is called."""
         return {
-            "finished": [acw.as_json() for acw in self.finished.values()],
-            "calls": [{"at": at, "method": m, "path": path, "status": status} for at, m, path, status in self.calls],
-            "callsTotal": self.calls_total,
-            "sockets": list(self.sockets),
-            "evictions": self.evictions,
-            "faults": list(self.faults),
-            "conversations": [played.as_json() for played in self.played.values()],
+            "finished": lambda: [acw.as_json() for acw in self.finished.values()],
+            "calls": lambda: [
+                {"at": at, "method": method, "path": path, "status": status} for at, method, path, status in self.calls
+            ],
+            "callsTotal": lambda: self.calls_total,
+            "sockets": lambda: list(self.sockets),
+            "evictions": lambda: self.evictions,
+            "faults": lambda: list(self.faults),
+            "unheard": self.listening.unheard,
+            "overlaps": self.listening.overlaps,
+            "conversations": lambda: [played.as_json() for played in self.played.values()],
         }

@@ -53,7 +53,7 @@ def announce_closing(channels: Channels, channel: Channel, seconds: float) -> No
         return
     message = f"This websocket will be closed in {round(channels.clock.wall_seconds(seconds))} seconds"
     channels.notify(channel, "socket_closing", {"message": message})
-    channels.ledger.record_socket(channels.clock.wall(), channel.id, "closing_announced")
+    channels.record_socket(channel, "closing_announced")
     channels.clock.call_after(seconds, lambda: sender.close(1001, "planned"))
 
 

@@ -10,13 +10,19 @@ The files, in reading order:
     group_commit         lets the jobs of many greenlets share one transaction of SQLite
     sqlite               SQLite: one connection, owned by one thread
     sqlite_file          the database file: its path, its permissions, connections to it
-    postgresql           PostgreSQL: a pool; a server that can lose commits is refused
+    postgresql           PostgreSQL: a pool of connections, and one transaction for each job
+    postgres_session     one connection to PostgreSQL; a server that can lose commits is refused
+    replication          whether a failover of PostgreSQL can lose commits
+    servers              finds the primary among the servers of DATABASE_URL
     connections          the engines of SQLAlchemy, for either database
     portable             the differences between the SQL of the two databases
     statements           every SQL statement, one module for each use case
     migrate              creates and upgrades the tables
     migrations           the revisions of the tables, for Alembic
     file_lock            only one process may use a SQLite file
+    instance_lock        the lock by which the others see that this process lives
+    own_connection       the connection for the lease alone
+    fence                no commit when this instance may have lost its lease
     backup               a copy of a SQLite file that is in use
     operator_session     database access for a person's command
 """

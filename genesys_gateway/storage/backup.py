@@ -16,8 +16,8 @@ from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.migrate import require_current
-from genesys_gateway.storage.statements import conversations
-from genesys_gateway.storage.statements.conversations import Balance
+from genesys_gateway.storage.statements import accounting
+from genesys_gateway.storage.statements.accounting import Balance
 
 #: How often the interpreter may run beside the copying, in steps of SQLite, so that Ctrl-C ends it at once.
 _STEPS = 100_000
@@ -87,7 +87,7 @@ def _check(partial: Path) -> Balance:
     engine = engine_of(URL.create("sqlite"), seconds=0, connect=lambda: sqlite_file.look(partial, 0))
     with engine.connect() as connection:
         require_current(connection)
-        return conversations.balance(connection)
+        return accounting.balance(connection)
 
 
 def _name(partial: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.group_commit import GroupCommit
 from genesys_gateway.storage.postgresql import PostgresDatabase
 from genesys_gateway.storage.sqlite import Job, SqliteDatabase
@@ -31,6 +32,7 @@ class Database(Protocol):
 
     def open(self) -> None: ...
     def run(self, job: Job) -> object: ...
+    def run_for_request(self, job: Job) -> object: ...
     def close(self) -> None: ...
 
 
@@ -42,6 +44,7 @@ class Storage:
         clock: The clock of a SQLite database; PostgreSQL has its own.
         patience_seconds: How long a job may take, including its wait in the queue.
         queue_limit: Maximum number of jobs waiting or running; further jobs fail at once.
+        fence: While it is closed, no job is committed on PostgreSQL. A SQLite file has one process, which needs none.
     """
 
     def __init__(
@@ -51,6 +54,7 @@ class Storage:
         *,
         patience_seconds: float = 5.0,
         queue_limit: int = 10_000,
+        fence: Fence | None = None,
     ) -> None:
         url = make_url(database_url)
         self._queue_limit = queue_limit
@@ -66,7 +70,7 @@ class Storage:
         self._clock = clock
         self._database: Database
         if url.get_backend_name() == "postgresql":
-            self._database = PostgresDatabase(url, patience_seconds)
+            self._database = PostgresDatabase(url, patience_seconds, fence)
         else:
             file = SqliteDatabase(url, clock, patience_seconds * _BUSY_SHARE)
             self._database = GroupCommit(file, patience_seconds)
@@ -94,10 +98,14 @@ class Storage:
             self._idle.wait(self._patience_seconds)
             self._database.close()
 
-    def run(self, job: Callable[[Connection], T]) -> T:
+    def run(self, job: Callable[[Connection], T], *, for_request: bool = False) -> T:
         """Run the job in a transaction, commit, and return the job's result.
 
         A statement that the job expects to fail must run in a savepoint (``connection.begin_nested()``).
+
+        Args:
+            for_request: Whether a caller over HTTP waits for it. Such a job never waits for a connection that all other
+                work of this process occupies.
 
         Raises:
             StorageUnavailable: The job is not committed, or its outcome is unknown.
@@ -110,7 +118,7 @@ class Storage:
         self._jobs += 1
         self._idle.clear()
         try:
-            value = self._database.run(job)
+            value = self._database.run_for_request(job) if for_request else self._database.run(job)
         except StorageUnavailable as error:
             self._note_failure(error)
             raise

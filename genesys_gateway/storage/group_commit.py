@@ -88,6 +88,9 @@ class GroupCommit:
             case None:
                 raise StorageUnavailable("storage is too slow; the outcome is not known")
 
+    #: jobs share their commits, so that none needs precedence
+    run_for_request = run
+
     def close(self) -> None:
         """Commit the waiting jobs, then close. It takes at most twice the patience, even if the disk hangs."""
         self._closing = True

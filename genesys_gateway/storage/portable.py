@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import cast
 
-from sqlalchemy import Connection, Executable, Table, false, text, update
+from sqlalchemy import Connection, Executable, Table, false, make_url, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -13,6 +13,9 @@ from genesys_gateway.storage.tables import instance
 
 #: Key in ``Connection.info`` of the clock that a SQLite connection uses.
 CLOCK = "clock"
+
+#: Name under which PostgreSQL passes on hints between instances.
+HINTS = "genesys_gateway"
 
 #: Options of every statement. Without them PostgreSQL's ``rowcount`` is -1 after an INSERT that met a conflict.
 EXECUTION_OPTIONS = {"preserve_rowcount": True}
@@ -24,6 +27,11 @@ NOT_STORABLE = (SQLAlchemyError, ValueError, LookupError)
 _POSTGRESQL_NOW = text("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")
 
 _CHANGE_NO_ROW = update(instance).where(false()).values(epoch=instance.c.epoch)
+
+
+def is_shared(database_url: str) -> bool:
+    """Whether several instances may use this database."""
+    return make_url(database_url).get_backend_name() == "postgresql"
 
 
 def database_now(connection: Connection) -> int:
@@ -67,3 +75,9 @@ def write_nothing(connection: Connection) -> None:
     else:
         # Setting it writes the first page even if the value stays the same.
         connection.exec_driver_sql("PRAGMA user_version = 0")
+
+
+def give_hint(connection: Connection) -> None:
+    """Tell the other instances after the commit that there is work for them. They would find it anyway, but later."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"NOTIFY {HINTS}")

@@ -4,74 +4,43 @@ Invariant: a connection that was interrupted during a statement is discarded, ne
 repeated only if it was certainly not committed.
 """
 
-import select
-from collections.abc import Sequence
-from typing import Any, TypeVar, cast
+from collections.abc import Callable
+from contextlib import nullcontext
 
 import gevent
 import psycopg
 import psycopg.waiting
 from gevent import monkey
-from psycopg.abc import PQGen
+from gevent.lock import BoundedSemaphore
 from psycopg.pq import TransactionStatus
-from psycopg.waiting import READY_R, READY_W, WAIT_R, WAIT_RW, WAIT_W
-from sqlalchemy import URL, Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, ExceptionContext, event
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage.connections import engine_of
+from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.portable import write_nothing
+from genesys_gateway.storage.postgres_session import Session, SessionOpener
+from genesys_gateway.storage.servers import number_of_hosts
 from genesys_gateway.storage.sqlite import Job
-
-V = TypeVar("V")
 
 #: Maximum number of connections, and so of jobs running at a time.
 _POOL_SIZE = 8
+#: Number of connections that only requests use: behind a backlog of other work they would wait longer than they may.
+_FOR_REQUESTS = 2
 #: Maximum number of times a job is run.
 _ATTEMPTS = 3
 #: Idle time in seconds after which TCP checks that a connection still works.
 _KEEPALIVE_SECONDS = 30
 #: serialization_failure and deadlock_detected: the server rolled back, and a repetition may succeed.
 _REPEATABLE = frozenset({"40001", "40P01"})
-
-#: Reads whether the server keeps commits, and sets the time limits of a connection.
-_SESSION = """
-SELECT current_setting('fsync'), current_setting('synchronous_commit'),
-       set_config('statement_timeout', %(ms)s, false), set_config('idle_in_transaction_session_timeout', %(ms)s, false)
-"""
-
-
-#: The unpatched ``poll``: it returns at once and does not yield to the hub.
-_native_poll = monkey.get_original("select", "poll")
-_EVENTS = {WAIT_R: select.POLLIN, WAIT_W: select.POLLOUT, WAIT_RW: select.POLLIN | select.POLLOUT}
-
-
-def _without_needless_waits(protocol: PQGen[V], fileno: int) -> PQGen[V]:
-    """Wrap a generator of psycopg so that it waits for the socket only if the socket is not ready yet."""
-    try:
-        wanted = next(protocol)
-        poll = _native_poll()
-        while True:
-            poll.register(fileno, _EVENTS[wanted])
-            events = sum(event for _, event in poll.poll(0))
-            ready = (READY_R if events & select.POLLIN else 0) | (READY_W if events & select.POLLOUT else 0)
-            wanted = protocol.send(ready or (yield wanted))
-    except StopIteration as end:
-        return cast("V", end.value)
-
-
-class _Connection(psycopg.Connection[Any]):
-    """A connection that saves one turn of gevent's loop for each statement.
-
-    The patched ``poll`` takes a turn even to find that a socket accepts bytes. While other greenlets are busy a turn
-    takes milliseconds, and a job has many statements.
-    """
-
-    def wait(self, gen: PQGen[V], interval: float = 0.1, timeout: float | None = None) -> V:
-        """Run a generator to its end; overrides psycopg's method."""
-        return super().wait(_without_needless_waits(gen, self.pgconn.socket), interval, timeout)
+#: read_only_sql_transaction
+_READ_ONLY = "25006"
+#: It, admin_shutdown, crash_shutdown, cannot_connect_now: the server is a primary no longer, or not for long. The pool
+#: gives up all connections of the same age, so that the next job looks for the primary.
+_LEFT = frozenset({_READ_ONLY, "57P01", "57P02", "57P03"})
 
 
 class PostgresDatabase:
@@ -80,43 +49,59 @@ class PostgresDatabase:
     Args:
         url: A URL with the driver ``postgresql+psycopg``.
         patience_seconds: How long a job may take, including its wait for a connection and its repetitions.
+        fence: While it is closed, no job is committed.
     """
 
-    def __init__(self, url: URL, patience_seconds: float) -> None:
+    def __init__(self, url: URL, patience_seconds: float, fence: Fence | None = None) -> None:
         if monkey.is_module_patched("select") and psycopg.waiting.wait is not psycopg.waiting.wait_poll:
             raise RuntimeError("psycopg was imported before gevent's patching: each statement would stop all greenlets")
         self._patience_seconds = patience_seconds
+        self._fence = fence
+        idle_seconds = patience_seconds if fence is None else min(patience_seconds, fence.idle_seconds)
+        self._opener = SessionOpener(patience_seconds, idle_seconds)
         self._engine = self._make_engine(url)
+        #: the right to a connection, for work that no request waits for
+        self._unhurried = BoundedSemaphore(_POOL_SIZE - _FOR_REQUESTS)
+        self._has_other_servers = number_of_hosts(self._engine.dialect.create_connect_args(url)[1]) > 1
 
     def open(self) -> None:
-        """Commit a write that changes nothing.
+        """Commit a write that changes nothing, whether the fence is open or not.
 
         Raises:
             UnsafeDatabase: ``fsync`` or ``synchronous_commit`` is off.
             StorageUnavailable: The server can't be reached, refuses the login, or accepts no writes.
         """
-        self._within_patience(write_nothing)
+        self._within_patience(write_nothing, _check_of(None), for_request=True)
 
     def run(self, job: Job) -> object:
         """Run the job in its own transaction; again if the server lost or rolled back the transaction.
 
+        Some connections are left to jobs for which a caller over HTTP waits.
+
         Raises:
             StorageUnavailable: The job is not committed, or its outcome is unknown.
         """
-        try:
-            return self._within_patience(job)
-        except UnsafeDatabase as error:
-            raise StorageUnavailable("storage is not safe now") from error
+        return self._run(job, for_request=False)
+
+    def run_for_request(self, job: Job) -> object:
+        """Run a job like :meth:`run`, also in one of the connections that are kept for requests."""
+        return self._run(job, for_request=True)
 
     def close(self) -> None:
         """Close the idle connections; the others close when their jobs end."""
         self._engine.dispose()
 
-    def _within_patience(self, job: Job) -> object:
+    def _run(self, job: Job, *, for_request: bool) -> object:
+        try:
+            return self._within_patience(job, _check_of(self._fence), for_request=for_request)
+        except UnsafeDatabase as error:
+            raise StorageUnavailable("storage is not safe now") from error
+
+    def _within_patience(self, job: Job, require_open: Callable[[], None], *, for_request: bool) -> object:
         patience = gevent.Timeout(self._patience_seconds)
         try:
-            with patience:
-                return self._with_repetitions(job)
+            with patience, nullcontext() if for_request else self._unhurried:
+                return self._with_repetitions(job, require_open)
         except gevent.Timeout as timeout:
             if timeout is not patience:
                 raise
@@ -124,22 +109,31 @@ class PostgresDatabase:
         except (OperationalError, InterfaceError, InternalError, PoolTimeout) as error:
             raise StorageUnavailable("storage can't be written now") from error
 
-    def _with_repetitions(self, job: Job) -> object:
+    def _with_repetitions(self, job: Job, require_open: Callable[[], None]) -> object:
         for _ in range(_ATTEMPTS - 1):
             try:
-                return self._once(job)
+                return self._once(job, require_open)
             except DBAPIError as error:
-                # The connection was lost before the COMMIT. The pool has dropped all connections of the same age, so
-                # the next one is new.
-                if not error.connection_invalidated and getattr(error.orig, "sqlstate", None) not in _REPEATABLE:
+                if not self._may_succeed(error):
                     raise
-        return self._once(job)
+        return self._once(job, require_open)
 
-    def _once(self, job: Job) -> object:
+    def _may_succeed(self, error: DBAPIError) -> bool:
+        """Whether a repetition may succeed at once."""
+        if _sqlstate(error.orig) in _REPEATABLE:
+            return True
+        # The connection was lost before the COMMIT. The pool has dropped all connections of the same age, so the next
+        # one is new. Another one to the only server would find it read-only again.
+        return error.connection_invalidated and (self._has_other_servers or _sqlstate(error.orig) != _READ_ONLY)
+
+    def _once(self, job: Job, require_open: Callable[[], None]) -> object:
+        require_open()
         with self._engine.connect() as connection:
             try:
                 value = job(connection)
                 reach("before_commit")
+                # Once more: the process may have been stopped since. The server ends a transaction that idles for long.
+                require_open()
                 _commit(connection)
                 reach("after_commit")
             except BaseException as error:
@@ -150,27 +144,36 @@ class PostgresDatabase:
         return value
 
     def _make_engine(self, url: URL) -> Engine:
-        milliseconds = str(round(self._patience_seconds * 1000))
         # The second option notices a firewall that has dropped an idle connection before a job uses it.
-        options = {"tcp_user_timeout": milliseconds, "keepalives_idle": _KEEPALIVE_SECONDS}
-        engine = engine_of(url, seconds=self._patience_seconds, pool_size=_POOL_SIZE, server=options)
+        options = {
+            "tcp_user_timeout": str(round(self._patience_seconds * 1000)),
+            "keepalives_idle": _KEEPALIVE_SECONDS,
+        }
+        engine = engine_of(
+            url, seconds=self._patience_seconds, pool_size=_POOL_SIZE, server=options, connect_server=self._opener.open
+        )
 
-        @event.listens_for(engine, "do_connect")
-        def connect(
-            _dialect: object, _record: object, arguments: Sequence[str], settings: dict[str, Any]
-        ) -> psycopg.Connection[Any]:
-            return _Connection.connect(*arguments, **settings)
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: object, _record: object) -> None:
-            driver = cast("psycopg.Connection[tuple[str, ...]]", connection)
-            row = driver.execute(_SESSION, {"ms": milliseconds}).fetchone()
-            driver.commit()
-            if row is None or "off" in row[:2]:
-                driver.close()
-                raise UnsafeDatabase("PostgreSQL runs with fsync=off or synchronous_commit=off; turn both on")
+        @event.listens_for(engine, "handle_error")
+        def leave(context: ExceptionContext) -> None:
+            if context.connection is not None and _sqlstate(context.original_exception) in _LEFT:
+                context.is_disconnect = True
 
         return engine
+
+
+def _check_of(fence: Fence | None) -> Callable[[], None]:
+    """Return a check for one job: it raises StorageUnavailable unless the lease under which the job began holds."""
+    number = None if fence is None else fence.number
+
+    def require_open() -> None:
+        if fence is not None and not (fence.open and fence.number == number):
+            raise StorageUnavailable("the lease of this instance is in doubt")
+
+    return require_open
+
+
+def _sqlstate(error: BaseException | None) -> str | None:
+    return getattr(error, "sqlstate", None)
 
 
 def _commit(connection: Connection) -> None:
@@ -178,9 +181,14 @@ def _commit(connection: Connection) -> None:
     # The server would answer the COMMIT with a rollback, and report no error.
     if isinstance(driver, psycopg.Connection) and driver.info.transaction_status is TransactionStatus.INERROR:
         raise RuntimeError("a job went on after its own statement had failed: all of it is rolled back")
+    if isinstance(driver, Session):
+        driver.warning = None
     try:
         connection.commit()
     except DBAPIError as error:
         if error.connection_invalidated:
             raise StorageUnavailable("the reply to a commit was lost; the outcome is not known") from error
         raise
+    if isinstance(driver, Session) and driver.warning is not None:
+        # An administrator, or a limit of time, has ended the wait for the standby. The server only warns of it.
+        raise StorageUnavailable("the server did not wait for its standby; a failover could lose the commit")

@@ -70,8 +70,15 @@ conversation = Table(
     Column("unanswered", Integer, nullable=False, server_default=text("0")),
     Column("unanswered_since", BigInteger),
     Column("erased_at", BigInteger),
+    #: instance that is about to take it over: once it covers it, it is the owner
+    Column("next_owner", _ID),
+    #: since when its owner, which has no place for its topic, offers it to other instances
+    Column("offered_at", BigInteger),
     _partial("conversation_followed", "owner", "state", where="state <> 'closed'"),
     _partial("conversation_doubtful", "covered_at", where="in_doubt AND state = 'subscribed'"),
+    _partial("conversation_owned_due", "owner", "due_at", where="due_at IS NOT NULL"),
+    _partial("conversation_owned_doubtful", "owner", "covered_at", where="in_doubt AND state = 'subscribed'"),
+    _partial("conversation_offered", "offered_at", where="offered_at IS NOT NULL"),
     _partial("conversation_due", "due_at", where="due_at IS NOT NULL"),
     _partial("conversation_last_look", "last_look_at", where="last_look_at IS NOT NULL"),
     _partial("conversation_released", "released_at", where="released_at IS NOT NULL"),
@@ -164,7 +171,18 @@ channel = Table(
     Column("closed_at", BigInteger),
 )
 
-#: Running instances and their leases.
+#: Rights to one connected channel each, within the budget of an OAuth client that several instances share.
+channel_place = Table(
+    "channel_place",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    #: as in ``instance``
+    Column("client", String(64), nullable=False),
+    Column("owner", _ID, nullable=False),
+    Column("reserved_at", BigInteger, nullable=False),
+)
+
+#: Instances, running or ended, and their leases. What is null was written by the release before.
 instance = Table(
     "instance",
     metadata,
@@ -172,6 +190,21 @@ instance = Table(
     Column("epoch", BigInteger, nullable=False),
     Column("started_at", BigInteger, nullable=False),
     Column("lease_until", BigInteger, nullable=False),
+    #: hash that names its OAuth client; instances with the same share a budget of channels
+    Column("client", String(64)),
+    #: where it listens, and under which kernel: a new instance there is the successor of one whose process is gone
+    Column("endpoint", String(400)),
+    #: its process, see ``runtime.process``
+    Column("process", String(64)),
+    #: how long its lease lasts without renewal
+    Column("lease_ms", BigInteger),
+    #: its latest renewal at which every loss of coverage was stored
+    Column("renewed_at", BigInteger),
+    #: since when it offers its conversations to others, because it is about to stop
+    Column("draining_at", BigInteger),
+    #: when it ended, and how: left (it said so itself) | proven (its process is gone) | lapsed (its lease ran out)
+    Column("ended_at", BigInteger),
+    Column("ended_how", String(8)),
 )
 
 #: The timelines of all conversations; only :mod:`~genesys_gateway.storage.statements.forgetting` deletes lines.

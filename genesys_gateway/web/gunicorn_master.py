@@ -6,6 +6,8 @@ exactly one worker.
 
 import sys
 from collections.abc import Callable, Mapping
+from mmap import mmap
+from struct import Struct
 from typing import Any
 
 import psycopg.waiting
@@ -31,7 +33,30 @@ _IGNORED = {
     "winch": "the one worker is needed",
 }
 
+#: How a number is kept in shared memory.
+_NUMBER = Struct("q")
+
 log = get_logger(__name__)
+
+
+class Reloads:
+    """Number of times that the master began to replace its worker, in memory that it shares with its workers."""
+
+    def __init__(self) -> None:
+        self._memory = mmap(-1, _NUMBER.size)
+
+    @property
+    def count(self) -> int:
+        """The number now."""
+        return int(_NUMBER.unpack(self._memory[: _NUMBER.size])[0])
+
+    def note(self) -> None:
+        """Add one; only for the master."""
+        self._memory[: _NUMBER.size] = _NUMBER.pack(self.count + 1)
+
+
+#: Of this master. A worker whose number has grown since it began has a successor.
+reloads = Reloads()
 
 
 class WrongStart(PermanentFailure):
@@ -118,6 +143,7 @@ def _take_over_signals(server: Any, environ: Mapping[str, str]) -> None:
 
 
 def _replace(replace_worker: Callable[[], None]) -> None:
+    reloads.note()
     try:
         replace_worker()
     except (OSError, RuntimeError) as error:  # no memory to fork, no file for its heartbeat

@@ -16,6 +16,7 @@ from genesys_gateway.genesys.load import Load
 from genesys_gateway.intake import EventSpool, Registration
 from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.http_client import HttpClient
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from tests.doubles import genesys_answers, stored_rows
@@ -62,10 +63,11 @@ class Calls:
             self.storage,
             self.settings,
             self.runtime,
-            owner=OWNER,
+            identity=Identity(OWNER),
             stored=self.note,
             due=ignore,
             first_question=lambda _: 0.0,
+            unfollow=ignore,
         )
         self.genesys = FakeGenesys(self.clock)
         callbacks = {name: getattr(self.spool, name) for name in ("notified", "covered", "uncovered", "rejected")}
@@ -83,12 +85,12 @@ class Calls:
         self.done.append("committed")
 
     def follow(self) -> None:
-        self.storage.run(lambda c: stored_rows.put_conversations(c, stored_rows.open_row(CONVERSATION)))
+        self.storage.run(lambda c: stored_rows.put_conversations(c, stored_rows.open_row(CONVERSATION, owner=OWNER)))
 
     def registration(self) -> None:
         """BOFE registers an interaction: from the request to the answer."""
         gateway, follow = FakeGateway(), self.registry.follow
-        use_case = Registration(self.storage, gateway.settings, self.runtime, owner=OWNER, follow=follow)
+        use_case = Registration(self.storage, gateway.settings, self.runtime, identity=Identity(OWNER), follow=follow)
         gateway.registrations = cast(Any, use_case)
         client = create_app(gateway).test_client()
         self.begin()
@@ -112,7 +114,7 @@ class Calls:
         calls = SimpleNamespace(user_name=str, user_names=dict, wrapup_name=str, wrapup_names=dict)
         names = NameCache(cast(Genesys, calls), self.clock, **PLENTY)
         history = HistoryClient(self.settings, self.http, self.clock)
-        delivery = Delivery(self.storage, history, names, self.settings, self.runtime, owner=OWNER)
+        delivery = Delivery(self.storage, history, names, self.settings, self.runtime, identity=Identity(OWNER))
         content = AcwEvent(conversation_id=CONVERSATION, participant_id=OWNER, session_id=OWNER).to_json()
         row = stored_rows.pending_row(OWNER, CONVERSATION, content=content, attempt=0, names=None, last_error=None)
         self.running.append(delivery)
@@ -134,6 +136,7 @@ class Calls:
             Inquiry(genesys, self.settings, self.clock),
             self.settings,
             self.runtime,
+            identity=Identity(OWNER),
             load=Load(limiter, self.clock),
             topics_scarce=lambda: False,
             listener=ReconciliationListener(stored=self.note, unfollow=ignore, follow=ignore, agents_seen=ignore),

@@ -23,7 +23,16 @@ from sqlalchemy import Connection, create_engine
 from genesys_gateway.runtime.clock import DAY_SECONDS, SystemClock
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.storage.statements import conversations, erasure, forgetting, instances, outbox, reconciliation
+from genesys_gateway.storage.statements import (
+    accounting,
+    erasure,
+    forgetting,
+    instances,
+    last_look,
+    outbox,
+    ownership,
+    reconciliation,
+)
 from tests.doubles.past import put_past
 from tests.doubles.stored_rows import register
 from tests.harness.gateway import Gateway
@@ -43,13 +52,13 @@ def statements(now: int) -> dict[str, Callable[[Connection], object]]:
     return {
         "registration": lambda c: register(c, str(uuid.uuid4()), now=now, owner=OWNER),
         "lease: renew, a bare commit": lambda c: instances.renew(c, OWNER, 20_000),
-        "lease: adopt": lambda c: instances.adopt(c, OWNER, lease_ms=20_000, now=now),
-        "resync: pending": lambda c: instances.pending_of(c, OWNER),
-        "resync: followed": lambda c: instances.followed_by(c, OWNER),
-        "reconciliation: due": lambda c: reconciliation.due(c, now=now, furthest=now + DAY_MS, limit=500),
-        "reconciliation: next due": reconciliation.next_due,
-        "last look": lambda c: conversations.due_for_last_look(c, now=now, furthest=now + 2 * DAY_MS, limit=50),
-        "gauges: balance": conversations.balance,
+        "lease: adopt": lambda c: ownership.adopt(c, OWNER, lease_ms=20_000, now=now, limit=500),
+        "resync: pending": lambda c: ownership.pending_of(c, OWNER),
+        "resync: followed": lambda c: ownership.followed_by(c, OWNER),
+        "reconciliation: due": lambda c: reconciliation.due(c, owner=OWNER, now=now, furthest=now + DAY_MS, limit=500),
+        "reconciliation: next due": lambda c: reconciliation.next_due(c, OWNER),
+        "last look": lambda c: last_look.claim(c, now=now, furthest=now + 2 * DAY_MS, until=now, limit=50),
+        "gauges: balance": accounting.balance,
         "gauges: backlog": lambda c: outbox.backlog(c, now),
         "delivery: due": lambda c: outbox.due(c, now=now, lease_ms=20_000, limit=64),
         "delivery: unattempted": lambda c: outbox.unattempted(c, now=now, lease_ms=20_000, since=0, limit=16),

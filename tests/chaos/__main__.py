@@ -37,15 +37,15 @@ def main() -> int:
     """Return 0 if nothing is lost or doubled and all conversations are accounted for, else 1."""
     options = _options()
     seed = options.seed if options.seed is not None else Random().randrange(10_000)
-    database = options.database or databases.KINDS[seed % 2]
+    database = options.database or ("postgresql" if options.instances > 1 else databases.KINDS[seed % 2])
     report = Report(f"chaos-{seed}")
-    heading(f"Chaos, seed {seed}, {options.minutes:g} minutes, {database}")
+    heading(f"Chaos, seed {seed}, {options.minutes:g} minutes, {database}, instances: {options.instances}")
     stage = Stage(report, Scale.FULL)
     try:
-        held = _run(report, stage, seed, options.minutes, database)
+        held = _run(report, stage, seed, options.minutes, database, options.instances)
     finally:
-        stage.close(keep=not report.held)
-    if not held:
+        stage.close(keep=options.keep or not report.held)
+    if options.keep or not held:
         report.note(f"logs: {stage.folder}")
     return 0 if held else 1
 
@@ -55,18 +55,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, help="seed of the faults; a random one when not given")
     parser.add_argument("--minutes", type=float, default=2.0, help="how long faults are injected")
     parser.add_argument("--database", choices=databases.KINDS, help="when not given, an even seed takes SQLite")
+    parser.add_argument("--instances", type=int, default=1, help="number of instances; several need PostgreSQL")
+    parser.add_argument("--keep", action="store_true", help="keep the folder with the logs")
     options = parser.parse_args()
-    if options.database == "postgresql" and not databases.reachable():
+    if options.instances > 1 and options.database == "sqlite":
+        parser.error("several instances need PostgreSQL")
+    if (options.instances > 1 or options.database == "postgresql") and not databases.reachable():
         parser.error("no PostgreSQL at 127.0.0.1:5432 with a database named test")
     return options
 
 
-def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str) -> bool:
+def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str, instances: int) -> bool:
     random = Random(seed)
-    world = World(stage, database, random, {"deduplicate": True})
+    world = World(stage, database, random, {"deduplicate": True}, instances)
     if not world.alone:
         report.skip(*_UNBROKEN[database])
-    plan = script.draw(Random(seed), minutes * 60, database, alone=world.alone)
+    plan = script.draw(Random(seed), minutes * 60, database, alone=world.alone, instances=instances)
     with world.running():
         load, watch = Load(world), Watch(world)
         load.start()
@@ -81,7 +85,8 @@ def _run(report: Report, stage: Stage, seed: int, minutes: float, database: str)
         _judge(report, world, load, took)
     for name, value in figures.items():
         report.note(f"{name}: {value}")
-    return _publish(report, plan, figures, watch, f"make chaos SEED={seed} MINUTES={minutes:g} DATABASE={database}")
+    again = f"make chaos SEED={seed} MINUTES={minutes:g} DATABASE={database} INSTANCES={instances}"
+    return _publish(report, plan, figures, watch, again)
 
 
 def _converged(world: World, load: Load) -> bool:
@@ -107,7 +112,7 @@ def _figures(world: World, load: Load, watch: Watch, seed: int, peace: float) ->
         "after-call works": load.events,
         "records by source": dict(sources),
         "attempts": len(world.simulator.attempts()),
-        "attempts in doubt": round(world.doubted()),
+        "attempts in doubt": world.doubted(),
         "starts after the first": world.restarts,
         "largest backlog": watch.most_backlog(),
         "seconds until converged": round(watch.seconds() - peace, 1),

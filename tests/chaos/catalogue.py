@@ -8,6 +8,7 @@ import os
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from tests.chaos.world import World
 from tests.harness import databases
 
 Undo = Callable[[], object]
+#: Called with the world and the number of the instance that is hit.
+Begin = Callable[[World, int], Undo]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,29 +30,33 @@ class Fault:
     #: the party it hits; each party has one fault at a time
     party: str
     #: begins the fault, and returns what ends it
-    begin: Callable[[World], Undo]
+    begin: Begin
     #: its shortest and longest duration
     seconds: tuple[float, float] = (1.0, 8.0)
     #: the only kind of database it is possible with
     database: str | None = None
     #: whether it needs a disk or a database server of our own
     alone: bool = False
+    #: whether it hits one of the instances, each of which then is a party
+    of_an_instance: bool = False
+    #: whether it is possible only where another instance goes on
+    needs_several: bool = False
 
 
 def _nothing() -> None:
     """Do nothing: the service repairs it by itself."""
 
 
-def _at_once(name: str, **how: object) -> Callable[[World], Undo]:
-    def begin(world: World) -> Undo:
+def _at_once(name: str, **how: object) -> Begin:
+    def begin(world: World, _number: int) -> Undo:
         world.simulator.fault(name, **how)
         return _nothing
 
     return begin
 
 
-def _while(name: str, **how: object) -> Callable[[World], Undo]:
-    def begin(world: World) -> Undo:
+def _while(name: str, **how: object) -> Begin:
+    def begin(world: World, _number: int) -> Undo:
         number = world.simulator.fault(name, **how)["id"]
         return lambda: _switch_off(world, number)
 
@@ -62,28 +69,36 @@ def _switch_off(world: World, number: int) -> None:
         world.simulator.control("DELETE", f"/faults/{number}")
 
 
-def _mode(mode: str, **how: object) -> Callable[[World], Undo]:
-    def begin(world: World) -> Undo:
+def _mode(mode: str, **how: object) -> Begin:
+    def begin(world: World, _number: int) -> Undo:
         world.simulator.set_receiver(mode, **{**how, **world.receiver})
         return lambda: world.simulator.set_receiver("ok", **world.receiver)
 
     return begin
 
 
-def _once(action: Callable[[World], None]) -> Callable[[World], Undo]:
-    def begin(world: World) -> Undo:
-        action(world)
+def _once(action: Callable[[World, int], None]) -> Begin:
+    def begin(world: World, number: int) -> Undo:
+        action(world, number)
         return _nothing
 
     return begin
 
 
-def _frozen(world: World) -> Undo:
-    world.freeze()
-    return world.thaw
+def _frozen(world: World, number: int) -> Undo:
+    world.freeze(number)
+    return lambda: world.thaw(number)
 
 
-def _full(world: World) -> Undo:
+def _clock_wrong_by(seconds: int) -> Begin:
+    def begin(world: World, number: int) -> Undo:
+        world.clocks[number].wrong_by(seconds)
+        return lambda: world.clocks[number].wrong_by(0)
+
+    return begin
+
+
+def _full(world: World, _number: int) -> Undo:
     assert world.disk is not None
     filler = world.disk / "filler"
     with filler.open("wb", buffering=0) as file:
@@ -99,7 +114,7 @@ def _full(world: World) -> Undo:
     return lambda: filler.unlink(missing_ok=True)
 
 
-def _read_only(world: World) -> Undo:
+def _read_only(world: World, _number: int) -> Undo:
     assert world.disk is not None
     # Mode bits restrict neither root nor an open file; this attribute restricts both.
     files = [str(path) for path in _database_files(world.disk)]
@@ -111,7 +126,7 @@ def _database_files(disk: Path) -> list[Path]:
     return [path for path in (disk / "gateway.db", disk / "gateway.db-wal") if path.exists()]
 
 
-def _ended_sessions(world: World) -> Undo:
+def _ended_sessions(world: World, _number: int) -> Undo:
     def end_them() -> None:
         while True:
             databases.end_sessions(world.database_name, world.server_port)
@@ -120,28 +135,32 @@ def _ended_sessions(world: World) -> Undo:
     return gevent.spawn(end_them).kill
 
 
-def _cut_commits(world: World) -> Undo:
+def _cut_commits(world: World, number: int) -> Undo:
     def cut_them() -> None:
-        while world.proxy is not None:
-            world.proxy.cut_replies_after(b"COMMIT")
+        while True:
+            world.proxies[number].cut_replies_after(b"COMMIT")
             gevent.sleep(0.5)
 
     return gevent.spawn(cut_them).kill
 
 
-def _stalled(world: World) -> Undo:
-    assert world.proxy is not None
-    world.proxy.stall()
-    return world.proxy.flow
+def _stalled(world: World, number: int) -> Undo:
+    world.proxies[number].stall()
+    return world.proxies[number].flow
 
 
-def _stopped(world: World) -> Undo:
+def _cut(world: World, number: int) -> Undo:
+    world.proxies[number].cut()
+    return world.proxies[number].restore
+
+
+def _stopped(world: World, _number: int) -> Undo:
     assert world.server is not None
     world.server.stop()
     return world.server.start
 
 
-def _crashed(world: World) -> Undo:
+def _crashed(world: World, _number: int) -> Undo:
     assert world.server is not None
     world.server.crash()
     return world.server.start
@@ -150,10 +169,18 @@ def _crashed(world: World) -> Undo:
 _API = "/api/v2/*"
 _SUBSCRIPTIONS = "*/subscriptions"
 
+_instance_fault = partial(Fault, of_an_instance=True)
+_among_several = partial(_instance_fault, needs_several=True)
+
 FAULTS = (
-    Fault(name="power cut", party="gateway", begin=_once(World.kill_all), seconds=(0.1, 0.5)),
-    Fault(name="worker killed", party="gateway", begin=_once(World.kill_worker), seconds=(0.1, 0.5)),
-    Fault(name="frozen", party="gateway", begin=_frozen, seconds=(1, 12)),
+    _instance_fault(name="power cut", party="gateway", begin=_once(World.kill_all), seconds=(0.1, 0.5)),
+    _instance_fault(name="worker killed", party="gateway", begin=_once(World.kill_worker), seconds=(0.1, 0.5)),
+    _instance_fault(name="frozen", party="gateway", begin=_frozen, seconds=(1, 12)),
+    _instance_fault(
+        name="frozen beyond its lease", party="gateway", begin=_frozen, seconds=(12, 30), needs_several=True
+    ),
+    _among_several(name="an hour ahead", party="clock", begin=_clock_wrong_by(3600)),
+    _among_several(name="an hour behind", party="clock", begin=_clock_wrong_by(-3600)),
     Fault(name="answers 500", party="receiver", begin=_mode("500")),
     Fault(name="answers 429", party="receiver", begin=_mode("429", retryAfter=1)),
     Fault(name="answers 401", party="receiver", begin=_mode("401")),
@@ -188,8 +215,10 @@ FAULTS = (
     Fault(name="full", party="disk", begin=_full, database="sqlite", alone=True),
     Fault(name="read-only", party="disk", begin=_read_only, database="sqlite", alone=True),
     Fault(name="sessions ended", party="database", begin=_ended_sessions, database="postgresql"),
-    Fault(name="replies to commits cut", party="database", begin=_cut_commits, database="postgresql"),
-    Fault(name="stalls", party="database", begin=_stalled, database="postgresql"),
+    _instance_fault(name="replies to commits cut", party="connection", begin=_cut_commits, database="postgresql"),
+    _instance_fault(name="stalls", party="connection", begin=_stalled, database="postgresql"),
+    _among_several(name="stalls beyond the lease", party="connection", begin=_stalled, seconds=(12, 25)),
+    _among_several(name="cut", party="connection", begin=_cut, seconds=(1, 25)),
     Fault(name="restarted", party="database", begin=_stopped, seconds=(0.5, 4), database="postgresql", alone=True),
     Fault(name="crashed", party="database", begin=_crashed, seconds=(0.5, 4), database="postgresql", alone=True),
 )

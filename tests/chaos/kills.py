@@ -86,7 +86,7 @@ def _judge(report: Report, world: World, load: Load, took: float | None) -> bool
     stored = _stored(world)
     wanted = {judge.record_id(acw["recordKey"]) for acw in world.simulator.ledger("finished")}
     lost, unexpected, doubled = wanted - stored.keys(), stored.keys() - wanted, stored.total() - len(stored)
-    doubted = round(world.doubted())
+    doubted = world.doubted()
     may_double = 0 if world.receiver["deduplicate"] else doubted
     report.note(f"{len(wanted)} after-call works, last one recorded {took or -1:.1f} s after the last kill")
     claims = [

@@ -1,6 +1,7 @@
 """The load during chaos: calls begin, are registered, are transferred from agent to agent, and end.
 
-Invariant: BOFE repeats a registration until the answer is 2xx; agents never wait for the gateway.
+Invariant: BOFE repeats a registration, at one instance after the other, until the answer is 2xx; agents never wait for
+the gateway.
 """
 
 import time
@@ -71,9 +72,9 @@ class Load:
         self._calls.spawn(action, what).link_exception(self.failures.append)
 
     def _register(self, conversation: str) -> None:
-        while True:
+        for instance in cycle(self._world.instances[::-1] if self.calls % 2 else self._world.instances):
             try:
-                status = str(self._world.gateway.register(conversation).status)
+                status = str(instance.gateway.register(conversation).status)
             except NoAnswer:
                 status = "-"
             self.answers[status] += 1

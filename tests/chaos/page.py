@@ -13,7 +13,7 @@ def write(report: Report, plan: Sequence[Planned], figures: Mapping[str, object]
     Args:
         again: The command that repeats the run.
     """
-    faults = Counter((one.fault.party, one.fault.name) for one in plan)
+    faults = Counter((one.party, one.fault.name) for one in plan)
     lines = [
         f"# Chaos: {'all claims held' if report.end() else 'a claim did not hold'}",
         "",

@@ -17,7 +17,7 @@ def draw(samples: Sequence[Sample], plan: Sequence[Planned], title: str) -> str:
     """Return the SVG file."""
     end = max([1.0, *(one.at for one in samples), *(one.end for one in plan)])
     most = max([1, *(one.backlog for one in samples)])
-    parties = list(dict.fromkeys(one.fault.party for one in plan))
+    parties = list(dict.fromkeys(one.party for one in plan))
     height = _TOP + _CURVE + len(parties) * _ROW + 50
 
     def x(at: float) -> float:
@@ -31,7 +31,7 @@ def draw(samples: Sequence[Sample], plan: Sequence[Planned], title: str) -> str:
         *_curve(samples, x, most),
     ]
     for row, party in enumerate(parties):
-        lines += _row(party, row, [one for one in plan if one.fault.party == party], x)
+        lines += _row(party, row, [one for one in plan if one.party == party], x)
     return "\n".join([*lines, "</svg>", ""])
 
 

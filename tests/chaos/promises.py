@@ -14,7 +14,9 @@ _COUNTED_SECONDS = 60.0
 
 def kept(report: Report, world: World, load: Load) -> bool:
     """Claim that each 2xx is on disk, that each is followed or closed, and that only attempts in doubt are repeated."""
-    wait_for(world.gateway.ready, _READY_SECONDS)
+    wait_for(lambda: all(instance.gateway.ready() for instance in world.instances), _READY_SECONDS)
+    for instance in world.instances:
+        instance.read_counters()
     missing = [one for one in load.promised if not _known(world, one)]
     promised = len(load.promised)
     claims = [
@@ -25,7 +27,7 @@ def kept(report: Report, world: World, load: Load) -> bool:
     counted, unaccounted = world.metric("conversations"), world.metric("conversations_unaccounted")
     figure = f"{counted} followed or closed, {unaccounted} unaccounted"
     claims.append(report.claim("accepted = followed + closed", (counted, unaccounted) == (promised, 0), figure))
-    again, doubted = judge.sent_again(world.simulator.attempts()), round(world.doubted())
+    again, doubted = judge.sent_again(world.simulator.attempts()), world.doubted()
     figure = f"{again} sent again, {doubted} in doubt"
     claims.append(report.claim("what was stored is sent again only after doubt", again <= doubted, figure))
     return all(claims)

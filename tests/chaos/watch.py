@@ -1,7 +1,9 @@
 """Samples the service twice a second from outside: its backlog, its lag, its memory."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import gevent
 
@@ -29,10 +31,12 @@ class Watch:
         self.samples: list[Sample] = []
         #: in seconds; the time for which a process was frozen counts
         self.worst_lag = 0.0
-        #: resident megabytes of the worker
+        #: resident megabytes of the largest worker
         self.most_memory = 0.0
-        # Two greenlets: while one waits for a frozen gateway, the other must see the backlog grow.
-        self._sampling = [gevent.spawn(sample) for sample in (self._count_backlog, self._read_gateway)]
+        # Several greenlets: while one waits for a frozen gateway, the other must see the backlog grow.
+        samplers: list[Callable[[], None]] = [self._count_backlog]
+        samplers += [partial(self._read_gateway, number) for number in range(len(world.instances))]
+        self._sampling = [gevent.spawn(sampler) for sampler in samplers]
 
     def stop(self) -> None:
         """Stop sampling."""
@@ -53,9 +57,8 @@ class Watch:
             self.samples.append(Sample(at=self.seconds(), backlog=backlog))
             gevent.sleep(_EVERY_SECONDS)
 
-    def _read_gateway(self) -> None:
+    def _read_gateway(self, number: int) -> None:
         while True:
-            self._world.doubted()
-            self.worst_lag = max(self.worst_lag, self._world.metric("hub_lag_seconds") or 0.0)
-            self.most_memory = max(self.most_memory, self._world.memory() or 0.0)
+            self.worst_lag = max(self.worst_lag, self._world.metric("hub_lag_seconds", number) or 0.0)
+            self.most_memory = max(self.most_memory, self._world.memory(number) or 0.0)
             gevent.sleep(_EVERY_SECONDS)

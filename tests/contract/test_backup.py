@@ -16,7 +16,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage, sqlite_file
 from genesys_gateway.storage.backup import BackupFailed, BackupRefused, copy
 from genesys_gateway.storage.operator_session import OperatorSession
-from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements import accounting
 from tests.contract.processes import python
 from tests.doubles import past
 from tests.doubles import stored_rows as stored
@@ -89,7 +89,7 @@ def test_a_copy_can_be_used_as_the_database(database: Path, tmp_path: Path) -> N
     storage = Storage(f"sqlite:///{tmp_path / 'copy'}", SystemClock())
     storage.open()
     storage.run(stored.register)
-    balance = storage.run(conversations.balance)
+    balance = storage.run(accounting.balance)
     storage.close()
     assert (balance.accepted, balance.unaccounted) == (made.balance.accepted + 1, 0)
 

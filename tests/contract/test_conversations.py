@@ -11,7 +11,7 @@ from sqlalchemy import Connection, event, update
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, intake, reconciliation
+from genesys_gateway.storage.statements import accounting, conversations, instances, intake, last_look, reconciliation
 from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due
@@ -37,6 +37,8 @@ class Conversations:
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+        # Nobody else is believed to cover a conversation.
+        storage.run(lambda c: instances.enter(c, OWNER, 600_000))
 
     def register(
         self, customer: str = CUSTOMER, one: str = CONVERSATION, *, now: int = NOW, owner: str = OWNER
@@ -51,7 +53,7 @@ class Conversations:
         )
 
     def uncover(self, *ids: str, since: int = NOW, now: int = NOW) -> None:
-        self.storage.run(lambda c: conversations.uncover(c, ids or [CONVERSATION], since=since, now=now))
+        self.storage.run(lambda c: conversations.uncover(c, ids or [CONVERSATION], owner=OWNER, since=since, now=now))
 
     def put(self, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> IntakeResult:
         return self.storage.run(lambda c: put_event(c, event, source, now))
@@ -74,14 +76,14 @@ class Conversations:
         return [item.event for item in self.view().timeline]
 
     def due(self, now: int = NOW, furthest: int = NOW + 10**12, limit: int = 10) -> list[Due]:
-        return self.storage.run(lambda c: reconciliation.due(c, now=now, furthest=furthest, limit=limit))
+        return self.storage.run(lambda c: reconciliation.due(c, owner=OWNER, now=now, furthest=furthest, limit=limit))
 
     def row(self, one: str = CONVERSATION) -> dict[str, Any]:
         query = conversation.select().where(conversation.c.id == one)
         return self.storage.run(lambda c: c.execute(query).one()._asdict())
 
     def check_balance(self) -> None:
-        balance = self.storage.run(conversations.balance)
+        balance = self.storage.run(accounting.balance)
         assert balance.accepted == sum(balance.states.values())
         assert balance.unaccounted == 0
 
@@ -245,7 +247,7 @@ def test_a_closed_one_is_neither_covered_nor_uncovered_nor_due(statements: Conve
 def test_nobody_is_covered_by_an_empty_list(statements: Conversations) -> None:
     statements.register()
     statements.storage.run(lambda c: conversations.cover(c, [], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW))
-    statements.storage.run(lambda c: conversations.uncover(c, [], since=NOW, now=NOW))
+    statements.storage.run(lambda c: conversations.uncover(c, [], owner=OWNER, since=NOW, now=NOW))
     assert statements.row()["state"] == "pending"
 
 
@@ -254,9 +256,9 @@ def test_a_thousand_are_covered_and_uncovered_in_one_statement_each(statements: 
     for one in ids:  # in separate jobs, because a job has only a few seconds, even on a busy machine
         statements.register(one=one)
     statements.cover(*ids)
-    assert statements.storage.run(conversations.balance).states == {"subscribed": 1000}
+    assert statements.storage.run(accounting.balance).states == {"subscribed": 1000}
     statements.uncover(*ids)
-    assert statements.storage.run(conversations.balance).states == {"pending": 1000}
+    assert statements.storage.run(accounting.balance).states == {"pending": 1000}
 
 
 # --- due ---
@@ -297,7 +299,7 @@ def test_a_last_look_is_due_at_its_date_or_when_that_can_not_be_true(
     statements.storage.run(
         lambda c: conversations.close(c, CONVERSATION, without_record="no_acw", now=NOW, last_look_at=NOW + 5)
     )
-    found = statements.storage.run(lambda c: conversations.due_for_last_look(c, now=now, furthest=now + 15, limit=5))
+    found = statements.storage.run(lambda c: last_look.claim(c, now=now, furthest=now + 15, until=now + 9, limit=5))
     assert found == due
 
 
@@ -305,9 +307,9 @@ def test_a_closed_one_is_never_due_but_for_its_last_look(statements: Conversatio
     statements.register()
     statements.close()
     assert statements.due(NOW + 10**11) == []
-    assert statements.storage.run(reconciliation.next_due) == NOW + 86_400_000
-    statements.storage.run(lambda c: conversations.note_last_look(c, CONVERSATION, 0))
-    assert statements.storage.run(reconciliation.next_due) is None
+    assert statements.storage.run(lambda c: reconciliation.next_due(c, OWNER)) == NOW + 86_400_000
+    statements.storage.run(lambda c: last_look.note(c, CONVERSATION, 0))
+    assert statements.storage.run(lambda c: reconciliation.next_due(c, OWNER)) is None
 
 
 def test_made_due_it_is_due_and_in_doubt(statements: Conversations) -> None:
@@ -334,7 +336,7 @@ def test_what_was_lost_is_a_gap_that_ends_now(
     row = statements.row()
     assert (row["due_at"], row["in_doubt"], row["asked"]) == (NOW + 50, True, 0)
     assert row["covered_at"] == covered_at
-    unseen = statements.storage.run(lambda c: reconciliation.doubtful(c, now=NOW + 50, limit=5))
+    unseen = statements.storage.run(lambda c: reconciliation.doubtful(c, owner=OWNER, now=NOW + 50, limit=5))
     assert [one.id for one in unseen] == ([CONVERSATION] if covered else [])
 
 
@@ -445,7 +447,7 @@ def at_once(storage: Storage, first: Callable[[Connection], Any], second: Callab
 def test_uncovered_while_it_is_closed_it_stays_closed(shared: Conversations) -> None:
     shared.register()
     shared.cover()
-    at_once(shared.storage, close, lambda c: conversations.uncover(c, [CONVERSATION], since=NOW, now=NOW))
+    at_once(shared.storage, close, lambda c: conversations.uncover(c, [CONVERSATION], owner=OWNER, since=NOW, now=NOW))
     assert (shared.view().state, shared.row()["due_at"]) == ("closed", None)
 
 
@@ -463,6 +465,7 @@ def release(connection: Connection) -> bool:
     return reconciliation.release(
         connection,
         CONVERSATION,
+        owner=OWNER,
         now=NOW,
         due_at=NOW,
         asked_at=NOW,
@@ -552,9 +555,9 @@ def test_registered_by_two_at_once_it_is_accepted_once(shared: Conversations) ->
 def test_a_registration_while_the_balance_is_read_does_not_upset_it(shared: Conversations) -> None:
     shared.register()
 
-    def interrupted(connection: Connection) -> conversations.Balance:
+    def interrupted(connection: Connection) -> accounting.Balance:
         event.listen(connection, "after_execute", lambda *_: Storage.run(shared.storage, register), once=True)
-        return conversations.balance(connection)
+        return accounting.balance(connection)
 
     def register(connection: Connection) -> None:
         stored.register(connection, OTHER_CONVERSATION)

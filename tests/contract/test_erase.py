@@ -10,9 +10,9 @@ from sqlalchemy import Connection, Row, Table
 from genesys_gateway.domain.outbox import Delivered
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.operator_session import OperatorSession
-from genesys_gateway.storage.statements import customer, dead_letters, outbox
+from genesys_gateway.storage.statements import claims, customer, dead_letters, outbox
+from genesys_gateway.storage.statements.claims import Claim, ReadyEntry
 from genesys_gateway.storage.statements.customer import ERASED, Erased, Undelivered
-from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 from genesys_gateway.storage.tables import conversation, entry
 from tests.doubles import stored_rows as stored
 from tests.doubles.runtime import FakeClock
@@ -54,7 +54,7 @@ class CommandBesideGateway:
     def claim(self, record_id: str) -> Claim:
         due = self.gateway(lambda c: outbox.due(c, now=NOW, lease_ms=LEASE, limit=9))
         wanted = [ReadyEntry(entry=one) for one in due if one.id == record_id]
-        (claim,) = self.gateway(lambda c: outbox.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE))
+        (claim,) = self.gateway(lambda c: claims.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE))
         return claim
 
 
@@ -165,7 +165,7 @@ def test_what_was_given_up_so_is_shown_and_can_not_be_requeued(command: CommandB
 
     (shown,) = command.session.read(lambda c: dead_letters.dead_letters(c, limit=9))
     assert (shown.id, shown.reason) == ("p", ERASED)
-    assert command.session.write(lambda c: dead_letters.requeue(c, ["p"], now=NOW)) == 0
+    assert not command.session.write(lambda c: dead_letters.requeue(c, "p", now=NOW))
     assert command.gateway(lambda c: outbox.backlog(c, NOW)).dead == 0, (
         "an erased record raises no alarm, because nobody could end it"
     )
@@ -180,7 +180,7 @@ def test_an_attempt_that_is_under_way_concludes_too_late_and_is_said_to_be_in_do
     (given_up,) = command.erase("c-1", even_undelivered=True).given_up
 
     assert given_up.in_doubt, "it may be in communication history all the same"
-    assert command.gateway(lambda c: outbox.conclude(c, [(claim, Delivered())], now=NOW)) == ["p"]
+    assert command.gateway(lambda c: claims.conclude(c, [(claim, Delivered())], now=NOW)) == ["p"]
     assert command.entry("p").state == "dead"
 
 
@@ -190,7 +190,7 @@ def test_an_entry_that_a_gateway_has_read_can_not_be_claimed_after_it(command: C
     command.erase("c-1", even_undelivered=True)
 
     wanted = [ReadyEntry(entry=read)]
-    assert command.gateway(lambda c: outbox.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE)) == []
+    assert command.gateway(lambda c: claims.claim(c, wanted, owner="me", now=NOW, lease_ms=LEASE)) == []
 
 
 def test_a_conversation_that_has_another_customer_by_now_is_left_alone(command: CommandBesideGateway) -> None:

@@ -13,9 +13,19 @@ from genesys_gateway.maintenance.retention import Retention
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, counterparts, dead_letters, forgetting, intake
-from genesys_gateway.storage.statements.conversations import Balance, Pairing
+from genesys_gateway.storage.statements import (
+    accounting,
+    conversations,
+    dead_letters,
+    forgetting,
+    intake,
+    last_look,
+    locks,
+)
+from genesys_gateway.storage.statements.accounting import Balance
+from genesys_gateway.storage.statements.conversations import Pairing
 from genesys_gateway.storage.tables import conversation, counterpart, entry, registration, transition
+from tests.contract.interleaved import stage_on
 from tests.doubles import stored_rows as stored
 from tests.doubles.genesys import settings
 from tests.doubles.runtime import FakeClock, runtime
@@ -51,11 +61,12 @@ class Archive:
         self.run(job)
 
     def day(self, number: float) -> Forgotten:
-        """Let that day come, in steps of a week at most, and return what the last run forgot."""
+        """Let that day come: two steps of a week, which erase, then the rest. Returns what the last run forgot."""
         forgotten = NOTHING
+        steps = iter((7, 7))
         while (left := NOW + round(number * DAY) - self.clock.now()) > 0:
             watch = self.retention.watch()
-            self.clock.advance(min(left, 7 * DAY) / 1000)
+            self.clock.advance(min(left, next(steps, number) * DAY) / 1000)
             self.retention.erase(watch)
             forgotten = self.retention.forget(watch)
         return forgotten
@@ -74,7 +85,7 @@ class Archive:
 
     @property
     def balance(self) -> Balance:
-        return self.run(conversations.balance)
+        return self.run(accounting.balance)
 
 
 @pytest.fixture
@@ -123,7 +134,7 @@ def test_a_loss_is_still_seen_after_its_neighbours_were_deleted(archive: Archive
 
 def test_a_work_that_was_missed_stays_counted(archive: Archive) -> None:
     archive.registered()
-    archive.run(lambda c: conversations.note_last_look(c, CONVERSATION, 1))
+    archive.run(lambda c: last_look.note(c, CONVERSATION, 1))
 
     archive.day(410)
 
@@ -330,20 +341,47 @@ def test_one_that_is_deleted_while_it_is_registered_again_is_new(server: Engine,
     shared.run(lambda c: stored.put(c, registration, {"conversation_id": CONVERSATION, "accepted_at": 0}))
 
     with server.begin() as connection:
-        counterparts.lock(connection, CONVERSATION)
+        locks.hold(connection, CONVERSATION)
         registering = begun(lambda: shared.run(stored.register))
         forgetting.old_conversations(connection, closed_before=2, erased_before=2, limit=1, after=None)
 
     assert registering.get(timeout=5)[0] is Pairing.NEW
-    assert shared.run(conversations.balance) == Balance(accepted=2, states={"closed": 1, "pending": 1}, missed=0)
+    assert shared.run(accounting.balance) == Balance(accepted=2, states={"closed": 1, "pending": 1}, missed=0)
 
 
 def test_a_result_that_is_requeued_in_the_moment_of_its_deletion_is_kept(server: Engine, shared: Storage) -> None:
     shared.run(lambda c: stored.put_entries(c, stored.dead_row("r-1", CONVERSATION, stored_at=1, **RESULT)))
 
     with server.begin() as connection:
-        assert dead_letters.requeue(connection, ["r-1"], now=NOW) == 1
-        deleting = begun(lambda: shared.run(lambda c: forgetting.old_results(c, before=2, limit=1, after=None)))
+        assert dead_letters.requeue(connection, "r-1", now=NOW)
+        deleted = shared.run(lambda c: forgetting.old_results(c, before=2, limit=1, after=None))
 
-    assert deleting.get(timeout=5).deleted == 0
+    assert deleted.deleted == 0
     assert shared.run(lambda c: stored.get_entry(c, "r-1")).state == "pending"
+
+
+@pytest.mark.parametrize("what", ["conversation", "result"])
+def test_what_two_delete_at_the_same_time_is_counted_once(server: Engine, shared: Storage, what: str) -> None:
+    deleted: list[int] = []
+
+    def forget(connection: Connection) -> bool:
+        if what == "result":
+            portion = forgetting.old_results(connection, before=2, limit=9, after=None)
+        else:
+            portion = forgetting.old_conversations(connection, closed_before=2, erased_before=2, limit=9, after=None)
+        deleted.append(portion.deleted)
+        return False
+
+    def put(connection: Connection) -> None:
+        stored.put_entries(connection, stored.dead_row("r-1", CONVERSATION, stored_at=1, erased_at=1, **RESULT))
+        if what == "conversation":
+            stored.put_conversations(connection, stored.conversation_row(CONVERSATION, closed_at=1, erased_at=1))
+
+    with stage_on(server) as stage:
+        before, statements = 0, 0
+        while before <= statements:
+            deleted.clear()
+            shared.run(put)
+            statements, _ = stage.play(forget, forget, before)
+            assert sum(deleted) == 1, f"the second begins after {before} statements of the first"
+            before += 1

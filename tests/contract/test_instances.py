@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from genesys_gateway.genesys.schemas.channels import CHANNEL_ID
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.portable import database_now
-from genesys_gateway.storage.statements import conversations, instances
+from genesys_gateway.storage.statements import conversations, instances, ownership
 from genesys_gateway.storage.tables import channel, conversation, instance
 from tests.doubles import stored_rows
 from tests.doubles.runtime import FakeClock
@@ -21,6 +21,8 @@ ME = "00000000-0000-4000-8000-000000000001"
 OTHER = "00000000-0000-4000-8000-000000000002"
 THIRD = "00000000-0000-4000-8000-000000000003"
 LEASE = 20_000
+#: The OAuth client; an instance without one is of the release before, and is judged by its lease alone.
+CLIENT = "client"
 #: Length of a lease that has ended already on any clock.
 ENDED = -1
 
@@ -35,14 +37,23 @@ class Instances:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
 
-    def enter(self, instance_id: str = ME, lease: int = LEASE) -> None:
-        self.storage.run(lambda c: instances.enter(c, instance_id, lease))
+    def enter(
+        self, instance_id: str = ME, lease: int = LEASE, client: str | None = None, endpoint: str | None = None
+    ) -> bool:
+        return self.storage.run(lambda c: instances.enter(c, instance_id, lease, client=client, endpoint=endpoint))
 
     def renew(self, instance_id: str = ME, lease: int = LEASE) -> bool:
         return self.storage.run(lambda c: instances.renew(c, instance_id, lease))
 
-    def adopt(self, instance_id: str = ME) -> list[str]:
-        return self.storage.run(lambda c: instances.adopt(c, instance_id, lease_ms=LEASE, now=NOW))
+    def adopt(self, instance_id: str = ME, limit: int = 500, ended_ms_ago: int = 0) -> list[str]:
+        def job(connection: Connection) -> list[str]:
+            taken = ownership.adopt(
+                connection, instance_id, lease_ms=LEASE, now=NOW, limit=limit, ended_ms_ago=ended_ms_ago
+            )
+            instances.forget_ended(connection)
+            return taken.to_follow
+
+        return self.storage.run(job)
 
     def register(self, *numbers: int, owner: str = OTHER, covered: bool = False) -> None:
         def job(connection: Connection) -> None:
@@ -115,7 +126,7 @@ def test_an_instance_that_leaves_has_no_lease(statements: Instances) -> None:
 
 def test_all_leases_can_be_ended_at_once(statements: Instances) -> None:
     statements.enter(ME)
-    statements.enter(OTHER)
+    statements.enter(OTHER, client=CLIENT)
     statements.storage.run(instances.end_all_leases)
     assert all(row.lease_until <= statements.time() for row in statements.rows(instance))
 
@@ -154,13 +165,13 @@ def test_what_is_closed_is_not_adopted(statements: Instances) -> None:
 
 def test_a_covered_one_is_uncovered_since_its_owners_last_renewal(statements: Instances) -> None:
     statements.enter(OTHER, lease=ENDED)
-    ended_at = statements.rows(instance)[0].lease_until
+    renewed_at = statements.rows(instance)[0].renewed_at
     statements.register(1, covered=True)
     statements.enter()
     statements.adopt()
     row = statements.row(1)
     assert (row.state, row.channel_id, row.in_doubt) == ("pending", None, True)
-    assert row.uncovered_since == ended_at - LEASE
+    assert row.uncovered_since == renewed_at
     view = statements.storage.run(lambda c: conversations.view(c, id_of(1)))
     assert view is not None
     assert [item.event for item in view.timeline] == ["registered", "subscribed", "uncovered"]
@@ -181,13 +192,13 @@ def test_one_that_was_uncovered_before_stays_so_since_then(statements: Instances
     assert statements.row(1).uncovered_since == NOW + 1
 
 
-def test_thousands_are_adopted_at_once(statements: Instances) -> None:
+def test_thousands_are_adopted_in_slices(statements: Instances) -> None:
     # In several jobs, because a job has only a few seconds, even on a busy machine.
     for first in range(0, 2500, 250):
         statements.register(*range(first, first + 250))
     statements.enter()
-    assert len(statements.adopt()) == 2500
-    assert statements.storage.run(lambda c: len(instances.followed_by(c, ME))) == 2500
+    assert [len(statements.adopt()) for _ in range(6)] == [500, 500, 500, 500, 500, 0]
+    assert statements.storage.run(lambda c: len(ownership.followed_by(c, ME))) == 2500
 
 
 def test_instances_that_ended_and_own_nothing_are_forgotten_with_their_channels(statements: Instances) -> None:
@@ -221,8 +232,8 @@ def test_who_is_pending_and_who_is_followed_by_an_instance(statements: Instances
     statements.register(4, owner=OTHER)
     statements.register(5, owner=ME)
     statements.close(5)
-    assert statements.storage.run(lambda c: instances.pending_of(c, ME)) == [id_of(1), id_of(2)]
-    followed = statements.storage.run(lambda c: instances.followed_by(c, ME))
+    assert statements.storage.run(lambda c: ownership.pending_of(c, ME)) == [id_of(1), id_of(2)]
+    followed = statements.storage.run(lambda c: ownership.followed_by(c, ME))
     assert followed == {id_of(1): "pending", id_of(2): "pending", id_of(3): "subscribed"}
 
 
@@ -237,7 +248,7 @@ def test_two_who_adopt_at_once_share_and_take_nothing_twice(postgres_url: str) -
     adopted, may_commit = Event(), Event()
 
     def slow(connection: Connection) -> list[str]:
-        ids = instances.adopt(connection, ME, lease_ms=LEASE, now=NOW)
+        ids = ownership.adopt(connection, ME, lease_ms=LEASE, now=NOW, limit=500).to_follow
         adopted.set()
         may_commit.wait(2)
         return ids
@@ -255,7 +266,7 @@ def test_the_longest_id_that_a_channel_may_have_fits(statements: Instances) -> N
     assert CHANNEL_ID.match(longest)
     assert not CHANNEL_ID.match(longest + "c")
     statements.storage.run(lambda c: instances.channel_created(c, longest, ME, now=NOW, expires_at=NOW))
-    statements.register(1)
+    statements.register(1, owner=ME)
     statements.storage.run(
         lambda c: conversations.cover(c, [id_of(1)], channel_id=longest, owner=ME, now=NOW, fresh_due_at=NOW)
     )

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, mak
 from genesys_gateway import storage
 from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
-from genesys_gateway.storage.statements import conversations, intake, outbox
+from genesys_gateway.storage.statements import accounting, intake, outbox
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.tables import metadata, registration
 from genesys_gateway.storage.triggers import create_tables
@@ -282,7 +282,7 @@ def test_rows_from_before_the_triggers_are_counted(empty_url: str) -> None:
 
     with engine_of(empty_url).begin() as connection:
         stored.put_conversations(connection, stored.conversation_row("c-4"))
-        balance, backlog = conversations.balance(connection), outbox.backlog(connection, stored.NOW)
+        balance, backlog = accounting.balance(connection), outbox.backlog(connection, stored.NOW)
     assert (balance.accepted, balance.states, balance.unaccounted) == (3, {"closed": 2, "pending": 1}, 0)
     assert (backlog.pending, backlog.dead) == (1, 1)
 

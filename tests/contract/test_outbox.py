@@ -9,10 +9,18 @@ from sqlalchemy import Row, insert, select, update
 from genesys_gateway.domain.outbox import AttemptEnd, Decision, Delivered, Entry, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.storage import Storage
+from genesys_gateway.storage.statements import claims, timeline
 from genesys_gateway.storage.statements import outbox as statements
-from genesys_gateway.storage.statements import timeline
-from genesys_gateway.storage.statements.dead_letters import dead_letters, latest_ends, reasons, requeue, revive
-from genesys_gateway.storage.statements.outbox import Backlog, Claim, ReadyEntry
+from genesys_gateway.storage.statements.claims import Claim, ReadyEntry
+from genesys_gateway.storage.statements.dead_letters import (
+    dead_letters,
+    latest_ends,
+    reasons,
+    requeue,
+    requeue_many,
+    revive,
+)
+from genesys_gateway.storage.statements.outbox import Backlog
 from genesys_gateway.storage.tables import conversation, entry
 
 T = TypeVar("T")
@@ -76,7 +84,7 @@ class Outbox:
         return [one.id for one in found]
 
     def claim(self, *wanted: ReadyEntry, now: int = NOW, owner: str = "me") -> list[Claim]:
-        return self.run(lambda connection: statements.claim(connection, wanted, owner=owner, now=now, lease_ms=LEASE))
+        return self.run(lambda connection: claims.claim(connection, wanted, owner=owner, now=now, lease_ms=LEASE))
 
     def claim_one(self, record_id: str, now: int = NOW) -> Claim:
         (one,) = [one for one in self.due(now) if one.id == record_id]
@@ -84,7 +92,7 @@ class Outbox:
         return claim
 
     def conclude(self, claim: Claim, decision: Decision, now: int = NOW) -> list[str]:
-        return self.run(lambda connection: statements.conclude(connection, [(claim, decision)], now=now))
+        return self.run(lambda connection: claims.conclude(connection, [(claim, decision)], now=now))
 
     def die(self, record_id: str, decision: GiveUp = REFUSED) -> str:
         self.conclude(self.claim_one(self.store(record_id)), decision)
@@ -389,7 +397,7 @@ def test_a_requeued_entry_starts_afresh(outbox: Outbox) -> None:
     outbox.register()
     outbox.die("r")
 
-    assert outbox.at_now(requeue, ["r"], now=NOW + 9)
+    assert outbox.at_now(requeue, "r", now=NOW + 9)
 
     row = outbox.row("r")
     assert (row.state, row.reason, row.next_at, row.waited_ms, row.names) == ("pending", None, NOW + 9, 0, None)
@@ -401,7 +409,7 @@ def test_a_requeued_entry_in_doubt_will_be_looked_up_and_sends_the_same(outbox: 
     outbox.die("r", GiveUp(reason="tried for too long", in_doubt=True, error="HTTP 503"))
     known = outbox.row("r").names
 
-    outbox.at_now(requeue, ["r"])
+    outbox.at_now(requeue, "r")
 
     assert outbox.row("r").in_doubt
     assert outbox.row("r").names == known
@@ -411,8 +419,8 @@ def test_a_requeued_entry_in_doubt_will_be_looked_up_and_sends_the_same(outbox: 
 def test_only_the_dead_are_requeued(outbox: Outbox, state: str) -> None:
     outbox.store("r", state=state, next_at=NOW + 77)
 
-    assert not outbox.at_now(requeue, ["r"])
-    assert not outbox.at_now(requeue, ["unknown"])
+    assert not outbox.at_now(requeue, "r")
+    assert not outbox.at_now(requeue, "unknown")
     assert (outbox.row("r").state, outbox.row("r").next_at) == (state, NOW + 77)
 
 
@@ -420,7 +428,7 @@ def test_an_erased_entry_can_not_be_requeued(outbox: Outbox) -> None:
     outbox.die("r")
     outbox.change("r", content=None)
 
-    assert not outbox.at_now(requeue, ["r"])
+    assert not outbox.at_now(requeue, "r")
 
 
 def test_several_are_requeued_and_the_reasons_are_counted(outbox: Outbox) -> None:
@@ -429,7 +437,7 @@ def test_several_are_requeued_and_the_reasons_are_counted(outbox: Outbox) -> Non
     outbox.die("other", GiveUp(reason="tried for too long", in_doubt=False, error="HTTP 503"))
     assert outbox.run(reasons) == {REFUSED.reason: 5, "tried for too long": 1}
 
-    assert outbox.at_now(requeue, [f"r{n}" for n in range(5)]) == 5
+    assert outbox.at_now(requeue_many, [f"r{n}" for n in range(5)]).count == 5
 
     assert outbox.run(reasons) == {"tried for too long": 1}
 
@@ -439,7 +447,7 @@ def test_wrongly_refused_ones_are_revived_and_nobody_else(outbox: Outbox) -> Non
     outbox.die("b")
     outbox.store("waiting", next_at=NOW + 77)
 
-    assert outbox.at_now(revive, ["a", "waiting", "unknown"]) == 1
+    assert outbox.at_now(revive, ["a", "waiting", "unknown"]).count == 1
 
     assert [outbox.row(name).state for name in ("a", "b", "waiting")] == ["pending", "dead", "pending"]
     assert outbox.row("waiting").next_at == NOW + 77

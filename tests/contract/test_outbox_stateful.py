@@ -24,10 +24,10 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, TryAgain
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, dead_letters, intake, outbox
+from genesys_gateway.storage.statements import accounting, claims, conversations, dead_letters, intake, outbox
+from genesys_gateway.storage.statements.claims import Claim, ReadyEntry
 from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, NO_ACW
 from genesys_gateway.storage.statements.intake import IntakeResult
-from genesys_gateway.storage.statements.outbox import Claim, ReadyEntry
 from genesys_gateway.storage.tables import entry
 from tests.doubles.runtime import FakeClock
 
@@ -127,7 +127,7 @@ class Outbox(RuleBasedStateMachine):
         now = self.clock.now()
         due = self.run(lambda c: outbox.due(c, now=now, lease_ms=LEASE_MS, limit=most))
         wanted = [ReadyEntry(entry=one) for one in due]
-        made = self.run(lambda c: outbox.claim(c, wanted, owner=owner, now=now, lease_ms=LEASE_MS))
+        made = self.run(lambda c: claims.claim(c, wanted, owner=owner, now=now, lease_ms=LEASE_MS))
         assert len(made) == len(due)
         for one in made:
             self._claimed(one, now)
@@ -149,7 +149,7 @@ class Outbox(RuleBasedStateMachine):
     def conclude(self, claim: Claim, decision: Decision) -> None:
         record = self.records[claim.entry.id]
         now = self.clock.now()
-        late = self.run(lambda c: outbox.conclude(c, [(claim, decision)], now=now))
+        late = self.run(lambda c: claims.conclude(c, [(claim, decision)], now=now))
         mine = record.claim is claim
         assert bool(late) != mine, "only the latest claim may write, and it must"
         if not mine:
@@ -171,7 +171,7 @@ class Outbox(RuleBasedStateMachine):
     @rule(data=st.data())
     def requeue(self, data: st.DataObject) -> None:
         one = data.draw(st.sampled_from(sorted(self.records)))
-        done = self.run(lambda c: dead_letters.requeue(c, [one], now=self.clock.now()))
+        done = self.run(lambda c: dead_letters.requeue(c, one, now=self.clock.now()))
         assert done == (self.records[one].state == "dead")
         if done:
             self.records[one].state = "pending"
@@ -201,7 +201,7 @@ class Outbox(RuleBasedStateMachine):
 
     @invariant()
     def every_registration_is_accounted_for(self) -> None:
-        balance = self.run(conversations.balance)
+        balance = self.run(accounting.balance)
         assert (balance.accepted, balance.unaccounted) == (len(self.registered), 0)
 
     @invariant()

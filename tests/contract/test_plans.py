@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, make_url, select, text
+from sqlalchemy import Connection, Engine, event, make_url, select, text, update
 
 from genesys_gateway.domain.after_call_work import Unreadable
 from genesys_gateway.domain.outbox import Delivered, Postponed
@@ -22,6 +22,7 @@ from genesys_gateway.storage import statements
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.statements import (
+    accounting,
     conversations,
     counterparts,
     customer,
@@ -32,11 +33,17 @@ from genesys_gateway.storage.statements import (
     inspection,
     instances,
     intake,
+    last_look,
+    locks,
     outbox,
+    owners,
+    ownership,
+    places,
     reconciliation,
     tally,
     timeline,
 )
+from genesys_gateway.storage.statements import claims as attempts
 from genesys_gateway.storage.tables import conversation
 from tests.contract.conftest import new_postgres_database
 from tests.doubles import past
@@ -92,17 +99,27 @@ def put_present(connection: Connection) -> None:
     instances.enter(connection, OWNER, 0)
 
 
-def present_entries(connection: Connection) -> list[outbox.ReadyEntry]:
+def present_entries(connection: Connection) -> list[attempts.ReadyEntry]:
     due = outbox.due(connection, now=LATER, lease_ms=1000, limit=5)
-    return [outbox.ReadyEntry(entry=one) for one in due]
+    return [attempts.ReadyEntry(entry=one) for one in due]
 
 
-def claims(connection: Connection) -> list[outbox.Claim]:
-    return outbox.claim(connection, present_entries(connection), owner=OWNER, now=LATER, lease_ms=1000)
+def claims(connection: Connection) -> list[attempts.Claim]:
+    return attempts.claim(connection, present_entries(connection), owner=OWNER, now=LATER, lease_ms=1000)
 
 
 def one_due(connection: Connection) -> reconciliation.Due:
-    return reconciliation.due(connection, now=LATER, furthest=LATER, limit=1)[0]
+    return reconciliation.due(connection, owner=OWNER, now=LATER, furthest=LATER, limit=1)[0]
+
+
+def take_over(connection: Connection) -> None:
+    instances.drain(connection, OWNER)
+    ownership.take_over(connection, "another", limit=500)
+
+
+def take_offered(connection: Connection) -> None:
+    ownership.offer(connection, OWNER, FOLLOWED, now=NOW)
+    ownership.take_offered(connection, "another", limit=500)
 
 
 def two_rows(connection: Connection) -> list[Any]:
@@ -113,6 +130,7 @@ OF_FOLLOWED = replace(EVENT, conversation_id=FOLLOWED[0])
 OF_CLOSED = replace(EVENT, conversation_id=CLOSED)
 RESULT = replace(EVENT, conversation_id=FOLLOWED[1], participant_id=None, session_id=None)
 UNREADABLE = Unreadable(reason="not_json", conversation_id=FOLLOWED[0])
+CLAIMANT = places.Claimant(client="client", owner=OWNER, heartbeat_ms=40_000)
 TWENTY_PAST = [past.past_conversation(number) for number in range(1, 21)]
 
 #: A call of each public function of the statements.
@@ -124,7 +142,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "conversations.cover": lambda c: conversations.cover(
         c, FOLLOWED, channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW
     ),
-    "conversations.uncover": lambda c: conversations.uncover(c, FOLLOWED, since=NOW, now=NOW),
+    "conversations.uncover": lambda c: conversations.uncover(c, FOLLOWED, owner=OWNER, since=NOW, now=NOW),
     "conversations.make_due": lambda c: conversations.make_due(c, FOLLOWED[0], NOW),
     "conversations.make_all_due": lambda c: conversations.make_all_due(c, NOW),
     "conversations.close": lambda c: [
@@ -134,18 +152,17 @@ CALLS: dict[str, Callable[[Connection], object]] = {
             without_record="no_acw",
             now=LATER,
             last_look_at=LATER,
+            owner=OWNER,
             latest_deadline=LATER,
             furthest_deadline=LATER,
             latest_look=LATER,
         )
         for one in (FOLLOWED[0], CLOSED)
     ],
-    "conversations.due_for_last_look": lambda c: conversations.due_for_last_look(c, now=NOW, furthest=LATER, limit=50),
-    "conversations.postpone_last_look": lambda c: conversations.postpone_last_look(
-        c, TWENTY_PAST, at=LATER, closed_after=NOW
-    ),
-    "conversations.note_last_look": lambda c: conversations.note_last_look(c, "closed-1", 1),
-    "conversations.balance": conversations.balance,
+    "last_look.claim": lambda c: last_look.claim(c, now=NOW, furthest=LATER, until=LATER, limit=50),
+    "last_look.postpone": lambda c: last_look.postpone(c, TWENTY_PAST, at=LATER, closed_after=NOW),
+    "last_look.note": lambda c: last_look.note(c, "closed-1", 1),
+    "accounting.balance": accounting.balance,
     "timeline.note": lambda c: timeline.note(c, CLOSED, NOW, "delivered", RECORD),
     "timeline.note_all": lambda c: timeline.note_all(c, TWENTY_PAST, NOW, "closed"),
     "timeline.noted": lambda c: timeline.noted(c, CLOSED, "unknown_to_genesys", 0),
@@ -167,7 +184,13 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         for one in (RESULT, RESULT, replace(RESULT, conversation_id=CLOSED))
     ],
     "intake.set_aside": lambda c: intake.set_aside(c, UNREADABLE, b"{}", NOW),
-    "counterparts.lock": lambda c: counterparts.lock(c, CLOSED),
+    "locks.hold": lambda c: locks.hold(c, CLOSED),
+    "locks.hold_free": lambda c: locks.hold_free(c, TWENTY_PAST),
+    "locks.busy_rows": lambda c: locks.busy_rows(c, TWENTY_PAST),
+    "locks.not_locked": lambda c: c.execute(
+        update(conversation).where(locks.not_locked(c, conversation.c.id, conversation.c.id == CLOSED)).values(epoch=1)
+    ),
+    "locks.busy_entries": lambda c: locks.busy_entries(c, ["dead-1", RECORD]),
     "counterparts.join": lambda c: [
         counterparts.join(c, one, source)
         for one in (OF_CLOSED, replace(RESULT, conversation_id=CLOSED))
@@ -176,8 +199,9 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "outbox.due": present_entries,
     "outbox.unattempted": lambda c: outbox.unattempted(c, now=LATER, lease_ms=1000, since=0, limit=16),
     "outbox.next_due": lambda c: outbox.next_due(c, now=LATER, furthest_ms=3_600_000, longest_back_off_ms=300_000),
-    "outbox.claim": claims,
-    "outbox.conclude": lambda c: outbox.conclude(c, [(claim, Delivered()) for claim in claims(c)], now=LATER),
+    "claims.claim": claims,
+    "claims.unchanged": lambda c: attempts.unchanged(c, {"pending-1": 0, RECORD: 1}),
+    "claims.conclude": lambda c: attempts.conclude(c, [(claim, Delivered()) for claim in claims(c)], now=LATER),
     "outbox.postpone": lambda c: outbox.postpone(
         c, [Postponed(entry=one.entry, wait_ms=1, spent_ms=1) for one in present_entries(c)], now=LATER
     ),
@@ -187,11 +211,12 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "dead_letters.dead_letters": lambda c: dead_letters.dead_letters(c, limit=200, reason="refused with HTTP 422"),
     "dead_letters.reasons": dead_letters.reasons,
     "dead_letters.latest_ends": dead_letters.latest_ends,
-    "dead_letters.requeue": lambda c: dead_letters.requeue(c, ["dead-1", RECORD], now=NOW),
+    "dead_letters.requeue": lambda c: [dead_letters.requeue(c, one, now=NOW) for one in ("dead-1", RECORD)],
+    "dead_letters.requeue_many": lambda c: dead_letters.requeue_many(c, ["dead-1", RECORD], now=NOW),
     "dead_letters.revive": lambda c: dead_letters.revive(c, ["dead-1", RECORD], now=NOW),
     "reconciliation.due": one_due,
-    "reconciliation.doubtful": lambda c: reconciliation.doubtful(c, now=NOW, limit=5),
-    "reconciliation.next_due": reconciliation.next_due,
+    "reconciliation.doubtful": lambda c: reconciliation.doubtful(c, owner=OWNER, now=NOW, limit=5),
+    "reconciliation.next_due": lambda c: reconciliation.next_due(c, OWNER),
     "reconciliation.postpone": lambda c: reconciliation.postpone(
         c, one_due(c), now=LATER, due_at=LATER, looked_at=LATER
     ),
@@ -211,6 +236,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         reconciliation.release(
             c,
             one,
+            owner=OWNER,
             now=LATER,
             due_at=LATER,
             asked_at=LATER,
@@ -221,17 +247,37 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         for one in (FOLLOWED[0], CLOSED)
     ],
     "reconciliation.take_up": lambda c: [
-        reconciliation.take_up(c, one, now=LATER, due_at=LATER) for one in (FOLLOWED[0], CLOSED)
+        reconciliation.take_up(c, one, owner=OWNER, now=LATER, due_at=LATER) for one in (FOLLOWED[0], CLOSED)
     ],
     "instances.enter": lambda c: instances.enter(c, "another", 20_000),
     "instances.end_all_leases": instances.end_all_leases,
     "instances.renew": lambda c: instances.renew(c, OWNER, 20_000),
     "instances.leave": lambda c: instances.leave(c, OWNER),
-    "instances.adopt": lambda c: instances.adopt(c, "another", lease_ms=20_000, now=NOW),
-    "instances.pending_of": lambda c: instances.pending_of(c, OWNER),
-    "instances.followed_by": lambda c: instances.followed_by(c, OWNER),
+    "instances.drain": lambda c: instances.drain(c, OWNER),
+    "instances.leases_of_others": lambda c: instances.leases_of_others(c, "another"),
+    "instances.declare_lapsed": lambda c: instances.declare_lapsed(c, [OWNER]),
+    "instances.declare_proven": lambda c: instances.declare_proven(
+        c, "another", "host 127.0.0.1:8080", is_gone=lambda _: True
+    ),
+    "instances.peers": lambda c: instances.peers(c, "another", None),
+    "instances.listed": instances.listed,
+    "instances.forget_ended": instances.forget_ended,
+    "owners.is_certain": lambda c: owners.is_certain(c, OWNER),
+    "ownership.adopt": lambda c: [
+        ownership.adopt(c, "another", lease_ms=20_000, now=NOW, limit=500, ended_ms_ago=ago) for ago in (0, 5000)
+    ],
+    "ownership.take_over": take_over,
+    "ownership.offer": lambda c: ownership.offer(c, OWNER, FOLLOWED, now=NOW),
+    "ownership.take_offered": take_offered,
+    "ownership.give_up": lambda c: ownership.give_up(c, OWNER, since=NOW, now=NOW, limit=500),
+    "ownership.remaining_of": lambda c: ownership.remaining_of(c, OWNER),
+    "ownership.offers": lambda c: ownership.offers(c, "another", FOLLOWED),
+    "ownership.pending_of": lambda c: ownership.pending_of(c, OWNER),
+    "ownership.followed_by": lambda c: ownership.followed_by(c, OWNER),
     "instances.channel_created": lambda c: instances.channel_created(c, "c", OWNER, now=NOW, expires_at=LATER),
     "instances.channel_closed": lambda c: instances.channel_closed(c, "c", NOW),
+    "places.reserve": lambda c: places.reserve(c, CLAIMANT, ["held"], "new", limit=20),
+    "places.settle": lambda c: places.settle(c, CLAIMANT, ["held"]),
     "erasure.redate": lambda c: erasure.redate(c, latest=LATER),
     "erasure.old_records": lambda c: erasure.old_records(c, before=LATER, now=LATER, limit=5),
     "erasure.old_conversations": lambda c: erasure.old_conversations(
@@ -258,6 +304,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     ],
     "customer.frames_naming": lambda c: customer.frames_naming(c, FOLLOWED),
     "inspection.conversation_facts": lambda c: inspection.conversation_facts(c, CLOSED),
+    "inspection.places": lambda c: inspection.places(c, "a client"),
     "inspection.record_content": lambda c: inspection.record_content(c, RECORD),
 }
 #: Calls that read a fixed number of the latest lines of all timelines, 10,000.

@@ -28,8 +28,12 @@ def followed(storage: Storage) -> Due:
 
 
 def one_due(connection: Connection, now: int) -> Due:
-    (one,) = reconciliation.due(connection, now=now, furthest=FAR, limit=10)
+    (one,) = reconciliation.due(connection, owner=OWNER, now=now, furthest=FAR, limit=10)
     return one
+
+
+def next_due(storage: Storage) -> int | None:
+    return storage.run(lambda c: reconciliation.next_due(c, OWNER))
 
 
 def answer(
@@ -65,7 +69,8 @@ def put_event(storage: Storage, now: int, due_at: int) -> None:
 
 
 def doubtful(storage: Storage, now: int) -> list[str]:
-    return [one.id for one in storage.run(lambda connection: reconciliation.doubtful(connection, now=now, limit=10))]
+    some = storage.run(lambda c: reconciliation.doubtful(c, owner=OWNER, now=now, limit=10))
+    return [one.id for one in some]
 
 
 def test_an_answer_sets_the_date_of_the_next_question(storage: Storage) -> None:
@@ -73,7 +78,7 @@ def test_an_answer_sets_the_date_of_the_next_question(storage: Storage) -> None:
 
     answer(storage, one, asked_at=NOW, due_at=NOW + 120_000)
 
-    assert storage.run(reconciliation.next_due) == NOW + 120_000
+    assert next_due(storage) == NOW + 120_000
 
 
 @pytest.mark.parametrize("counted", [True, False])
@@ -89,7 +94,7 @@ def test_an_answer_does_not_put_off_the_question_after_an_event_that_came_meanwh
 
     answer(storage, one, asked_at=NOW + 1, due_at=NOW + 120_000)
 
-    assert storage.run(reconciliation.next_due) == NOW + 3_000
+    assert next_due(storage) == NOW + 3_000
 
 
 def test_an_early_question_does_not_put_off_the_one_that_is_planned(storage: Storage) -> None:
@@ -99,7 +104,7 @@ def test_an_early_question_does_not_put_off_the_one_that_is_planned(storage: Sto
 
     answer(storage, early, asked_at=NOW + 10_000, due_at=NOW + 240_000)
 
-    assert storage.run(reconciliation.next_due) == NOW + 60_000
+    assert next_due(storage) == NOW + 60_000
 
 
 def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None:
@@ -108,7 +113,7 @@ def test_an_answer_may_bring_the_next_question_forward(storage: Storage) -> None
 
     answer(storage, one, asked_at=NOW + 1, due_at=NOW + 7_500)
 
-    assert storage.run(reconciliation.next_due) == NOW + 7_500
+    assert next_due(storage) == NOW + 7_500
 
 
 def test_covered_in_the_future_it_is_asked_about_live_until_there_is_an_answer(storage: Storage) -> None:
@@ -136,7 +141,7 @@ def test_an_answer_dated_into_the_future_says_nothing_of_a_gap_that_ends_now(sto
     back = NOW - 3_600_000
 
     def lose_coverage(connection: Connection) -> None:
-        conversations.uncover(connection, [CONVERSATION], since=back - 10, now=back - 5)
+        conversations.uncover(connection, [CONVERSATION], owner=OWNER, since=back - 10, now=back - 5)
         conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=back, fresh_due_at=back)
 
     storage.run(lose_coverage)
@@ -147,7 +152,7 @@ def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storag
     one = followed(storage)
 
     def lose_coverage(connection: Connection) -> None:
-        conversations.uncover(connection, [CONVERSATION], since=NOW + 10, now=NOW + 20)
+        conversations.uncover(connection, [CONVERSATION], owner=OWNER, since=NOW + 10, now=NOW + 20)
         conversations.cover(
             connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW + 30, fresh_due_at=NOW + 30
         )

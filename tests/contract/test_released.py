@@ -7,7 +7,7 @@ from sqlalchemy import Connection, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, instances, intake, reconciliation
+from genesys_gateway.storage.statements import accounting, conversations, intake, ownership, reconciliation
 from genesys_gateway.storage.statements.conversations import Pairing
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due
@@ -29,6 +29,7 @@ def release(connection: Connection, *, now: int = ASKED, asked_at: int = ASKED, 
     return reconciliation.release(
         connection,
         CONVERSATION,
+        owner=OWNER,
         now=now,
         due_at=PROVABLE,
         asked_at=asked_at,
@@ -55,13 +56,13 @@ class Released:
         )
 
     def uncover(self, now: int = NOW) -> None:
-        self.run(lambda c: conversations.uncover(c, [CONVERSATION], since=now, now=now))
+        self.run(lambda c: conversations.uncover(c, [CONVERSATION], owner=OWNER, since=now, now=now))
 
     def release(self, **changes: Any) -> bool:
         return self.run(lambda c: release(c, **changes))
 
     def take_up(self, now: int = LATER) -> bool:
-        return self.run(lambda c: reconciliation.take_up(c, CONVERSATION, now=now, due_at=now + 5))
+        return self.run(lambda c: reconciliation.take_up(c, CONVERSATION, owner=OWNER, now=now, due_at=now + 5))
 
     def put(self, now: int) -> IntakeResult:
         return self.run(
@@ -75,15 +76,15 @@ class Released:
         return self.run(lambda c: c.execute(conversation.select().where(conversation.c.id == CONVERSATION)).one())
 
     def due(self, now: int) -> list[Due]:
-        return self.run(lambda c: reconciliation.due(c, now=now, furthest=now + 10**10, limit=10))
+        return self.run(lambda c: reconciliation.due(c, owner=OWNER, now=now, furthest=now + 10**10, limit=10))
 
     def timeline(self) -> list[str]:
         view = self.run(lambda c: conversations.view(c, CONVERSATION))
         assert view is not None
         return [item.event for item in view.timeline]
 
-    def balance(self) -> conversations.Balance:
-        return self.run(conversations.balance)
+    def balance(self) -> accounting.Balance:
+        return self.run(accounting.balance)
 
 
 @pytest.fixture
@@ -314,12 +315,13 @@ def test_an_ended_instance_leaves_it_to_another_that_does_not_subscribe_it(one: 
     one.release()
     before = one.row()
 
-    assert one.run(lambda c: instances.adopt(c, OTHER, lease_ms=20_000, now=LATER)) == [OTHER_CONVERSATION]
+    adopted = one.run(lambda c: ownership.adopt(c, OTHER, lease_ms=20_000, now=LATER, limit=500))
+    assert (adopted.to_follow, adopted.total) == ([OTHER_CONVERSATION], 2)
     row = one.row()
     assert (row.owner, row.epoch) == (OTHER, before.epoch + 1)
     assert row._asdict() | {"owner": before.owner, "epoch": before.epoch} == before._asdict()
-    assert one.run(lambda c: instances.pending_of(c, OTHER)) == [OTHER_CONVERSATION]
-    assert one.run(lambda c: instances.followed_by(c, OTHER)) == {OTHER_CONVERSATION: "pending"}
+    assert one.run(lambda c: ownership.pending_of(c, OTHER)) == [OTHER_CONVERSATION]
+    assert one.run(lambda c: ownership.followed_by(c, OTHER)) == {OTHER_CONVERSATION: "pending"}
 
 
 def first_cover(one: Released, wait: int) -> int:

@@ -10,7 +10,7 @@ import gevent
 import pytest
 
 from genesys_gateway.simulator import main
-from tests.doubles.simulator import Simulated
+from tests.doubles.simulator import Simulated, acw_topic
 
 pytest_plugins = ("simulator_fixture",)
 
@@ -134,6 +134,26 @@ def test_the_ledger_tells_sockets_and_calls_in_order(sim: Simulated) -> None:
         ("POST", "/oauth/token"),
         ("POST", "/api/v2/notifications/channels"),
     ]
+
+
+def test_the_ledger_tells_when_a_topic_had_no_socket_or_two(sim: Simulated) -> None:
+    sim.sim("POST", "clients", {"id": "other", "secret": "secret"})
+    other, conversation = sim.new_token(("other", "secret")), sim.call()
+    _, first = sim.listening(conversation)
+    second = sim.channel(other)
+    opened = sim.socket(second)
+    sim.subscriptions("POST", second, acw_topic(conversation), token=other)
+    first.close()
+    while sim.sim("GET", "ledger?part=overlaps")["overlaps"][0]["until"] is None:
+        pass
+    assert sim.sim("GET", "ledger?part=unheard")["unheard"] == []
+
+    opened.close()
+    while not (unheard := sim.sim("GET", "ledger?part=unheard")["unheard"]):
+        pass
+    assert [one["conversationId"] for one in unheard] == [conversation["conversationId"]]
+    sockets = sim.sim("GET", "ledger?part=sockets")["sockets"]
+    assert {one["client"] for one in sockets} == {"simulator-client", "other"}
 
 
 def test_a_day_passes_in_a_minute_and_clients_are_told_so(sim: Simulated) -> None:

@@ -3,8 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from genesys_gateway.channels import ChannelRegistry, RegistryListener
+from genesys_gateway.channels.budget import ChannelBudget
 from genesys_gateway.channels.channel import Channel
-from genesys_gateway.channels.registry import ChannelRegistry, RegistryListener
 from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.notifications import Notification, acw_topic
 from genesys_gateway.genesys.rate_limiter import Priority, RateLimiter
@@ -31,10 +32,11 @@ class RegistryOnFakeGenesys:
     """A registry, and the coverage that it reported, as the database would hold it.
 
     Args:
+        budget: Without it, one for this process alone.
         changes: Settings.
     """
 
-    def __init__(self, clock: FakeClock | None = None, **changes: Any) -> None:
+    def __init__(self, clock: FakeClock | None = None, budget: ChannelBudget | None = None, **changes: Any) -> None:
         self.clock = clock or FakeClock()
         self.server = FakeGenesys(self.clock)
         self.server.pongs = True  # otherwise a socket could die of silence while a test waits
@@ -61,6 +63,7 @@ class RegistryOnFakeGenesys:
                 created=lambda grant: self.created.append(grant.id),
                 closed=self.closed.append,
             ),
+            budget,
         )
 
     def start(self, count: int = 0, step: float = 0.001) -> None:

@@ -12,7 +12,7 @@ from gevent.queue import Queue
 
 from genesys_gateway.channels.channel import ChannelContext
 from genesys_gateway.genesys import RateLimiter
-from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, TooManyTopics, TopicResult
+from genesys_gateway.genesys.client import ChannelGrant, Genesys, NotFound, NotPermitted, TooManyTopics, TopicResult
 from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.notifications import acw_topic, conversation_of
 from genesys_gateway.genesys.tokens import Token
@@ -185,8 +185,10 @@ class FakeGenesys:
 
     # The HTTP API, as the gateway calls it
 
-    def create_channel(self) -> ChannelGrant:
+    def create_channel(self, permitted: Callable[[], bool] = lambda: True) -> ChannelGrant:
         with self._call("create", None):
+            if not permitted():
+                raise NotPermitted("no longer permitted")
             number = len(self.channels)
             channel = FakeChannel(f"streaming-0-{number:04d}")
             self.channels[channel.id] = channel

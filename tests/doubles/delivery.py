@@ -14,6 +14,7 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.record import Record
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import timeline
@@ -133,7 +134,7 @@ class FailingStorage(Storage):
     #: number of jobs that its thread has not finished
     under_way = 0
 
-    def run(self, job: Callable[[Any], Any]) -> Any:
+    def run(self, job: Callable[[Any], Any], *, for_request: bool = False) -> Any:
         self.runs += 1
         if self.fails:
             self.fails -= 1
@@ -175,7 +176,7 @@ class DeliveryWithDoubles:
             self.names,
             self.settings,
             runtime(self.real_clock or self.clock, self.crashes, metrics=self.metrics, seed=7),
-            owner="this instance",
+            identity=Identity("this instance"),
         )
         self.start, self.wake, self.stop = self.tested.start, self.tested.wake, self.tested.stop
         self.breaker = self.tested.breaker

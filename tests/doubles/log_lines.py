@@ -16,11 +16,12 @@ from genesys_gateway.runtime import logs
 def logging_restored() -> Iterator[None]:
     """Afterwards logging is configured as it was before."""
     root, handlers, level = logging.root, list(logging.root.handlers), logging.root.level
+    configuration = structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    structlog.configure(**configuration)
 
 
 def configured(level: str = "info", style: str = "json") -> io.StringIO:

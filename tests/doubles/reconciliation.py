@@ -13,13 +13,14 @@ from genesys_gateway.reconciliation.finding import Finding, LastFinding
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.reconciler import Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.errors import TransientFailure
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements import accounting
 from genesys_gateway.storage.statements.reconciliation import Due
 from tests.doubles.channels import quick
 from tests.doubles.runtime import FakeClock, runtime
-from tests.doubles.storage_in_memory import StorageInMemory
+from tests.doubles.storage_in_memory import OWNER, StorageInMemory
 
 GOES_ON: dict[str, Any] = {"goes_on": True, "evidence": True, "clears_doubt": True, "shown": True}
 
@@ -160,6 +161,7 @@ class ReconcilerOnFakeInquiry:
             cast(Inquiry, self.inquiry),
             self.settings,
             runtime(self.clock, self.crashes, metrics=self.metrics),
+            identity=Identity(OWNER),
             load=cast(Load, self.load),
             topics_scarce=lambda: self.topics_scarce,
             listener=ReconciliationListener(
@@ -205,7 +207,7 @@ class ReconcilerOnFakeInquiry:
 
     def end(self) -> None:
         assert self.reconciliation.stop(1.0) == []
-        balance = self.storage.uncounted(conversations.balance)
+        balance = self.storage.uncounted(accounting.balance)
         self.storage.close()
         assert balance.accepted == sum(balance.states.values())
         assert self.crashes == []

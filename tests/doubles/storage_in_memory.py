@@ -46,7 +46,7 @@ class StorageInMemory(Storage):
     def refusals_left(self) -> int:
         return max(0, self._refused.stop - max(self.jobs, self._refused.start))
 
-    def run(self, job: Callable[[Connection], T]) -> T:
+    def run(self, job: Callable[[Connection], T], *, for_request: bool = False) -> T:
         refused = self.jobs in self._refused
         self.jobs += 1
         self.under_way += 1
@@ -78,11 +78,11 @@ class StorageInMemory(Storage):
 
         self.uncounted(job)
 
-    def cover(self, *ids: str) -> None:
+    def cover(self, *ids: str, owner: str = OWNER) -> None:
         now = self._time.now()
-        self.uncounted(lambda c: conversations.cover(c, ids, channel_id="c", owner=OWNER, now=now, fresh_due_at=now))
+        self.uncounted(lambda c: conversations.cover(c, ids, channel_id="c", owner=owner, now=now, fresh_due_at=now))
 
-    def release(self, *ids: str) -> None:
+    def release(self, *ids: str, owner: str = OWNER) -> None:
         """Release conversations, which are due for their last proof at once."""
         now = self._time.now()
 
@@ -91,6 +91,7 @@ class StorageInMemory(Storage):
                 reconciliation.release(
                     connection,
                     one,
+                    owner=owner,
                     now=now,
                     due_at=now,
                     asked_at=now,
@@ -113,6 +114,11 @@ class StorageInMemory(Storage):
     def change_all(self, **values: Any) -> None:
         """Set columns of every conversation."""
         self.uncounted(lambda c: c.execute(conversation_table.update().values(values)).close())
+
+    def change(self, one: str, **values: Any) -> None:
+        """Set columns of one conversation."""
+        mine = conversation_table.c.id == one
+        self.uncounted(lambda c: c.execute(conversation_table.update().where(mine).values(values)).close())
 
     def view(self, one: str) -> ConversationView:
         view = self.uncounted(lambda c: conversations.view(c, one))

@@ -27,12 +27,13 @@ class _LongestWait(Random):
 class TokensOnMockedLogin:
     """Tokens with a fake clock and with metrics of their own; requests_mock answers for the login host."""
 
-    def __init__(self, sent: SentAssertions | None = None, **changes: Any) -> None:
+    def __init__(self, sent: SentAssertions | None = None, machine: FakeClock | None = None, **changes: Any) -> None:
         self.clock = FakeClock()
+        self.machine = self.clock if machine is None else machine
         self.metrics = Metrics()
         made = settings(**changes)
-        http = HttpClient(made, LOGIN, self.clock, 2)
-        self._tokens = Tokens(made, http, self.clock, self.metrics, _LongestWait(), sent)
+        http = HttpClient(made, LOGIN, self.machine, 2)
+        self._tokens = Tokens(made, http, self.clock, self.metrics, _LongestWait(), sent, self.machine)
 
     def current(self) -> Token:
         return self._tokens.current()

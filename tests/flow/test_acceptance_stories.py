@@ -4,9 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.run import play
-from tests.harness.report import Report
-from tests.harness.stage import Scale, Stage
+from tests.flow.stories import hold_every_claim
 
 STORIES = (
     "bulk_poison",
@@ -36,10 +34,4 @@ STORIES = (
 
 @pytest.mark.parametrize("name", STORIES)
 def test_every_claim_of_the_story_holds(name: str, tmp_path: Path) -> None:
-    report = Report(name)
-    stage = Stage(report, Scale.SMALL, tmp_path)
-    try:
-        held = play(name, stage)
-    finally:
-        stage.close(keep=True)
-    assert held, report.failed
+    hold_every_claim(name, tmp_path)

@@ -9,7 +9,13 @@
     report         claims, and whether they held
     stage          simulators, gateways and files of one story, and its scale
     databases      databases and servers of PostgreSQL
+    instances      several gateways on one database
+    load           agents and BOFE at a given rate
+    listening      when conversations were on no open socket, or on several
+    clock          a wall clock that is wrong
+    commits        which role of PostgreSQL committed what, and when
     tcp_proxy      a TCP proxy that breaks connections
+    postgres_proxy a proxy that loses PostgreSQL's answer to a COMMIT
     chromium       a headless browser, driven over its DevTools socket
     tls_front      TLS and an HTTP proxy in front of a server
 

@@ -70,10 +70,20 @@ class Gateway:
         self._identity_provider: gevent.Greenlet[[], None] | None = None
 
     @property
+    def environment(self) -> Mapping[str, str]:
+        """The settings of its next start, as environment variables."""
+        return self._environment
+
+    @property
     def process(self) -> Process:
         """The process that was launched last."""
         assert self._process is not None, "the gateway was not launched"
         return self._process
+
+    @property
+    def running(self) -> bool:
+        """Whether it was launched and has not ended."""
+        return self._process is not None and self._process.code is None
 
     def start(self, **changes: str) -> "Gateway":
         """Start it and wait until it is ready; ``changes`` of the settings also apply to later starts."""

@@ -1,6 +1,8 @@
 """HTTP/1.1 with JSON, over connections that are kept open."""
 
+import socket
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +40,20 @@ class _Connection(HTTPConnection):
     """A connection that opens anew for a request after it was idle."""
 
     _used = 0.0
+
+    def _new_conn(self) -> socket.socket:
+        """Connect. Unlike urllib3's own, this closes the socket also when the greenlet is killed meanwhile."""
+        opened = socket.socket()
+        with ExitStack() as undo:
+            undo.callback(opened.close)
+            opened.settimeout(self.timeout)
+            opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            try:
+                opened.connect((self.host, self.port))
+            except OSError as error:
+                raise urllib3.exceptions.NewConnectionError(self, str(error)) from error
+            undo.pop_all()
+        return opened
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if time.monotonic() - self._used > _IDLE_SECONDS:

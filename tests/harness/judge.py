@@ -67,6 +67,20 @@ def nothing_lost_nothing_doubled(report: Report, simulator: Simulator) -> bool:
     return one and two
 
 
+def nothing_lost_doubled_only_in_doubt(report: Report, simulator: Simulator, doubted: int) -> bool:
+    """Claim the same of a receiver that stores a repeated id again: as many records may be doubled as were in doubt."""
+    finished, records = simulator.ledger("finished"), simulator.ledger("records")
+    wanted = {record_id(acw["recordKey"]) for acw in finished if acw["expected"]}
+    stored = Counter(entry["record"]["id"] for entry in records)
+    lost, doubled = wanted - stored.keys(), stored.total() - len(stored)
+    unexpected = stored.keys() - {record_id(acw["recordKey"]) for acw in finished}
+    figure = f"{len(wanted)} finished, {len(lost)} lost, {len(unexpected)} unexpected"
+    one = report.claim("each after-call work has its record", not (lost or unexpected), figure)
+    figure = f"{doubled} doubled, {doubted} in doubt"
+    two = report.claim("doubled only after an attempt in doubt", doubled <= doubted, figure)
+    return one and two
+
+
 def sent_again(attempts: Iterable[Json]) -> int:
     """Number of attempts with a record that had been stored before."""
     stored = Counter(attempt["id"] for attempt in attempts if attempt["stored"])
@@ -87,10 +101,12 @@ def one_socket_per_channel(report: Report, simulator: Simulator, *, most: int = 
     )
 
 
-def most_connected(sockets: Iterable[Json]) -> int:
-    """Maximum number of sockets open at the same time."""
+def most_connected(sockets: Iterable[Json], client: str | None = None) -> int:
+    """Maximum number of sockets open at the same time, of all OAuth clients or of one."""
     now = peak = 0
     for entry in sockets:
+        if client is not None and entry["client"] != client:
+            continue
         now += {"opened": 1, "closed": -1}.get(entry["event"], 0)
         peak = max(peak, now)
     return peak
@@ -152,6 +168,12 @@ def delays_ms(finished: Iterable[Json], records: Iterable[Json]) -> list[int]:
 def share(values: Sequence[int], part: float) -> int:
     """The quantile of ascending values; 0 if there are none."""
     return values[min(len(values) - 1, int(len(values) * part))] if values else 0
+
+
+def recovered(finished: Iterable[Json], records: Iterable[Json]) -> list[Json]:
+    """The after-call works whose record was made of an answer of Genesys instead of an event."""
+    found = {entry["record"]["id"] for entry in records if entry["record"]["body"]["eventSource"] == "backfill"}
+    return [acw for acw in finished if record_id(acw["recordKey"]) in found]
 
 
 def sources(records: Iterable[Json]) -> Counter[str]:

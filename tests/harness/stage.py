@@ -4,11 +4,13 @@ import contextlib
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
+from tests.harness import databases
 from tests.harness.gateway import Gateway
 from tests.harness.report import Report
 from tests.harness.simulator import Simulator
@@ -82,6 +84,18 @@ class Stage:
             return None
         self._undo.callback(_done, "umount", "-l", str(where))
         return where
+
+    def database(self) -> str | None:
+        """Make a database on the usual PostgreSQL server, which is dropped at the end; None if there is no server."""
+        return self._undo.enter_context(databases.postgresql()) if databases.reachable() else None
+
+    def entering(self, context: AbstractContextManager[T]) -> T:
+        """Enter a context that is left at the end, after all gateways and simulators."""
+        return self._undo.enter_context(context)
+
+    def at_the_end(self, action: Callable[[], object]) -> None:
+        """Have something done at the end, after all gateways and simulators have ended."""
+        self._undo.callback(action)
 
     def close(self, *, keep: bool) -> None:
         """End every process; ``keep`` leaves a temporary folder in place."""

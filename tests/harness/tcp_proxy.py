@@ -24,6 +24,7 @@ class TcpProxy:
         self._flowing = Event()
         self._flowing.set()
         self._cut_after: bytes | None = None
+        self._is_cut = False
         self._pumps = Group()
         self._server = StreamServer(("127.0.0.1", at), self._handle)
 
@@ -45,6 +46,15 @@ class TcpProxy:
         """Forward again."""
         self._flowing.set()
 
+    def cut(self) -> None:
+        """Close all connections, and each new one at once."""
+        self._is_cut = True
+        self._pumps.kill()
+
+    def restore(self) -> None:
+        """Forward new connections again."""
+        self._is_cut = False
+
     @contextmanager
     def running(self) -> Iterator["TcpProxy"]:
         self._server.start()
@@ -55,6 +65,9 @@ class TcpProxy:
             self._pumps.kill()
 
     def _handle(self, client: socket.socket, _address: object) -> None:
+        if self._is_cut:
+            client.close()
+            return
         doomed = Event()
         # If the server is down, the client's connection ends at once.
         with suppress(ConnectionRefusedError), client, socket.create_connection(self._target) as server:

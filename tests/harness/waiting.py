@@ -6,15 +6,18 @@ from collections.abc import Callable
 import gevent
 
 _EVERY_SECONDS = 0.02
+#: A long wait looks less often, as a share of the time that has passed and in seconds: each look may be a request.
+_SHARE, _MOST_SECONDS = 0.05, 0.1
 
 
 def wait_for(condition: Callable[[], object], seconds: float, every: float = _EVERY_SECONDS) -> float | None:
     """Return the seconds until the condition held; None if it did not within ``seconds``."""
     begun = time.monotonic()
     while not condition():
-        if time.monotonic() - begun > seconds:
+        passed = time.monotonic() - begun
+        if passed > seconds:
             return None
-        gevent.sleep(every)
+        gevent.sleep(max(every, min(_SHARE * passed, _MOST_SECONDS)))
     return time.monotonic() - begun
 
 

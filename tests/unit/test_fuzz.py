@@ -194,6 +194,7 @@ class ReadersOnFakeHttp:
 def due() -> Due:
     return Due(
         id=CONVERSATION,
+        owner="us",
         covered_at=1,
         uncovered_since=None,
         in_doubt=True,

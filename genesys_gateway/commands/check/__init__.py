@@ -8,6 +8,7 @@ The files, in reading order:
     command              the order of the checks, and what is printed
     findings             one finding: good, wrong or skipped, and what to do
     database             the database: reachable, safe, upgraded
+    instances            instances that are missing, and the clock of PostgreSQL
     hosts                every host, through proxy and TLS
     assertion            the source of SAML assertions
     cloud                Genesys: login, permissions, channels

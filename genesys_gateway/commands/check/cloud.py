@@ -75,8 +75,13 @@ class _Api:
         return self._http.call("GET", path, headers=self._headers)
 
 
-def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]:
-    """Yield findings about token, permissions, topic and channels; ``api`` is whether the API's host can be reached."""
+def inspect(settings: Settings, clock: Clock, *, api: bool, held: str) -> Iterator[Finding]:
+    """Yield findings about token, permissions, topic and channels.
+
+    Args:
+        api: Whether the API's host can be reached.
+        held: Which channels our instances may have, as the end of a sentence.
+    """
     login = HttpClient(settings, settings.genesys_login_url, clock, 1)
     try:
         token = Tokens(settings, login, clock, Metrics()).current()
@@ -99,7 +104,7 @@ def inspect(settings: Settings, clock: Clock, *, api: bool) -> Iterator[Finding]
     topics = "/api/v2/notifications/availabletopics?expand=requiresPermissions%2Ctransports"
     yield _finding_of("topic", lambda: _topic(genesys.get(topics), missing))
     channels = "/api/v2/notifications/channels?includechannels=oauthclient"
-    yield _finding_of("channels", lambda: _channels(genesys.get(channels), settings))
+    yield _finding_of("channels", lambda: _channels(genesys.get(channels), settings, held))
 
 
 def _split_advice(text: str) -> tuple[str, str]:
@@ -163,15 +168,14 @@ def _topic(reply: Reply, missing: set[str]) -> Finding:
     return good("topic", f"{_TOPIC} exists, over WebSocket; needs {', '.join(needs) or 'no permission'}")
 
 
-def _channels(reply: Reply, settings: Settings) -> Finding:
+def _channels(reply: Reply, settings: Settings, held: str) -> Finding:
     if reply.status == 403:
         return wrong("channels", f"refused ({_code(reply)})", "the OAuth client needs the scope notifications")
     if reply.status != 200:
         return _unexpected("channels", reply)
     count = len(load(CHANNELS, read_object(reply.body))["entities"])
-    return good(
-        "channels", f"{count} of {_CHANNELS} there now, open or left behind; ours may be {settings.channel_budget}"
-    )
+    text = f"{count} of {_CHANNELS} there now, open or left behind; ours may be {settings.channel_budget}{held}"
+    return good("channels", text)
 
 
 def _unexpected(area: str, reply: Reply) -> Finding:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 
-from genesys_gateway.commands.check import assertion, cloud, database, hosts, issuer, receiver
+from genesys_gateway.commands.check import assertion, cloud, database, hosts, instances, issuer, receiver
 from genesys_gateway.commands.check.findings import Finding, State, good, skipped, wrong
 from genesys_gateway.commands.output import DONE, NOT_DONE, print_json, print_lines
 from genesys_gateway.runtime.clock import SystemClock
@@ -35,10 +35,12 @@ def inspect(environ: Mapping[str, str], options: Options) -> Iterator[Finding]:
     clock = SystemClock()
     gateway = database.GatewayState(runs=None)
     yield from database.inspect(settings, clock, gateway)
+    places = instances.Places()
+    yield from instances.inspect(settings, clock, places)
     reached = hosts.Reached()
     yield from hosts.inspect(settings, clock, reached)
     runs = False if options.use_assertion else gateway.runs
-    yield from _inspect_cloud(settings, clock, reached, runs=runs)
+    yield from _inspect_cloud(settings, clock, reached, places, runs=runs)
     if reached.history:
         yield from receiver.inspect(settings, clock, write_probe=options.write_probe)
     else:
@@ -47,7 +49,7 @@ def inspect(environ: Mapping[str, str], options: Options) -> Iterator[Finding]:
 
 
 def _inspect_cloud(
-    settings: Settings, clock: SystemClock, reached: hosts.Reached, *, runs: bool | None
+    settings: Settings, clock: SystemClock, reached: hosts.Reached, places: instances.Places, *, runs: bool | None
 ) -> Iterator[Finding]:
     found = list(assertion.inspect(settings, clock))
     yield from found
@@ -63,7 +65,7 @@ def _inspect_cloud(
             "to send it from here, give --use-assertion, and put a fresh one into the file afterwards",
         )
     else:
-        yield from cloud.inspect(settings, clock, api=reached.api)
+        yield from cloud.inspect(settings, clock, api=reached.api, held=instances.held(places))
 
 
 _MARKS = {State.GOOD: "✓", State.WRONG: "✗", State.SKIPPED: "-"}

@@ -8,9 +8,9 @@ from sqlalchemy import Connection, make_url, select, text
 
 from genesys_gateway.commands.check.findings import Finding, good, skipped, wrong
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import GatewayError, PermanentFailure
+from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, StorageUnavailable
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import database_now, sqlite_file
+from genesys_gateway.storage import database_now, replication, sqlite_file
 from genesys_gateway.storage.file_lock import FileLock
 from genesys_gateway.storage.migrate import DatabaseTooOld, TablesMissing
 from genesys_gateway.storage.operator_session import OperatorSession
@@ -51,6 +51,7 @@ def inspect(settings: Settings, clock: Clock, gateway: GatewayState) -> Iterator
             yield good("database", "has the tables of this version and can be written")
             if path is None:
                 yield session.read(_judge_server)
+                yield _judge_replication(session)
     except DatabaseTooOld as error:
         if path is None and isinstance(error, TablesMissing):
             gateway.runs = False
@@ -102,6 +103,22 @@ def _judge_server(connection: Connection) -> Finding:
     if standby:
         return wrong("disk", "the server is a standby", "let DATABASE_URL name the primary")
     return good("disk", f"fsync is {fsync}, synchronous_commit {commit}")
+
+
+def _judge_replication(session: OperatorSession) -> Finding:
+    try:
+        found = session.read(replication.read)
+    except StorageUnavailable:
+        return skipped("replication", "the server does not tell how it replicates")
+    if weakness := found.weakness():
+        return skipped(
+            "replication",
+            f"{found.standbys} connected, but {weakness}: a failover loses the registrations of the last moments",
+            "see docs/operations.md#synchronous-replication-and-what-is-lost-without",
+        )
+    if not found.standbys:
+        return good("replication", "no standby is connected")
+    return good("replication", f"{found.standbys} connected; each commit waits for {found.synchronous_standby_names}")
 
 
 def _is_locked(database_url: str) -> bool | None:

@@ -9,7 +9,7 @@ class State(StrEnum):
 
     GOOD = "good"
     WRONG = "wrong"
-    #: not checked
+    #: not checked, or works but is to be looked at
     SKIPPED = "skipped"
 
 
@@ -36,5 +36,5 @@ def wrong(area: str, text: str, advice: str) -> Finding:
 
 
 def skipped(area: str, text: str, advice: str | None = None) -> Finding:
-    """A dash: this could not be checked, or was not asked for."""
+    """A dash: this could not be checked, or was not asked for, or it works, but with less safety than it could."""
     return Finding(area=area, state=State.SKIPPED, text=text, advice=advice)

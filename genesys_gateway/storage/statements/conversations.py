@@ -3,32 +3,28 @@
 Invariant: ``accepted = followed + closed`` after every statement. Only a registration reopens a closed conversation.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Row,
     bindparam,
     case,
     false,
-    func,
     insert,
-    literal,
     literal_column,
     or_,
     select,
-    union_all,
     update,
 )
 
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage.portable import put_new
-from genesys_gateway.storage.statements import counterparts, tally, timeline
-from genesys_gateway.storage.statements.due_dates import rows_due
+from genesys_gateway.storage.statements import locks, owners, timeline
 from genesys_gateway.storage.tables import conversation, entry, registration
 
 _table = conversation.c
@@ -50,17 +46,6 @@ _RECORDS = (
     select(entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
     .where(entry.c.conversation_id == bindparam("id"))
     .order_by(entry.c.stored_at, entry.c.id)
-)
-# A single statement, because on PostgreSQL a second one would also count registrations made since the first. Rows are
-# counted by triggers; only those of followed and released conversations and of missed works, which are few, are counted
-# here.
-_BALANCE = union_all(
-    select(literal("accepted"), tally.total("registrations", "forgotten_registrations")),
-    select(literal("conversations"), tally.total("conversations", "forgotten_conversations")),
-    select(literal("missed"), tally.total("forgotten_missed")),
-    select(literal("missed"), func.coalesce(func.sum(_table.missed), 0)).where(_table.missed > literal_column("0")),
-    select(literal("released"), func.count()).where(_table.released_at.is_not(None)),
-    select(_table.state, func.count()).where(FOLLOWED).group_by(_table.state),
 )
 
 
@@ -134,7 +119,7 @@ def register(
         "deadline_at": deadline_at,
     }
     while not put_new(connection, conversation, new):
-        counterparts.lock(connection, conversation_id)
+        locks.hold(connection, conversation_id)
         known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).first()
         if known is not None:  # else it was forgotten in this moment
             return _register_again(connection, known, new)
@@ -154,10 +139,11 @@ def _register_again(
         changes |= {key: new[key] for key in ("state", "owner", "uncovered_since", "in_doubt", "due_at")}
         # Answers and coverage from before the close prove nothing about what happens now.
         changes |= {"outcome": None, "asked": 0, "closed_at": None, "last_look_at": None, "unknown_since": None}
-        changes |= {"covered_at": None, "looked_at": None}
+        changes |= {"covered_at": None, "looked_at": None, "next_owner": None, "offered_at": None}
     elif known.released_at is not None:
         # Its old coverage stays on record: it had a gap since the release, so it is not a new one to ``cover``.
         changes |= {"released_at": None, "owner": new["owner"], "in_doubt": True}
+        changes |= {"next_owner": None, "offered_at": None}
         changes |= {"uncovered_since": min(known.uncovered_since, known.released_at, now)}
         changes |= {"due_at": now, "asked": 0, "unknown_since": None}
     again = known.state == CLOSED or known.released_at is not None
@@ -194,53 +180,89 @@ def _view_of(connection: Connection, values: Mapping[str, Any]) -> ConversationV
         interaction_id=values["id"],
         customer_id=values["customer_id"],
         created_at=values["created_at"],
-        state=values["state"],
+        state=_state_shown(connection, values),
         outcome=values.get("outcome"),
         records=tuple(RecordView(id=r.id, state=r.state, source=r.source, amended=r.amended) for r in records),
         timeline=timeline.of(connection, values["id"]),
     )
 
 
+def _state_shown(connection: Connection, values: Mapping[str, Any]) -> str:
+    state: str = values["state"]
+    if state == SUBSCRIBED and not owners.is_certain(connection, values["owner"]):
+        return PENDING
+    return state
+
+
 def cover(
     connection: Connection, ids: Sequence[str], *, channel_id: str, owner: str, now: int, fresh_due_at: int
-) -> None:
-    """Mark conversations as covered: their topics are confirmed on an open socket.
+) -> list[str]:
+    """Mark conversations as covered: their topics are confirmed on an open socket of their owner, or of the next one.
 
     Those that were not covered before become due, because events may have been missed in the gap. A released one stays
-    as it is, because its topic was confirmed before the release.
+    as it is, because its topic was confirmed before the release. An instance that was taking one over is its owner now.
 
     Args:
+        owner: The instance whose socket it is.
         fresh_due_at: When to ask about those covered for the first time and at once after their registration (epoch
             milliseconds); about all others it is asked now.
+
+    Returns:
+        Those that another instance owns: nothing was changed about them.
     """
     was_pending = _table.state == PENDING
-    pending = select(_table.id).where(_table.id.in_(ids), was_pending, NOT_RELEASED)
-    newly_covered = list(connection.execute(pending).scalars())
-    change = update(conversation).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED)
+    mine = or_(_table.owner == owner, _table.next_owner == owner)
+    # Whether the owner before has covered it until now is certain only while it lives, and its reports are stored.
+    left = (_table.owner != owner) & _owner_in_doubt(connection)
+    uncovered = select(_table.id).where(_table.id.in_(ids), or_(was_pending, left), FOLLOWED, NOT_RELEASED, mine)
+    newly_covered = list(connection.execute(uncovered).scalars())
+    change = update(conversation).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED, mine)
     fresh = was_pending & _table.covered_at.is_(None) & (_table.uncovered_since > now - _SHORT_WAIT_MS)
-    connection.execute(
+    gap = or_(was_pending, left)
+    changed = connection.execute(
         change.values(
             channel_id=channel_id,
             owner=owner,
-            covered_at=case((was_pending, now), else_=_table.covered_at),
-            due_at=case((fresh, fresh_due_at), (was_pending, now), else_=_table.due_at),
-            asked=case((was_pending, 0), else_=_table.asked),
+            next_owner=None,
+            offered_at=None,
+            covered_at=case((gap, now), else_=_table.covered_at),
+            in_doubt=case((left, True), else_=_table.in_doubt),
+            due_at=case((fresh, fresh_due_at), (gap, now), else_=_table.due_at),
+            asked=case((gap, 0), else_=_table.asked),
             uncovered_since=None,
             state=SUBSCRIBED,
         )
     )
     timeline.note_all(connection, newly_covered, now, "subscribed")
+    if changed.rowcount == len(ids):
+        return []
+    others = select(_table.id).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED, _table.owner != owner)
+    return list(connection.execute(others).scalars())
 
 
-def uncover(connection: Connection, ids: Sequence[str], *, since: int, now: int) -> None:
-    """Mark conversations as uncovered: their events may have been missed since ``since`` (epoch milliseconds)."""
-    covered = select(_table.id).where(_table.id.in_(ids), _table.state == SUBSCRIBED)
-    uncovered = list(connection.execute(covered).scalars())
+def _owner_in_doubt(connection: Connection) -> ColumnElement[bool]:
+    return _table.owner.not_in(owners.CERTAIN) if connection.dialect.name == "postgresql" else false()
+
+
+def uncover(connection: Connection, ids: Sequence[str], *, owner: str, since: int, now: int) -> None:
+    """Mark conversations as uncovered: their events may have been missed since ``since`` (epoch milliseconds).
+
+    One that another instance has taken over meanwhile stays as it is, but it had a gap before.
+
+    Args:
+        owner: The instance whose socket covered them.
+    """
+    covered = select(_table.id).where(_table.id.in_(ids), _table.state == SUBSCRIBED, _table.owner == owner)
+    uncovered, changed = list(connection.execute(covered).scalars()), 0
     if uncovered:
-        # The state is checked again because on PostgreSQL one of them may have been closed since it was read.
-        change = update(conversation).where(_table.id.in_(uncovered), _table.state == SUBSCRIBED)
-        connection.execute(change.values(state=PENDING, uncovered_since=since, in_doubt=True, channel_id=None))
+        # Checked again because on PostgreSQL one of them may have been closed or taken over since it was read.
+        change = update(conversation).where(_table.id.in_(uncovered), _table.state == SUBSCRIBED, _table.owner == owner)
+        gone = {"state": PENDING, "uncovered_since": since, "in_doubt": True, "channel_id": None}
+        changed = connection.execute(change.values(gone)).rowcount
         timeline.note_all(connection, uncovered, now, "uncovered")
+    if changed < len(ids):
+        taken_over = update(conversation).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED, _table.owner != owner)
+        connection.execute(taken_over.values(_gap_until(now)))
 
 
 def make_due(connection: Connection, conversation_id: str, now: int) -> None:
@@ -252,9 +274,20 @@ def make_due(connection: Connection, conversation_id: str, now: int) -> None:
     connection.execute(change.values(_gap_until(now)))
 
 
-def make_all_due(connection: Connection, now: int) -> None:
-    """Make all followed conversations due now, because frames about unknown conversations were dropped."""
-    connection.execute(update(conversation).where(FOLLOWED).values(_gap_until(now)))
+def make_all_due(connection: Connection, now: int) -> list[str]:
+    """Make all followed conversations due now, because frames about unknown conversations were dropped.
+
+    Returns:
+        Those that other transactions have locked, so that they were not changed.
+    """
+    change = update(conversation).values(_gap_until(now))
+    if connection.dialect.name != "postgresql":
+        connection.execute(change.where(FOLLOWED))
+        return []
+    followed = select(_table.id).where(FOLLOWED)
+    free = followed.with_for_update(skip_locked=True, key_share=True)
+    changed = set(connection.execute(change.where(_table.id.in_(free)).returning(_table.id)).scalars())
+    return [one for one in connection.execute(followed).scalars() if one not in changed]
 
 
 def _gap_until(now: int) -> dict[str, Any]:
@@ -270,6 +303,7 @@ def close(
     without_record: str,
     now: int,
     last_look_at: int,
+    owner: str | None = None,
     latest_deadline: int | None = None,
     furthest_deadline: int | None = None,
     latest_look: int | None = None,
@@ -281,6 +315,7 @@ def close(
     Args:
         without_record: The outcome if it has no record; with one it is ``logged``.
         last_look_at: When its last look is due (epoch milliseconds).
+        owner: Don't close it if another instance owns it now: that one carries its topic, and asks itself.
         latest_deadline: Don't close it if its deadline is later, because something newer has moved the deadline.
         furthest_deadline: A deadline beyond this was set by a wrong clock, and doesn't prevent the close.
         latest_look: Don't close it if an answer of the live view was taken later, because that answer is newer.
@@ -288,10 +323,12 @@ def close(
     Returns:
         Its outcome; None if it was not closed, and nothing changed.
     """
-    counterparts.lock(connection, conversation_id)  # wait for an event that is being stored, so that it counts
+    locks.hold(connection, conversation_id)  # wait for an event that is being stored, so that it counts
     has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
     outcome = LOGGED if connection.execute(has_record).first() else without_record
     change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
+    if owner is not None:
+        change = change.where(_table.owner == owner)
     if latest_deadline is not None:
         wrong = false() if furthest_deadline is None else _table.deadline_at > furthest_deadline
         change = change.where(or_(_table.deadline_at <= latest_deadline, wrong))
@@ -309,81 +346,11 @@ def close(
             channel_id=None,
             uncovered_since=None,
             released_at=None,
+            next_owner=None,
+            offered_at=None,
         )
     )
     if not closed.rowcount:
         return None
     timeline.note(connection, conversation_id, now, "closed", outcome)
     return outcome
-
-
-def due_for_last_look(connection: Connection, *, now: int, furthest: int, limit: int) -> list[str]:
-    """Return closed conversations whose last look is due, longest due first.
-
-    A date beyond ``furthest`` was set by a wrong clock, and is due now.
-    """
-    # The index on the date holds few rows; one on the state would hold every conversation that was ever closed.
-    query = select(_table.id).where(_table.state == CLOSED)
-    return [row.id for row in rows_due(connection, query, _table.last_look_at, now=now, furthest=furthest, limit=limit)]
-
-
-def postpone_last_look(connection: Connection, ids: Sequence[str], *, at: int, closed_after: int) -> None:
-    """Postpone a last look that got no answer to ``at``; give it up if the conversation closed before ``closed_after``.
-
-    All times are epoch milliseconds.
-    """
-    change = update(conversation).where(_table.id.in_(ids), _table.state == CLOSED)
-    connection.execute(change.values(last_look_at=case((_table.closed_at > closed_after, at), else_=None)))
-
-
-def note_last_look(connection: Connection, conversation_id: str, missed: int, *, concluded: bool = True) -> None:
-    """Note that the last look was taken and found ``missed`` after-call works without an entry; maybe not the last."""
-    change = update(conversation).where(_table.id == conversation_id)
-    at = None if concluded else _table.last_look_at
-    connection.execute(change.values(last_look_at=at, missed=_table.missed + missed))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Balance:
-    """Counts that show whether every accepted conversation is still accounted for."""
-
-    #: conversations whose registration was ever answered with 2xx, also those that are forgotten
-    accepted: int
-    #: conversations in each state; forgotten ones were closed
-    states: Mapping[str, int]
-    #: after-call works that only the last look found
-    missed: int
-    #: pending conversations whose topic was given back
-    released: int = 0
-
-    @property
-    def uncovered(self) -> int:
-        """Followed conversations whose topic should be subscribed and is not."""
-        return self.states.get(PENDING, 0) - self.released
-
-    @property
-    def closed(self) -> int:
-        """Conversations that are followed no longer."""
-        return self.states.get(CLOSED, 0)
-
-    @property
-    def followed(self) -> int:
-        """Conversations that are followed, covered or not."""
-        return sum(self.states.values()) - self.closed
-
-    @property
-    def unaccounted(self) -> int:
-        """Lost conversations and missed after-call works; 0 unless there is a bug."""
-        return self.accepted - sum(self.states.values()) + self.missed
-
-
-def balance(connection: Connection) -> Balance:
-    """Return the balance at one moment. It takes no longer the more conversations are closed."""
-    counts: Counter[str] = Counter()
-    for name, count in connection.execute(_BALANCE):
-        counts[name] += int(count)
-    accepted, missed, known = counts.pop("accepted"), counts.pop("missed"), counts.pop("conversations")
-    released = counts.pop("released")
-    counts[CLOSED] = known - counts.total()
-    states = {state: n for state, n in counts.items() if n}
-    return Balance(accepted=accepted, states=states, missed=missed, released=released)

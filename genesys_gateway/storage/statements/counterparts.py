@@ -6,7 +6,7 @@ that was stored first is the record's; each other report is a row of ``counterpa
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, exists, false, or_, select, text, true, union_all
+from sqlalchemy import Connection, Row, bindparam, exists, false, or_, select, true, union_all
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.pairing import Kind, Report, place
@@ -15,9 +15,6 @@ from genesys_gateway.storage.tables import counterpart, entry
 
 #: Source of the entries that came from a supportResult; all others came from Genesys.
 SUPPORT_RESULT = Kind.RESULT.value
-
-#: The first number distinguishes these locks from other advisory locks; the second is a hash of the conversation's id.
-_LOCK = text("SELECT pg_advisory_xact_lock(1416053550, hashtext(:conversation))")
 
 _NAMED = ("participant_id", "session_id", "user_id", "event_time")
 _of_conversation = entry.c.conversation_id == bindparam("conversation")
@@ -36,33 +33,23 @@ _other_reports = select(
     *(counterpart.c[name] for name in _NAMED),
 ).where(counterpart.c.conversation_id == bindparam("conversation"))
 _REPORTS = union_all(_own_reports, _other_reports)
-_ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
+_ENTRY = select(entry).where(entry.c.id == bindparam("id"))
 
 #: Whether a conversation (parameter ``conversation``) has an entry whose own report names no session. If it has none,
 #: an event that names its session is the first report of its work.
 HAS_ANY = exists().where(_of_conversation, or_(entry.c.session_id.is_(None), entry.c.participant_id.is_(None)))
 
 
-def lock(connection: Connection, conversation_id: str) -> None:
-    """Make other transactions that store something about this conversation wait for the end of this one.
-
-    Without it, two reports of the same after-call work stored at the same moment would not find each other. SQLite
-    needs no lock, because it has one writer at a time.
-    """
-    if connection.dialect.name == "postgresql":
-        connection.execute(_LOCK, {"conversation": conversation_id})
-
-
 def join(connection: Connection, event: AcwEvent, source: str) -> Row[*tuple[Any, ...]] | None:
     """Store that an event or supportResult is about the after-call work of another entry, if it is.
 
-    A repetition changes nothing.
+    A repetition changes nothing. The caller holds the lock of the conversation.
 
     Args:
         source: ``live``, ``backfill`` or ``supportResult``.
 
     Returns:
-        That entry; None if the work is its own: its entry is to be made, or has been made.
+        That entry, which is not locked; None if the work is its own: its entry is to be made, or has been made.
     """
     new = _report(event.record_id, _kind(source, event), event)
     rows = connection.execute(_REPORTS, {"conversation": event.conversation_id}).all()

@@ -9,9 +9,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, select, update
+from sqlalchemy import Connection, Row, Select, select, update
 
-from genesys_gateway.storage.statements import counterparts, erasure
+from genesys_gateway.storage.statements import erasure, locks
 from genesys_gateway.storage.statements.conversations import CLOSED
 from genesys_gateway.storage.statements.outbox import DEAD, DELIVERED, PENDING
 from genesys_gateway.storage.tables import conversation, entry, quarantine
@@ -51,6 +51,8 @@ class Erased:
     given_up: tuple[Undelivered, ...] = ()
     #: undelivered records that kept their conversations from being erased
     left: tuple[Undelivered, ...] = ()
+    #: ids of conversations that were not erased because another transaction has locked them
+    busy: tuple[str, ...] = ()
 
 
 def conversations_of(connection: Connection, customer_id: str) -> list[str]:
@@ -75,17 +77,22 @@ def erase(
     """Erase conversations of a customer, in any state: their records and the pairing.
 
     Args:
-        conversation_ids: A batch of them. One that has another customer by now is not changed.
+        conversation_ids: A batch of them. One that has another customer by now is not changed. Of several, those that
+            another transaction has locked are left out; one alone is waited for (ADR 0025).
         even_undelivered: Give up undelivered records. Otherwise a conversation with such a record is not changed.
     """
     still_paired = select(conversation.c.id, conversation.c.state).where(
         conversation.c.id.in_(conversation_ids), conversation.c.customer_id == customer_id
     )
     # Lock the conversations before their entries, as every transaction that locks both does.
-    locked = connection.execute(still_paired.order_by(conversation.c.id).with_for_update())
+    skip = len(conversation_ids) > 1
+    locked = connection.execute(still_paired.order_by(conversation.c.id).with_for_update(skip_locked=skip))
     states = {row.id: row.state for row in locked}
     full = select(*_COLUMNS).where(_table.conversation_id.in_(states), _table.erased_at.is_(None))
-    rows = connection.execute(full.order_by(_table.id).with_for_update()).all()
+    rows = connection.execute(full.order_by(_table.id).with_for_update(skip_locked=skip)).all()
+    busy = _left_out(connection, still_paired, full, states, rows) if skip else set()
+    states = {one: state for one, state in states.items() if one not in busy}
+    rows = [row for row in rows if row.conversation_id not in busy]
     not_delivered = [row for row in rows if row.state != DELIVERED]
     left = [] if even_undelivered else not_delivered
     kept = {row.conversation_id for row in left}
@@ -101,7 +108,23 @@ def erase(
         records=tuple(row.id for row in erasable),
         given_up=tuple(_undelivered(row) for row in not_delivered if even_undelivered),
         left=tuple(_undelivered(row) for row in left),
+        busy=tuple(sorted(busy)),
     )
+
+
+def _left_out(
+    connection: Connection,
+    paired: Select[Any],
+    full: Select[Any],
+    states: Collection[str],
+    rows: Sequence[Row[*tuple[Any, ...]]],
+) -> set[str]:
+    """The conversations whose row, or one of whose records, another transaction has locked."""
+    if connection.dialect.name != "postgresql":
+        return set()
+    locked = {row.id for row in rows}
+    busy = {row.id for row in connection.execute(paired) if row.id not in states}
+    return busy | {row.conversation_id for row in connection.execute(full) if row.id not in locked}
 
 
 def erase_interaction(connection: Connection, conversation_id: str, *, even_undelivered: bool, now: int) -> Erased:
@@ -110,10 +133,11 @@ def erase_interaction(connection: Connection, conversation_id: str, *, even_unde
     Args:
         even_undelivered: Give up undelivered records. Otherwise nothing is changed while there is one.
     """
-    customer_id = select(conversation.c.customer_id).where(conversation.c.id == conversation_id)
+    locks.hold(connection, conversation_id)
+    # Locked, because a re-pairing in this moment would give it another customer than the one that is erased here.
+    customer_id = select(conversation.c.customer_id).where(conversation.c.id == conversation_id).with_for_update()
     if (found := connection.execute(customer_id).scalar()) is not None:
         return erase(connection, found, [conversation_id], even_undelivered=even_undelivered, now=now)
-    counterparts.lock(connection, conversation_id)
     full = select(*_COLUMNS).where(_table.conversation_id == conversation_id, _table.erased_at.is_(None))
     rows = connection.execute(full.order_by(_table.id).with_for_update()).all()
     not_delivered = [row for row in rows if row.state != DELIVERED]

@@ -7,14 +7,18 @@ at the receiver before it is sent, and sends the same content. Otherwise its rec
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, insert, select, update
 
 from genesys_gateway.domain.outbox import REFUSED_WITH, AttemptEnd
+from genesys_gateway.storage.statements import locks
 from genesys_gateway.storage.statements.outbox import DEAD, IS_DEAD, PENDING
 from genesys_gateway.storage.tables import entry, transition
 
 _table = entry.c
 
+_LOCKED = select(_table.id).where(_table.id == bindparam("id")).with_for_update()
+#: Why it was requeued, in the timeline.
+_BY_HAND = "by hand"
 #: Number of latest lines, of all timelines, that are searched for ends of attempts.
 _LATEST_LINES = 10_000
 
@@ -75,21 +79,44 @@ def latest_ends(connection: Connection) -> list[AttemptEnd]:
     return found
 
 
-def requeue(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
-    """Make dead entries pending again. Return how many of these were dead and not erased."""
-    return _requeue(connection, record_ids, now, "by hand")
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requeued:
+    """Result of requeueing several entries."""
+
+    #: how many are pending again: those that were dead and not erased
+    count: int
+    #: ids of those that another transaction has locked: to be tried again
+    busy: Sequence[str]
 
 
-def revive(connection: Connection, record_ids: Sequence[str], *, now: int) -> int:
-    """Make entries pending again that the receiver refused while it refused all records. Return how many were dead."""
-    return _requeue(connection, record_ids, now, "every record was refused alike")
+def requeue(connection: Connection, record_id: str, *, now: int) -> bool:
+    """Make a dead entry pending again, waiting for its lock. False if it is not dead, or erased."""
+    connection.execute(_LOCKED, {"id": record_id})
+    return bool(_requeue(connection, [record_id], now, _BY_HAND))
+
+
+def requeue_many(connection: Connection, record_ids: Sequence[str], *, now: int) -> Requeued:
+    """Make dead entries pending again, without waiting for those that are locked."""
+    return _requeue_free(connection, record_ids, now, _BY_HAND)
+
+
+def revive(connection: Connection, record_ids: Sequence[str], *, now: int) -> Requeued:
+    """Make entries pending again that the receiver refused while it refused all records, except locked ones."""
+    return _requeue_free(connection, record_ids, now, "every record was refused alike")
+
+
+def _requeue_free(connection: Connection, record_ids: Sequence[str], now: int, why: str) -> Requeued:
+    busy = locks.busy_entries(connection, record_ids)
+    free = [one for one in record_ids if one not in busy]
+    return Requeued(count=_requeue(connection, free, now, why), busy=sorted(busy))
 
 
 def _requeue(connection: Connection, ids: Sequence[str], now: int, why: str) -> int:
+    """Requeue entries that this transaction has locked."""
     among = select(_table.id, _table.conversation_id, _table.state).where(
         _table.id.in_(ids), _table.content.is_not(None)
     )
-    rows = [row for row in connection.execute(among.order_by(_table.id).with_for_update()) if row.state == DEAD]
+    rows = [row for row in connection.execute(among.order_by(_table.id)) if row.state == DEAD]
     if not rows:
         return 0
     fresh_start = {

@@ -29,11 +29,15 @@ class Page:
 
 
 def redate(connection: Connection, *, latest: int) -> int:
-    """Set deliveries and closes that a wrong clock dated after ``latest`` to ``latest``. Return their number."""
+    """Set deliveries and closes that a wrong clock dated after ``latest`` to ``latest``. Return their number.
+
+    Rows that another transaction has locked are left to the next run.
+    """
     changed = 0
     for table, date in ((entry, _entry.delivered_at), (conversation, _conversation.closed_at)):
-        misdated = update(table).where(table.c.erased_at.is_(None), date > latest)
-        changed += connection.execute(misdated.values({date.name: latest})).rowcount
+        misdated = select(table.c.id).where(table.c.erased_at.is_(None), date > latest)
+        change = update(table).where(table.c.id.in_(misdated.with_for_update(skip_locked=True)))
+        changed += connection.execute(change.values({date.name: latest})).rowcount
     return changed
 
 
@@ -80,7 +84,7 @@ def _without_content(connection: Connection, conversation_ids: Sequence[str]) ->
 def old_frames(connection: Connection, *, before: int, limit: int) -> int:
     """Delete at most ``limit`` quarantined frames from before that moment. Return their number."""
     old = select(quarantine.c.seq).where(quarantine.c.at < before).order_by(quarantine.c.seq).limit(limit)
-    return drop_frames(connection, list(connection.execute(old).scalars()))
+    return drop_frames(connection, list(connection.execute(old.with_for_update(skip_locked=True)).scalars()))
 
 
 def drop_frames(connection: Connection, numbers: Sequence[int]) -> int:

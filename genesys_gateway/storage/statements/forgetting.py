@@ -4,6 +4,7 @@ Invariant: nothing is deleted while any of its records is pending, or has conten
 balance goes on counting what is deleted.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,7 @@ from sqlalchemy import (
     update,
 )
 
-from genesys_gateway.storage.statements import counterparts, tally
+from genesys_gateway.storage.statements import locks, tally
 from genesys_gateway.storage.statements.conversations import CLOSED
 from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
 from genesys_gateway.storage.statements.outbox import DELIVERED, PENDING
@@ -44,9 +45,13 @@ class Portion:
 
 
 def redate(connection: Connection, *, latest: int) -> int:
-    """Set the dates of erasures that a wrong clock dated after ``latest`` to ``latest``. Return their number."""
-    misdated = update(conversation).where(_conversation.erased_at > latest, _conversation.closed_at.is_not(None))
-    return connection.execute(misdated.values(erased_at=latest)).rowcount
+    """Set the dates of erasures that a wrong clock dated after ``latest`` to ``latest``. Return their number.
+
+    Rows that another transaction has locked are left to the next run.
+    """
+    misdated = select(_conversation.id).where(_conversation.erased_at > latest, _conversation.closed_at.is_not(None))
+    change = update(conversation).where(_conversation.id.in_(misdated.with_for_update(skip_locked=True)))
+    return connection.execute(change.values(erased_at=latest)).rowcount
 
 
 def old_conversations(
@@ -59,11 +64,9 @@ def old_conversations(
     old = (_conversation.erased_at < erased_before, _conversation.closed_at < closed_before)
     found = _page(connection, select(_conversation.id, _conversation.erased_at).where(*old), limit, after)
     # Lock as every transaction does that stores something about a conversation: then read again.
-    ids = sorted(row.id for row in found)
-    for one in ids:
-        counterparts.lock(connection, one)
+    ids = locks.hold_free(connection, [row.id for row in found])
     still = select(_conversation.id).where(_conversation.id.in_(ids), _conversation.state == CLOSED, *old)
-    locked = connection.execute(still.order_by(_conversation.id).with_for_update(skip_locked=True)).scalars().all()
+    locked = connection.execute(still.with_for_update(skip_locked=True)).scalars().all()
     erased = _without(connection, locked, _entry.erased_at.is_(None))
     if erased:
         missed = select(func.sum(_conversation.missed)).where(_conversation.id.in_(erased))
@@ -90,17 +93,16 @@ def old_results(connection: Connection, *, before: int, limit: int, after: tuple
         limit,
         after,
     )
-    ids = sorted({row.conversation_id for row in found if row.unregistered})
-    for one in ids:
-        counterparts.lock(connection, one)
-    # The statement before may have read a conversation that was registered, or a record that was stored, meanwhile.
-    registered = set(connection.execute(select(_conversation.id).where(_conversation.id.in_(ids))).scalars())
+    ids = locks.hold_free(connection, {row.conversation_id for row in found if row.unregistered})
+    # Since the statement before, a conversation may have been registered, or another instance may have deleted records.
+    still = select(_entry.conversation_id).where(_entry.conversation_id.in_(ids), unregistered).distinct()
+    left = connection.execute(still).scalars().all()
     kept = or_(
         _entry.state == PENDING,
         (_entry.state == DELIVERED) & _entry.erased_at.is_(None),
         _entry.stored_at >= before,
     )
-    done = _without(connection, [one for one in ids if one not in registered], kept)
+    done = _without(connection, left, kept)
     _delete_records(connection, done)
     return Portion(deleted=len(done), after=_end(found, limit))
 
@@ -127,11 +129,17 @@ def _end(found: Sequence[Row[*tuple[Any, ...]]], limit: int) -> tuple[int, str] 
 def _without(connection: Connection, ids: Sequence[str], condition: ColumnElement[bool]) -> list[str]:
     """Return the conversations of which no record meets the condition, and lock their records.
 
-    Without the lock, a dead record that is requeued in this moment would be deleted all the same.
+    Without the lock, a dead record that is requeued in this moment would be deleted all the same. A conversation with a
+    record that another transaction has locked is left out.
     """
-    query = select(_entry.conversation_id, condition.label("kept")).where(_entry.conversation_id.in_(ids))
-    locked = connection.execute(query.order_by(_entry.id).with_for_update()).all()
-    kept = {row.conversation_id for row in locked if row.kept}
+    of_these = _entry.conversation_id.in_(ids)
+    query = select(_entry.conversation_id, condition.label("kept")).where(of_these)
+    rows = connection.execute(query.with_for_update(skip_locked=True)).all()
+    kept = {row.conversation_id for row in rows if row.kept}
+    if connection.dialect.name == "postgresql":
+        locked = Counter(row.conversation_id for row in rows)
+        counts = select(_entry.conversation_id, func.count()).where(of_these).group_by(_entry.conversation_id)
+        kept |= {one for one, count in connection.execute(counts) if count > locked[one]}
     return [one for one in ids if one not in kept]
 
 

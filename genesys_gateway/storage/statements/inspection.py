@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, func, select
 
 from genesys_gateway.storage.portable import database_now
-from genesys_gateway.storage.statements import timeline
-from genesys_gateway.storage.tables import channel, conversation, entry, instance
+from genesys_gateway.storage.statements import owners, timeline
+from genesys_gateway.storage.tables import channel, channel_place, conversation, entry, instance
 
 _conversation = conversation.c
 _entry = entry.c
@@ -68,7 +68,16 @@ class ConversationFacts:
     last_look_at: int | None
     unknown_since: int | None
     erased_at: int | None
-    #: whether the instance that follows it has a valid lease
+    #: the instance that follows it, and the one that is taking it over
+    owner: str | None
+    next_owner: str | None
+    #: since when its owner, which has no place for its topic, has offered it to others
+    offered_at: int | None
+    #: when the lease of its owner ends; None if the owner is gone
+    owner_lease_until: int | None
+    #: since when its owner has been stopping
+    owner_draining_at: int | None
+    #: whether its owner has a valid lease, and what it reported as covered is covered for certain
     owner_lives: bool
     #: whether any instance has a valid lease
     gateway_lives: bool
@@ -104,17 +113,26 @@ def conversation_facts(connection: Connection, conversation_id: str) -> Conversa
         return None
     now = database_now(connection)
     living = set(connection.execute(select(instance.c.id).where(instance.c.lease_until > now)).scalars())
+    owner = connection.execute(select(instance).where(instance.c.id == row.owner)).first()
     expires_at = connection.execute(select(channel.c.expires_at).where(channel.c.id == row.channel_id)).scalar()
     return ConversationFacts(
         now=now,
         paired=row.customer_id is not None,
         channel_expires_at=expires_at,
-        owner_lives=row.owner in living,
+        owner_lease_until=None if owner is None else owner.lease_until,
+        owner_draining_at=None if owner is None else owner.draining_at,
+        owner_lives=row.owner in living and owners.is_certain(connection, row.owner),
         gateway_lives=bool(living),
         records=tuple(_record(one) for one in connection.execute(_RECORDS.where(_entry.conversation_id == row.id))),
         timeline=timeline.of(connection, conversation_id),
         **_values_of(row, _OF_CONVERSATION),
     )
+
+
+def places(connection: Connection, client: str) -> dict[str, int]:
+    """Return how many places each instance of an OAuth client holds."""
+    query = select(channel_place.c.owner, func.count().label("held")).where(channel_place.c.client == client)
+    return {row.owner: row.held for row in connection.execute(query.group_by(channel_place.c.owner))}
 
 
 def record_content(connection: Connection, record_id: str) -> RecordContent | None:

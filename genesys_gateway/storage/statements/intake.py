@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, func, insert, select, union_all, update
+from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, exists, func, insert, select, union_all, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
 from genesys_gateway.domain.pairing import Kind
 from genesys_gateway.storage.portable import put_new
-from genesys_gateway.storage.statements import counterparts, timeline
+from genesys_gateway.storage.statements import counterparts, locks, timeline
 from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, make_due
 from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
 from genesys_gateway.storage.tables import conversation, counterpart, entry, quarantine
@@ -40,16 +40,26 @@ _AWAIT_END = (
         asked=0,
     )
 )
-_CONVERSATION = select(conversation.c.state, counterparts.HAS_ANY.label("has_any")).where(
-    conversation.c.id == bindparam("conversation")
-)
+#: Whether an entry has this id. Its insertion would wait for another transaction that is changing it.
+_IS_STORED = exists().where(entry.c.id == bindparam("id"))
+_CONVERSATION = select(
+    conversation.c.state, counterparts.HAS_ANY.label("has_any"), _IS_STORED.label("is_stored")
+).where(conversation.c.id == bindparam("conversation"))
+_STATE = select(conversation.c.state).where(conversation.c.id == bindparam("conversation"))
 _FROM_GENESYS = union_all(
     select(entry.c.id).where(entry.c.conversation_id == bindparam("conversation"), entry.c.source != SUPPORT_RESULT),
     select(counterpart.c.id).where(
         counterpart.c.conversation_id == bindparam("conversation"), counterpart.c.kind == Kind.SESSION.value
     ),
 )
-_ENTRY = select(entry).where(entry.c.id == bindparam("id")).with_for_update()
+_ENTRY = select(entry).where(entry.c.id == bindparam("id"))
+_LOCKED_ENTRY = {held: _ENTRY.with_for_update(skip_locked=held) for held in (False, True)}
+#: Frames beyond the newest ones, except those that another transaction is deleting.
+_OLD_FRAMES = (
+    select(quarantine.c.seq)
+    .where(quarantine.c.seq <= select(func.max(quarantine.c.seq)).scalar_subquery() - QUARANTINE_FRAMES)
+    .with_for_update(skip_locked=True)
+)
 
 
 class IntakeResult(Enum):
@@ -65,6 +75,8 @@ class IntakeResult(Enum):
     AMENDED = "amended"
     #: not stored, because its conversation was never registered
     UNREGISTERED = "unregistered"
+    #: not stored yet, because another transaction has locked its entry: to be repeated
+    BUSY = "busy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +90,14 @@ class SupportResultReceipt:
 
 
 def put(
-    connection: Connection, event: AcwEvent, source: str, *, now: int, due_at: int, deadline_at: int | None
+    connection: Connection,
+    event: AcwEvent,
+    source: str,
+    *,
+    now: int,
+    due_at: int,
+    deadline_at: int | None,
+    held: bool = False,
 ) -> IntakeResult:
     """Store an after-call work reported by Genesys as an entry of the outbox. A repetition adds no second entry.
 
@@ -86,17 +105,20 @@ def put(
         source: ``live`` or ``backfill``.
         due_at: When to ask whether the conversation is over (epoch milliseconds).
         deadline_at: New deadline of the conversation (epoch milliseconds); None keeps the current one.
+        held: Whether the caller holds the lock of the conversation and of its row. Then nothing here waits.
     """
-    counterparts.lock(connection, event.conversation_id)
-    known = connection.execute(_CONVERSATION, {"conversation": event.conversation_id}).first()
+    if not held:
+        locks.hold(connection, event.conversation_id)
+    named = {"conversation": event.conversation_id, "id": event.record_id}
+    known = connection.execute(_CONVERSATION, named).first()
     if known is None:
         return IntakeResult.UNREGISTERED
     if known.has_any or not event.names_session:
         first = counterparts.join(connection, event, source)
         if first is not None:
-            return _joined(connection, first, event, source, now)
-    if not put_new(connection, entry, _row(event, source, now)):
-        return _again(connection, event, source, now)
+            return _joined(connection, first, event, source, now, held=held)
+    if known.is_stored or not put_new(connection, entry, _row(event, source, now)):
+        return _again(connection, event, source, now, held=held)
     _update_conversation(connection, event, source, known.state, now=now, due_at=due_at, deadline_at=deadline_at)
     return IntakeResult.STORED
 
@@ -118,17 +140,16 @@ def put_result(
         due_at: When to ask whether the conversation is over, if it is followed (epoch milliseconds).
         deadline_at: New deadline of the conversation, if it is followed (epoch milliseconds).
     """
-    counterparts.lock(connection, result.conversation_id)
+    locks.hold(connection, result.conversation_id)
     first = counterparts.join(connection, result, SUPPORT_RESULT)
     if first is not None:
         return SupportResultReceipt(result=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
     row = _row(result, SUPPORT_RESULT, now)
     if not put_new(connection, entry, row):
-        first = connection.execute(_ENTRY, {"id": result.record_id}).one()
+        first = connection.execute(_LOCKED_ENTRY[False], {"id": result.record_id}).one()
         outcome = _other_content(connection, first, result.to_json(), now)
         return SupportResultReceipt(result=outcome, record_id=first.id, state=first.state)
-    known = connection.execute(_CONVERSATION, {"conversation": result.conversation_id}).first()
-    state = None if known is None else known.state
+    state = connection.execute(_STATE, {"conversation": result.conversation_id}).scalar()
     _update_conversation(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
     return SupportResultReceipt(result=IntakeResult.STORED, record_id=row["id"], state=row["state"])
 
@@ -173,12 +194,14 @@ def _update_conversation(
         connection.execute(_AWAIT_END, {"one": one, "due": due_at, "deadline": deadline_at})
 
 
-def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> IntakeResult:
-    first = connection.execute(_ENTRY, {"id": event.record_id}).one()
+def _again(connection: Connection, event: AcwEvent, source: str, now: int, *, held: bool) -> IntakeResult:
     content = event.to_json()
-    if source == BACKFILL or _is_known(first, content):
-        return IntakeResult.DUPLICATE
-    if first.source == BACKFILL and first.attempt == 0:
+    if source == BACKFILL or _is_known(connection.execute(_ENTRY, {"id": event.record_id}).one(), content):
+        return IntakeResult.DUPLICATE  # most repetitions: they lock nothing
+    first = _locked_entry(connection, event.record_id, held=held)
+    if first is None:
+        return IntakeResult.BUSY
+    if first.source == BACKFILL and first.attempt == 0 and first.content is not None:
         change = update(entry).where(entry.c.id == first.id)
         connection.execute(
             change.values(source=LIVE, content=content, user_id=event.user_id, event_time=event.event_time)
@@ -189,12 +212,17 @@ def _again(connection: Connection, event: AcwEvent, source: str, now: int) -> In
 
 
 def _joined(
-    connection: Connection, first: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int
+    connection: Connection, home: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int, *, held: bool
 ) -> IntakeResult:
     """Store an event in an entry of another id: the entry keeps its content, and a live event's is stored beside it."""
-    if source == BACKFILL or first.content is None:
-        return IntakeResult.DUPLICATE
     content = event.to_json()
+    if source == BACKFILL or home.content is None or home.amended_content == content:
+        return IntakeResult.DUPLICATE
+    first = _locked_entry(connection, home.id, held=held)
+    if first is None:
+        return IntakeResult.BUSY
+    if first.content is None:  # erased since it was read
+        return IntakeResult.DUPLICATE
     if first.amended_content is None:
         # Two reports under different ids never have quite the same content. So only the same report with other content
         # than before is an amendment.
@@ -203,6 +231,11 @@ def _joined(
     if AcwEvent.from_json(first.amended_content).identity != event.identity:
         return IntakeResult.DUPLICATE
     return _other_content(connection, first, content, now)
+
+
+def _locked_entry(connection: Connection, record_id: str, *, held: bool) -> Row[*tuple[Any, ...]] | None:
+    """An entry that exists, locked; None if another transaction has locked it and this one must not wait."""
+    return connection.execute(_LOCKED_ENTRY[held], {"id": record_id}).first()
 
 
 def _is_known(first: Row[*tuple[Any, ...]], content: str) -> bool:
@@ -224,7 +257,6 @@ def set_aside(connection: Connection, unreadable: Unreadable, frame: bytes, now:
     text = frame.decode("utf-8", "replace").replace("\x00", "\N{REPLACEMENT CHARACTER}")
     values = {"at": now, "reason": unreadable.reason, "topic": (unreadable.topic or "")[:_TOPIC_CHARACTERS] or None}
     connection.execute(insert(quarantine).values(frame=text[:_FRAME_CHARACTERS], **values))
-    newest = select(func.max(quarantine.c.seq)).scalar_subquery()
-    connection.execute(delete(quarantine).where(quarantine.c.seq <= newest - QUARANTINE_FRAMES))
+    connection.execute(delete(quarantine).where(quarantine.c.seq.in_(_OLD_FRAMES)))
     if unreadable.conversation_id is not None:
         make_due(connection, unreadable.conversation_id, now)

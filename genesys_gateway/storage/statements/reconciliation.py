@@ -1,15 +1,16 @@
 """Statements about questions to Genesys: which conversations are due, and what an answer changes.
 
-Invariant: only the answer to the question that a date was set for can postpone that date.
+Invariant: only the answer to the question that a date was set for can postpone that date, and only while the instance
+that asked still owns the conversation: otherwise nothing is changed, and the new owner asks itself.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Case, Connection, Row, case, false, func, literal_column, or_, select, update
+from sqlalchemy import Case, Connection, Row, Update, bindparam, case, false, func, literal_column, or_, select, update
 
 from genesys_gateway.runtime.clock import furthest_date
-from genesys_gateway.storage.statements import counterparts, timeline
+from genesys_gateway.storage.statements import locks, timeline
 from genesys_gateway.storage.statements.conversations import FOLLOWED, NOT_RELEASED, PENDING, SUBSCRIBED
 from genesys_gateway.storage.statements.due_dates import rows_due
 from genesys_gateway.storage.tables import conversation, entry
@@ -24,12 +25,10 @@ _DOUBTFUL = literal_column("conversation.in_doubt") & (_table.state == literal_c
 _DOUBTFUL_READ = 500
 _ROWS = select(conversation, _HAS_RECORD.label("has_record")).where(FOLLOWED)
 
-#: A closed conversation has no ``due_at``, and a followed one has no ``last_look_at``.
+#: A closed conversation has no ``due_at``, and a followed one has no ``last_look_at``, which is for any instance.
 _NEXT_DATES = select(
-    *(
-        select(func.min(date)).where(date.is_not(None)).scalar_subquery()
-        for date in (_table.due_at, _table.last_look_at)
-    )
+    select(func.min(_table.due_at)).where(_table.owner == bindparam("owner"), _table.due_at.is_not(None)).label("own"),
+    select(func.min(_table.last_look_at)).where(_table.last_look_at.is_not(None)).label("any"),
 )
 
 
@@ -38,6 +37,8 @@ class Due:
     """A followed conversation that is due for a question. Times are epoch milliseconds."""
 
     id: str
+    #: the instance that asks
+    owner: str
     covered_at: int | None
     uncovered_since: int | None
     in_doubt: bool
@@ -58,16 +59,17 @@ class Due:
     has_record: bool = False
 
 
-def due(connection: Connection, *, now: int, furthest: int, limit: int) -> list[Due]:
-    """Return conversations that are due for a question, longest due first.
+def due(connection: Connection, *, owner: str, now: int, furthest: int, limit: int) -> list[Due]:
+    """Return conversations of an instance that are due for a question, longest due first.
 
     A date beyond ``furthest`` was set by a wrong clock, and is due now.
     """
-    return [_due(row) for row in rows_due(connection, _ROWS, _table.due_at, now=now, furthest=furthest, limit=limit)]
+    own = _ROWS.where(_table.owner == owner)
+    return [_due(row) for row in rows_due(connection, own, _table.due_at, now=now, furthest=furthest, limit=limit)]
 
 
-def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
-    """Return covered conversations in doubt for which no live answer was taken since the gap.
+def doubtful(connection: Connection, *, owner: str, now: int, limit: int) -> list[Due]:
+    """Return covered conversations of an instance in doubt for which no live answer was taken since the gap.
 
     Conversations without a record come first, because the gap is more likely to have hidden an event of theirs; then
     those covered first. Of many, only the 500 covered first are compared.
@@ -75,7 +77,12 @@ def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
     looked_at = _table.looked_at
     # An answer dated in the future was dated by a wrong clock, and may be from before the gap.
     unanswered = or_(looked_at.is_(None), looked_at < _table.covered_at, looked_at > furthest_date(now))
-    read = _ROWS.where(_DOUBTFUL, unanswered).order_by(_table.covered_at).limit(_DOUBTFUL_READ).subquery()
+    read = (
+        _ROWS.where(_table.owner == owner, _DOUBTFUL, unanswered)
+        .order_by(_table.covered_at)
+        .limit(_DOUBTFUL_READ)
+        .subquery()
+    )
     ordered = select(read).order_by(read.c.has_record, read.c.covered_at)
     return [_due(row) for row in connection.execute(ordered.limit(limit))]
 
@@ -83,6 +90,7 @@ def doubtful(connection: Connection, *, now: int, limit: int) -> list[Due]:
 def _due(row: Row[tuple[object, ...]]) -> Due:
     return Due(
         id=row.id,
+        owner=row.owner,
         covered_at=row.covered_at,
         uncovered_since=row.uncovered_since,
         in_doubt=row.in_doubt,
@@ -98,9 +106,15 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
     )
 
 
-def next_due(connection: Connection) -> int | None:
-    """Return when the next question or last look is due (epoch milliseconds); None if there is none."""
-    return min((at for at in connection.execute(_NEXT_DATES).one() if at is not None), default=None)
+def next_due(connection: Connection, owner: str) -> int | None:
+    """Return when an instance's next question, or any last look, is due (epoch milliseconds); None if there is none."""
+    dates = connection.execute(_NEXT_DATES, {"owner": owner}).one()
+    return min((at for at in dates if at is not None), default=None)
+
+
+def _own(conversation_id: str, owner: str) -> Update:
+    """Return a change of a followed conversation that this instance owns still."""
+    return update(conversation).where(_table.id == conversation_id, _table.owner == owner, FOLLOWED)
 
 
 def postpone(connection: Connection, one: Due, *, now: int, due_at: int, looked_at: int | None) -> None:
@@ -112,10 +126,9 @@ def postpone(connection: Connection, one: Due, *, now: int, due_at: int, looked_
         looked_at: When the live view failed to answer (epoch milliseconds), so that other conversations come first;
             None if it was not asked.
     """
-    change = update(conversation).where(_table.id == one.id, FOLLOWED)
     same_date = _table.due_at == one.due_at
     connection.execute(
-        change.values(
+        _own(one.id, one.owner).values(
             due_at=case((same_date, due_at), else_=_table.due_at),
             looked_at=_table.looked_at if looked_at is None else looked_at,
             covered_at=_covered_by(now),
@@ -152,9 +165,7 @@ def ask_again(
     same = (_table.state == SUBSCRIBED) & (_table.covered_at == one.covered_at)
     answered = (_table.due_at == one.due_at) & (_table.due_at <= asked_at)
     connection.execute(
-        update(conversation)
-        .where(_table.id == one.id, FOLLOWED)
-        .values(
+        _own(one.id, one.owner).values(
             asked=case((answered, _table.asked + 1), else_=_table.asked) if counted else _table.asked,
             due_at=case((answered | (_table.due_at > due_at), due_at), else_=_table.due_at),
             deadline_at=case((_table.deadline_at > deadline_at, _table.deadline_at), else_=deadline_at),
@@ -172,6 +183,7 @@ def release(
     connection: Connection,
     conversation_id: str,
     *,
+    owner: str,
     now: int,
     due_at: int,
     asked_at: int,
@@ -186,6 +198,7 @@ def release(
     if the live view was asked after the end: that answer did not show it over, or it would have been closed then.
 
     Args:
+        owner: The instance that asked, and gives the topic back; nothing is changed if another owns it now.
         due_at: When an answer can prove the end (epoch milliseconds).
         asked_at: When the question was asked (epoch milliseconds).
         known_until: The moment up to which the answer is complete (epoch milliseconds).
@@ -195,7 +208,7 @@ def release(
     Returns:
         Whether it was released now.
     """
-    counterparts.lock(connection, conversation_id)  # wait for an event that is being stored: it moves the deadline
+    locks.hold(connection, conversation_id)  # wait for an event that is being stored: it moves the deadline
     changed_at = _table.deadline_at - follow_ms
     stored_then = select(entry.c.id).where(entry.c.conversation_id == conversation_id, entry.c.stored_at == changed_at)
     not_newer = or_(
@@ -207,12 +220,14 @@ def release(
     not_seen_after = or_(_table.looked_at.is_(None), _table.looked_at <= ended_at, _table.looked_at > now)
     was_covered = _table.state == SUBSCRIBED
     released = connection.execute(
-        update(conversation)
-        .where(_table.id == conversation_id, FOLLOWED, NOT_RELEASED, not_newer, not_seen_after)
+        _own(conversation_id, owner)
+        .where(NOT_RELEASED, not_newer, not_seen_after)
         .values(
             state=PENDING,
             released_at=now,
             channel_id=None,
+            next_owner=None,
+            offered_at=None,
             uncovered_since=case((was_covered, now), else_=_table.uncovered_since),
             due_at=due_at,
         )
@@ -223,18 +238,19 @@ def release(
     return True
 
 
-def take_up(connection: Connection, conversation_id: str, *, now: int, due_at: int) -> bool:
+def take_up(connection: Connection, conversation_id: str, *, owner: str, now: int, due_at: int) -> bool:
     """Follow a released conversation again that is not over after all. The caller has its topic subscribed.
 
     It has been in doubt since the release.
 
     Args:
+        owner: The instance that asked, and has its topic subscribed; nothing is changed if another owns it now.
         due_at: When to ask Genesys about it again (epoch milliseconds).
 
     Returns:
         Whether it was released until now; otherwise nothing is changed.
     """
-    change = update(conversation).where(_table.id == conversation_id, FOLLOWED, _table.released_at.is_not(None))
+    change = _own(conversation_id, owner).where(_table.released_at.is_not(None))
     taken_up = connection.execute(change.values(released_at=None, in_doubt=True, due_at=due_at, asked=0))
     if not taken_up.rowcount:
         return False

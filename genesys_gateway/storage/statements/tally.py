@@ -5,15 +5,21 @@ Invariant: a number is the sum over all rows of the table. Triggers keep those o
 transaction that deletes them.
 """
 
-from sqlalchemy import Connection, ScalarSelect, delete, func, select, update
+from sqlalchemy import Connection, Integer, ScalarSelect, column, delete, func, select, table, update
 
-from genesys_gateway.storage.portable import put_new
+from genesys_gateway.storage.portable import insert_for, put_new
 from genesys_gateway.storage.tables import tally
 
 _COLUMNS = [column.name for column in tally.columns if column.name != "session"]
-_OF_SESSIONS = select(tally.c.session).where(tally.c.session != 0).with_for_update(skip_locked=True)
+_SUM = select(tally.c.session).where(tally.c.session == 0).with_for_update(skip_locked=True)
+_living = select(column("pid", Integer)).select_from(table("pg_stat_activity"))
+_OF_SESSIONS = (
+    select(tally.c.session)
+    .where(tally.c.session != 0, tally.c.session.not_in(_living))
+    .with_for_update(skip_locked=True)
+)
 _gone = delete(tally).where(tally.c.session.in_(_OF_SESSIONS)).returning(tally).cte("gone")
-#: Sums up the rows of sessions, most of which have ended. A row that a session is writing now is left for next time.
+#: Sums up the rows of sessions that have ended: one that lives would have to wait for this commit to count.
 _FOLD = (
     update(tally)
     .where(tally.c.session == 0)
@@ -36,14 +42,21 @@ def add_forgotten(connection: Connection, *, registrations: int, conversations: 
         "forgotten_conversations": conversations,
         "forgotten_missed": missed,
     }
-    put_new(connection, tally, {"session": 0})
-    connection.execute(
-        update(tally).where(tally.c.session == 0).values({name: tally.c[name] + n for name, n in forgotten.items()})
-    )
+    # In the row of this session, as the triggers do, so that nobody waits for it.
+    session = func.pg_backend_pid() if connection.dialect.name == "postgresql" else 0
+    row = insert_for(connection, tally).values(session=session, **forgotten)
+    added = {name: tally.c[name] + row.excluded[name] for name in forgotten}
+    connection.execute(row.on_conflict_do_update(index_elements=["session"], set_=added))
 
 
 def fold(connection: Connection) -> None:
-    """Sum up the rows of ended sessions, so that the table stays small. SQLite has only one row anyway."""
+    """Sum up the rows of ended sessions, so that the table stays small. SQLite has only one row anyway.
+
+    Nothing is done if another transaction does the same now.
+    """
     if connection.dialect.name == "postgresql":
-        put_new(connection, tally, {"session": 0})
-        connection.execute(_FOLD)
+        # An insertion would wait for a transaction that is changing the row.
+        if connection.execute(select(tally.c.session).where(tally.c.session == 0)).first() is None:
+            put_new(connection, tally, {"session": 0})
+        if connection.execute(_SUM).first() is not None:
+            connection.execute(_FOLD)

@@ -1,40 +1,37 @@
 """The gateway's clock jumps a day ahead and an hour back: nothing is dead, unresolved or erased."""
 
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from gevent import sleep
 
 from tests.harness import judge
+from tests.harness.clock import WrongClock
 from tests.harness.gateway import Gateway
 from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.stage import Scale, Stage
 from tests.harness.waiting import until, wait_for
 
 SECONDS = 300
-_WRONG_CLOCK = Path(__file__).resolve().parents[1] / "wrong_clock"
 #: Shorter than the jump, so that the jump passes every date.
 _DATES = {"GATEWAY_FOLLOW_DEADLINE_SECONDS": 43_200, "GATEWAY_RETRY_LIMIT_HOURS": 12}
-_JUMPS = (("86400", "a day forward"), ("82800", "an hour back"))
+_JUMPS = ((86_400, "a day forward"), (82_800, "an hour back"))
 
 
 def play(stage: Stage) -> None:
     """Records wait for a receiver that is away, and conversations are open, when the clock jumps."""
-    offset = stage.folder / "offset"
-    offset.write_text("0")
-    wrong_clock = {"PYTHONPATH": str(_WRONG_CLOCK), "WRONG_CLOCK_FILE": str(offset)}
+    clock = WrongClock(stage.folder / "offset")
     longest = stage.scale.of(full=10, fast=10, small=2)
     simulator = stage.simulator()
-    gateway = stage.gateway(simulator, {**_DATES, "GATEWAY_RETRY_MAX_SECONDS": longest, **wrong_clock}).start()
+    gateway = stage.gateway(simulator, {**_DATES, "GATEWAY_RETRY_MAX_SECONDS": longest, **clock.environment}).start()
     for number, (jump, text) in enumerate(stage.scale.of(full=_JUMPS, fast=_JUMPS, small=_JUMPS[:1])):
-        _play_jump(stage, simulator, gateway, offset, jump, text, number)
+        _play_jump(stage, simulator, gateway, clock, jump, text, number)
     judge.nothing_lost_nothing_doubled(stage.report, simulator)
     judge.one_socket_per_channel(stage.report, simulator, most=4)
 
 
 def _play_jump(
-    stage: Stage, simulator: Simulator, gateway: Gateway, offset: Path, jump: str, text: str, number: int
+    stage: Stage, simulator: Simulator, gateway: Gateway, clock: WrongClock, jump: int, text: str, number: int
 ) -> None:
     count = stage.scale.of(full=30, fast=30, small=8)
     delivered, waiting, open_, at_it = (simulator.start_many(count) for _ in range(4))
@@ -52,8 +49,8 @@ def _play_jump(
     until(lambda: len(simulator.attempts()) > attempts, 15, "a record was refused")
     sleep(stage.scale.of(full=5.0, fast=5.0, small=0.5))
     calls = len(simulator.ledger("calls"))
-    offset.write_text(jump)
-    right = datetime.now(UTC) + timedelta(seconds=int(jump))
+    clock.wrong_by(jump)
+    right = datetime.now(UTC) + timedelta(seconds=jump)
     _let_time_pass(stage, gateway, waiting, right)
     calls = len(judge.api_calls(simulator.ledger("calls")[calls:]))
     stage.report.claim(f"{text}: Genesys is not flooded", calls <= 200, f"{calls} calls since the jump")

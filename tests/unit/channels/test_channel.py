@@ -111,6 +111,7 @@ class ChannelOnFakeGenesys:
 
     def _listener(self) -> ChannelListener:
         return ChannelListener(
+            missing=self._uncovered,
             notified=lambda _, notification, frame: self.notified.append(notification),
             noticed=self.noticed.append,
             covered=lambda _, some: self.covered.update(some),

@@ -1,15 +1,18 @@
 """Every followed conversation has one home channel, or waits for one."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gevent
 import pytest
 
+from genesys_gateway.channels.budget import OwnBudget
+from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.genesys.notifications import acw_topic
 from genesys_gateway.genesys.websocket import ChannelGone, SocketLost
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from tests.doubles.channel_registry import RegistryOnFakeGenesys
-from tests.doubles.channels import TOKEN_REVOKED, PacedClock, conversation, ids
+from tests.doubles.channels import TOKEN_REVOKED, FakeChannel, PacedClock, conversation, ids
 
 # --- placement ---
 
@@ -291,4 +294,91 @@ def test_lists_are_compared_every_audit_period() -> None:
     channels.remove(1)
     channels.until(lambda: channels.uncovered == [conversation(1)])
     channels.until(lambda: len(channels.covered) == 3)
+    channels.end()
+
+
+# --- several instances ---
+
+
+def test_what_another_instance_owns_is_let_go_and_reported_if_it_was_covered_here(
+    channels: RegistryOnFakeGenesys,
+) -> None:
+    """A cover that is stored late could otherwise count for the time after its return."""
+    channels.start(2)
+    channels.registry.let_go(conversation(0))
+    channels.registry.let_go(conversation(7))
+    assert (channels.uncovered, channels.registry.followed()) == ([conversation(0)], {conversation(1)})
+    channels.until(lambda: channels.theirs().conversations == {conversation(1)})
+    channels.check()
+
+
+# --- a budget that is shared ---
+
+
+class Shared(OwnBudget):
+    """A budget of which other instances hold a part, and which may be in doubt."""
+
+    def __init__(self, places: int) -> None:
+        super().__init__(places)
+        self.of_others = 0
+        self.certain_now = True
+        self.was_freed = 0
+
+    @property
+    def attainable(self) -> int:
+        return super().attainable - self.of_others
+
+    @property
+    def certain(self) -> bool:
+        return self.certain_now
+
+    def take(self, used: Callable[[], int], *, handover: bool) -> bool:
+        return self.certain_now and super().take(lambda: used() + self.of_others, handover=handover)
+
+    def freed(self) -> None:
+        self.was_freed += 1
+
+
+def test_what_other_instances_hold_is_not_free_and_is_used_as_soon_as_it_is() -> None:
+    budget = Shared(4)
+    channels = RegistryOnFakeGenesys(budget=budget, channel_topics=2, channel_budget=4)
+    budget.of_others = 2
+    channels.registry.start(ids(4))
+    channels.until(lambda: len(channels.covered) == 2)
+    gevent.sleep(0.02)
+    assert (channels.registry.waiting(), channels.registry.free_places, channels.registry.places_scarce) == (2, 0, True)
+    budget.of_others = 1
+    channels.registry.places_freed()
+    channels.until(lambda: len(channels.covered) == 4)
+    assert budget.was_freed == 1
+    channels.end()
+
+
+def test_a_registry_without_any_attainable_place_says_that_places_are_scarce() -> None:
+    budget = Shared(4)
+    budget.of_others = 3
+    channels = RegistryOnFakeGenesys(budget=budget, channel_topics=2, channel_budget=4)
+    assert (channels.registry.free_places, channels.registry.places_scarce) == (0, True)
+
+
+def test_no_first_socket_is_opened_while_the_place_is_in_doubt() -> None:
+    budget = Shared(4)
+    channels = RegistryOnFakeGenesys(budget=budget)
+    grant = channels.server.grant
+
+    def lose_certainty(channel: FakeChannel) -> ChannelGrant:
+        budget.certain_now = False
+        return grant(channel)
+
+    channels.server.grant = lose_certainty  # type: ignore[method-assign]
+    channels.registry.start(ids(1))
+    channels.until(lambda: channels.closed)
+    assert (channels.server.most_connected, len(channels.server.channels)) == (0, 1)
+    channels.server.grant = grant  # type: ignore[method-assign]
+    budget.certain_now = True
+    channels.until(lambda: channels.covered)
+    # But a channel that had its socket opens another while the lease is in doubt
+    budget.certain_now = False
+    channels.socket().break_off()
+    channels.until(lambda: channels.theirs().connects == 2)
     channels.end()

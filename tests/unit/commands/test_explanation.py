@@ -34,6 +34,11 @@ def facts(**changes: Any) -> ConversationFacts:
         "last_look_at": None,
         "unknown_since": None,
         "erased_at": None,
+        "owner": "i-1",
+        "next_owner": None,
+        "offered_at": None,
+        "owner_lease_until": NOW + 12_000,
+        "owner_draining_at": None,
         "owner_lives": True,
         "gateway_lives": True,
         "records": (),
@@ -72,14 +77,21 @@ def record(**changes: Any) -> RecordFacts:
 def explained(state: ConversationFacts) -> str:
     """The whole explanation as one text, without the timeline."""
     explanation: Explanation = explain(state)
-    lines = (explanation.state, explanation.coverage, explanation.customer, *explanation.awaited, *explanation.records)
+    lines = (
+        explanation.state,
+        explanation.coverage,
+        explanation.owner,
+        explanation.customer,
+        *explanation.awaited,
+        *explanation.records,
+    )
     return "\n".join(lines)
 
 
 CASES = {
     "covered": (facts(), ("Followed since", "Covered since", "by channel streaming-1", "(in 2 min)", "(in 3 days)")),
     "covered, its channel unknown": (facts(channel_expires_at=None, covered_at=None), ("Covered by channel",)),
-    "its gateway has ended": (facts(owner_lives=False), ("whose gateway has ended: no socket receives its events",)),
+    "its gateway has ended": (facts(owner_lives=False), ("whose gateway has ended or is in doubt: it is not certain",)),
     "no gateway at all": (facts(owner_lives=False, gateway_lives=False), ("A gateway: none runs",)),
     "not covered": (
         facts(state="pending", uncovered_since=NOW - 5 * MINUTE, in_doubt=True),
@@ -97,6 +109,33 @@ CASES = {
     "no after-call work": (closed("no_acw"), ("no agent had any",)),
     "unresolved": (closed("unresolved"), ("its deadline passed, and no record was found",)),
     "last look to come": (closed(last_look_at=NOW + 23 * HOUR), ("The last look", "(in 23 h)")),
+    "owned": (facts(), ("Owned by instance i-1, whose lease lasts until", "(in 12 s)")),
+    "its owner is stopping": (
+        facts(owner_draining_at=NOW - 500),
+        ("Owned by instance i-1, which is stopping: another instance takes it over.",),
+    ),
+    "another instance is taking it over": (
+        facts(owner_draining_at=NOW - 500, next_owner="i-2"),
+        ("which is stopping: instance i-2 takes it over.",),
+    ),
+    "its owner is full": (
+        facts(state="pending", offered_at=NOW - 9000),
+        ("which has no place for its topic and has offered it to the others since", "(9 s ago)"),
+    ),
+    "its owner is in doubt": (
+        facts(owner_lives=False),
+        ("Its owner, instance i-1, is in doubt", "Its lease ends", "(in 12 s); then another instance takes it over."),
+    ),
+    "its owner is lost": (
+        facts(owner_lives=False, owner_lease_until=NOW - 5000),
+        ("instance i-1, is lost: its lease ended", "(5 s ago). Another instance takes it over."),
+    ),
+    "its owner is lost and there is no other": (
+        facts(owner_lives=False, owner_lease_until=NOW - 5000, gateway_lives=False),
+        ("The next instance that starts takes it over.",),
+    ),
+    "its owner is gone": (facts(owner_lives=False, owner_lease_until=None), ("Its owner is gone: another instance",)),
+    "closed, nobody's": (closed(), ("No instance owns it any more.",)),
     "paired": (facts(), ("Paired with a customer.",)),
     "erased": (closed(paired=False, erased_at=NOW - MINUTE), ("Its customer was erased", "(60 s ago)")),
     "closed, its record waits, no gateway": (

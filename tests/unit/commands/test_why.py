@@ -22,7 +22,7 @@ def test_why_in_json_says_the_same_with_dates(full: Terminal) -> None:
         True,
     )
     assert found["closedAt"] == "2025-11-22T10:00:00.000Z"
-    assert set(found["explanation"]) == {"state", "coverage", "customer", "awaited"}
+    assert set(found["explanation"]) == {"state", "coverage", "owner", "customer", "awaited"}
     (first, second) = sorted(found["records"], key=lambda one: one["state"])
     assert (first["id"], first["reason"], first["lastError"]) == (RECORD, "refused with HTTP 422", "HTTP 422")
     assert first["text"].startswith("Given up after 1 attempt")

@@ -2,7 +2,7 @@
 
 from genesys_gateway.delivery.ready_queue import MAX_REPEATED, ReadyQueue, mixed
 from genesys_gateway.domain.outbox import Entry
-from genesys_gateway.storage.statements.outbox import ReadyEntry
+from genesys_gateway.storage.statements.claims import ReadyEntry
 
 
 def entry(name: str, *, attempt: int = 0, next_at: int = 0) -> Entry:

@@ -1,16 +1,25 @@
 """The token: requested once however many callers wait, renewed in time, with a back-off after failures."""
 
+import base64
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs
 
 import gevent
 import pytest
 import requests_mock
 import structlog
 from gevent.event import Event
+from lxml import etree
 
 from genesys_gateway.genesys.tokens import Token
+from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.runtime.errors import TransientFailure
+from genesys_gateway.settings import Settings
+from tests.doubles.genesys import ENVIRONMENT
+from tests.doubles.identity_provider import signing
+from tests.doubles.runtime import FakeClock
 from tests.doubles.tokens import TOKEN_URL, TokensOnMockedLogin, granted, refused, tokens_by_file
 
 
@@ -247,3 +256,21 @@ def test_client_credentials_are_never_stale(login: requests_mock.Mocker) -> None
     tokens.clock.advance(2000)
 
     assert tokens.stale() == 0
+
+
+def test_a_token_is_dated_as_channels_are_and_the_assertion_for_it_by_the_machines_clock(
+    login: requests_mock.Mocker, tmp_path: Path
+) -> None:
+    login.post(TOKEN_URL, **granted(seconds=1000))
+    machine = FakeClock()
+    machine.jump(-3600)
+    made = Settings.from_environment(ENVIRONMENT | signing(tmp_path))
+    tokens = TokensOnMockedLogin(machine=machine, **{one.name: getattr(made, one.name) for one in fields(made)})
+
+    token = tokens.current()
+
+    assert (token.issued_at, token.expires_at) == (tokens.clock.now(), tokens.clock.now() + 1_000_000)
+    sent = parse_qs(login.request_history[0].text)["assertion"][0]
+    conditions = etree.fromstring(base64.b64decode(sent)).find(".//{*}Conditions")
+    assert conditions is not None
+    assert conditions.get("NotBefore") == isoformat(machine.now() - 60_000)

@@ -8,12 +8,14 @@ from typing import Any
 import gevent
 import pytest
 from sqlalchemy import select
+from structlog.testing import capture_logs
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.genesys.tokens import Token
 from genesys_gateway.intake.event_spool import EventSpool
 from genesys_gateway.runtime.errors import StorageUnavailable
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.tables import channel, quarantine
 from tests.doubles.channels import conversation, eventually, ids, quick
@@ -42,16 +44,20 @@ class SpoolOnStorageInMemory:
         self.due = 0
         #: seconds from the first cover to the first question
         self.first_question = 0.0
+        self.identity = Identity(OWNER)
+        #: conversations that are not ours
+        self.unfollowed: list[str] = []
         self.crashes: list[str] = []
         self.metrics = Metrics()
         self.events = EventSpool(
             self.storage,
             quick(quiet_seconds=60.0),
             runtime(self.clock, self.crashes, metrics=self.metrics),
-            owner=OWNER,
+            identity=self.identity,
             stored=self._count_stored,
             due=self._count_due,
             first_question=lambda _: self.first_question,
+            unfollow=self.unfollowed.append,
             **limits,
         )
 
@@ -130,6 +136,38 @@ def test_things_are_written_in_the_order_they_came(spool: SpoolOnStorageInMemory
     ]
 
 
+def test_a_conversation_that_another_instance_owns_is_unfollowed(spool: SpoolOnStorageInMemory) -> None:
+    spool.storage.change_all(owner="another")
+    spool.events.covered([A], "c-1")
+    spool.until(lambda: spool.unfollowed == [A])
+    assert spool.storage.row(A)["state"] == "pending"
+
+
+def test_after_a_lost_lease_no_cover_of_before_is_stored_but_losses_and_frames_are(
+    spool: SpoolOnStorageInMemory,
+) -> None:
+    spool.storage.cover(A)
+    spool.storage.refuse(1)
+    spool.events.uncovered([A], 5)
+    spool.events.covered([A], "c-2")
+    spool.events.notified(acw(), b"frame")
+    spool.identity.renew()
+    spool.until(lambda: spool.stored == 1)
+    row = spool.storage.row(A)
+    assert (row["state"], row["uncovered_since"], row["channel_id"]) == ("pending", 5, None)
+
+
+def test_it_tells_how_long_a_loss_of_coverage_waits(spool: SpoolOnStorageInMemory) -> None:
+    spool.storage.cover(A)
+    assert not spool.events.loss_waits(0)
+    spool.storage.refuse(1)
+    spool.events.uncovered([A], 5)
+    spool.clock.advance(10)
+    assert (spool.events.loss_waits(9), spool.events.loss_waits(11)) == (True, False)
+    spool.until(lambda: spool.storage.row(A)["state"] == "pending")
+    spool.until(lambda: not spool.events.loss_waits(0))
+
+
 @pytest.mark.parametrize("seconds", [0, 300])
 def test_a_conversation_that_is_covered_soon_is_due_for_its_first_question_as_told(
     spool: SpoolOnStorageInMemory, seconds: int
@@ -191,12 +229,14 @@ def test_a_burst_is_stored_in_few_transactions(spool: SpoolOnStorageInMemory) ->
 
 def test_while_the_disk_refuses_everything_waits_and_nothing_is_lost(spool: SpoolOnStorageInMemory) -> None:
     spool.storage.refuse(5)
-    for number in range(300):
-        spool.events.notified(acw(session=f"s{number}"), b"frame")
-    spool.events.covered([A], "c-1")
-    spool.until(lambda: spool.storage.row(A)["state"] == "subscribed")
+    with capture_logs() as logs:
+        for number in range(300):
+            spool.events.notified(acw(session=f"s{number}"), b"frame")
+        spool.events.covered([A], "c-1")
+        spool.until(lambda: spool.storage.row(A)["state"] == "subscribed")
+    assert [line["event"] for line in logs] == ["storage_refuses"], "not once for each refusal"
     assert len(spool.storage.view(A).records) == 300
-    assert spool.stored == 2
+    assert spool.stored == 6  # after the refusals 8, then twice as many each time
 
 
 def test_a_commit_of_unknown_outcome_is_repeated_without_harm(spool: SpoolOnStorageInMemory) -> None:
@@ -252,18 +292,17 @@ def test_changes_of_coverage_are_bounded_too() -> None:
         for _ in range(50):
             spool.events.covered(ids(10), "c-1")
             spool.events.uncovered(ids(10), 1)
-        assert len(spool.events._spool) == 10
+        assert len(spool.events._queue) == 10
         spool.events.notified(acw(), b"an event still fits")
         spool.until(lambda: spool.storage.view(A).records)
         spool.until(lambda: spool.storage.row(B)["due_at"] <= spool.clock.now())
 
 
 def test_many_changes_are_written_in_transactions_of_bounded_size(spool: SpoolOnStorageInMemory) -> None:
-    spool.storage.refuse(1)
     for number in range(20):
         spool.events.covered(ids(1000), f"c-{number}")
     spool.until(lambda: spool.storage.row(A)["channel_id"] == "c-19")
-    assert spool.storage.jobs == 1 + 10
+    assert spool.storage.jobs == 10
 
 
 # --- channels ---

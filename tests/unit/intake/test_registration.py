@@ -6,6 +6,7 @@ import pytest
 
 from genesys_gateway.intake.registration import Registration
 from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
+from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.tables import entry
 from tests.doubles.channels import conversation, quick
@@ -27,7 +28,7 @@ class RegistrationOnStorageInMemory:
             self.storage,
             quick(reconcile_seconds=120.0, follow_deadline_seconds=1000.0),
             runtime(self.clock, [], metrics=self.metrics),
-            owner=OWNER,
+            identity=Identity(OWNER),
             follow=self.followed.append,
         )
         self.register = registration.register

@@ -9,6 +9,7 @@ import pytest
 from genesys_gateway.channels.registry import ChannelRegistry
 from genesys_gateway.maintenance.resync import Resync
 from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.identity import Identity
 from tests.doubles.channels import conversation, eventually, ids, quick
 from tests.doubles.runtime import FakeClock
 from tests.doubles.storage_in_memory import OWNER, StorageInMemory
@@ -54,7 +55,7 @@ class ResyncOnFakeRegistry:
             quick(lease_seconds=0.003, audit_seconds=600.0),
             self.clock,
             cast(ChannelRegistry, self.registry),
-            owner=OWNER,
+            identity=Identity(OWNER),
             uncovered=lambda some, since: self.uncovered.append((some, since)),
         )
         self.follow_pending = resync.follow_pending

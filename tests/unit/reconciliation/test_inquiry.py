@@ -56,6 +56,7 @@ def inquiry(genesys: FakeGenesys) -> Inquiry:
 
 def due(one: str, **changes: Any) -> Due:
     values: dict[str, Any] = {
+        "owner": "us",
         "covered_at": None,
         "uncovered_since": 0,
         "in_doubt": True,

@@ -1,7 +1,7 @@
 """The last look is taken after the close, and repeated until an answer shows the conversation."""
 
 from genesys_gateway.runtime.errors import NotSent, TransientFailure
-from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements import accounting
 from tests.doubles.channels import conversation, eventually, ids
 from tests.doubles.reconciliation import ReconcilerOnFakeInquiry, work
 
@@ -17,7 +17,7 @@ def test_a_day_after_its_end_it_is_looked_at_once_more(reconciler: ReconcilerOnF
     reconciler.clock.advance(86_400)
     reconciler.until(lambda: reconciler.storage.view(A).records)
     assert reconciler.storage.view(A).outcome == "logged"
-    assert reconciler.storage.uncounted(conversations.balance).unaccounted == 1
+    assert reconciler.storage.uncounted(accounting.balance).unaccounted == 1
     assert reconciler.storage.row(A)["last_look_at"] is None
 
 
@@ -117,3 +117,35 @@ def test_one_that_spoils_a_last_look_of_many_is_looked_at_live(reconciler: Recon
     reconciler.until(lambda: all(reconciler.storage.row(one)["last_look_at"] is None for one in some))
     assert reconciler.inquiry.count("last") <= 13
     assert reconciler.inquiry.about(A, "last live") == 1
+
+
+def test_a_last_look_that_is_under_way_is_claimed_for_a_lease(reconciler: ReconcilerOnFakeInquiry) -> None:
+    follow_and_close(reconciler, A)
+    dates: list[int] = []
+    reconciler.inquiry.meanwhile_last = lambda: dates.append(reconciler.storage.row(A)["last_look_at"])
+    reconciler.inquiry.last_look = {A: ()}
+    begun = reconciler.clock.now()
+    reconciler.start()
+    reconciler.until(lambda: reconciler.storage.row(A)["last_look_at"] is None)
+    (claimed,) = dates
+    assert begun + 20_000 <= claimed <= reconciler.clock.now() + 20_000
+
+
+def test_no_look_is_begun_when_half_of_its_claim_is_over(reconciler: ReconcilerOnFakeInquiry) -> None:
+    some = ids(50)
+    follow_and_close(reconciler, *some)
+    reconciler.inquiry.last_look = dict.fromkeys(some, ())
+    # A question about all fails, so that there are several; each takes longer than half of a claim.
+    reconciler.inquiry.bulk_errors = {some[0]: TransientFailure("500")}
+    left: list[int] = []
+
+    def take_long() -> None:
+        _, asked = reconciler.inquiry.asked[-1]
+        left.append(min(reconciler.storage.row(one)["last_look_at"] for one in asked) - reconciler.clock.now())
+        reconciler.clock.advance(11)
+
+    reconciler.inquiry.meanwhile_last = take_long
+    reconciler.start()
+    reconciler.until(lambda: all(reconciler.storage.row(one)["last_look_at"] is None for one in some))
+    assert min(left) >= 10_000
+    assert len(left) <= 13

@@ -28,6 +28,7 @@ PATIENCE_MS = 5_000
 
 def due(one: str = A, **changes: Any) -> Due:
     values: dict[str, Any] = {
+        "owner": "us",
         "covered_at": 0,
         "uncovered_since": None,
         "in_doubt": False,

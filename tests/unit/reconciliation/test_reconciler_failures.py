@@ -12,6 +12,7 @@ from genesys_gateway.storage.statements import reconciliation
 from genesys_gateway.storage.statements.reconciliation import Due
 from tests.doubles.channels import conversation, ids
 from tests.doubles.reconciliation import OVER, ReconcilerOnFakeInquiry
+from tests.doubles.storage_in_memory import OWNER
 
 A, B = conversation(1), conversation(2)
 
@@ -52,7 +53,9 @@ def test_one_that_spoils_its_bulk_question_does_not_hold_up_the_others(reconcile
 def due(reconciler: ReconcilerOnFakeInquiry) -> list[Due]:
     """Conversations that are due now."""
     now = reconciler.clock.now()
-    return reconciler.storage.uncounted(lambda c: reconciliation.due(c, now=now, furthest=2 * now, limit=500))
+    return reconciler.storage.uncounted(
+        lambda c: reconciliation.due(c, owner=OWNER, now=now, furthest=2 * now, limit=500)
+    )
 
 
 @pytest.mark.parametrize("going_on", [0, 30])

@@ -88,6 +88,13 @@ def test_in_pieces_it_is_the_same_as_at_once(value: object, indent: int | None, 
     assert found == json.loads(text)
 
 
+@pytest.mark.parametrize("number", [2**64 - 1, 2**64, 10**25, -(2**63), -(2**63) - 1])
+def test_a_number_is_the_same_beside_something_that_only_the_standard_library_reads(number: int) -> None:
+    alone, beside = read(b'{"a": %d}' % number)["a"], read(b'{"a": %d, "b": NaN}' % number)["a"]
+
+    assert (type(alone), alone) == (type(beside), beside)
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -34,6 +34,7 @@ def test_the_metrics_have_the_names_alarms_use() -> None:
             "records_dead",
             "channels_open",
             "channel_budget",
+            "channel_places_taken",
             "channel_created_total",
             "channel_handovers_total",
             "subscription_drift_total",

@@ -14,7 +14,7 @@ from structlog.typing import EventDict
 
 from genesys_gateway.settings.checked import kept_or_read
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.web.gunicorn_master import start
+from genesys_gateway.web.gunicorn_master import reloads, start
 from genesys_gateway.web.gunicorn_worker import HEAD_SECONDS, BoundedWorker
 from tests.doubles.environment import GOOD
 
@@ -128,6 +128,18 @@ def test_a_reload_replaces_the_worker_and_leaves_the_configuration(environ: dict
 
     assert server.replaced == 1
     assert kept_or_read({}).genesys_client_secret.reveal() == "another-secret"
+
+
+def test_a_worker_sees_that_its_successor_is_on_its_way(environ: dict[str, str]) -> None:
+    server = FakeArbiter()
+    start(server, environ)
+    born = reloads.count
+    seen: list[bool] = []
+    server.replace = lambda: seen.append(reloads.count > born)
+
+    server.handle_hup()
+
+    assert seen == [True]
 
 
 def empty_secret(folder: Path) -> None:
