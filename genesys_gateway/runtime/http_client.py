@@ -8,6 +8,7 @@ import math
 import re
 import ssl
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -289,6 +290,19 @@ _send_state: ContextVar[_SendState] = ContextVar("state of the call this greenle
 
 class _PlainConnection(HTTPConnection):
     """A connection that marks its call as sent as soon as the other side may see a byte of it."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the other side has it open. urllib3 asks this of a connection that it has just taken from its pool.
+
+        Looking lets other greenlets run. A Timeout that is raised meanwhile would leave the socket to the garbage
+        collector.
+        """
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            connected = super().is_connected
+            undo.pop_all()
+        return connected
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.is_closed:

@@ -55,6 +55,15 @@ class _Connection(HTTPConnection):
             undo.pop_all()
         return opened
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether the server has it open. Closes the socket if the greenlet is killed while it looks."""
+        with ExitStack() as undo:
+            undo.callback(self.close)
+            connected = super().is_connected
+            undo.pop_all()
+        return connected
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         if time.monotonic() - self._used > _IDLE_SECONDS:
             self.close()  # sending connects again

@@ -116,6 +116,25 @@ def test_a_connection_is_used_again_and_cookies_are_not_kept(stack: ExitStack) -
     assert b"Cookie" not in seen[1]
 
 
+def test_a_greenlet_killed_while_it_takes_a_connection_closes_it(stack: ExitStack) -> None:
+    ended = Event()
+
+    def handle(connection: Any) -> None:
+        request_of(connection)
+        connection.sendall(answer())
+        assert connection.recv(1) == b""  # the end of the connection, before a second request
+        ended.set()
+
+    calls = client_of(stack, handle)
+    calls.call("GET", "/1")
+    second = gevent.spawn(calls.call, "GET", "/2")
+    gevent.sleep(0)
+    second.kill()
+
+    # A ResourceWarning, as of a socket that nobody closes, fails every test.
+    assert ended.wait(5)
+
+
 def test_a_refused_connection_is_known_not_to_be_sent(stack: ExitStack) -> None:
     with pytest.raises(NotSent):
         client_for_url(stack, f"http://127.0.0.1:{closed_port()}").call("POST", "/x", json={})
