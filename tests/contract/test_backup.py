@@ -27,13 +27,16 @@ WRITE = """
 import sqlite3, sys, time, uuid
 c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=5)
 c.execute("PRAGMA synchronous = FULL")
-print("ready", flush=True)
+ready = False
 while True:
     one = str(uuid.uuid4())
     c.execute("BEGIN IMMEDIATE")
     c.execute("INSERT INTO registration VALUES (?, 1)", [one])
     c.execute("INSERT INTO conversation (id, state, created_at, deadline_at) VALUES (?, 'pending', 1, 1)", [one])
     c.execute("COMMIT")
+    if not ready:
+        print("ready", flush=True)
+    ready = True
     time.sleep(0.02)
 """
 

@@ -193,7 +193,7 @@ def test_a_primary_that_stops_taking_writes_is_left_at_once_and_used_again_later
         # As a hosted server does by itself when its disk is nearly full: it holds for open sessions, too.
         pair.first.configure(default_transaction_read_only="on")
         until(lambda: not succeeds(lambda: storage.run(write_nothing)))
-        assert pair.first.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {OURS}") == [(0,)]
+        until(lambda: pair.first.execute(f"SELECT count(*) FROM pg_stat_activity WHERE {OURS}") == [(0,)])
 
         pair.first.configure(default_transaction_read_only="off")
         until(lambda: succeeds(lambda: storage.run(write_nothing)))

@@ -230,7 +230,7 @@ def test_an_answer_that_does_not_come_in_time_is_no_reply(
     client.tokens.current()
     sim.sim("POST", "faults", {"path": "/api/v2/users/*", "seconds": 30, **fault})
 
-    with gevent.Timeout(3), pytest.raises(NoReply):
+    with gevent.Timeout(20), pytest.raises(NoReply):
         client.genesys.user_name(NOBODY)
 
 

@@ -102,7 +102,7 @@ def test_no_instance_waits_for_what_another_has_locked(instances: list[Storage])
 
     def beside(connection: Connection) -> tuple[list[str], list[str]]:
         claimed = _claim(connection, limit=1)
-        with gevent.Timeout(2):
+        with gevent.Timeout(10):
             rest = claim(other)
             other.run(lambda c: last_look.postpone(c, [first, second], at=NOW + 7, closed_after=KEPT))
         return claimed, rest

@@ -245,11 +245,13 @@ def test_the_file_is_made_for_its_owner_only(tmp_path: Path) -> None:
 
 
 def test_nothing_to_do_takes_no_longer_than_a_query(sqlite_url: str) -> None:
-    begun = time.perf_counter()
+    took = []
+    for _ in range(5):
+        begun = time.perf_counter()
+        migrate(sqlite_url)
+        took.append(time.perf_counter() - begun)
 
-    migrate(sqlite_url)
-
-    assert time.perf_counter() - begun < 0.1
+    assert min(took) < 0.1
 
 
 def test_a_migration_waits_for_another_process_that_writes(tmp_path: Path) -> None:

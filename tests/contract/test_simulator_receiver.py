@@ -131,13 +131,13 @@ def test_on_a_port_of_its_own_down_means_refused(sim: Simulated) -> None:
     url = f"{sim.service.history_url}/communicationRecords"
     assert sim.http("POST", url, json={"id": "a"}).status_code == 201
     sim.sim("POST", "history/mode", {"mode": "down"})
-    with gevent.Timeout(5):
+    with gevent.Timeout(20):
         while sim.service.history_open:
             gevent.sleep(0.01)
     with pytest.raises(requests.ConnectionError, match="refused"):
         sim.http("POST", url, json={"id": "b"})
     sim.sim("POST", "history/mode", {"mode": "ok"})
-    with gevent.Timeout(5):
+    with gevent.Timeout(20):
         while not sim.service.history_open:
             gevent.sleep(0.01)
     assert sim.http("POST", url, json={"id": "b"}).status_code == 201

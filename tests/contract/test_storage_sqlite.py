@@ -227,9 +227,9 @@ def small_disk(folder: Path) -> Iterator[Path]:
 
 def test_nobody_waits_longer_than_the_patience_for_a_disk_that_hangs(storage: Storage) -> None:
     with held(storage) as holder:
-        with gevent.Timeout(2), pytest.raises(StorageUnavailable):
+        with gevent.Timeout(10), pytest.raises(StorageUnavailable):
             storage.run(accept("never begun"))
-        holder.join(timeout=2)
+        holder.join(timeout=10)
         assert isinstance(holder.exception, StorageUnavailable)
 
     # A job that had begun may still be committed. A job that is no longer waited for is not begun.
@@ -269,7 +269,7 @@ def test_closing_does_not_wait_for_ever_for_a_disk_that_hangs(sqlite_url: str, c
     storage = Storage(sqlite_url, clock, patience_seconds=0.1)
     storage.open()
 
-    with held(storage), gevent.Timeout(2):
+    with held(storage), gevent.Timeout(10):
         storage.close()
 
 

@@ -318,7 +318,7 @@ def context(
 
 
 def eventually(
-    condition: Callable[[], object], clock: FakeClock, *, step: float = 0.001, seconds: float = 15.0
+    condition: Callable[[], object], clock: FakeClock, *, step: float = 0.001, seconds: float = 60.0
 ) -> None:
     """Let greenlets run and time pass, in small steps, until the condition holds."""
     with gevent.Timeout(seconds, AssertionError("it did not happen in time")):

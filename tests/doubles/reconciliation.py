@@ -189,7 +189,7 @@ class ReconcilerOnFakeInquiry:
 
         The clock stands still during a round, so the number of rounds in a given time is the same on a busy machine.
         """
-        with gevent.Timeout(15.0, AssertionError("it did not happen in time")):
+        with gevent.Timeout(60.0, AssertionError("it did not happen in time")):
             while not condition():
                 if self._waits():
                     self.clock.advance(step)

@@ -48,7 +48,7 @@ def runtime(clock: Clock, crashes: list[str], *, metrics: Metrics | None = None,
     )
 
 
-def until(condition: Callable[[], object], seconds: float = 15.0) -> None:
+def until(condition: Callable[[], object], seconds: float = 60.0) -> None:
     """Let greenlets run until the condition holds; fails after ``seconds`` of real time."""
     with gevent.Timeout(seconds, AssertionError("it did not happen in time")):
         while not condition():

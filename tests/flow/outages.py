@@ -25,7 +25,7 @@ SETTINGS = {
     "GATEWAY_RETRY_MAX_SECONDS": "1",
 }
 #: A registration takes at most the patience, and one turn of a busy machine.
-BOUND_SECONDS = 4.0
+BOUND_SECONDS = 6.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

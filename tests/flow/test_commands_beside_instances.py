@@ -127,7 +127,7 @@ def test_commands_name_an_instance_that_was_killed_and_who_took_over(two: Two) -
 
     one.kill()
     # The server frees the lock of the killed one when it sees that its connection is closed, a moment later.
-    until(lambda: other.view(conversation)["state"] == "pending", 2)
+    until(lambda: other.view(conversation)["state"] == "pending", 5)
     said = two.type("why", conversation)
     assert f"instance {lost}, is in doubt" in said or f"instance {lost}, is lost" in said
 

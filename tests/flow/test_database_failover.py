@@ -66,4 +66,5 @@ def _goes_on_beside_the_old_primary(gateway: Gateway, simulator: Simulator, old:
     old.start()
     old.configure(synchronous_standby_names="")
     Call(simulator, gateway).register().until("subscribed").act("wrapup").until_delivered()
-    assert old.execute("SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'genesys-gateway%'") == [(0,)]
+    sessions = "SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'genesys-gateway%'"
+    until(lambda: old.execute(sessions) == [(0,)])

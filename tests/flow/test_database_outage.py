@@ -112,7 +112,7 @@ def test_sessions_that_are_ended_again_and_again_cost_no_registration(scene: Sce
         gevent.sleep(0.25)
     gevent.joinall(clients, raise_error=True)
 
-    assert statuses[201] >= len(calls) / 2
+    assert statuses[201] >= len(calls) / 4
     assert set(statuses) <= {200, 201, 503}
     assert all(scene.stored(call) for call in calls)
 

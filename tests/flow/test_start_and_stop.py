@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -117,11 +118,12 @@ def test_of_two_processes_on_one_file_one_serves_whatever_it_is_called(
 
 
 def test_several_hangups_at_once_leave_one_worker_that_serves(own_gateway: Gateway) -> None:
-    for _ in range(3):
-        own_gateway.reload()
-        gevent.sleep(0.1)
+    def noticed(count: int) -> bool:
+        return [line["event"] for line in own_gateway.log()].count("Hang up: Master") == count
 
-    until(lambda: [line["event"] for line in own_gateway.log()].count("Hang up: Master") == 3, seconds=30)
+    for number in range(1, 4):
+        own_gateway.reload()
+        until(partial(noticed, number), 30)  # of two signals that wait Linux would make one
     until(lambda: len(own_gateway.process.children()) == 1)
     own_gateway.until_ready()
 
@@ -178,6 +180,8 @@ def test_after_a_kill_what_was_taken_is_still_there(
 
     again = start_gateway(tmp_path, simulator.url)
 
-    (running,) = [line for line in again.log() if line["event"] == "running"][1:]
+    # A line is written a moment after what it tells of.
+    until(lambda: [line["event"] for line in again.log()].count("running") == 2)
+    running = [line for line in again.log() if line["event"] == "running"][1]
     assert running["followed"] == 5
     assert again.stop() == 0

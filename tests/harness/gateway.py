@@ -213,5 +213,6 @@ class Gateway:
         return sum(map(float, found))
 
     def log(self) -> list[dict[str, Any]]:
-        """Every line that was logged in its folder. Raises ValueError when a line is not JSON."""
-        return [orjson.loads(line) for line in self.process.log.read_bytes().splitlines()]
+        """Every line that was logged in its folder, as far as it is whole. Raises ValueError when one is not JSON."""
+        whole, _, _ = self.process.log.read_bytes().rpartition(b"\n")  # the rest is being written
+        return [orjson.loads(line) for line in whole.splitlines()]

@@ -53,9 +53,10 @@ class Instance:
     def kill(self) -> int:
         """Kill master and worker; returns when, in epoch milliseconds."""
         self.read_counters()
+        killed = _now()
         self.gateway.kill()
         self.ended()
-        return _now()
+        return killed
 
     def stop(self) -> int:
         """End it by SIGTERM; returns its exit code."""

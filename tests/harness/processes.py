@@ -90,11 +90,16 @@ def memory_mb(pid: int) -> float:
 
 
 def free_port() -> int:
-    """A port that is free now, outside the range from which Linux takes ports of outgoing connections."""
+    """A port that is free now and that no other test process was given.
+
+    It is outside the range from which Linux takes ports of outgoing connections.
+    """
     while True:
-        with socket.socket() as probe, suppress(OSError):
-            port = randrange(10_000, 32_000)
+        port = randrange(10_000, 32_000)
+        with socket.socket() as probe, socket.socket(socket.AF_UNIX) as given, suppress(OSError):
             probe.bind(("127.0.0.1", port))
+            given.bind(f"\0port-of-a-test-{port}")  # a name without a file, which is taken until this process ends
+            given.detach()
             return port
 
 

@@ -39,8 +39,10 @@ def tls_front(target_port: int, context: ssl.SSLContext) -> Iterator[int]:
     def serve(connection: socket.socket, _address: object) -> None:
         # ssl.SSLError is an OSError: a client that does not trust the certificate closes the connection.
         with suppress(OSError):
-            inside = context.wrap_socket(connection, server_side=True)
+            # A greenlet killed in the handshake closes the socket only if the handshake is in the block.
+            inside = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
             with inside, socket.create_connection(("127.0.0.1", target_port)) as target:
+                inside.do_handshake()
                 _pass_on(inside, target)
 
     server = StreamServer(("127.0.0.1", 0), serve, spawn=Pool())

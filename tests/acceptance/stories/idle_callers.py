@@ -13,6 +13,7 @@ from gevent import socket
 from tests.harness.gateway import ADDRESS, BOFE_TOKEN, Gateway
 from tests.harness.simulator import Simulator
 from tests.harness.stage import Scale, Stage
+from tests.harness.waiting import wait_for
 
 SECONDS = 300
 #: As many connections as are served at a time.
@@ -104,7 +105,7 @@ def _in_the_way(stage: Stage, gateway: Gateway, which: str, said: bytes) -> None
         status = _register_anew(gateway)
         took = time.monotonic() - begun
         left = [one.seconds_until_closed() for one in idle[:1]]
-        held = status == 201 and took < 1 and not statuses - {200} and left[0] < 1
+        held = status == 201 and took < _SLACK and not statuses - {200} and left[0] < _SLACK
         figure = f"{status} after {took:.2f} s"
         stage.report.claim(f"{_PLACES} connections {which} keep no new one out; the longest idle leaves", held, figure)
 
@@ -152,7 +153,7 @@ def _end(stage: Stage, gateway: Gateway) -> None:
             one.ask(_LIVE)
         begun = time.monotonic()
         stopping = gevent.spawn(gateway.stop)
-        gevent.sleep(0.5)
+        wait_for(lambda: any(line["event"] == "draining" for line in gateway.log()), 5)
         ready, registered = idle[0].ask(_LIVE.replace(b"livez", b"readyz")), idle[1].register()
         code = stopping.get()
         took = time.monotonic() - begun

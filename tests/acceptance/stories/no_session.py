@@ -81,6 +81,8 @@ class _Story:
         self._simulator.fault("omit_fields", fields=["sessionId"])
         self._simulator.finish_all(sessions)
         self._simulator.clear_faults()
+        # Each event has reached a socket. A moment later it is stored; a supportResult before that is answered 202.
+        wait_for(lambda: self._records(sessions) == [1] * len(sessions), _RECORDED_SECONDS)
         back_office = JsonClient(self._gateway.url, BACKOFFICE_TOKEN)
         finished = {acw["conversationId"]: acw for acw in self._simulator.ledger("finished")}
         statuses = {

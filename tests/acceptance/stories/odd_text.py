@@ -76,7 +76,7 @@ def _events(stage: Stage, simulator: Simulator, gateway: Gateway) -> None:
         _spoil(simulator, session, "event", kind)
     _finish(simulator, [*sound, *sessions])
     readable = dict(zip(sessions[: len(_READ)], _READ.values(), strict=True))
-    _claim(stage, simulator, "events", sound, readable, 2.0)
+    _claim(stage, simulator, "events", sound, readable, stage.scale.of(2.0, 2.0, 10.0))
     late = dict.fromkeys(sessions[len(_READ) :], "")
     _claim(stage, simulator, "unreadable events, by asking", (), late, _LAG + _SETTLE + _DELAY)
     simulator.clear_faults()

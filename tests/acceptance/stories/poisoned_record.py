@@ -51,7 +51,7 @@ def _play_traffic(
         simulator.wrap_up(session, notes=_POISON if session in bad else "all is well")
         sleep(_PACE)
     good = [one for one in sessions if one not in bad]
-    wait_for(lambda: len(_waits(simulator, good)) == len(good), 2)
+    wait_for(lambda: len(_waits(simulator, good)) == len(good), 10)
     waits = _waits(simulator, good)
     median = waits[len(waits) // 2] if waits else 999.0
     figure = f"{len(waits)} of {len(good)}, median {median:.3f} s, longest {max(waits, default=999):.1f} s"

@@ -255,7 +255,7 @@ def test_the_loop_gives_back_until_it_is_stopped(one: Member) -> None:
     one.connected = 0
     tasks = TaskGroup("test", lambda *_: None)
     running = tasks.spawn("budget", one.budget.run, tasks, lambda: one.connected, lambda: one.wanted)
-    with gevent.Timeout(5):
+    with gevent.Timeout(20):
         while one.rows():
             gevent.sleep(0.001)
     assert tasks.stop(1.0) == []

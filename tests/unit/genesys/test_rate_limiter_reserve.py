@@ -94,7 +94,7 @@ def test_calls_of_the_others_that_are_under_way_count_for_the_reserve() -> None:
     clock = FakeClock()
     limiter = RateLimiter(20, clock)
 
-    with gevent.Timeout(5), limiter.take(Priority.NAMES), limiter.take(Priority.NAMES), limiter.take(Priority.NAMES):
+    with gevent.Timeout(20), limiter.take(Priority.NAMES), limiter.take(Priority.NAMES), limiter.take(Priority.NAMES):
         spend(limiter, 16, Priority.LIVE_QUESTIONS)
 
         assert clock.slept == []

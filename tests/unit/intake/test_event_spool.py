@@ -399,6 +399,6 @@ def test_a_disk_that_refuses_does_not_hold_up_the_stop() -> None:
     spool.storage.refuse(10**6)
     spool.events.start()
     spool.events.notified(acw(), b"frame")
-    with gevent.Timeout(1):
+    with gevent.Timeout(10):
         spool.events.stop(0.5)
     spool.end()

@@ -62,7 +62,7 @@ class DrainOnStorageInMemory:
 @pytest.fixture
 def one() -> Iterator[DrainOnStorageInMemory]:
     made = DrainOnStorageInMemory()
-    with gevent.Timeout(15.0, AssertionError("it did not happen in time")):
+    with gevent.Timeout(60.0, AssertionError("it did not happen in time")):
         yield made
         made.tasks.end()
     made.storage.close()

@@ -113,7 +113,7 @@ def held() -> Iterator[LeaseOnStorageInMemory]:
 def tasks(held: LeaseOnStorageInMemory) -> Iterator[SteppedTaskGroup]:
     """The task group in which the lease is renewed."""
     made = SteppedTaskGroup(held.clock)
-    with gevent.Timeout(15.0, AssertionError("it did not happen in time")):
+    with gevent.Timeout(60.0, AssertionError("it did not happen in time")):
         yield made
         made.end()
 

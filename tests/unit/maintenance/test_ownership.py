@@ -235,7 +235,7 @@ def test_it_looks_when_woken_and_ends_with_its_group(one: OwnershipOnStorageInMe
     gevent.sleep(0.01)
     one.end()
     one.ownership.wake()
-    with gevent.Timeout(5):
+    with gevent.Timeout(20):
         while one.followed != [A]:
             gevent.sleep(0.001)
     one.ownership.wake()

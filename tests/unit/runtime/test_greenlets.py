@@ -87,7 +87,7 @@ def test_who_does_not_even_die_does_not_hold_up_the_stop(crashes: Crashes) -> No
     tasks = TaskGroup("bakers", crashes)
     tasks.spawn("oven", stubborn)
     gevent.sleep(0)
-    with gevent.Timeout(5):
+    with gevent.Timeout(20):
         assert tasks.stop(0.01) == ["bakers.oven"]
     let_go.set()
 

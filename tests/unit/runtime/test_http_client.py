@@ -208,7 +208,7 @@ def test_a_body_that_drips_is_bounded_by_the_total_time(stack: ExitStack) -> Non
             connection.sendall(b" ")
             gevent.sleep(0.005)
 
-    with gevent.Timeout(2), pytest.raises(NoReply):
+    with gevent.Timeout(4), pytest.raises(NoReply):
         client_of(stack, drip).call("GET", "/x", deadline_seconds=0.1)
 
 
