@@ -49,7 +49,7 @@ SPOOL_FRAMES = 10_000
 SPOOL_CHANGES = 1_000_000
 #: Maximum number of bytes of a frame that are kept for quarantine.
 _RAW_BYTES = 20_000
-#: Share of the time to stop in which locked conversations are still waited for.
+#: Share of the time to stop in which what is left is still tried, and locked conversations are waited for.
 _STOP_SHARE = 0.9
 
 
@@ -178,16 +178,20 @@ class EventSpool:
             self._woken.clear()
             batch = self._queue.take(self._clock.monotonic())
             if batch or self._overflowed:
-                if not self._commit_batch(batch) and self._tasks.wait(self._settings.retry_base_seconds):
+                stopping = self._tasks.stopping
+                if self._commit_batch(batch):
+                    continue
+                # One more try follows a refusal from before the stop.
+                if stopping or (self._tasks.wait(self._settings.retry_base_seconds) and not self._may_still_store()):
                     break
-            elif self._tasks.stopping and not self._may_wait_for_locks():
+            elif self._tasks.stopping and not self._may_still_store():
                 break
             else:
                 self._woken.wait(self._queue.pause_seconds(self._clock.monotonic()))
         if self._queue:
             log.error("spool_not_stored", things=len(self._queue))  # at the next start Genesys is asked about all
 
-    def _may_wait_for_locks(self) -> bool:
+    def _may_still_store(self) -> bool:
         return bool(self._queue) and self._stop_by is not None and self._stop_by.left() > 0
 
     def _commit_batch(self, batch: Sequence[Arrival]) -> bool:
