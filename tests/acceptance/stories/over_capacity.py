@@ -106,10 +106,9 @@ def _give_topics_back(
     """Let those with a topic end, so that each of the others gets one."""
     _finish(simulator, covered)
     bound = timers.settle + timers.quiet + 60
-    wait_for(lambda: simulator.state()["topics"] == len(waiting), bound, every=0.5)
+    wait_for(lambda: len(_listened(simulator, waiting)) == len(waiting), bound, every=0.5)
     known = {one["conversationId"]: one for one in simulator.ledger("conversations")}
-    listened = [known[one]["listened"] for one in waiting]
-    got = [at for at in listened if at is not None]
+    got = _listened(simulator, waiting)
     stage.report.claim("each that waits gets a topic", len(got) == len(waiting), f"{len(got)} of {len(waiting)}")
     stage.report.claim("the oldest first", got == sorted(got))
     free = sorted(known[one]["unheard"] for one in covered if known[one]["unheard"])
@@ -118,6 +117,12 @@ def _give_topics_back(
     stage.report.claim(text, unused <= _TAKEN_SECONDS, f"{unused:.1f} s at the longest")
     waits = [known[one]["listened"] - known[one]["registered"] for one in waiting if known[one]["listened"]]
     stage.report.note(f"the longest wait for a topic: {max(waits, default=0) / 1000:.0f} s")
+
+
+def _listened(simulator: Simulator, conversations: list[str]) -> list[int]:
+    """When those that have or had a topic got it, in the order of ``conversations``."""
+    known = {one["conversationId"]: one["listened"] for one in simulator.ledger("conversations")}
+    return [known[one] for one in conversations if known[one] is not None]
 
 
 def _finish(simulator: Simulator, conversations: list[str]) -> None:
