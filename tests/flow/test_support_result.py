@@ -91,7 +91,7 @@ def test_a_result_before_the_event_is_the_one_record(play: Play, gateway: Gatewa
 
 def test_a_result_after_the_event_is_answered_with_the_events_record(play: Play) -> None:
     play.wrap_up()
-    until(play.sent)
+    until(lambda: [one["state"] for one in play.view()["records"]] == ["delivered"])
 
     late = play.trigger()
     play.end()

@@ -56,7 +56,7 @@ class _Rounds:
         killed = victim.kill()
         if at_once:
             victim.gateway.launch()
-        wait_for(lambda: len(before - simulator.covered()) > 0, 1.0)
+        wait_for(lambda: before - simulator.covered(), 5.0)  # until Genesys has seen that the sockets are closed
         sample = sorted(before - simulator.covered())[:_LOOKED_AT]
         with several.watching(self._instances[number + 1], sample) as shown:
             took = wait_for(lambda: before <= simulator.covered(), self._bound + 10, every=0.25)

@@ -1,6 +1,8 @@
 """The receiver is away for a minute, in four ways: every record arrives once after it is back."""
 
+import socket
 from collections import Counter
+from urllib.parse import urlsplit
 
 from gevent import sleep
 
@@ -38,6 +40,8 @@ def _outage(stage: Stage, simulator: Simulator, gateway: Gateway, mode: str, fin
     # One that stores and does not answer: a record is doubled if it is sent again without a lookup.
     stores = mode == "apply_then_hang"
     simulator.set_receiver(mode, deduplicate=not stores)
+    if mode == "down":
+        until(lambda: _refuses_connections(simulator.history_url), what="the receiver is down")
     simulator.finish_all(sessions)
     if stage.scale is Scale.SMALL and mode != "down":
         most = 6 if mode == "503" else 1
@@ -75,6 +79,14 @@ def _claim_outage(
         stage.report.claim("receiver down: no attempt reaches it", tried == 0, tried)
         shown = wait_for(lambda: _states(gateway, sessions[:1]) == Counter(pending=1), 15)
         stage.report.claim("receiver down: BOFE is shown the record as pending", shown is not None)
+
+
+def _refuses_connections(url: str) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", urlsplit(url).port), timeout=1):
+            return False
+    except ConnectionRefusedError:
+        return True
 
 
 def _states(gateway: Gateway, sessions: list[AgentSession]) -> Counter[str]:
