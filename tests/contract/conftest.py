@@ -17,6 +17,8 @@ from genesys_gateway.storage.tables import metadata, tally
 from tests.doubles.runtime import FakeClock
 
 _SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
+#: How long a job may take: on a machine busy with other tests some take longer than the service lets a job take.
+_PATIENCE_SECONDS = 60.0
 
 
 @contextmanager
@@ -107,7 +109,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def storage(database_url: str, clock: FakeClock) -> Iterator[Storage]:
     """An open storage on an empty database of either kind."""
-    storage = Storage(database_url, clock)
+    storage = Storage(database_url, clock, patience_seconds=_PATIENCE_SECONDS)
     storage.open()
     yield storage
     storage.close()

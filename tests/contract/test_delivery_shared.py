@@ -164,14 +164,14 @@ def test_a_lock_in_psql_delays_the_records_of_that_conversation_only(
     instance = Instance(postgres_url, receiver)
     instance.delivery.start()
 
-    until(lambda: delivered(storage) == 3, 10.0)
+    until(lambda: delivered(storage) == 3)
     before = instance.storage.jobs
     gevent.sleep(0.5)
     assert instance.storage.jobs - before < 40, "it makes pauses"
     assert all(record["interactionId"] == OTHER for record in receiver.posts)
 
     psql.rollback()
-    until(lambda: delivered(storage) == 6, 10.0)
+    until(lambda: delivered(storage) == 6)
     instance.close()
     assert max(receiver.times.values()) == 1
 
@@ -189,12 +189,12 @@ def test_the_end_of_an_attempt_waits_for_a_lock_on_its_record_and_other_ends_do_
     before = instance.storage.jobs
 
     receiver.release.set()
-    until(lambda: delivered(storage) == 2, 10.0)
+    until(lambda: delivered(storage) == 2)
     gevent.sleep(0.3)
     assert instance.storage.jobs - before < 40, "it makes pauses"
 
     psql.rollback()
-    until(lambda: delivered(storage) == 3, 10.0)
+    until(lambda: delivered(storage) == 3)
     instance.close()
     assert max(receiver.times.values()) == 1
     assert instance.metrics.registry.get_sample_value("genesys_gateway_deliveries_total", {"outcome": "delivered"}) == 3

@@ -458,7 +458,7 @@ def test_after_429_only_those_calls_go_out_that_were_under_way(http: requests_mo
 
     def throttled(_: object, context: Any) -> dict[str, Any]:
         arrived.append(client.clock.monotonic())
-        gevent.sleep(0.01)
+        gevent.sleep(0.2)  # until every connection is in use
         context.status_code, context.headers = 429, {"Retry-After": "3"}
         return {}
 

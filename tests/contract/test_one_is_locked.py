@@ -92,11 +92,11 @@ def test_events_and_covers_of_other_conversations_are_stored_at_once(instance: I
     instance.spool.covered([LOCKED, FREE], "c-1")
     instance.hear(event_of(FREE))
 
-    until(lambda: instance.state(FREE) == "subscribed" and instance.records(FREE) == 1, 10.0)
+    until(lambda: instance.state(FREE) == "subscribed" and instance.records(FREE) == 1)
     assert (instance.state(LOCKED), instance.records(LOCKED)) == ("pending", 0)
 
     psql.rollback()
-    until(lambda: instance.state(LOCKED) == "subscribed" and instance.records(LOCKED) == 300, 10.0)
+    until(lambda: instance.state(LOCKED) == "subscribed" and instance.records(LOCKED) == 300)
     lines = instance.storage.run(lambda c: stored.get_timeline(c, LOCKED))
     assert [line for line, _ in lines][-2:] == ["event_stored", "subscribed"], "in order of arrival"
 
@@ -109,7 +109,7 @@ def test_what_waits_for_a_lock_is_tried_again_with_pauses(instance: Instance, ps
 
     assert 2 < instance.storage.jobs - before < 12
     psql.rollback()
-    until(lambda: instance.records(LOCKED) == 1, 10.0)
+    until(lambda: instance.records(LOCKED) == 1)
 
 
 def test_a_registration_of_another_conversation_does_not_wait(instance: Instance, psql: Connection) -> None:
@@ -142,9 +142,9 @@ def test_a_frame_that_can_not_be_read_waits_only_if_its_conversation_is_locked(
     def frames() -> int:
         return len(instance.storage.run(lambda c: c.execute(select(quarantine.c.seq)).all()))
 
-    until(lambda: frames() == 1, 10.0)
+    until(lambda: frames() == 1)
     psql.rollback()
-    until(lambda: frames() == 2, 10.0)
+    until(lambda: frames() == 2)
 
 
 def test_a_repeated_event_does_not_wait_for_its_entry(instance: Instance, psql: Connection) -> None:
@@ -156,8 +156,8 @@ def test_a_repeated_event_does_not_wait_for_its_entry(instance: Instance, psql: 
     instance.hear(event_of(FREE))
     instance.hear(event_of(LOCKED))
 
-    until(lambda: instance.records(LOCKED) == 1, 10.0)
-    until(lambda: instance.metrics.registry.get_sample_value("genesys_gateway_events_duplicate_total") == 1, 10.0)
+    until(lambda: instance.records(LOCKED) == 1)
+    until(lambda: instance.metrics.registry.get_sample_value("genesys_gateway_events_duplicate_total") == 1)
     psql.rollback()
 
 
