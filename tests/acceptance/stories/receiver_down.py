@@ -87,6 +87,8 @@ def _refuses_connections(url: str) -> bool:
             return False
     except ConnectionRefusedError:
         return True
+    except ConnectionResetError:  # it was closing
+        return False
 
 
 def _states(gateway: Gateway, sessions: list[AgentSession]) -> Counter[str]:
