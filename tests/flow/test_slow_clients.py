@@ -213,7 +213,8 @@ def test_many_slow_clients_slow_nobody_else_down(gateway: Gateway, simulator: Si
         call.register()
         took.append(time.monotonic() - begun)
 
-    assert median(took) < 0.5, took
+    # Nine of ten are quick; beside other tests' disk writes not as quick as the median.
+    assert (median(took) < 0.5, sorted(took)[27] < 1) == (True, True), took
 
 
 @pytest.mark.parametrize(

@@ -294,5 +294,6 @@ def test_after_all_that_the_gateway_is_as_quick_as_ever(gateway: Gateway) -> Non
         took.append(time.monotonic() - begun)
         assert statuses(came) == [201]
 
-    assert median(took) < 0.25, took
+    # Nine of ten are quick; beside other tests' disk writes not as quick as the median.
+    assert (median(took) < 0.25, sorted(took)[36] < 1) == (True, True), took
     assert_quick(gateway)

@@ -106,9 +106,9 @@ def _give_topics_back(
     """Let those with a topic end, so that each of the others gets one."""
     _finish(simulator, covered)
     bound = timers.settle + timers.quiet + 60
-    wait_for(lambda: len(_listened(simulator, waiting)) == len(waiting), bound, every=0.5)
-    known = {one["conversationId"]: one for one in simulator.ledger("conversations")}
-    got = _listened(simulator, waiting)
+    wait_for(lambda: len(_listened(_by_id(simulator), waiting)) == len(waiting), bound, every=0.5)
+    known = _by_id(simulator)
+    got = _listened(known, waiting)
     stage.report.claim("each that waits gets a topic", len(got) == len(waiting), f"{len(got)} of {len(waiting)}")
     stage.report.claim("the oldest first", got == sorted(got))
     free = sorted(known[one]["unheard"] for one in covered if known[one]["unheard"])
@@ -119,10 +119,13 @@ def _give_topics_back(
     stage.report.note(f"the longest wait for a topic: {max(waits, default=0) / 1000:.0f} s")
 
 
-def _listened(simulator: Simulator, conversations: list[str]) -> list[int]:
+def _by_id(simulator: Simulator) -> dict[str, dict[str, Any]]:
+    return {one["conversationId"]: one for one in simulator.ledger("conversations")}
+
+
+def _listened(known: dict[str, dict[str, Any]], conversations: list[str]) -> list[int]:
     """When those that have or had a topic got it, in the order of ``conversations``."""
-    known = {one["conversationId"]: one["listened"] for one in simulator.ledger("conversations")}
-    return [known[one] for one in conversations if known[one] is not None]
+    return [known[one]["listened"] for one in conversations if known[one]["listened"] is not None]
 
 
 def _finish(simulator: Simulator, conversations: list[str]) -> None:

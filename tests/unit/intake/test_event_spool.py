@@ -334,8 +334,9 @@ def test_a_channel_made_while_the_disk_refuses_is_stored_as_soon_as_it_does_not(
 def test_a_channel_that_the_disk_refused_right_before_the_stop_is_stored(spool: SpoolOnStorageInMemory) -> None:
     spool.storage.refuse(1)
     spool.events.channel_created(spool.grant())
-    while spool.storage.refusals_left or spool.storage.under_way:
-        gevent.sleep(0)
+    with gevent.Timeout(60):
+        while spool.storage.refusals_left or spool.storage.under_way:
+            gevent.sleep(0)  # so that the stop comes before the next try
 
     assert spool.events.stop(1.0) == []
 
