@@ -15,6 +15,7 @@ The files, in reading order:
     replication          whether a failover of PostgreSQL can lose commits
     servers              finds the primary among the servers of DATABASE_URL
     connections          the engines of SQLAlchemy, for either database
+    many_rows            statements for any number of rows
     portable             the differences between the SQL of the two databases
     statements           every SQL statement, one module for each use case
     migrate              creates and upgrades the tables

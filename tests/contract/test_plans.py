@@ -163,6 +163,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "last_look.postpone": lambda c: last_look.postpone(c, TWENTY_PAST, at=LATER, closed_after=NOW),
     "last_look.note": lambda c: last_look.note(c, "closed-1", 1),
     "accounting.balance": accounting.balance,
+    "timeline.note_rows": lambda c: timeline.note_rows(c, [timeline.line(CLOSED, NOW, "delivered", RECORD)]),
     "timeline.note": lambda c: timeline.note(c, CLOSED, NOW, "delivered", RECORD),
     "timeline.note_all": lambda c: timeline.note_all(c, TWENTY_PAST, NOW, "closed"),
     "timeline.noted": lambda c: timeline.noted(c, CLOSED, "unknown_to_genesys", 0),

@@ -1,15 +1,17 @@
 """Statements that append to and read the timeline of a conversation: what happened to it, in order, for people."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import Connection, bindparam, select
 
+from genesys_gateway.storage.many_rows import insert_all
 from genesys_gateway.storage.tables import transition
 
 #: Maximum length of a stored detail, in characters.
 DETAIL_LENGTH = 200
 
-_NOTE = insert(transition)
 _OF = (
     select(transition.c.at, transition.c.event, transition.c.detail)
     .where(transition.c.conversation_id == bindparam("conversation_id"))
@@ -27,17 +29,25 @@ class TimelineItem:
     detail: str | None
 
 
+def line(conversation_id: str, at: int, event: str, detail: str | None = None) -> dict[str, Any]:
+    """Return a line for :func:`note_rows`. The detail must contain no personal data."""
+    cut = detail[:DETAIL_LENGTH] if detail else None
+    return {"conversation_id": conversation_id, "at": at, "event": event, "detail": cut}
+
+
+def note_rows(connection: Connection, lines: Sequence[dict[str, Any]]) -> None:
+    """Append lines, in their order, each to the timeline of its conversation."""
+    insert_all(connection, transition, lines)
+
+
 def note(connection: Connection, conversation_id: str, at: int, event: str, detail: str | None = None) -> None:
     """Append a line to a conversation's timeline. The detail must contain no personal data."""
-    cut = detail[:DETAIL_LENGTH] if detail else None
-    connection.execute(_NOTE, {"conversation_id": conversation_id, "at": at, "event": event, "detail": cut})
+    note_rows(connection, [line(conversation_id, at, event, detail)])
 
 
-def note_all(connection: Connection, conversation_ids: list[str], at: int, event: str) -> None:
+def note_all(connection: Connection, conversation_ids: Sequence[str], at: int, event: str) -> None:
     """Append the same line, without a detail, to the timelines of many conversations."""
-    if conversation_ids:
-        rows = [{"conversation_id": one, "at": at, "event": event, "detail": None} for one in conversation_ids]
-        connection.execute(_NOTE, rows)
+    note_rows(connection, [line(one, at, event) for one in conversation_ids])
 
 
 def noted(connection: Connection, conversation_id: str, event: str, since: int) -> bool:
