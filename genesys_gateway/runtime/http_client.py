@@ -8,21 +8,21 @@ import math
 import re
 import ssl
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from functools import cache
-from http.cookiejar import DefaultCookiePolicy
+from functools import cache, lru_cache
 from pathlib import Path
+from select import POLLIN
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import gevent
 import orjson
 import requests
 from gevent.lock import BoundedSemaphore
+from gevent.monkey import get_original
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -50,6 +50,11 @@ _DEFAULT_HEADERS = {
     # A compressed answer may be small on the wire and huge once unpacked. Expected answers are small anyway.
     "Accept-Encoding": "identity",
 }
+
+# Not gevent's: that one lets other greenlets run.
+_poll = get_original("select", "poll")
+# Methods without a Content-Length, if there is no body.
+_WITHOUT_BODY = ("GET", "HEAD")
 
 Params = Iterable[tuple[str, str]]
 
@@ -111,7 +116,9 @@ class HttpClient:
         self._clock = clock
         self._seconds = network.http_timeout_seconds
         self._connections = BoundedSemaphore(pool_size)
-        self._session = _session(network, host, pool_size)
+        proxy = None if network.bypasses_proxy(host) else network.https_proxy
+        self._proxies = {"https": proxy} if proxy else {}
+        self._adapter = _Adapter(network.ca_bundle, pool_size)
 
     def call(
         self,
@@ -140,16 +147,21 @@ class HttpClient:
             NotSent: No connection could be made; the other side has seen nothing of the call.
             NoReply: No complete and readable answer came in time; the call may have had its effect.
         """
-        body: bytes | Mapping[str, str] | None = data
-        all_headers = dict(headers or {})
+        prepared = requests.PreparedRequest()
+        prepared.method, prepared.url = method, _prepared_url(self._base_url + path, tuple(params or ()))
+        sent: dict[str, str] = {**_DEFAULT_HEADERS, **(headers or {})}
         if json is not None:
-            body, all_headers["Content-Type"] = orjson.dumps(json), "application/json"
-        request = requests.Request(method, self._base_url + path, all_headers, params=list(params or ()), data=body)
-        return self._send(self._session.prepare_request(request), deadline_seconds or self._seconds)
+            prepared.body, sent["Content-Type"] = orjson.dumps(json), "application/json"
+        elif data is not None:
+            prepared.body, sent["Content-Type"] = urlencode(data).encode(), "application/x-www-form-urlencoded"
+        if method not in _WITHOUT_BODY:
+            sent["Content-Length"] = str(len(prepared.body or b""))
+        prepared.headers = sent  # type: ignore[assignment]  # a plain dict is enough here, and is copied for each call
+        return self._send(prepared, deadline_seconds or self._seconds)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._session.close()
+        self._adapter.close()
 
     def _send(self, prepared: requests.PreparedRequest, seconds: float) -> Reply:
         deadline = Deadline(self._clock, seconds)
@@ -163,8 +175,8 @@ class HttpClient:
             self._connections.release()
 
     def _exchange(self, prepared: requests.PreparedRequest, seconds: float) -> Reply:
-        state = _SendState()
-        _send_state.set(state)
+        state = _CallState()
+        _call_state.set(state)
         # A socket's time limit is per read: a server that sends one byte a second would never reach it.
         limit = gevent.Timeout.start_new(seconds)
         try:
@@ -182,23 +194,39 @@ class HttpClient:
             limit.close()
 
     def _receive(self, prepared: requests.PreparedRequest, seconds: float) -> Reply:
-        response = self._session.send(
-            prepared, stream=True, allow_redirects=False, timeout=seconds * _SOCKET_SHARE, proxies=self._session.proxies
-        )
+        # No session: it would look for cookies, redirects, hooks and settings of the environment, for half of the cost.
+        response = self._adapter.send(prepared, stream=True, timeout=seconds * _SOCKET_SHARE, proxies=self._proxies)
         # Leaving this block before the body's end, for any reason, closes the connection too.
         with response:
-            body = bytearray()
-            # What has arrived already is read without a wait.
-            for chunk in paced(response.iter_content(_CHUNK_BYTES)):
-                body += chunk
-                if len(body) > MAX_BODY_BYTES:
-                    raise NoReply(f"the answer ({response.status_code}) is larger than {MAX_BODY_BYTES} bytes")
-        return Reply(
-            status=response.status_code,
-            headers=response.headers,
-            body=bytes(body),
-            retry_after=retry_after(response.headers, self._clock.now()),
-        )
+            body = _body(response)
+        headers = response.raw.headers
+        wait = retry_after(headers, self._clock.now())
+        return Reply(status=response.status_code, headers=headers, body=body, retry_after=wait)
+
+
+def _body(response: requests.Response) -> bytes:
+    """Read the answer to its end.
+
+    Raises:
+        NoReply: It is too large.
+    """
+    raw = response.raw
+    length = raw.length_remaining
+    if length is not None and length <= _CHUNK_BYTES and "Content-Encoding" not in raw.headers:
+        return bytes(raw.read())
+    body = bytearray()
+    # What has arrived already is read without a wait.
+    for chunk in paced(response.iter_content(_CHUNK_BYTES)):
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise NoReply(f"the answer ({response.status_code}) is larger than {MAX_BODY_BYTES} bytes")
+    return bytes(body)
+
+
+@lru_cache(maxsize=64)
+def _prepared_url(url: str, params: tuple[tuple[str, str], ...]) -> str:
+    """The URL with the query, quoted and checked. Some paths are used again and again."""
+    return requests.Request("GET", url, params=params).prepare().url or ""
 
 
 def retry_after(headers: Mapping[str, str], now: int) -> float | None:
@@ -251,29 +279,7 @@ def _safe_details(error: BaseException) -> str:
     return f": answered {refused[1]}" if refused else ""
 
 
-def _session(network: Network, host: str, pool_size: int) -> requests.Session:
-    session = _Session()
-    # Trusting the environment would add proxies, .netrc passwords and CA files that the settings do not name, and
-    # would cost 150 µs a call.
-    session.trust_env = False
-    session.headers.update(_DEFAULT_HEADERS)
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    if network.https_proxy and not network.bypasses_proxy(host):
-        session.proxies = {"https": network.https_proxy}
-    adapter = _Adapter(network.ca_bundle, pool_size)
-    session.mount("https://", adapter)
-    session.mount("http://", adapter)
-    return session
-
-
-class _Session(requests.Session):
-    """A session that sees no redirect. requests would read its whole body, however large, only to find its target."""
-
-    def get_redirect_target(self, *_: object) -> None:
-        return None
-
-
-class _SendState:
+class _CallState:
     """Whether one call is known to be unsent. NotSent needs proof: "sent" is assumed until our adapter takes over."""
 
     __slots__ = ("unsent",)
@@ -285,31 +291,47 @@ class _SendState:
         return NotSent(message) if self.unsent else NoReply(message)
 
 
-_send_state: ContextVar[_SendState] = ContextVar("state of the call this greenlet makes")
+_call_state: ContextVar[_CallState] = ContextVar("state of the call this greenlet makes")
 
 
 class _PlainConnection(HTTPConnection):
     """A connection that marks its call as sent as soon as the other side may see a byte of it."""
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: what :meth:`request` sends at once; None outside of it
+        self._parts: list[bytes] | None = None
+
     @property
     def is_connected(self) -> bool:
         """Whether the other side has it open. urllib3 asks this of a connection that it has just taken from its pool.
 
-        Looking lets other greenlets run. A Timeout that is raised meanwhile would leave the socket to the garbage
-        collector.
+        No other greenlet runs meanwhile: a Timeout raised here would leave the socket to the garbage collector.
         """
-        with ExitStack() as undo:
-            undo.callback(self.close)
-            connected = super().is_connected
-            undo.pop_all()
-        return connected
+        if self.sock is None:
+            return False
+        look = _poll()
+        look.register(self.sock, POLLIN)
+        return not look.poll(0)
 
     def request(self, *args: Any, **kwargs: Any) -> None:
         if self.is_closed:
             # Otherwise plain HTTP connects in the middle of sending, and a failure to connect looks like a later one.
             self.connect()
-        _send_state.get().unsent = False
-        super().request(*args, **kwargs)
+        _call_state.get().unsent = False
+        parts = self._parts = []
+        try:
+            super().request(*args, **kwargs)
+        finally:
+            self._parts = None
+        super().send(b"".join(parts))
+
+    def send(self, data: Any) -> None:
+        # Head and body in one packet: urllib3 would send them in two.
+        if self._parts is None:
+            super().send(data)
+        else:
+            self._parts.append(data)
 
 
 class _TlsConnection(_PlainConnection, HTTPSConnection):
@@ -331,10 +353,11 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Makes the connections above, over TLS that always verifies, even if the session is set not to."""
+    """Makes the connections above, to one target. What requests would work out anew for each call is left out."""
 
     def __init__(self, ca_bundle: Path | None, pool_size: int) -> None:
         self._tls = _tls_context(ca_bundle)
+        self._pool: Any = None
         super().__init__(pool_connections=1, pool_maxsize=pool_size, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -346,9 +369,25 @@ class _Adapter(HTTPAdapter):
         manager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
         return manager
 
+    def close(self) -> None:
+        self._pool = None
+        super().close()
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        _call_state.get().unsent = True
+        if self._pool is None:
+            self._pool = super().get_connection_with_tls_context(*args, **kwargs)
+        return self._pool
+
     def cert_verify(self, conn: Any, *_: object) -> None:
+        # requests would trust its own authorities, too.
         conn.cert_reqs = "CERT_REQUIRED"
 
-    def send(self, *args: Any, **kwargs: Any) -> requests.Response:
-        _send_state.get().unsent = True
-        return super().send(*args, **kwargs)
+    def request_url(self, request: requests.PreparedRequest, *_: object) -> str:
+        return str(request.path_url)
+
+    def build_response(self, req: requests.PreparedRequest, resp: Any) -> requests.Response:
+        # Without the cookies, and without another copy of the headers.
+        response = requests.Response()
+        response.status_code, response.raw, response.request = resp.status, resp, req
+        return response

@@ -28,6 +28,7 @@ from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from tests.doubles.channels import PacedClock
 from tests.doubles.genesys import API, LOGIN, PLENTY, settings
+from tests.doubles.http import MockedHttp
 from tests.doubles.runtime import FakeClock, until
 
 CHANNEL = "streaming-0-abc123"
@@ -64,7 +65,7 @@ class ClientOnMockedHttp:
 
 @pytest.fixture(name="http")
 def _http() -> Iterator[requests_mock.Mocker]:
-    with requests_mock.Mocker() as http:
+    with MockedHttp() as http:
         tokens = [{"json": {"access_token": f"token-{n}", "expires_in": 86399}} for n in range(1, 9)]
         http.post(f"{LOGIN}/oauth/token", tokens)
         yield http

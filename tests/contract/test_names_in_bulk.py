@@ -19,6 +19,7 @@ from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
 from tests.doubles.channels import PacedClock
 from tests.doubles.genesys import API, LOGIN, PLENTY, settings
+from tests.doubles.http import MockedHttp
 from tests.doubles.names import settle, user, users
 from tests.doubles.runtime import FakeClock
 
@@ -47,7 +48,7 @@ class NamesOnMockedHttp:
 
 @pytest.fixture(name="http")
 def _http() -> Iterator[requests_mock.Mocker]:
-    with requests_mock.Mocker() as http:
+    with MockedHttp() as http:
         http.post(f"{LOGIN}/oauth/token", json={"access_token": "token", "expires_in": 86399})
         yield http
 

@@ -116,23 +116,53 @@ def test_a_connection_is_used_again_and_cookies_are_not_kept(stack: ExitStack) -
     assert b"Cookie" not in seen[1]
 
 
-def test_a_greenlet_killed_while_it_takes_a_connection_closes_it(stack: ExitStack) -> None:
-    ended = Event()
+def test_a_greenlet_killed_while_it_waits_on_a_kept_connection_closes_it(stack: ExitStack) -> None:
+    asked, ended = Event(), Event()
 
     def handle(connection: Any) -> None:
         request_of(connection)
         connection.sendall(answer())
-        assert connection.recv(1) == b""  # the end of the connection, before a second request
+        request_of(connection)
+        asked.set()
+        assert connection.recv(1) == b""
         ended.set()
 
     calls = client_of(stack, handle)
     calls.call("GET", "/1")
     second = gevent.spawn(calls.call, "GET", "/2")
-    gevent.sleep(0)
+    asked.wait()
     second.kill()
 
     # A ResourceWarning, as of a socket that nobody closes, fails every test.
     assert ended.wait(5)
+
+
+def test_a_kept_connection_that_the_server_has_closed_is_replaced_without_a_word(stack: ExitStack) -> None:
+    connections: list[int] = []
+
+    def handle(connection: Any) -> None:
+        connections.append(1)
+        request_of(connection)
+        connection.sendall(answer())
+
+    calls = client_of(stack, handle)
+    for path in ("/1", "/2"):
+        calls.call("POST", path, json={})
+        gevent.sleep(0.02)  # until the end of the connection is here
+
+    assert len(connections) == 2
+
+
+def test_head_and_body_leave_in_one_packet(stack: ExitStack) -> None:
+    packets: list[bytes] = []
+
+    def handle(connection: Any) -> None:
+        packets.append(connection.recv(65536))
+        connection.sendall(answer())
+
+    client_of(stack, handle).call("POST", "/x", json={"a": 1})
+
+    assert packets[0].endswith(b'\r\n\r\n{"a":1}')
 
 
 def test_a_refused_connection_is_known_not_to_be_sent(stack: ExitStack) -> None:
@@ -386,13 +416,11 @@ def test_hosts_without_proxy_are_reached_directly(stack: ExitStack) -> None:
     assert asked == []
 
 
-def test_tls_is_verified_even_if_someone_asks_not_to(stack: ExitStack, tmp_path: Path) -> None:
+def test_tls_is_verified(stack: ExitStack, tmp_path: Path) -> None:
     url = stack.enter_context(_tls_server(tmp_path))
-    calls = client_for_url(stack, url)
-    calls._session.verify = False
 
     with pytest.raises(NotSent, match="SSLCertVerificationError"):
-        calls.call("GET", "/x")
+        client_for_url(stack, url).call("GET", "/x")
 
 
 def test_the_configured_authority_is_trusted(stack: ExitStack, tmp_path: Path) -> None:

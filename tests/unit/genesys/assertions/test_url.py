@@ -14,6 +14,7 @@ from genesys_gateway.genesys.assertions.url import AssertionUrl
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.settings.secret import Secret
 from tests.doubles.genesys import settings
+from tests.doubles.http import MockedHttp
 from tests.doubles.runtime import FakeClock
 
 IDP = "https://idp.bank.example/saml/?for=genesys"
@@ -21,7 +22,7 @@ IDP = "https://idp.bank.example/saml/?for=genesys"
 
 @pytest.fixture(name="idp")
 def _idp() -> Iterator[requests_mock.Mocker]:
-    with requests_mock.Mocker() as idp:
+    with MockedHttp() as idp:
         yield idp
 
 
