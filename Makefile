@@ -14,7 +14,7 @@
 #   make audit            looks for known vulnerabilities of what is installed (fails if PyPI's advisories can't be reached)
 #   make run              runs the gateway alone, with the settings of the environment
 #   make simulator        runs the simulator alone (ARGS=--help)
-#   make bench            runs the benchmarks, one after the other (ARGS=storage; ARGS="motion --row 500 --minutes 5")
+#   make bench            compares the speed with that of rivals (ARGS="speed --quick"); other benchmarks by name (ARGS=motion)
 #   make openapi          writes docs/openapi.json from schemas and operations
 #   make lock             writes requirements*.txt from requirements*.in
 #   make clean            removes .venv and all caches

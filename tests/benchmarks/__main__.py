@@ -1,7 +1,6 @@
-"""`python -m tests.benchmarks [NAME [ARGUMENTS]]`: runs one benchmark with the arguments, or all, one after the other.
+"""`python -m tests.benchmarks [NAME [ARGUMENTS]]`: runs one benchmark with the arguments; `speed` if none is named.
 
-Each runs in a process of its own, because some patch the standard library. The exit code is that of the first that
-fails.
+It runs in a process of its own, because some patch the standard library; its exit code is passed on.
 """
 
 import pkgutil
@@ -18,10 +17,7 @@ def names() -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Run what the arguments name; returns the exit code."""
-    if not arguments:
-        codes = (subprocess.call([sys.executable, "-m", f"tests.benchmarks.{name}"]) for name in names())
-        return next((code for code in codes if code), 0)
-    name, *others = arguments
+    name, *others = arguments or ["speed"]
     if name not in names():
         sys.stderr.write(f"no such benchmark: {name}; there are {', '.join(names())}\n")
         return 2

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import venv
 from pathlib import Path
 
 from tests.harness.processes import ROOT
 from tests.harness.simulator import Simulator
+from tests.harness.venvs import python_with
 
 _HERE = Path(__file__).parent
 _VENVS = ROOT / "build" / "sdk"
@@ -28,7 +28,7 @@ _CLIENTS = {
 
 def main() -> int:
     """Return 0 if every client got what it expects."""
-    pythons = {script: _python(script, needs) for script, needs in _CLIENTS.items()}
+    pythons = {script: python_with(f"sdk/{Path(script).stem}", needs) for script, needs in _CLIENTS.items()}
     simulator = Simulator(_VENVS)
     try:
         return max(_run(python, script, simulator) for script, python in pythons.items())
@@ -43,19 +43,6 @@ def _run(python: Path, script: str, simulator: Simulator) -> int:
     sys.stdout.write(f"{script}: {'well' if code == 0 else f'failed ({code})'}\n")
     sys.stdout.flush()
     return abs(code)
-
-
-def _python(script: str, needs: tuple[str, ...]) -> Path:
-    """The interpreter of a venv with these requirements; the venv is made if it is missing or they have changed."""
-    home = _VENVS / Path(script).stem
-    note = home / "installed.txt"
-    python = home / "bin" / "python"
-    if not note.exists() or note.read_text(encoding="utf-8") != " ".join(needs):
-        venv.create(home, with_pip=True, clear=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *needs]
-        subprocess.run(install, check=True)
-        note.write_text(" ".join(needs), encoding="utf-8")
-    return python
 
 
 if __name__ == "__main__":
