@@ -4,13 +4,14 @@ Invariant: an invalid record is never sent. The cause is a mistake in the code o
 fail as well.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
 
-from marshmallow import RAISE, Schema, fields, validate
+from marshmallow import RAISE, Schema, ValidationError, fields, validate
 
-_ID = validate.Regexp(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z", error="Not a UUID in lower case.")
-_MOMENT = validate.Regexp(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z\Z", error="Not a UTC time in milliseconds.")
-_FILLED = validate.Length(min=1)
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").fullmatch
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z").fullmatch
 
 _CHANNELS = (
     "VOICE",
@@ -26,12 +27,27 @@ _CHANNELS = (
 )
 
 
-def _text(*validators: validate.Validator) -> fields.String:
-    return fields.String(required=True, validate=validators)
+class _Text(fields.Field[str]):
+    """A text that fits a rule, checked in one step: a record has 23, and each of marshmallow's own takes five steps.
+
+    Args:
+        fits: Returns something true for a text that fits; by default any text that is not empty.
+        or_null: Whether null is valid, too.
+    """
+
+    def __init__(self, fits: Callable[[str], object] = len, *, or_null: bool = False) -> None:
+        super().__init__(required=True, allow_none=or_null)
+        self._fits = fits
+
+    def deserialize(self, value: Any, *_: object, **__: object) -> Any:
+        valid = self._fits(value) if isinstance(value, str) else value is None and self.allow_none
+        if not valid:
+            raise ValidationError("Not valid.")
+        return value
 
 
-def _maybe(*validators: validate.Validator) -> fields.String:
-    return fields.String(required=True, allow_none=True, validate=validators)
+def _one_of(*valid: str) -> _Text:
+    return _Text(frozenset(valid).__contains__)
 
 
 class RecordBody(Schema):
@@ -42,18 +58,18 @@ class RecordBody(Schema):
 
         unknown = RAISE
 
-    agentId = _maybe(_FILLED)
-    agentName = _maybe(_FILLED)
-    wrapUpCode = _maybe(_FILLED)
-    wrapUpName = _maybe(_FILLED)
-    wrapUpNotes = _maybe()
+    agentId = _Text(or_null=True)
+    agentName = _Text(or_null=True)
+    wrapUpCode = _Text(or_null=True)
+    wrapUpName = _Text(or_null=True)
+    wrapUpNotes = _Text(or_null=True)
     afterCallWorkMs = fields.Integer(required=True, allow_none=True, strict=True, validate=validate.Range(min=0))
-    mediaType = _maybe()
-    messageType = _maybe()
-    queueId = _maybe(_FILLED)
-    participantId = _maybe(_FILLED)
-    sessionId = _maybe(_FILLED)
-    eventSource = _text(validate.OneOf(("live", "backfill", "supportResult")))
+    mediaType = _Text(or_null=True)
+    messageType = _Text(or_null=True)
+    queueId = _Text(or_null=True)
+    participantId = _Text(or_null=True)
+    sessionId = _Text(or_null=True)
+    eventSource = _one_of("live", "backfill", "supportResult")
 
 
 class CommunicationRecord(Schema):
@@ -64,17 +80,17 @@ class CommunicationRecord(Schema):
 
         unknown = RAISE
 
-    id = _text(_ID)
-    direction = _text(validate.OneOf(("INBOUND", "OUTBOUND")))
-    communicatedAt = _text(_MOMENT)
-    source = _text(validate.Equal("GENESYS"))
-    channel = _text(validate.OneOf(_CHANNELS))
-    domain = _text(_FILLED)
-    customerId = _maybe(_ID)
-    customerHandle = _maybe(_FILLED)
-    interactionId = _text(_ID)
-    purpose = _text(_FILLED)
-    title = _text(_FILLED)
+    id = _Text(_ID)
+    direction = _one_of("INBOUND", "OUTBOUND")
+    communicatedAt = _Text(_MOMENT)
+    source = _one_of("GENESYS")
+    channel = _one_of(*_CHANNELS)
+    domain = _Text()
+    customerId = _Text(_ID, or_null=True)
+    customerHandle = _Text(or_null=True)
+    interactionId = _Text(_ID)
+    purpose = _Text()
+    title = _Text()
     body = fields.Nested(RecordBody, required=True)
 
 

@@ -46,6 +46,14 @@ def test_a_wrong_field_is_named_and_its_value_is_not(record: Record, field: str,
     assert mistakes({**record, field: value}) == (field,)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("agentId", ""), ("agentName", 7), ("afterCallWorkMs", -1), ("eventSource", None), ("surprise", None)],
+)
+def test_a_wrong_field_of_the_body_makes_the_body_wrong(record: Record, field: str, value: object) -> None:
+    assert mistakes({**record, "body": {**record["body"], field: value}}) == ("body",)
+
+
 def test_a_missing_field_is_a_mistake(record: Record) -> None:
     del record["customerId"]
 
