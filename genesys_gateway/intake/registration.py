@@ -5,14 +5,15 @@ Invariant: when :meth:`Registration.register` returns without an error, the regi
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Connection, Storage
+from genesys_gateway.storage import JointJob, Storage
 from genesys_gateway.storage.statements import conversations
-from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
+from genesys_gateway.storage.statements.conversations import ConversationView, Newcomer, Pairing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +43,9 @@ class Registration:
         follow: Callable[[str], None],
     ) -> None:
         self._storage = storage
-        self._settings = settings
+        self._new = JointJob(storage, "registration", conversations.register_new)
+        self._due_after_ms = round(settings.reconcile_seconds * 1000)
+        self._deadline_after_ms = round(settings.follow_deadline_seconds * 1000)
         self._clock = runtime.clock
         self._metrics = runtime.metrics
         self._identity = identity
@@ -59,19 +62,19 @@ class Registration:
             StorageUnavailable: It is not committed, or that is unknown.
         """
 
-        def job(connection: Connection) -> tuple[Pairing, ConversationView]:
-            now = self._clock.now()
-            return conversations.register(
-                connection,
-                interaction_id,
-                customer_id,
-                owner=self._identity.id,
-                now=now,
-                due_at=now + round(self._settings.reconcile_seconds * 1000),
-                deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
-            )
-
-        pairing, view = self._storage.run(job, for_request=True)
+        now = self._clock.now()
+        newcomer = Newcomer(
+            id=interaction_id,
+            customer_id=customer_id,
+            owner=self._identity.id,
+            now=now,
+            due_at=now + self._due_after_ms,
+            deadline_at=now + self._deadline_after_ms,
+        )
+        pairing, view = Pairing.NEW, self._new.run(newcomer)
+        if view is None:
+            job = partial(conversations.register, newcomer=newcomer)
+            pairing, view = self._storage.run(job, for_request=True)
         reach("registered")
         if pairing is Pairing.NEW:
             self._metrics.conversations_accepted.inc()

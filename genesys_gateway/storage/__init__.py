@@ -7,6 +7,7 @@ The files, in reading order:
     tables               the tables, the same for both databases
     triggers             count rows in the table tally
     engine               Storage: runs a job in a transaction
+    joint_job            lets greenlets that want the same job run it once for all
     group_commit         lets the jobs of many greenlets share one transaction of SQLite
     sqlite               SQLite: one connection, owned by one thread
     sqlite_file          the database file: its path, its permissions, connections to it
@@ -31,6 +32,7 @@ The files, in reading order:
 from sqlalchemy import Connection
 
 from genesys_gateway.storage.engine import Storage
+from genesys_gateway.storage.joint_job import JointJob
 from genesys_gateway.storage.portable import NOT_STORABLE, database_now
 
-__all__ = ["NOT_STORABLE", "Connection", "Storage", "database_now"]
+__all__ = ["NOT_STORABLE", "Connection", "JointJob", "Storage", "database_now"]

@@ -58,7 +58,8 @@ class Storage:
     ) -> None:
         url = make_url(database_url)
         self._queue_limit = queue_limit
-        self._patience_seconds = patience_seconds
+        #: how long a job may take
+        self.patience_seconds = patience_seconds
         #: jobs waiting or running
         self._jobs = 0
         self._idle = Event()
@@ -95,7 +96,7 @@ class Storage:
         """
         if self._open:
             self._open = False
-            self._idle.wait(self._patience_seconds)
+            self._idle.wait(self.patience_seconds)
             self._database.close()
 
     def run(self, job: Callable[[Connection], T], *, for_request: bool = False) -> T:
@@ -141,6 +142,6 @@ class Storage:
     def _note_success(self) -> None:
         # One success proves little, because a job that only reads succeeds on a full disk as well. So the failure
         # counts as over only after a time without failures.
-        if self._failing and self._clock.monotonic() - self._failed_at >= self._patience_seconds:
+        if self._failing and self._clock.monotonic() - self._failed_at >= self.patience_seconds:
             self._failing = False
             log.info("storage_recovered")

@@ -12,10 +12,11 @@ from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import Boolean, ColumnElement, Connection, Select, Table, Text, TypeDecorator, bindparam, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, Text, TypeDecorator, bindparam, select
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import NullType
 
 Rows = Sequence[Mapping[str, object]]
 
@@ -65,9 +66,9 @@ class _JsonList(TypeDecorator[Collection[str]]):
         return _json(list(value or ()))
 
 
-class _Among(FunctionElement[bool]):
+class _Among(FunctionElement[Any]):
     name = "among"
-    type = Boolean()
+    type = NullType()  # as a Boolean it would be compared with 1 on SQLite, which would not use the index then
     inherit_cache = True
 
 

@@ -11,7 +11,15 @@ from sqlalchemy import Connection, event, update
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import accounting, conversations, instances, intake, last_look, reconciliation
+from genesys_gateway.storage.statements import (
+    accounting,
+    conversations,
+    instances,
+    intake,
+    last_look,
+    locks,
+    reconciliation,
+)
 from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.statements.reconciliation import Due

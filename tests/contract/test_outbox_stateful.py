@@ -26,7 +26,7 @@ from genesys_gateway.runtime.errors import PairedAlready
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import accounting, claims, conversations, dead_letters, intake, outbox
 from genesys_gateway.storage.statements.claims import Claim, ReadyEntry
-from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, NO_ACW
+from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, NO_ACW, Newcomer
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.tables import entry
 from tests.doubles.runtime import FakeClock
@@ -97,12 +97,9 @@ class Outbox(RuleBasedStateMachine):
     @rule(one=CONVERSATIONS, customer=CUSTOMERS)
     def register(self, one: str, customer: str) -> None:
         now = self.clock.now()
+        newcomer = Newcomer(id=one, customer_id=customer, owner="north", now=now, due_at=now, deadline_at=now + 10**9)
         try:
-            self.run(
-                lambda c: conversations.register(
-                    c, one, customer, owner="north", now=now, due_at=now, deadline_at=now + 10**9
-                )
-            )
+            self.run(lambda c: conversations.register(c, newcomer))
         except PairedAlready:
             assert customer != self.registered[one]
             return

@@ -138,6 +138,9 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "conversations.register": lambda c: [
         stored.register(c, one, owner=OWNER) for one in (CONVERSATION, CONVERSATION, FOLLOWED[0], CLOSED)
     ],
+    "conversations.register_new": lambda c: conversations.register_new(
+        c, [stored.newcomer(one) for one in (CONVERSATION, FOLLOWED[0], CLOSED)]
+    ),
     "conversations.view": lambda c: conversations.view(c, CLOSED),
     "conversations.cover": lambda c: conversations.cover(
         c, FOLLOWED, channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW
@@ -169,6 +172,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "timeline.noted": lambda c: timeline.noted(c, CLOSED, "unknown_to_genesys", 0),
     "timeline.was_erased": lambda c: timeline.was_erased(c, CLOSED),
     "timeline.of": lambda c: timeline.of(c, CLOSED),
+    "timeline.of_all": lambda c: timeline.of_all(c, [CLOSED, FOLLOWED[0]]),
     "tally.add_forgotten": lambda c: tally.add_forgotten(c, registrations=1, conversations=1, missed=0),
     "tally.fold": tally.fold,
     "due_dates.rows_due": lambda c: due_dates.rows_due(

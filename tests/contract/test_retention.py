@@ -12,7 +12,7 @@ from genesys_gateway.runtime.errors import PairedAlready, StorageUnavailable
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import conversations, intake
-from genesys_gateway.storage.statements.conversations import Pairing
+from genesys_gateway.storage.statements.conversations import Newcomer, Pairing
 from genesys_gateway.storage.statements.intake import IntakeResult
 from tests.doubles import stored_rows as stored
 from tests.doubles.genesys import settings
@@ -246,11 +246,8 @@ def test_another_event_of_an_erased_conversation_is_delivered_and_erased_in_its_
 
 def register(archive: Archive, customer_id: str) -> Any:
     now = archive.clock.now()
-    return archive.run(
-        lambda c: conversations.register(
-            c, "c-1", customer_id, owner="me", now=now, due_at=now, deadline_at=now + 3 * DAY
-        )
-    )
+    newcomer = Newcomer(id="c-1", customer_id=customer_id, owner="me", now=now, due_at=now, deadline_at=now + 3 * DAY)
+    return archive.run(lambda c: conversations.register(c, newcomer))
 
 
 @pytest.mark.parametrize("customer_id", [stored.CUSTOMER, OTHER_CUSTOMER])

@@ -8,7 +8,7 @@ import gevent
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import conversations, reconciliation
-from genesys_gateway.storage.statements.conversations import ConversationView
+from genesys_gateway.storage.statements.conversations import ConversationView, Newcomer
 from genesys_gateway.storage.tables import conversation as conversation_table
 from tests.doubles.runtime import FakeClock
 
@@ -72,9 +72,10 @@ class StorageInMemory(Storage):
 
         def job(connection: Connection) -> None:
             for one in ids:
-                conversations.register(
-                    connection, one, CUSTOMER, owner=owner, now=now, due_at=due_at, deadline_at=deadline_at
+                newcomer = Newcomer(
+                    id=one, customer_id=CUSTOMER, owner=owner, now=now, due_at=due_at, deadline_at=deadline_at
                 )
+                conversations.register(connection, newcomer)
 
         self.uncounted(job)
 

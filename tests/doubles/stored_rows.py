@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Row, Table, insert, select
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.record import FirstAttemptFacts
 from genesys_gateway.storage.statements import conversations
-from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
+from genesys_gateway.storage.statements.conversations import ConversationView, Newcomer, Pairing
 from genesys_gateway.storage.tables import conversation, entry, quarantine, transition
 
 NOW = 1_763_805_600_000
@@ -50,10 +50,16 @@ def register(
     owner: str = OWNER,
 ) -> tuple[Pairing, ConversationView]:
     """Register a conversation as the HTTP interface does; it is due after two minutes."""
-    return conversations.register(
-        connection,
-        conversation_id,
-        customer_id,
+    return conversations.register(connection, newcomer(conversation_id, customer_id, now=now, owner=owner))
+
+
+def newcomer(
+    conversation_id: str = CONVERSATION, customer_id: str = CUSTOMER, *, now: int = NOW, owner: str = OWNER
+) -> Newcomer:
+    """A conversation to be registered, due after two minutes."""
+    return Newcomer(
+        id=conversation_id,
+        customer_id=customer_id,
         owner=owner,
         now=now,
         due_at=now + 120_000,

@@ -15,7 +15,6 @@ from sqlalchemy import (
     bindparam,
     case,
     false,
-    insert,
     literal_column,
     or_,
     select,
@@ -23,7 +22,7 @@ from sqlalchemy import (
 )
 
 from genesys_gateway.runtime.errors import PairedAlready
-from genesys_gateway.storage.portable import put_new
+from genesys_gateway.storage.many_rows import insert_all, is_among, put_new_all
 from genesys_gateway.storage.statements import locks, owners, timeline
 from genesys_gateway.storage.tables import conversation, entry, registration
 
@@ -41,10 +40,9 @@ FOLLOWED = _table.state != literal_column("'closed'")
 #: Its topic is, or is to be, subscribed. Combined with ``FOLLOWED``.
 NOT_RELEASED = _table.released_at.is_(None)
 _BY_ID = select(conversation).where(_table.id == bindparam("id"))
-_REGISTRATION = insert(registration)
 _RECORDS = (
-    select(entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
-    .where(entry.c.conversation_id == bindparam("id"))
+    select(entry.c.conversation_id, entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
+    .where(is_among(entry.c.conversation_id, "ids"))
     .order_by(entry.c.stored_at, entry.c.id)
 )
 
@@ -85,47 +83,68 @@ class ConversationView:
     timeline: tuple[timeline.TimelineItem, ...]
 
 
-def register(
-    connection: Connection,
-    conversation_id: str,
-    customer_id: str,
-    *,
-    owner: str,
-    now: int,
-    due_at: int,
-    deadline_at: int,
-) -> tuple[Pairing, ConversationView]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """A conversation that is to be registered; times are epoch milliseconds."""
+
+    id: str
+    customer_id: str
+    #: id of the instance that follows it; ignored if an instance follows it already
+    owner: str
+    now: int
+    #: when to ask Genesys about it first
+    due_at: int
+    #: when to give it up
+    deadline_at: int
+
+
+def register_new(connection: Connection, newcomers: Sequence[Newcomer]) -> list[ConversationView | None]:
+    """Register conversations that were never registered; waits for no lock.
+
+    Returns:
+        How callers see each; None if it was registered before, or if another transaction has locked it, or if an
+        earlier one of them is the same conversation: nothing was done about it.
+    """
+    free = locks.hold_free(connection, {one.id for one in newcomers})
+    firsts = {one.id: one for one in reversed(newcomers) if one.id in free}
+    new = put_new_all(connection, conversation, [_row(one) for one in firsts.values()])
+    put = [one for one in firsts.values() if one.id in new]
+    insert_all(connection, registration, [{"conversation_id": one.id, "accepted_at": one.now} for one in put])
+    timeline.note_rows(connection, [timeline.line(one.id, one.now, "registered") for one in put])
+    views = _views_of(connection, {one.id: _row(one) for one in put})
+    return [views.get(one.id) if firsts.get(one.id) is one else None for one in newcomers]
+
+
+def register(connection: Connection, newcomer: Newcomer) -> tuple[Pairing, ConversationView]:
     """Pair a conversation with a customer and follow it. A repetition changes only the deadline.
 
     A closed or released one is followed again.
 
-    Args:
-        owner: Id of the instance that follows it; ignored if an instance follows it already.
-        due_at: When to ask Genesys about it first (epoch milliseconds).
-        deadline_at: When to give it up (epoch milliseconds).
-
     Raises:
         PairedAlready: It is paired with another customer, and the delivery of a record has begun.
     """
-    new = {
-        "id": conversation_id,
-        "customer_id": customer_id,
-        "state": PENDING,
-        "owner": owner,
-        "created_at": now,
-        "uncovered_since": now,
-        "in_doubt": True,
-        "due_at": due_at,
-        "deadline_at": deadline_at,
-    }
-    while not put_new(connection, conversation, new):
-        locks.hold(connection, conversation_id)
-        known = connection.execute(_BY_ID.with_for_update(), {"id": conversation_id}).first()
+    while True:
+        (view,) = register_new(connection, [newcomer])
+        if view is not None:
+            return Pairing.NEW, view
+        locks.hold(connection, newcomer.id)
+        known = connection.execute(_BY_ID.with_for_update(), {"id": newcomer.id}).first()
         if known is not None:  # else it was forgotten in this moment
-            return _register_again(connection, known, new)
-    connection.execute(_REGISTRATION, {"conversation_id": conversation_id, "accepted_at": now})
-    timeline.note(connection, conversation_id, now, "registered")
-    return Pairing.NEW, _view_of(connection, new)
+            return _register_again(connection, known, _row(newcomer))
+
+
+def _row(newcomer: Newcomer) -> dict[str, Any]:
+    return {
+        "id": newcomer.id,
+        "customer_id": newcomer.customer_id,
+        "state": PENDING,
+        "owner": newcomer.owner,
+        "created_at": newcomer.now,
+        "uncovered_since": newcomer.now,
+        "in_doubt": True,
+        "due_at": newcomer.due_at,
+        "deadline_at": newcomer.deadline_at,
+    }
 
 
 def _register_again(
@@ -175,16 +194,27 @@ def view(connection: Connection, conversation_id: str) -> ConversationView | Non
 
 
 def _view_of(connection: Connection, values: Mapping[str, Any]) -> ConversationView:
-    records = connection.execute(_RECORDS, {"id": values["id"]})
-    return ConversationView(
-        interaction_id=values["id"],
-        customer_id=values["customer_id"],
-        created_at=values["created_at"],
-        state=_state_shown(connection, values),
-        outcome=values.get("outcome"),
-        records=tuple(RecordView(id=r.id, state=r.state, source=r.source, amended=r.amended) for r in records),
-        timeline=timeline.of(connection, values["id"]),
-    )
+    return _views_of(connection, {values["id"]: values})[values["id"]]
+
+
+def _views_of(connection: Connection, rows: Mapping[str, Mapping[str, Any]]) -> dict[str, ConversationView]:
+    """How callers see conversations, by id. Their rows are given."""
+    records: dict[str, list[RecordView]] = {one: [] for one in rows}
+    for r in connection.execute(_RECORDS, {"ids": list(rows)}):
+        records[r.conversation_id].append(RecordView(id=r.id, state=r.state, source=r.source, amended=r.amended))
+    timelines = timeline.of_all(connection, list(rows))
+    return {
+        one: ConversationView(
+            interaction_id=one,
+            customer_id=values["customer_id"],
+            created_at=values["created_at"],
+            state=_state_shown(connection, values),
+            outcome=values.get("outcome"),
+            records=tuple(records[one]),
+            timeline=timelines[one],
+        )
+        for one, values in rows.items()
+    }
 
 
 def _state_shown(connection: Connection, values: Mapping[str, Any]) -> str:

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, select
 
-from genesys_gateway.storage.many_rows import insert_all
+from genesys_gateway.storage.many_rows import insert_all, is_among
 from genesys_gateway.storage.tables import transition
 
 #: Maximum length of a stored detail, in characters.
 DETAIL_LENGTH = 200
 
 _OF = (
-    select(transition.c.at, transition.c.event, transition.c.detail)
-    .where(transition.c.conversation_id == bindparam("conversation_id"))
+    select(transition.c.conversation_id, transition.c.at, transition.c.event, transition.c.detail)
+    .where(is_among(transition.c.conversation_id, "ids"))
     .order_by(transition.c.seq)
 )
 
@@ -68,5 +68,12 @@ def was_erased(connection: Connection, conversation_id: str) -> bool:
 
 def of(connection: Connection, conversation_id: str) -> tuple[TimelineItem, ...]:
     """Return a conversation's timeline, oldest line first."""
-    rows = connection.execute(_OF, {"conversation_id": conversation_id})
-    return tuple(TimelineItem(at=row.at, event=row.event, detail=row.detail) for row in rows)
+    return of_all(connection, [conversation_id])[conversation_id]
+
+
+def of_all(connection: Connection, conversation_ids: Sequence[str]) -> dict[str, tuple[TimelineItem, ...]]:
+    """Return the timelines of conversations, each with its oldest line first."""
+    found: dict[str, list[TimelineItem]] = {one: [] for one in conversation_ids}
+    for row in connection.execute(_OF, {"ids": conversation_ids}):
+        found[row.conversation_id].append(TimelineItem(at=row.at, event=row.event, detail=row.detail))
+    return {one: tuple(items) for one, items in found.items()}
