@@ -17,7 +17,6 @@ from genesys_gateway.storage.statements import (
     instances,
     intake,
     last_look,
-    locks,
     reconciliation,
 )
 from genesys_gateway.storage.statements.conversations import ConversationView, Pairing
