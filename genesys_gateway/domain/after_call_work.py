@@ -3,7 +3,7 @@
 Invariant: the same after-call work has the same record id in every process, for ever.
 """
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from uuid import UUID, uuid5
 
 import orjson
@@ -74,15 +74,17 @@ class AcwEvent:
 
     def to_json(self) -> str:
         """The text stored in the outbox; equal events give equal texts."""
-        return orjson.dumps(asdict(self)).decode()
+        return orjson.dumps(self).decode()
 
     @classmethod
     def from_json(cls, text: str) -> "AcwEvent":
         """The event that :meth:`to_json` wrote. Fields that this version does not have are ignored."""
-        known = {field.name for field in fields(cls)}
-        values = {name: value for name, value in orjson.loads(text).items() if name in known}
+        values = {name: value for name, value in orjson.loads(text).items() if name in _FIELDS}
         values["callback_numbers"] = tuple(values.get("callback_numbers") or ())
         return cls(**values)
+
+
+_FIELDS = frozenset(field.name for field in fields(AcwEvent))
 
 
 def record_id(identity: str) -> str:

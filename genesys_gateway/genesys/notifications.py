@@ -8,9 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import takewhile
-from typing import Any, cast
-
-from marshmallow import ValidationError
+from typing import Any
 
 from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 from genesys_gateway.genesys.call import lower, upper
@@ -172,23 +170,17 @@ def _acw(topic: str, conversation_id: str, body: object) -> Notification:
 
     if not isinstance(body, dict):
         return unreadable("no_body")
-    dropped: tuple[str, ...] = ()
-    try:
-        values = ACW_BODY.load(body)
-    except ValidationError as error:
-        if IDENTITY_FIELDS & set(error.messages_dict):
-            return unreadable("bad_identity")
-        dropped = tuple(sorted(map(str, error.messages_dict)))
-        valid = cast("dict[str, Any]", error.valid_data)  # marshmallow gives a list only for many=True
-        values = {name: value for name, value in valid.items() if name not in dropped}
+    values, wrong = ACW_BODY.read(body)
+    if wrong & IDENTITY_FIELDS:
+        return unreadable("bad_identity")
     if lower(values.get("conversationId")) not in (None, conversation_id):
         return unreadable("other_conversation")
     event = _event(conversation_id, values)
-    if _AGENT_IDENTITY & set(dropped) and not (event.participant_id and event.session_id):
+    if wrong & _AGENT_IDENTITY and not event.names_session:
         return unreadable("bad_identity")
     if event.identity is None:
         return unreadable("no_identity")
-    return Acw(event=event, dropped=dropped)
+    return Acw(event=event, dropped=tuple(sorted(wrong)))
 
 
 def _event(conversation_id: str, values: Mapping[str, Any]) -> AcwEvent:

@@ -63,6 +63,17 @@ def test_an_event_survives_the_outbox_unchanged() -> None:
     assert AcwEvent.from_json(event.to_json()) == event
 
 
+def test_the_text_in_the_outbox_is_the_same_in_every_version() -> None:
+    """A repetition is known by it, also after an update."""
+    event = AcwEvent(conversation_id="c", user_id="u", event_time=5, callback_numbers=("1", "2"), wrapup_notes="“é”")
+    assert event.to_json() == (
+        '{"conversation_id":"c","participant_id":null,"session_id":null,"user_id":"u","event_time":5,"media_type":null,'
+        '"message_type":null,"direction":null,"ani":null,"dnis":null,"address_to":null,"address_from":null,'
+        '"callback_numbers":["1","2"],"subject":null,"queue_id":null,"wrapup_code":null,"wrapup_notes":"“é”",'
+        '"wrapup_duration_ms":null}'
+    )
+
+
 def test_a_field_of_another_version_in_the_outbox_is_left_out() -> None:
     text = orjson.dumps({**orjson.loads(EVENT.to_json()), "shoe_size": 43}).decode()
     assert AcwEvent.from_json(text) == EVENT
