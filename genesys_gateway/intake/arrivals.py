@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from math import inf
 
-from genesys_gateway.domain.after_call_work import Acw, Unreadable
+from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
 
 #: Maximum number of arrivals in one transaction. More could take longer than the storage lets a job take. On a slow
 #: database even fewer can: the number is halved by each failure, down to the second one, and doubled by each success.
@@ -97,6 +97,14 @@ def weight(arrival: Arrival) -> int:
     if isinstance(arrival, Covered | Uncovered | Lost):
         return len(arrival.ids)
     return int(not isinstance(arrival, Frame))
+
+
+def event_of(arrival: Arrival) -> AcwEvent | None:
+    """The event in it; None if it is no event."""
+    match arrival:
+        case Frame(notification=Acw(event=event)):
+            return event
+    return None
 
 
 def conversations_of(arrival: Arrival) -> Sequence[str]:

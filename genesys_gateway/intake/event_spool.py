@@ -9,10 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import groupby
 
 from gevent.event import Event
 
-from genesys_gateway.domain.after_call_work import Acw, AcwEvent, Unreadable
+from genesys_gateway.domain.after_call_work import Acw, Unreadable
 from genesys_gateway.genesys import ChannelGrant
 from genesys_gateway.intake.arrivals import (
     Arrival,
@@ -26,6 +27,7 @@ from genesys_gateway.intake.arrivals import (
     Uncovered,
     conversations_of,
     earliest_loss,
+    event_of,
     split,
 )
 from genesys_gateway.runtime.clock import Deadline
@@ -272,29 +274,50 @@ class EventSpool:
         now = database_now(connection)
         written = _Written()
         busy = _busy(connection, batch)
-        for arrival in batch:
-            free, left = split(arrival, busy) if busy else (arrival, None)
-            if left is not None:
-                written.left.append(left)
-            if free is not None:
-                result = self._write_one(connection, free, now, written.foreign)
-                if result is IntakeResult.BUSY:
-                    busy.update(conversations_of(free))
-                    written.left.append(free)
-                elif result is not None:
-                    written.results[result] += 1
+        for are_events, run in groupby(batch, lambda arrival: event_of(arrival) is not None):
+            free: list[Arrival] = []
+            for arrival in run:
+                rest, left = split(arrival, busy) if busy else (arrival, None)
+                free += [rest] if rest is not None else []
+                written.left += [left] if left is not None else []
+            if are_events:
+                busy |= self._put_events(connection, free, now, written)
+            else:
+                for arrival in free:
+                    self._write_one(connection, arrival, now, written.foreign)
         return written
 
-    def _write_one(self, connection: Connection, arrival: Arrival, now: int, foreign: list[str]) -> IntakeResult | None:
-        """Write one arrival, whose conversations are locked by this transaction.
+    def _put_events(self, connection: Connection, frames: Sequence[Arrival], now: int, written: _Written) -> set[str]:
+        """Store events, whose conversations are locked by this transaction.
+
+        Returns:
+            Those conversations one of whose entries another transaction has locked.
+        """
+        events = [*filter(None, map(event_of, frames))]
+        results = intake.put_all(
+            connection,
+            events,
+            intake.LIVE,
+            now=now,
+            due_at=now + round(self._settings.quiet_seconds * 1000),
+            deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
+        )
+        written.results.update(results)
+        for frame, result in zip(frames, results, strict=True):
+            if result is IntakeResult.UNREGISTERED and isinstance(frame, Frame):
+                intake.set_aside(connection, Unreadable(reason="never_registered"), frame.raw, now)
+        left = [frame for frame, result in zip(frames, results, strict=True) if result is IntakeResult.BUSY]
+        written.left += left
+        return {one for frame in left for one in conversations_of(frame)}
+
+    def _write_one(self, connection: Connection, arrival: Arrival, now: int, foreign: list[str]) -> None:
+        """Write an arrival that is no event, and whose conversations are locked by this transaction.
 
         What another instance owns is added to ``foreign``.
         """
         match arrival:
-            case Frame(notification=Acw(event=event), raw=raw):
-                return self._put_event(connection, event, raw, now)
-            case Frame(notification=Unreadable() as unreadable):
-                intake.set_aside(connection, unreadable, arrival.raw, now)
+            case Frame(notification=Unreadable() as unreadable, raw=raw):
+                intake.set_aside(connection, unreadable, raw, now)
             case Covered(owner=owner) if owner != self._identity.id:
                 pass  # the lease was lost since, and all sockets were closed
             case Covered():
@@ -310,7 +333,6 @@ class EventSpool:
                 instances.channel_created(connection, one, owner, now=at, expires_at=end)
             case ChannelClosed(channel_id=one, at=at):
                 instances.channel_closed(connection, one, at)
-        return None
 
     def _cover(self, connection: Connection, arrival: Covered, now: int) -> list[str]:
         return conversations.cover(
@@ -322,27 +344,11 @@ class EventSpool:
             fresh_due_at=now + round(arrival.question_after * 1000),
         )
 
-    def _put_event(self, connection: Connection, event: AcwEvent, raw: bytes, now: int) -> IntakeResult:
-        taken = intake.put(
-            connection,
-            event,
-            intake.LIVE,
-            now=now,
-            due_at=now + round(self._settings.quiet_seconds * 1000),
-            deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
-            held=True,
-        )
-        if taken is IntakeResult.UNREGISTERED:
-            intake.set_aside(connection, Unreadable(reason="never_registered"), raw, now)
-        return taken
-
     def _report(self, batch: Sequence[Arrival], written: _Written) -> None:
         for one in written.foreign:
             self._unfollow(one)
         left = {id(arrival) for arrival in written.left}
-        for arrival in batch:
-            if isinstance(arrival, Frame) and id(arrival) not in left:
-                self._count(arrival)
+        self._count([one for one in batch if isinstance(one, Frame) and id(one) not in left])
         results = written.results
         self._metrics.events_duplicate.inc(results[IntakeResult.DUPLICATE])
         self._metrics.events_amended.inc(results[IntakeResult.AMENDED])
@@ -352,25 +358,26 @@ class EventSpool:
             self._stored()
         self._due()
 
-    def _count(self, frame: Frame) -> None:
-        match frame.notification:
-            case Acw(event=event, dropped=dropped):
-                self._metrics.events_received.labels(source=intake.LIVE).inc()
-                if event.event_time is not None:
-                    age = (frame.received_at - event.event_time) / 1000
-                    self._metrics.event_freshness_seconds.observe(max(0.0, age))
-                if dropped:
-                    self._metrics.events_rejected.labels(reason="field").inc(len(dropped))
-            case Unreadable(reason=reason):
-                log.warning("frame_set_aside", reason=reason, conversation=frame.notification.conversation_id)
-                self._metrics.events_rejected.labels(reason=reason).inc()
+    def _count(self, frames: Sequence[Frame]) -> None:
+        events = 0
+        for frame in frames:
+            match frame.notification:
+                case Acw(event=event, dropped=dropped):
+                    events += 1
+                    if event.event_time is not None:
+                        age = (frame.received_at - event.event_time) / 1000
+                        self._metrics.event_freshness_seconds.observe(max(0.0, age))
+                    if dropped:
+                        self._metrics.events_rejected.labels(reason="field").inc(len(dropped))
+                case Unreadable(reason=reason, conversation_id=one):
+                    log.warning("frame_set_aside", reason=reason, conversation=one)
+                    self._metrics.events_rejected.labels(reason=reason).inc()
+        self._metrics.events_received.labels(source=intake.LIVE).inc(events)
 
 
 def _busy(connection: Connection, batch: Sequence[Arrival]) -> set[str]:
     """Lock the conversations of a batch, without waiting, and return those that other transactions have locked."""
-    put = {
-        a.notification.event.conversation_id for a in batch if isinstance(a, Frame) and isinstance(a.notification, Acw)
-    }
+    put = {event.conversation_id for event in map(event_of, batch) if event is not None}
     busy = put - locks.hold_free(connection, put)
     changed = {one for arrival in batch if not isinstance(arrival, Rejected) for one in conversations_of(arrival)}
     return busy | locks.busy_rows(connection, changed - busy)

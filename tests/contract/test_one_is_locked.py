@@ -1,6 +1,7 @@
 """A person keeps one conversation locked in psql, and two instances store the same work at the same moment."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import gevent
 import pytest
@@ -159,6 +160,25 @@ def test_a_repeated_event_does_not_wait_for_its_entry(instance: Instance, psql: 
     until(lambda: instance.records(LOCKED) == 1)
     until(lambda: instance.metrics.registry.get_sample_value("genesys_gateway_events_duplicate_total") == 1)
     psql.rollback()
+
+
+def test_what_follows_an_event_whose_entry_is_locked_waits_with_it(instance: Instance, psql: Connection) -> None:
+    psql.rollback()
+    first = event_of(FREE)
+    instance.hear(first)
+    until(lambda: instance.records(FREE) == 1)
+    psql.execute(entry.update().values(next_at=0))
+
+    instance.hear(replace(first, wrapup_code="other"))
+    instance.hear(event_of(FREE, "next"))
+    instance.hear(event_of(LOCKED))
+
+    until(lambda: instance.records(LOCKED) == 1)
+    assert instance.records(FREE) == 1
+    psql.rollback()
+    until(lambda: instance.records(FREE) == 2)
+    lines = instance.storage.run(lambda c: stored.get_timeline(c, FREE))
+    assert [line for line, _ in lines] == ["registered", "event_stored", "amended", "event_stored"]
 
 
 def test_a_stop_waits_for_the_lock(instance: Instance, psql: Connection) -> None:

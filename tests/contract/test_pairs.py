@@ -78,7 +78,7 @@ def put(world: World, source: str) -> Job:
             held = locks.hold_free(connection, [world.one])
             if not held or locks.busy_rows(connection, held):
                 return True
-            result = intake.put(connection, world.event(), source, held=True, **dates)
+            (result,) = intake.put_all(connection, [world.event()], source, **dates)
             return result is intake.IntakeResult.BUSY
         intake.put(connection, world.event(), source, **dates)
         return False

@@ -183,6 +183,9 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         for one in (OF_FOLLOWED, OF_CLOSED)
         for source in ("backfill", "live", "live")
     ],
+    "intake.put_all": lambda c: [
+        intake.put_all(c, [OF_FOLLOWED, OF_CLOSED], "live", now=NOW, due_at=NOW, deadline_at=LATER) for _ in range(2)
+    ],
     "intake.entries_from_genesys": lambda c: intake.entries_from_genesys(c, CLOSED),
     "intake.put_result": lambda c: [
         intake.put_result(c, one, now=NOW, due_at=NOW, deadline_at=LATER)

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, bindparam, exists, false, or_, select, t
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.pairing import Kind, Report, place
 from genesys_gateway.storage.portable import insert_for
-from genesys_gateway.storage.tables import counterpart, entry
+from genesys_gateway.storage.tables import conversation, counterpart, entry
 
 #: Source of the entries that came from a supportResult; all others came from Genesys.
 SUPPORT_RESULT = Kind.RESULT.value
@@ -35,9 +35,16 @@ _other_reports = select(
 _REPORTS = union_all(_own_reports, _other_reports)
 _ENTRY = select(entry).where(entry.c.id == bindparam("id"))
 
-#: Whether a conversation (parameter ``conversation``) has an entry whose own report names no session. If it has none,
-#: an event that names its session is the first report of its work.
-HAS_ANY = exists().where(_of_conversation, or_(entry.c.session_id.is_(None), entry.c.participant_id.is_(None)))
+#: Whether the conversation of the enclosing query has an entry whose own report names no session. If it has none, an
+#: event that names its session is the first report of its work.
+HAS_ANY = (
+    exists()
+    .where(
+        entry.c.conversation_id == conversation.c.id,
+        or_(entry.c.session_id.is_(None), entry.c.participant_id.is_(None)),
+    )
+    .correlate(conversation)
+)
 
 
 def join(connection: Connection, event: AcwEvent, source: str) -> Row[*tuple[Any, ...]] | None:

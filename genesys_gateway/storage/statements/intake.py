@@ -5,14 +5,16 @@ one before its first attempt. An after-call work that was reported under several
 :mod:`genesys_gateway.storage.statements.counterparts`.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Row, bindparam, delete, exists, func, insert, select, union_all, update
+from sqlalchemy import BigInteger, Connection, Row, and_, bindparam, delete, func, insert, select, union_all, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent, Unreadable
 from genesys_gateway.domain.pairing import Kind
+from genesys_gateway.storage.many_rows import insert_all, is_among
 from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.statements import counterparts, locks, timeline
 from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, make_due
@@ -33,19 +35,31 @@ _STORED_AS = {LIVE: "event_stored", BACKFILL: "backfilled", SUPPORT_RESULT: "eve
 
 _AWAIT_END = (
     update(conversation)
-    .where(conversation.c.id == bindparam("one"))
+    .where(is_among(conversation.c.id, "conversations"))
     .values(
         due_at=bindparam("due"),
         deadline_at=func.coalesce(bindparam("deadline", type_=BigInteger), conversation.c.deadline_at),
         asked=0,
     )
 )
-#: Whether an entry has this id. Its insertion would wait for another transaction that is changing it.
-_IS_STORED = exists().where(entry.c.id == bindparam("id"))
-_CONVERSATION = select(
-    conversation.c.state, counterparts.HAS_ANY.label("has_any"), _IS_STORED.label("is_stored")
-).where(conversation.c.id == bindparam("conversation"))
-_STATE = select(conversation.c.state).where(conversation.c.id == bindparam("conversation"))
+_LOG = update(conversation).where(is_among(conversation.c.id, "conversations")).values(outcome=LOGGED)
+#: What is known of conversations, and of the entries that have these ids.
+_KNOWN = (
+    select(
+        conversation.c.id.label("conversation"),
+        conversation.c.state,
+        counterparts.HAS_ANY.label("has_any"),
+        entry.c.id.label("record"),
+        entry.c.content,
+        entry.c.amended_content,
+    )
+    .outerjoin_from(
+        conversation,
+        entry,
+        and_(entry.c.conversation_id == conversation.c.id, is_among(entry.c.id, "records")),
+    )
+    .where(is_among(conversation.c.id, "conversations"))
+)
 _FROM_GENESYS = union_all(
     select(entry.c.id).where(entry.c.conversation_id == bindparam("conversation"), entry.c.source != SUPPORT_RESULT),
     select(counterpart.c.id).where(
@@ -60,6 +74,12 @@ _OLD_FRAMES = (
     .where(quarantine.c.seq <= select(func.max(quarantine.c.seq)).scalar_subquery() - QUARANTINE_FRAMES)
     .with_for_update(skip_locked=True)
 )
+
+
+#: A row of ``entry`` that is to be inserted.
+_NewRow = Mapping[str, Any]
+#: The content of an entry, and the one that came later.
+_Contents = tuple[str | None, str | None]
 
 
 class IntakeResult(Enum):
@@ -89,15 +109,35 @@ class SupportResultReceipt:
     state: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Terms:
+    """What is the same for all events that are stored together."""
+
+    #: live, backfill or supportResult
+    source: str
+    #: when it is stored, when to ask about the conversations, and their new deadline, in epoch milliseconds
+    now: int
+    due_at: int
+    #: None keeps the current one
+    deadline_at: int | None
+    #: whether nothing may wait for a lock
+    held: bool = False
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is stored already."""
+
+    #: state of each conversation that was ever registered
+    states: dict[str, str] = field(default_factory=dict)
+    #: conversations that have a report without a session
+    with_agents: set[str] = field(default_factory=set)
+    #: contents of entries, by their ids
+    contents: dict[str, _Contents] = field(default_factory=dict)
+
+
 def put(
-    connection: Connection,
-    event: AcwEvent,
-    source: str,
-    *,
-    now: int,
-    due_at: int,
-    deadline_at: int | None,
-    held: bool = False,
+    connection: Connection, event: AcwEvent, source: str, *, now: int, due_at: int, deadline_at: int | None
 ) -> IntakeResult:
     """Store an after-call work reported by Genesys as an entry of the outbox. A repetition adds no second entry.
 
@@ -105,22 +145,45 @@ def put(
         source: ``live`` or ``backfill``.
         due_at: When to ask whether the conversation is over (epoch milliseconds).
         deadline_at: New deadline of the conversation (epoch milliseconds); None keeps the current one.
-        held: Whether the caller holds the lock of the conversation and of its row. Then nothing here waits.
     """
-    if not held:
-        locks.hold(connection, event.conversation_id)
-    named = {"conversation": event.conversation_id, "id": event.record_id}
-    known = connection.execute(_CONVERSATION, named).first()
-    if known is None:
-        return IntakeResult.UNREGISTERED
-    if known.has_any or not event.names_session:
-        first = counterparts.join(connection, event, source)
-        if first is not None:
-            return _joined(connection, first, event, source, now, held=held)
-    if known.is_stored or not put_new(connection, entry, _row(event, source, now)):
-        return _again(connection, event, source, now, held=held)
-    _update_conversation(connection, event, source, known.state, now=now, due_at=due_at, deadline_at=deadline_at)
-    return IntakeResult.STORED
+    terms = _Terms(source=source, now=now, due_at=due_at, deadline_at=deadline_at)
+    locks.hold(connection, event.conversation_id)
+    return _put(connection, event, _row(event, terms), terms)
+
+
+def put_all(
+    connection: Connection, events: Sequence[AcwEvent], source: str, *, now: int, due_at: int, deadline_at: int | None
+) -> list[IntakeResult]:
+    """Store events like :func:`put`, one after the other, but the first reports of their works all at once.
+
+    The caller holds the locks of the conversations and of their rows. Nothing here waits. What follows a busy event of
+    the same conversation is busy, too, so that their order stays.
+    """
+    terms = _Terms(source=source, now=now, due_at=due_at, deadline_at=deadline_at, held=True)
+    rows = [_row(event, terms) for event in events]
+    known = _known(connection, rows)
+    results: dict[int, IntakeResult] = {}
+    new: list[_NewRow] = []
+    # Conversations of an event that is to be stored by itself. So are all that follow.
+    apart: set[str] = set()
+    for number, (event, row) in enumerate(zip(events, rows, strict=True)):
+        result = None if event.conversation_id in apart else _plain_result(event, row, known)
+        if result is None:
+            apart.add(event.conversation_id)
+            continue
+        results[number] = result
+        if result is IntakeResult.STORED:
+            new.append(row)
+            known.contents[row["id"]] = row["content"], None
+    _store(connection, new, known.states, terms)
+    busy: set[str] = set()
+    for number, event in enumerate(events):
+        if number not in results:
+            waits = event.conversation_id in busy
+            results[number] = IntakeResult.BUSY if waits else _put(connection, event, rows[number], terms)
+            if results[number] is IntakeResult.BUSY:
+                busy.add(event.conversation_id)
+    return [results[number] for number in range(len(events))]
 
 
 def entries_from_genesys(connection: Connection, conversation_id: str) -> set[str]:
@@ -144,17 +207,29 @@ def put_result(
     first = counterparts.join(connection, result, SUPPORT_RESULT)
     if first is not None:
         return SupportResultReceipt(result=IntakeResult.DUPLICATE, record_id=first.id, state=first.state)
-    row = _row(result, SUPPORT_RESULT, now)
+    terms = _Terms(source=SUPPORT_RESULT, now=now, due_at=due_at, deadline_at=deadline_at)
+    row = _row(result, terms)
     if not put_new(connection, entry, row):
-        first = connection.execute(_LOCKED_ENTRY[False], {"id": result.record_id}).one()
-        outcome = _other_content(connection, first, result.to_json(), now)
+        first = connection.execute(_LOCKED_ENTRY[False], {"id": row["id"]}).one()
+        outcome = _other_content(connection, first, row["content"], now)
         return SupportResultReceipt(result=outcome, record_id=first.id, state=first.state)
-    state = connection.execute(_STATE, {"conversation": result.conversation_id}).scalar()
-    _update_conversation(connection, result, SUPPORT_RESULT, state, now=now, due_at=due_at, deadline_at=deadline_at)
+    _follow_up(connection, [row], _known(connection, [row]).states, terms)
     return SupportResultReceipt(result=IntakeResult.STORED, record_id=row["id"], state=row["state"])
 
 
-def _row(event: AcwEvent, source: str, now: int) -> dict[str, Any]:
+def _known(connection: Connection, rows: Sequence[_NewRow]) -> _Known:
+    known = _Known()
+    ids = {"conversations": {row["conversation_id"] for row in rows}, "records": {row["id"] for row in rows}}
+    for one, state, has_any, record, content, amended_content in connection.execute(_KNOWN, ids):
+        known.states[one] = state
+        if has_any:
+            known.with_agents.add(one)
+        if record is not None:
+            known.contents[record] = content, amended_content
+    return known
+
+
+def _row(event: AcwEvent, terms: _Terms) -> _NewRow:
     return {
         "id": event.record_id,
         "conversation_id": event.conversation_id,
@@ -162,63 +237,87 @@ def _row(event: AcwEvent, source: str, now: int) -> dict[str, Any]:
         "session_id": event.session_id,
         "user_id": event.user_id,
         "event_time": event.event_time,
-        "source": source,
+        "source": terms.source,
         "content": event.to_json(),
-        "stored_at": now,
+        "stored_at": terms.now,
         "state": "pending",
-        "next_at": now,
+        "next_at": terms.now,
     }
 
 
-def _update_conversation(
-    connection: Connection,
-    event: AcwEvent,
-    source: str,
-    state: str | None,
-    *,
-    now: int,
-    due_at: int,
-    deadline_at: int | None,
-) -> None:
-    """Note a new entry in the timeline, and have its conversation checked for its end.
+def _plain_result(event: AcwEvent, row: _NewRow, known: _Known) -> IntakeResult | None:
+    """The result of storing an event; None if that depends on other rows than those that are known."""
+    if event.conversation_id not in known.states:
+        return IntakeResult.UNREGISTERED
+    if event.conversation_id in known.with_agents or not event.names_session:
+        return None
+    if row["id"] not in known.contents:
+        return IntakeResult.STORED
+    return IntakeResult.DUPLICATE if _is_known(row["content"], known.contents[row["id"]]) else None
+
+
+def _put(connection: Connection, event: AcwEvent, row: _NewRow, terms: _Terms) -> IntakeResult:
+    known = _known(connection, [row])
+    if not known.states:
+        return IntakeResult.UNREGISTERED
+    if known.with_agents or not event.names_session:
+        first = counterparts.join(connection, event, terms.source)
+        if first is not None:
+            return _joined(connection, first, event, row["content"], terms)
+    if row["id"] in known.contents:
+        return _again(connection, row, known.contents[row["id"]], terms)
+    _store(connection, [row], known.states, terms)
+    return IntakeResult.STORED
+
+
+def _store(connection: Connection, new: Sequence[_NewRow], states: Mapping[str, str], terms: _Terms) -> None:
+    insert_all(connection, entry, new)
+    _follow_up(connection, new, states, terms)
+
+
+def _follow_up(connection: Connection, new: Sequence[_NewRow], states: Mapping[str, str], terms: _Terms) -> None:
+    """Note new entries in the timelines, and have their conversations checked for their end.
 
     Args:
-        state: The conversation's; None if it was never registered.
+        states: Those of the conversations that were ever registered.
     """
-    one = event.conversation_id
-    timeline.note(connection, one, now, _STORED_AS[source], event.record_id)
-    if state == CLOSED:
-        timeline.note(connection, one, now, "late_event", event.record_id)
-        connection.execute(update(conversation).where(conversation.c.id == one).values(outcome=LOGGED))
-    elif state is not None:
-        connection.execute(_AWAIT_END, {"one": one, "due": due_at, "deadline": deadline_at})
+    registered = {row["conversation_id"] for row in new} & states.keys()
+    closed = {one for one in registered if states[one] == CLOSED}
+    lines: list[dict[str, Any]] = []
+    for row in new:
+        one, record_id = row["conversation_id"], row["id"]
+        lines.append(timeline.line(one, terms.now, _STORED_AS[terms.source], record_id))
+        if one in closed:
+            lines.append(timeline.line(one, terms.now, "late_event", record_id))
+    timeline.note_rows(connection, lines)
+    if closed:
+        connection.execute(_LOG, {"conversations": closed})
+    if followed := registered - closed:
+        dates = {"due": terms.due_at, "deadline": terms.deadline_at}
+        connection.execute(_AWAIT_END, {"conversations": followed, **dates})
 
 
-def _again(connection: Connection, event: AcwEvent, source: str, now: int, *, held: bool) -> IntakeResult:
-    content = event.to_json()
-    if source == BACKFILL or _is_known(connection.execute(_ENTRY, {"id": event.record_id}).one(), content):
+def _again(connection: Connection, new: _NewRow, contents: _Contents, terms: _Terms) -> IntakeResult:
+    if terms.source == BACKFILL or _is_known(new["content"], contents):
         return IntakeResult.DUPLICATE  # most repetitions: they lock nothing
-    first = _locked_entry(connection, event.record_id, held=held)
+    first = _locked_entry(connection, new["id"], terms)
     if first is None:
         return IntakeResult.BUSY
     if first.source == BACKFILL and first.attempt == 0 and first.content is not None:
-        change = update(entry).where(entry.c.id == first.id)
-        connection.execute(
-            change.values(source=LIVE, content=content, user_id=event.user_id, event_time=event.event_time)
-        )
-        timeline.note(connection, event.conversation_id, now, "event_stored", first.id)
+        changes = {name: new[name] for name in ("source", "content", "user_id", "event_time")}
+        connection.execute(update(entry).where(entry.c.id == first.id).values(changes))
+        timeline.note(connection, first.conversation_id, terms.now, _STORED_AS[LIVE], first.id)
         return IntakeResult.REPLACED
-    return _other_content(connection, first, content, now)
+    return _other_content(connection, first, new["content"], terms.now)
 
 
 def _joined(
-    connection: Connection, home: Row[*tuple[Any, ...]], event: AcwEvent, source: str, now: int, *, held: bool
+    connection: Connection, home: Row[*tuple[Any, ...]], event: AcwEvent, content: str, terms: _Terms
 ) -> IntakeResult:
     """Store an event in an entry of another id: the entry keeps its content, and a live event's is stored beside it."""
-    content = event.to_json()
-    if source == BACKFILL or home.content is None or home.amended_content == content:
+    if terms.source == BACKFILL or home.content is None or home.amended_content == content:
         return IntakeResult.DUPLICATE
-    first = _locked_entry(connection, home.id, held=held)
+    first = _locked_entry(connection, home.id, terms)
     if first is None:
         return IntakeResult.BUSY
     if first.content is None:  # erased since it was read
@@ -230,21 +329,21 @@ def _joined(
         return IntakeResult.DUPLICATE
     if AcwEvent.from_json(first.amended_content).identity != event.identity:
         return IntakeResult.DUPLICATE
-    return _other_content(connection, first, content, now)
+    return _other_content(connection, first, content, terms.now)
 
 
-def _locked_entry(connection: Connection, record_id: str, *, held: bool) -> Row[*tuple[Any, ...]] | None:
+def _locked_entry(connection: Connection, record_id: str, terms: _Terms) -> Row[*tuple[Any, ...]] | None:
     """An entry that exists, locked; None if another transaction has locked it and this one must not wait."""
-    return connection.execute(_LOCKED_ENTRY[held], {"id": record_id}).first()
+    return connection.execute(_LOCKED_ENTRY[terms.held], {"id": record_id}).first()
 
 
-def _is_known(first: Row[*tuple[Any, ...]], content: str) -> bool:
+def _is_known(content: str, contents: _Contents) -> bool:
     """Whether an entry has this content already. An erased entry counts as having any, so that it gets none back."""
-    return first.content is None or content in (first.content, first.amended_content)
+    return contents[0] is None or content in contents
 
 
 def _other_content(connection: Connection, first: Row[*tuple[Any, ...]], content: str, now: int) -> IntakeResult:
-    if _is_known(first, content):
+    if _is_known(content, (first.content, first.amended_content)):
         return IntakeResult.DUPLICATE
     change = update(entry).where(entry.c.id == first.id)
     connection.execute(change.values(amended=True, amended_content=content))
