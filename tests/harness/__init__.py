@@ -17,6 +17,7 @@
     tcp_proxy      a TCP proxy that breaks connections
     postgres_proxy a proxy that loses PostgreSQL's answer to a COMMIT
     chromium       a headless browser, driven over its DevTools socket
+    drawing        curves as SVG
     venvs          virtual environments of programs that others wrote
     tls_front      TLS and an HTTP proxy in front of a server
 
