@@ -16,7 +16,9 @@ from tempfile import TemporaryDirectory
 
 from tests.benchmarks.speed.arena import Arena
 from tests.benchmarks.speed.figures import Measured, Results, table
-from tests.benchmarks.speed.rows import events, registrations
+from tests.benchmarks.speed.pictures import draw
+from tests.benchmarks.speed.rows import events, growth, registrations, starts, subscriptions
+from tests.benchmarks.speed.targets import verdicts
 from tests.harness import databases
 from tests.harness.processes import ROOT, unwind_on_sigterm
 
@@ -26,7 +28,17 @@ ROWS: dict[str, Callable[[Arena], Iterator[Measured]]] = {
     "delivered": events.delivered,
     "stored": events.stored,
     "soon": events.soon,
+    "subscriptions": subscriptions.measure,
+    "starts": starts.measure,
+    "growth": growth.measure,
 }
+
+#: The file, row and unit of each growth curve.
+PICTURES = (
+    ("speed-registration.svg", growth.REGISTRATION, "CPU ms each"),
+    ("speed-event.svg", growth.EVENT, "CPU ms each"),
+    ("speed-memory.svg", growth.MEMORY, "MB"),
+)
 
 
 def main() -> int:
@@ -41,8 +53,13 @@ def main() -> int:
         finally:
             arena.close()
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    options.json.write_text(json.dumps([asdict(one) for one in results.measured], indent=1), encoding="utf-8")
+    judged = list(verdicts(results))
+    found = {"measured": list(map(asdict, results.measured)), "targets": list(map(asdict, judged))}
+    options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    for file, row, unit in PICTURES if options.pictures and "growth" in options.rows else ():
+        (options.pictures / file).write_text(draw(results, row, unit), encoding="utf-8")
     print("\n" + table(results))
+    print(*judged, sep="\n")
     return 0
 
 
@@ -61,6 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--databases", type=_among(*kinds), default=kinds, help=f"some of {','.join(kinds)}")
     parser.add_argument("--quick", action="store_true", help="measure less, less exactly")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="default: %(default)s")
+    parser.add_argument("--pictures", type=Path, help="folder in which growth curves are drawn, such as docs/pictures")
     return parser.parse_args()
 
 

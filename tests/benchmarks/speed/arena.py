@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 import orjson
 
 from tests.benchmarks.speed.callers import post
+from tests.benchmarks.speed.rivals.record import SECRET
 from tests.harness import databases
 from tests.harness.gateway import ADDRESS, BOFE_TOKEN, Gateway
 from tests.harness.judge import customer_of
@@ -25,6 +26,8 @@ _RIVALS = "tests.benchmarks.speed.rivals"
 _CLIENT = "simulator-client"
 #: Calls a minute where the limit is not what is measured.
 _UNLIMITED = 10_000_000
+#: Calls a minute, and the time of each, where they are limited.
+CALLS, _CALL_SECONDS = 300, 0.08
 _CONNECT_SECONDS, _SUBSCRIBE_SECONDS = 20.0, 60.0
 
 
@@ -120,11 +123,19 @@ class Arena:
         finally:
             process.kill()
 
-    def reset(self, *, unlimited: bool = True) -> None:
-        """Begin a new world, in which calls are unlimited or limited as at Genesys."""
+    def reset(self) -> None:
+        """Begin a new world, in which calls are not limited."""
         self.simulator.control("POST", "/reset")
-        if unlimited:
-            self.simulator.control("PATCH", "/settings", {"callsPerMinute": _UNLIMITED})
+        self.simulator.control("PATCH", "/settings", {"callsPerMinute": _UNLIMITED})
+
+    def limit_calls(self) -> None:
+        """From now on calls are limited as at Genesys, and each takes as long as over the Internet."""
+        self.simulator.control("PATCH", "/settings", {"callsPerMinute": CALLS})
+        self.simulator.fault("slow", path="/api/v2/*", delaySeconds=_CALL_SECONDS)
+
+    def add_client(self, name: str) -> None:
+        """Add an OAuth client, which has calls and channels of its own."""
+        self.simulator.control("POST", "/clients", {"id": name, "secret": SECRET})
 
     def until_subscribed(self, sessions: Sequence[AgentSession]) -> None:
         """Wait until all conversations have a topic on an open socket."""

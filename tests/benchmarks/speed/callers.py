@@ -3,15 +3,19 @@
 They speak HTTP by hand, because a client library would take more of the processor than the server that is measured.
 """
 
+import itertools
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import gevent
 
 _RECEIVE_BYTES = 65536
 _SECONDS = 60.0
+#: Connections of probes, which take turns.
+_PROBES = 10
 _LENGTH = b"content-length:"
 
 
@@ -31,7 +35,12 @@ class Called:
 
     def delay_ms(self, share: float) -> float:
         """The delay that this share of the requests did not exceed, in milliseconds."""
-        return self.delays[min(len(self.delays) - 1, int(len(self.delays) * share))] * 1000
+        return quantile_ms(self.delays, share)
+
+
+def quantile_ms(delays: Sequence[float], share: float) -> float:
+    """The delay that this share of them did not exceed, in milliseconds, of delays in seconds, shortest first."""
+    return delays[min(len(delays) - 1, int(len(delays) * share))] * 1000
 
 
 def post(path: str, token: str, body: bytes) -> bytes:
@@ -58,7 +67,22 @@ def call_all(port: int, requests: Sequence[bytes], connections: int, status: byt
     return Called(delays=sorted(delays), seconds=time.perf_counter() - begun)
 
 
-def _call(port: int, requests: Iterator[bytes], status: bytes, delays: list[float]) -> None:
+@contextmanager
+def probing(port: int, request: bytes, every: float) -> Iterator[list[float]]:
+    """Within the block send this request every so many seconds; yields the delays, shortest first when it has ended.
+
+    A late answer does not put off the next request, as long as it is not late by more than a few of these times.
+    """
+    delays, between = list[float](), _PROBES * every
+    probes = [gevent.spawn_later(at * every, _probe, port, request, between, delays) for at in range(_PROBES)]
+    try:
+        yield delays
+    finally:
+        gevent.killall(probes)
+        delays.sort()
+
+
+def _call(port: int, requests: Iterable[bytes], status: bytes, delays: list[float]) -> None:
     with socket.create_connection(("127.0.0.1", port), _SECONDS) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for request in requests:
@@ -68,6 +92,16 @@ def _call(port: int, requests: Iterator[bytes], status: bytes, delays: list[floa
             delays.append(time.perf_counter() - begun)
             if not head.startswith(b"HTTP/1.1 " + status):
                 raise ValueError(f"answered {head[:200]!r}")
+
+
+def _probe(port: int, request: bytes, between: float, delays: list[float]) -> None:
+    def in_time() -> Iterator[bytes]:
+        for turn in itertools.count():
+            gevent.sleep(max(0.0, begun + turn * between - time.perf_counter()))
+            yield request
+
+    begun = time.perf_counter()
+    _call(port, in_time(), b"200", delays)
 
 
 def _answer(connection: socket.socket) -> tuple[bytes, bytes]:

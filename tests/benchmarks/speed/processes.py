@@ -19,6 +19,12 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
+def memory_together_mb(pids: Sequence[int]) -> float:
+    """Resident memory of several processes, in MB; what they share is counted once."""
+    rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text(encoding="ascii").splitlines() for pid in pids]
+    return sum(int(line.split()[1]) for lines in rollups for line in lines if line.startswith("Pss:")) / 1024
+
+
 @dataclass(slots=True)
 class Used:
     """Time of the processors that processes used within a block, in seconds; set when the block has ended."""

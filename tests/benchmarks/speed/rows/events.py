@@ -15,7 +15,7 @@ from tests.harness.simulator import AgentSession
 from tests.harness.waiting import until
 
 DELIVERED, STORED, SOON = "events delivered", "events stored", "event to record, 200/s, receiver takes 5 ms"
-_COUNT, _SOON_COUNT, _SOON_RATE, _RECEIVER_SECONDS = 3000, 1200, 200, 0.005
+_COUNT, _SOON_COUNT, _SOON_RATE, _RECEIVER_SECONDS = 2000, 1000, 200, 0.005
 _WARM = 200
 #: Ends of after-call work in a second, where as many as possible are wanted.
 _AT_ONCE = 20_000

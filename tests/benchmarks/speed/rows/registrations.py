@@ -10,7 +10,7 @@ from tests.benchmarks.speed.figures import Measured
 from tests.benchmarks.speed.processes import cpu_seconds, used_by
 
 _CONNECTIONS = (1, 32, 256)
-_COUNT, _ALONE_COUNT, _WARM = 3000, 30, 500
+_COUNT, _ALONE_COUNT, _WARM = 2400, 20, 500
 _ALONE_SECONDS, _IDLE_SECONDS = 0.3, 3.0
 
 ALONE = "a registration that comes alone"
