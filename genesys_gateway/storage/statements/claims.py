@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, select
 
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, GiveUp, NotBegun, TryAgain
 from genesys_gateway.domain.record import FirstAttemptFacts
+from genesys_gateway.storage.many_rows import is_among, update_all
+from genesys_gateway.storage.statements import timeline
 from genesys_gateway.storage.statements.outbox import DEAD, DELIVERED, PENDING, UNCLAIMED
-from genesys_gateway.storage.statements.timeline import DETAIL_LENGTH
-from genesys_gateway.storage.tables import conversation, entry, transition
+from genesys_gateway.storage.tables import conversation, entry
 
 _table = entry.c
 
@@ -24,9 +25,9 @@ _NOTED_ATTEMPTS = 10
 #: Maximum length of a stored error or reason, in characters.
 _ERROR_LENGTH = 200
 
-_AMONG = _table.id.in_(bindparam("ids", expanding=True))
+_AMONG = is_among(_table.id, "ids")
 
-_EXISTING = select(conversation.c.id).where(conversation.c.id.in_(bindparam("ids", expanding=True)))
+_EXISTING = select(conversation.c.id).where(is_among(conversation.c.id, "ids"))
 #: A re-pairing, which locks its conversation FOR UPDATE, conflicts with this lock, but no event and no cover does.
 _CUSTOMERS = _EXISTING.add_columns(conversation.c.customer_id).with_for_update(
     read=True, key_share=True, skip_locked=True
@@ -39,40 +40,6 @@ _FREE = (
 )
 _PENDING = select(_table.id, _table.state, _table.claim).where(_AMONG)
 _FREE_PENDING = _PENDING.with_for_update(skip_locked=True)
-
-_TAKE = (
-    update(entry)
-    .where(_table.id == bindparam("of"))
-    .values(
-        claim=bindparam("number"),
-        claimed_by=bindparam("owner"),
-        claimed_until=bindparam("until"),
-        attempt=bindparam("begun"),
-        names=bindparam("known"),
-        waited_ms=bindparam("waited"),
-        in_doubt=True,
-    )
-)
-
-_CONCLUDE = (
-    update(entry)
-    .where(_table.id == bindparam("of"))
-    .values(
-        state=bindparam("becomes"),
-        reason=bindparam("why"),
-        attempt=bindparam("begun"),
-        in_doubt=bindparam("doubt"),
-        names=bindparam("known"),
-        next_at=bindparam("due_at"),
-        waited_ms=bindparam("waited"),
-        last_error=bindparam("error"),
-        delivered_at=bindparam("done_at"),
-        claimed_by=None,
-        claimed_until=None,
-    )
-)
-
-_NOTE = insert(transition)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,8 +104,7 @@ def claim(connection: Connection, wanted: Sequence[ReadyEntry], *, owner: str, n
         for one in wanted
         if one.entry.id in free and _is_unchanged(one.entry, free[one.entry.id])
     ]
-    if claims:
-        connection.execute(_TAKE, [_claim_values(one, owner, now + lease_ms) for one in claims])
+    update_all(connection, entry, [_claim_values(one, owner, now + lease_ms) for one in claims])
     return claims
 
 
@@ -163,14 +129,15 @@ def _known_json(wanted: ReadyEntry, customer_id: str | None) -> str:
 
 def _claim_values(claim: Claim, owner: str, until: int) -> dict[str, object]:
     return {
-        "of": claim.entry.id,
-        "number": claim.number,
-        "owner": owner,
-        "until": until,
-        "begun": claim.attempt,
-        "known": claim.known_json,
+        "id": claim.entry.id,
+        "claim": claim.number,
+        "claimed_by": owner,
+        "claimed_until": until,
+        "attempt": claim.attempt,
+        "names": claim.known_json,
         # Before the first attempt the entry waited for names. Only waits between attempts count towards giving up.
-        "waited": claim.entry.waited_ms if claim.entry.attempt else 0,
+        "waited_ms": claim.entry.waited_ms if claim.entry.attempt else 0,
+        "in_doubt": True,
     }
 
 
@@ -184,10 +151,8 @@ def conclude(connection: Connection, results: Sequence[tuple[Claim, Decision]], 
     ids = [claim.entry.id for claim, _ in results]
     held = {row.id: row.claim for row in connection.execute(_FREE_PENDING, {"ids": ids}) if row.state == PENDING}
     valid = [(claim, decision) for claim, decision in results if held.get(claim.entry.id) == claim.number]
-    if valid:
-        connection.execute(_CONCLUDE, [_conclusion_values(claim, decision, now) for claim, decision in valid])
-    if notes := [note for claim, decision in valid if (note := _note(claim, decision, now))]:
-        connection.execute(_NOTE, notes)
+    update_all(connection, entry, [_conclusion_values(claim, decision, now) for claim, decision in valid])
+    timeline.note_rows(connection, [line for one, decision in valid if (line := _line(one, decision, now))])
     return [claim.entry.id for claim, _ in results if held.get(claim.entry.id) != claim.number]
 
 
@@ -205,32 +170,35 @@ def unchanged(connection: Connection, claims: Mapping[str, int]) -> set[str]:
 def _conclusion_values(claim: Claim, decision: Decision, now: int) -> dict[str, Any]:
     was = claim.entry
     row: dict[str, Any] = {
-        "of": was.id,
-        "becomes": PENDING,
-        "why": None,
-        "begun": claim.attempt,
-        "doubt": False,
-        "known": claim.known_json,
-        "due_at": was.next_at,
-        "waited": was.waited_ms if was.attempt else 0,
-        "error": was.last_error,
-        "done_at": None,
+        "id": was.id,
+        "state": PENDING,
+        "reason": None,
+        "attempt": claim.attempt,
+        "in_doubt": False,
+        "names": claim.known_json,
+        "next_at": was.next_at,
+        "waited_ms": was.waited_ms if was.attempt else 0,
+        "last_error": was.last_error,
+        "delivered_at": None,
+        "claimed_by": None,
+        "claimed_until": None,
     }
     match decision:
         case Delivered():
-            return row | {"becomes": DELIVERED, "done_at": now, "error": None}
+            return row | {"state": DELIVERED, "delivered_at": now, "last_error": None}
         case TryAgain():
-            waited = row["waited"] + decision.counted_ms
-            again = {"due_at": now + decision.after_ms, "waited": waited, "doubt": decision.in_doubt}
-            return row | again | {"error": _cut(decision.error)}
+            waited = row["waited_ms"] + decision.counted_ms
+            again = {"next_at": now + decision.after_ms, "waited_ms": waited, "in_doubt": decision.in_doubt}
+            return row | again | {"last_error": _cut(decision.error)}
         case GiveUp():
-            dead = {"becomes": DEAD, "why": _cut(decision.reason), "doubt": decision.in_doubt}
-            return row | dead | {"error": _cut(decision.error)}
+            dead = {"state": DEAD, "reason": _cut(decision.reason), "in_doubt": decision.in_doubt}
+            return row | dead | {"last_error": _cut(decision.error)}
         case NotBegun():
-            return row | {"begun": was.attempt, "doubt": was.in_doubt, "known": was.known, "waited": was.waited_ms}
+            before = {"attempt": was.attempt, "in_doubt": was.in_doubt, "names": was.known, "waited_ms": was.waited_ms}
+            return row | before
 
 
-def _note(claim: Claim, decision: Decision, now: int) -> dict[str, Any] | None:
+def _line(claim: Claim, decision: Decision, now: int) -> dict[str, Any] | None:
     """Return the line for the timeline, or None if the decision needs none."""
     was = claim.entry
     match decision:
@@ -242,7 +210,7 @@ def _note(claim: Claim, decision: Decision, now: int) -> dict[str, Any] | None:
             event, detail = "dead", f"{was.id} {reason}"
         case _:
             return None
-    return {"conversation_id": was.conversation_id, "at": now, "event": event, "detail": detail[:DETAIL_LENGTH]}
+    return timeline.line(was.conversation_id, now, event, detail)
 
 
 def _cut(text: str) -> str:
