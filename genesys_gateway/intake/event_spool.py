@@ -40,7 +40,7 @@ from genesys_gateway.runtime.reminder import Reminder
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import NOT_STORABLE, Connection, Storage, database_now
-from genesys_gateway.storage.statements import conversations, instances, intake, locks, timeline
+from genesys_gateway.storage.statements import coverage, instances, intake, locks, timeline
 from genesys_gateway.storage.statements.intake import IntakeResult
 
 log = get_logger(__name__)
@@ -260,13 +260,13 @@ class EventSpool:
         if isinstance(arrival, ChannelCreated | ChannelClosed):
             return  # it is about no event
         if isinstance(arrival, Frame | Rejected) and (ids := conversations_of(arrival)):
-            self._storage.run(lambda connection: conversations.make_due(connection, ids[0], self._clock.now()))
+            self._storage.run(lambda connection: coverage.make_due(connection, ids, self._clock.now()))
         else:
             self._overflowed = True
 
     def _make_all_due(self) -> None:
         """Make all followed conversations due, in a transaction of its own; those that are locked a moment later."""
-        busy = self._storage.run(lambda connection: conversations.make_all_due(connection, database_now(connection)))
+        busy = self._storage.run(lambda connection: coverage.make_all_due(connection, database_now(connection)))
         if busy:
             self._queue.add(Lost(ids=busy))
 
@@ -323,10 +323,9 @@ class EventSpool:
             case Covered():
                 foreign += self._cover(connection, arrival, now)
             case Uncovered():
-                conversations.uncover(connection, arrival.ids, owner=arrival.owner, since=arrival.since, now=now)
+                coverage.uncover(connection, arrival.ids, owner=arrival.owner, since=arrival.since, now=now)
             case Lost(ids=ids):
-                for one in ids:
-                    conversations.make_due(connection, one, now)
+                coverage.make_due(connection, ids, now)
             case Rejected():
                 timeline.note(connection, arrival.conversation_id, now, "rejected", arrival.reason)
             case ChannelCreated(channel_id=one, owner=owner, at=at, expires_at=end):
@@ -335,7 +334,7 @@ class EventSpool:
                 instances.channel_closed(connection, one, at)
 
     def _cover(self, connection: Connection, arrival: Covered, now: int) -> list[str]:
-        return conversations.cover(
+        return coverage.cover(
             connection,
             arrival.ids,
             channel_id=arrival.channel_id,

@@ -1,11 +1,13 @@
-"""Stores what follows from one answer: events that were missed, the end, the release of a topic, the next question.
+"""Stores what follows from answers: events that were missed, the end, the release of a topic, the next question.
 
-Invariant: all of it is one transaction. The events that the answer names are stored in the transaction that closes the
-conversation or gives its topic back, and nothing is done against what is newer than the answer.
+Invariant: all that follows from an answer is one transaction. The events that the answer names are stored in the
+transaction that closes the conversation or gives its topic back, and nothing is done against what is newer than the
+answer.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.reconciliation.finding import Finding
@@ -24,9 +26,12 @@ from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
 from genesys_gateway.storage.statements import conversations, intake, locks, reconciliation, timeline
 from genesys_gateway.storage.statements.intake import IntakeResult
-from genesys_gateway.storage.statements.reconciliation import Due
+from genesys_gateway.storage.statements.reconciliation import Answered, Due
 
 log = get_logger(__name__)
+
+#: Maximum number of answers that are stored in one transaction. Events and deliveries must not wait long for it.
+_TOGETHER = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +88,27 @@ class Consequences:
         Raises:
             StorageUnavailable: Nothing is stored, or that is unknown.
         """
-        pressure = self._pressure()
-        return self._storage.run(lambda connection: self._write(connection, one, finding, pressure))
+
+        def job(connection: Connection) -> Stored:
+            locks.hold(connection, one.id)  # before its row: a release takes both
+            return self._write(connection, {one: finding})[one]
+
+        return self._storage.run(job)
+
+    def store_all(self, findings: Mapping[Due, Finding]) -> Iterator[tuple[Due, Stored]]:
+        """Store what follows from an answer about several conversations, some in each transaction.
+
+        Raises:
+            StorageUnavailable: What was not returned yet is not stored, or that is unknown.
+        """
+        left = list(findings)
+        while left:
+            some = {one: findings[one] for one in left[:_TOGETHER]}
+            del left[:_TOGETHER]
+            stored = self._storage.run(partial(self._write_free, findings=some))
+            yield from stored.items()
+            for one in some.keys() - stored.keys():  # others work at it: alone it may wait for them
+                yield one, self.store(one, some[one])
 
     def postpone(self, one: Due, asked_at: int) -> None:
         """Postpone a question that Genesys itself could not answer, so that the next one is about another.
@@ -118,21 +142,32 @@ class Consequences:
         ]
         return results.count(IntakeResult.STORED)
 
-    def _write(self, connection: Connection, one: Due, finding: Finding, pressure: Pressure) -> Stored:
-        locks.hold(connection, one.id)  # before its row: a release takes both
-        now = database_now(connection)
-        # Events named by the answer that shows the end are not newer than it, so they don't move the deadline.
-        events = self.put(connection, one.id, finding.finished, now, moves_deadline=not finding.shows_over)
-        unanswered = self._unanswered(one, finding)
-        ended_as = self._close(connection, one, finding, now, given_up=self._is_given_up(unanswered))
-        if ended_as is not None:
-            return Stored(events=events, ended_as=ended_as)
-        self._ask_again(connection, one, finding, now, unanswered, pressure)
-        return Stored(
-            events=events,
-            released=pressure.topics and self._release(connection, one, finding, now),
-            taken_up=self._take_up(connection, one, finding, now),
-        )
+    def _write_free(self, connection: Connection, findings: Mapping[Due, Finding]) -> dict[Due, Stored]:
+        """Store what follows for those conversations that no other transaction has locked."""
+        free = locks.hold_free(connection, [one.id for one in findings])
+        free -= locks.busy_rows(connection, free)
+        return self._write(connection, {one: finding for one, finding in findings.items() if one.id in free})
+
+    def _write(self, connection: Connection, findings: Mapping[Due, Finding]) -> dict[Due, Stored]:
+        """Store what follows for conversations that this transaction has locked."""
+        now, pressure = database_now(connection), self._pressure()
+        stored, answers = dict[Due, Stored](), dict[Due, Answered]()
+        for one, finding in findings.items():
+            # Events named by the answer that shows the end are not newer than it, so they don't move the deadline.
+            events = self.put(connection, one.id, finding.finished, now, moves_deadline=not finding.shows_over)
+            unanswered = self._unanswered(one, finding)
+            ended_as = self._close(connection, one, finding, now, given_up=self._is_given_up(unanswered))
+            stored[one] = Stored(events=events, ended_as=ended_as)
+            if ended_as is None:
+                answers[one] = self._answered(connection, one, finding, now, unanswered, pressure)
+        reconciliation.ask_again(connection, list(answers.values()), now=now)
+        for one in answers:
+            stored[one] = replace(
+                stored[one],
+                released=pressure.topics and self._release(connection, one, findings[one], now),
+                taken_up=self._take_up(connection, one, findings[one], now),
+            )
+        return stored
 
     def _unanswered(self, one: Due, finding: Finding) -> Unanswered | None:
         """The unanswered questions past the deadline, with this one; None if this one was answered."""
@@ -230,7 +265,7 @@ class Consequences:
         latest = min(latest, now)  # what was dated by a wrong clock delays nothing
         return date_of_question(due_at, finding, now, settle_ms=self._settle_ms, latest_change=latest)
 
-    def _ask_again(
+    def _answered(
         self,
         connection: Connection,
         one: Due,
@@ -238,7 +273,7 @@ class Consequences:
         now: int,
         unanswered: Unanswered | None,
         pressure: Pressure,
-    ) -> None:
+    ) -> Answered:
         unknown_since = None if finding.shown else one.unknown_since
         if finding.unknown:
             unknown_since = one.unknown_since or now
@@ -246,10 +281,8 @@ class Consequences:
         in_doubt = one.in_doubt and not finding.clears_doubt
         unknown = unknown_since is not None
         due_at = self._next_question(one, now, pressure, in_doubt=in_doubt, unknown=unknown)
-        reconciliation.ask_again(
-            connection,
-            one,
-            now=now,
+        return Answered(
+            one=one,
             asked_at=finding.asked_at,
             live=finding.live,
             due_at=self._date_of_question(one, due_at, finding, now),

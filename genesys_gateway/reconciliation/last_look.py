@@ -25,6 +25,7 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
 from genesys_gateway.storage.statements import last_look
+from genesys_gateway.storage.statements.reconciliation import NextDates
 
 log = get_logger(__name__)
 
@@ -61,16 +62,26 @@ class LastLook:
         self._put = put
         self._count = count
 
+    def is_due(self, dates: NextDates) -> bool:
+        """Whether any last look is due, also one that a wrong clock has dated."""
+        if dates.look is None or dates.latest_look is None:
+            return False
+        now = self._clock.now()
+        return dates.look <= now or dates.latest_look > self._furthest(now)
+
     def look(self) -> bool:
         """Take up to 50 last looks. False if none is due or Genesys does not answer."""
         lease = self._settings.lease_seconds
         now, deadline = self._clock.now(), Deadline(self._clock, lease * _LEASE_SHARE)
-        furthest = furthest_date(now, self._settings.last_look_seconds, DAY_SECONDS)
+        furthest = self._furthest(now)
         until = now + round(lease * 1000)
         ids = self._storage.run(lambda c: last_look.claim(c, now=now, furthest=furthest, until=until, limit=BULK))
         answered = [self._look_in_time(deadline, one, live=True) for one in self._alone(ids)]
         answered += [self._look_in_time(deadline, group, live=False) for group in self._sizes.groups(ids)]
         return bool(ids) and all(answered)
+
+    def _furthest(self, now: int) -> int:
+        return furthest_date(now, self._settings.last_look_seconds, DAY_SECONDS)
 
     def _alone(self, ids: Sequence[str]) -> list[list[str]]:
         return [[one] for one in ids if not self._sizes.most(one)]

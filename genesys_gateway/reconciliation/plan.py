@@ -4,8 +4,9 @@ A conversation comes into the plan in one of three ways: it is due, a gap left i
 left something that only the live view decides. All of them become questions of one queue, ordered by the dates at which
 they are due. So hundreds in doubt, which are due again later, don't delay one that has ended.
 
-* While calls are plenty, a few conversations are asked about live, because the live view is up to date. Many are asked
-  about in bulk through analytics, because live questions may use only a part of the calls.
+* While calls are plenty, a few due conversations are asked about live, because the live view is up to date; if need be
+  they wait a moment for their turns. Many are asked about in bulk through analytics, because live questions may use
+  only a part of the calls.
 * When calls become few, only conversations that may have ended or had a gap are asked about live, and when they are
   scarce, only those that nothing else decides. The others wait up to a few seconds until there are enough for a full
   bulk question.
@@ -141,7 +142,7 @@ def make_plan(
     due: Sequence[Due],
     doubtful: Sequence[Due],
     undecided: Iterable[Undecided],
-    live: int,
+    live: int | None,
     bulk: bool,
     sizes: GroupSizes,
     calls: Calls,
@@ -155,7 +156,7 @@ def make_plan(
         doubtful: Conversations in doubt that the live view was not asked about since their gap, and is to be asked
             about.
         undecided: Conversations whose answer of analytics left something to the live view.
-        live: Number of live questions that may be asked now; 0 if the live view rests.
+        live: Number of live questions that may be asked now; None if the live view rests.
         bulk: Whether analytics may be asked now.
         sizes: What is known from bulk questions that failed.
         now: Epoch milliseconds.
@@ -165,13 +166,14 @@ def make_plan(
     rows = {one.id: one for one in due}  # newer than what is remembered about an undecided one
     wanted = (one.about for one in undecided if one.for_good or calls is not Calls.SCARCE)
     alone = {one.id: rows.get(one.id, one) for one in wanted}
+    few_wait = live is not None and len(alone.keys() | rows.keys()) <= LIVE  # for a moment at most
     alone |= {one.id: one for one in doubtful}
     in_bulk: set[str] = set()
-    if bulk and (calls is not Calls.PLENTY or len(alone.keys() | rows.keys()) > live):
+    if bulk and not (calls is Calls.PLENTY and few_wait):
         few = calls is Calls.FEW
         in_bulk = {one.id for one in due if sizes.most(one.id) and not (few and _goes_live(one, recent))}
     alone |= {one.id: one for one in due if one.id not in in_bulk}
-    first = nsmallest(live, alone.values(), key=_due_at)
+    first = nsmallest(live or 0, alone.values(), key=_due_at)
     questions = [Question(at=one.due_at, live=True, about=(one,)) for one in first]
     in_bulk.difference_update(one.id for one in first)
     groups = _groups({one.id: one for one in due if one.id in in_bulk}, sizes)
@@ -179,7 +181,7 @@ def make_plan(
     questions += [Question(at=some[0].due_at, live=False, about=some) for some in groups if some not in waiting]
     questions.sort(key=lambda question: (question.at, question.live))
     waits_ms = min((some[0].due_at + patience_ms - now for some in waiting), default=None)
-    return Plan(questions=tuple(questions), more=len(alone) > live, waits_ms=waits_ms)
+    return Plan(questions=tuple(questions), more=len(alone) > len(first), waits_ms=waits_ms)
 
 
 def _goes_live(one: Due, recent: range) -> bool:

@@ -6,9 +6,8 @@ and an answer that can't name all of them closes nothing.
 """
 
 from collections import deque
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TypeVar
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 
 import gevent
 from gevent.event import Event
@@ -16,7 +15,7 @@ from gevent.event import Event
 from genesys_gateway.genesys.client import Throttled
 from genesys_gateway.genesys.load import Load
 from genesys_gateway.reconciliation.availability import Pace, Resting, View
-from genesys_gateway.reconciliation.consequences import Consequences, Pressure
+from genesys_gateway.reconciliation.consequences import Consequences, Pressure, Stored
 from genesys_gateway.reconciliation.finding import Finding
 from genesys_gateway.reconciliation.inquiry import Inquiry
 from genesys_gateway.reconciliation.last_look import LastLook
@@ -41,21 +40,16 @@ from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import Storage
+from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import conversations, intake, reconciliation
-from genesys_gateway.storage.statements.reconciliation import Due
+from genesys_gateway.storage.statements.reconciliation import Due, NextDates
 
 log = get_logger(__name__)
-
-T = TypeVar("T")
 
 #: Maximum number of due conversations in one round.
 _ROUND = 500
 #: Number of questions of a round that are under way at the same time: one by one, slow answers would allow too few.
 _CONCURRENT_QUESTIONS = 4
-#: Number of findings of one bulk answer that are stored concurrently. They share commits with events and deliveries,
-#: which must not wait long for them.
-_CONCURRENT_FINDINGS = 4
 #: Share of the rate limiter's calls that live questions may use; the bulk questions need the rest.
 _LIVE_SHARE = 0.55
 #: Seconds after which a round looks for what has become due while others wait for a view that rests, or for others.
@@ -71,6 +65,15 @@ _LAST_LOOKS = 0.75
 #: Longest time between two rounds as a share of the lease: another instance may have set a date meanwhile, because it
 #: was told of one of our conversations.
 _LEASE_SHARE = 1 / 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What there is to ask about, read in one transaction."""
+
+    due: Sequence[Due]
+    doubtful: Sequence[Due]
+    dates: NextDates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,32 +183,35 @@ class Reconciliation:
         """Ask about all conversations that are due; return the seconds until the next round."""
         self._steady.now()  # read it in every round: only then does it detect a jump of the clock
         calls = self._calls()
-        due = self._due()
+        read = self._read(calls)
         plan = make_plan(
-            due=due,
-            doubtful=self._doubtful(calls),
+            due=read.due,
+            doubtful=read.doubtful,
             undecided=self._undecided.values(),
-            live=self._pace.allowance() if self._is_open(View.LIVE) else 0,
+            live=self._pace.allowance() if self._is_open(View.LIVE) else None,
             bulk=self._is_open(View.ANALYTICS),
             sizes=self._sizes,
             calls=calls,
             now=self._clock.now(),
             patience_ms=round(self._settle_ms * _PATIENCE),
         )
-        self._concurrently("asker", _CONCURRENT_QUESTIONS, plan.questions, self._ask)
-        return self._seconds_after(plan, len(due))
+        self._ask_all(plan.questions)
+        return self._seconds_after(plan, read)
 
-    def _seconds_after(self, plan: Plan, due: int) -> float:
+    def _seconds_after(self, plan: Plan, read: _Read) -> float:
         """Seconds until the next round."""
         may_look = not self._load.busy or self._load.used() < _LAST_LOOKS
-        if due == _ROUND or (not plan.questions and may_look and self._last_look.look()):
+        looks = may_look and not plan.questions and self._last_look.is_due(read.dates)
+        if len(read.due) == _ROUND or (looks and self._last_look.look()):
             return 0.0
         if plan.more:
             opens_in = self._inquiry.availability.opens_in(View.LIVE)
             return min(_RESTING_ROUND, max(self._pace.seconds_until_next(), opens_in))
         if plan.waits_ms is not None:
             return min(_RESTING_ROUND, plan.waits_ms / 1000)
-        return self._until_next() if may_look else max(_RESTING_ROUND, self._until_next())
+        if plan.questions:
+            return 0.0  # their answers have set other dates
+        return self._until_next(read.dates) if may_look else max(_RESTING_ROUND, self._until_next(read.dates))
 
     def _calls(self) -> Calls:
         if self._load.busy:
@@ -245,35 +251,41 @@ class Reconciliation:
             log.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
         else:
             self._undecided.pop(one.id, None)
-            self._apply(one, finding)
+            reach("asked")
+            self._report(one, finding, self._consequences.store(one, finding))
 
-    def _due(self) -> list[Due]:
-        now = self._clock.now()
+    def _read(self, calls: Calls) -> _Read:
+        """Read what there is to ask about.
+
+        When calls are few, only those in doubt that had a gap are asked about live.
+        """
+        now, owner, settings = self._clock.now(), self._identity.id, self._settings
         beyond = furthest(
             now,
-            quiet_seconds=self._settings.quiet_seconds,
-            reconcile_seconds=self._settings.reconcile_seconds,
-            settle_seconds=self._settings.analytics_settle_seconds,
+            quiet_seconds=settings.quiet_seconds,
+            reconcile_seconds=settings.reconcile_seconds,
+            settle_seconds=settings.analytics_settle_seconds,
         )
-        owner = self._identity.id
-        return self._storage.run(
-            lambda connection: reconciliation.due(connection, owner=owner, now=now, furthest=beyond, limit=_ROUND)
-        )
+        most = {Calls.SCARCE: 0, Calls.FEW: _ROUND, Calls.PLENTY: LIVE}[calls]
 
-    def _doubtful(self, calls: Calls) -> list[Due]:
-        """Conversations in doubt to ask about live; when calls are few, only those that had a gap."""
-        if calls is Calls.SCARCE:
-            return []
-        now, limit, owner = self._clock.now(), LIVE if calls is Calls.PLENTY else _ROUND, self._identity.id
-        doubtful = self._storage.run(lambda c: reconciliation.doubtful(c, owner=owner, now=now, limit=limit))
-        follow_ms = round(self._settings.follow_deadline_seconds * 1000)
-        return [one for one in doubtful if calls is Calls.PLENTY or not is_fresh(one, follow_ms)]
+        def job(connection: Connection) -> _Read:
+            return _Read(
+                due=reconciliation.due(connection, owner=owner, now=now, furthest=beyond, limit=_ROUND),
+                doubtful=reconciliation.doubtful(connection, owner=owner, now=now, limit=most) if most else [],
+                dates=reconciliation.next_dates(connection, owner),
+            )
 
-    def _until_next(self) -> float:
-        owner = self._identity.id
-        next_at = self._storage.run(lambda connection: reconciliation.next_due(connection, owner))
+        read = self._storage.run(job)
+        if calls is Calls.PLENTY:
+            return read
+        follow_ms = round(settings.follow_deadline_seconds * 1000)
+        return replace(read, doubtful=[one for one in read.doubtful if not is_fresh(one, follow_ms)])
+
+    def _until_next(self, dates: NextDates) -> float:
         longest = min(self._settings.reconcile_seconds, self._settings.lease_seconds * _LEASE_SHARE)
-        return longest if next_at is None else min(max(0.0, (next_at - self._clock.now()) / 1000), longest)
+        if dates.first is None:
+            return longest
+        return min(max(0.0, (dates.first - self._clock.now()) / 1000), longest)
 
     def _ask_in_bulk(self, some: Sequence[Due]) -> None:
         """Ask in bulk. If that fails, all stay due: the next round asks about them in smaller groups, or live."""
@@ -288,51 +300,38 @@ class Reconciliation:
             self._sizes.failed(ids, down=down, timed_out=isinstance(error, NoReply))
             return
         self._sizes.answered(ids)
-        done = self._apply_all(some, findings)
-        for one in some:
-            left = None if one.id in done else left_to_live_view(one, findings[one.id], self._settle_ms)
+        reach("asked")
+        for one, stored in self._consequences.store_all({one: findings[one.id] for one in some}):
+            self._report(one, findings[one.id], stored)
+            # About what was closed or released the live view is not asked before the proof.
+            done = stored.ended_as is not None or stored.released
+            left = None if done else left_to_live_view(one, findings[one.id], self._settle_ms)
             if left is None:
                 self._undecided.pop(one.id, None)
             else:
                 self._undecided[one.id] = left
 
-    def _apply_all(self, some: Sequence[Due], findings: Mapping[str, Finding]) -> set[str]:
-        """Store findings concurrently, so that they share commits: one by one, 50 take longer than their question.
+    def _ask_all(self, questions: Sequence[Question]) -> None:
+        """Ask some at a time. After an error no other question is begun, and it is raised.
 
-        Returns:
-            The conversations that were closed or released: about those the live view is not asked before the proof.
+        Nor is another one begun once the loop is to stop: what is due stays due.
         """
-        done = set[str]()
+        left, errors = deque(questions), list[GatewayError]()
 
-        def apply(one: Due) -> None:
-            if self._apply(one, findings[one.id]):
-                done.add(one.id)
-
-        self._concurrently("learner", _CONCURRENT_FINDINGS, some, apply)
-        return done
-
-    def _concurrently(self, name: str, greenlets: int, items: Sequence[T], act: Callable[[T], None]) -> None:
-        """Act on all items, with so many greenlets. After an error no other item is begun, and it is raised.
-
-        Nor is another item begun once the loop is to stop: what is due stays due.
-        """
-        left, errors = deque(items), list[GatewayError]()
-
-        def act_on_some() -> None:
+        def ask_some() -> None:
             while left and not (errors or self._tasks.stopping):
                 try:
-                    act(left.popleft())
+                    self._ask(left.popleft())
                 except (TransientFailure, StorageUnavailable) as error:
                     errors.append(error)
 
-        gevent.joinall([self._tasks.spawn(f"{name}-{n}", act_on_some) for n in range(min(greenlets, len(items)))])
+        askers = range(min(_CONCURRENT_QUESTIONS, len(questions)))
+        gevent.joinall([self._tasks.spawn(f"asker-{number}", ask_some) for number in askers])
         if errors:
             raise errors[0]
 
-    def _apply(self, one: Due, finding: Finding) -> bool:
-        """Store what was found and what follows from it. True if that closed or released the conversation."""
-        reach("asked")
-        stored = self._consequences.store(one, finding)
+    def _report(self, one: Due, finding: Finding, stored: Stored) -> None:
+        """Tell the others what was stored."""
         self._count(one.id, stored.events)
         if stored.ended_as == conversations.UNRESOLVED:
             self._metrics.conversations_unresolved.inc()
@@ -348,7 +347,6 @@ class Reconciliation:
             self._listener.follow(one.id)
         if finding.agents:
             self._listener.agents_seen(finding.agents)
-        return stored.ended_as is not None or stored.released
 
     def _count(self, conversation_id: str, events: int) -> None:
         if events:

@@ -93,7 +93,7 @@ def put(title: str, one: AcwEvent, *, at: int, source: str = "live") -> Transact
 def cover(title: str, ids: list[str], *, at: int) -> Transaction:
     """Confirmed topics."""
     where = {"channel_id": "c-1", "owner": ME, "epoch": 1}
-    return one_call(title, "conversations.cover", args=(ids,), now=at, fresh_due_at=at + 9, **where)
+    return one_call(title, "coverage.cover", "conversations.cover", args=(ids,), now=at, fresh_due_at=at + 9, **where)
 
 
 def due(connection: Connection, at: int) -> list[Any]:
@@ -114,21 +114,25 @@ def close(title: str, one: str, *, at: int) -> Transaction:
     )
 
 
+def make_due(connection: Connection) -> None:
+    """A frame about a conversation was lost."""
+    try:
+        act(connection, "coverage.make_due", args=([B], NOW + 60))
+    except LookupError:  # release 10 and before
+        act(connection, "conversations.make_due", args=(B, NOW + 60))
+
+
 def ask_again(connection: Connection) -> None:
     """An answer that a conversation goes on."""
     at = NOW + 200_000
-    values = {"now": at, "asked_at": at, "live": True, "due_at": at + 240_000, "deadline_at": at + FOLLOW}
+    values: dict[str, Any] = {"asked_at": at, "live": True, "due_at": at + 240_000, "deadline_at": at + FOLLOW}
     one = the(connection, A, at)
-    act(
-        connection,
-        "reconciliation.ask_again",
-        args=(one,),
-        clears_doubt=True,
-        counted=True,
-        unknown_since=None,
-        unanswered=(1, at),
-        **values,
-    )
+    facts = values | {"clears_doubt": True, "counted": True, "unknown_since": None, "unanswered": (1, at)}
+    answered = getattr(import_module("genesys_gateway.storage.statements.reconciliation"), "Answered", None)
+    if answered is None:  # release 10 and before
+        act(connection, "reconciliation.ask_again", args=(one,), now=at, **facts)
+    else:
+        act(connection, "reconciliation.ask_again", args=([answered(one=one, **facts)],), now=at)
 
 
 def postpone(connection: Connection) -> None:
@@ -197,10 +201,12 @@ SERVICE: tuple[Transaction, ...] = (
         lambda c: act(c, "intake.set_aside", args=(Unreadable(reason="not_json", conversation_id=A), b"{}", NOW + 32)),
     ),
     one_call("what is stored", "intake.entries_from_genesys", args=(A,)),
-    one_call("uncover", "conversations.uncover", args=([B, C],), owner=ME, since=NOW + 40, now=NOW + 41),
+    one_call(
+        "uncover", "coverage.uncover", "conversations.uncover", args=([B, C],), owner=ME, since=NOW + 40, now=NOW + 41
+    ),
     cover("cover again", [B, C], at=NOW + 50),
-    one_call("a frame was lost", "conversations.make_due", args=(B, NOW + 60)),
-    one_call("frames were lost", "conversations.make_all_due", args=(NOW + 70,)),
+    ("a frame was lost", make_due),
+    one_call("frames were lost", "coverage.make_all_due", "conversations.make_all_due", args=(NOW + 70,)),
     one_call("doubts", "reconciliation.doubtful", owner=ME, now=NOW + 80, limit=5),
     ("an answer", ask_again),
     ("a failed question", postpone),
@@ -209,7 +215,7 @@ SERVICE: tuple[Transaction, ...] = (
         "take it up",
         lambda c: act(c, "reconciliation.take_up", args=(D,), owner=ME, now=NOW + 310_000, due_at=NOW + 310_009),
     ),
-    ("next question", lambda c: act(c, "reconciliation.next_due", owner=ME)),
+    ("next question", lambda c: act(c, "reconciliation.next_dates", "reconciliation.next_due", owner=ME)),
     close("close", C, at=NOW + 320_000),
     one_call(
         "last looks",

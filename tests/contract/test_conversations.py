@@ -14,6 +14,7 @@ from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import (
     accounting,
     conversations,
+    coverage,
     instances,
     intake,
     last_look,
@@ -54,13 +55,13 @@ class Conversations:
 
     def cover(self, *ids: str, now: int = NOW, channel: str = "c-1") -> None:
         self.storage.run(
-            lambda c: conversations.cover(
+            lambda c: coverage.cover(
                 c, ids or [CONVERSATION], channel_id=channel, owner=OWNER, now=now, fresh_due_at=now
             )
         )
 
     def uncover(self, *ids: str, since: int = NOW, now: int = NOW) -> None:
-        self.storage.run(lambda c: conversations.uncover(c, ids or [CONVERSATION], owner=OWNER, since=since, now=now))
+        self.storage.run(lambda c: coverage.uncover(c, ids or [CONVERSATION], owner=OWNER, since=since, now=now))
 
     def put(self, event: AcwEvent = EVENT, source: str = intake.LIVE, now: int = NOW) -> IntakeResult:
         return self.storage.run(lambda c: put_event(c, event, source, now))
@@ -245,16 +246,16 @@ def test_a_closed_one_is_neither_covered_nor_uncovered_nor_due(statements: Conve
     before = statements.row()
     statements.cover(now=NOW + 10)
     statements.uncover(now=NOW + 20)
-    statements.storage.run(lambda c: conversations.make_due(c, CONVERSATION, NOW + 30))
-    statements.storage.run(lambda c: conversations.make_all_due(c, NOW + 40))
+    statements.storage.run(lambda c: coverage.make_due(c, [CONVERSATION], NOW + 30))
+    statements.storage.run(lambda c: coverage.make_all_due(c, NOW + 40))
     assert statements.row() == before
     assert statements.timeline() == ["registered", "subscribed", "closed"]
 
 
 def test_nobody_is_covered_by_an_empty_list(statements: Conversations) -> None:
     statements.register()
-    statements.storage.run(lambda c: conversations.cover(c, [], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW))
-    statements.storage.run(lambda c: conversations.uncover(c, [], owner=OWNER, since=NOW, now=NOW))
+    statements.storage.run(lambda c: coverage.cover(c, [], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW))
+    statements.storage.run(lambda c: coverage.uncover(c, [], owner=OWNER, since=NOW, now=NOW))
     assert statements.row()["state"] == "pending"
 
 
@@ -314,21 +315,21 @@ def test_a_closed_one_is_never_due_but_for_its_last_look(statements: Conversatio
     statements.register()
     statements.close()
     assert statements.due(NOW + 10**11) == []
-    assert statements.storage.run(lambda c: reconciliation.next_due(c, OWNER)) == NOW + 86_400_000
+    assert statements.storage.run(lambda c: reconciliation.next_dates(c, OWNER).first) == NOW + 86_400_000
     statements.storage.run(lambda c: last_look.note(c, CONVERSATION, 0))
-    assert statements.storage.run(lambda c: reconciliation.next_due(c, OWNER)) is None
+    assert statements.storage.run(lambda c: reconciliation.next_dates(c, OWNER).first) is None
 
 
 def test_made_due_it_is_due_and_in_doubt(statements: Conversations) -> None:
     statements.register()
-    statements.storage.run(lambda c: conversations.make_due(c, CONVERSATION, NOW + 5))
+    statements.storage.run(lambda c: coverage.make_due(c, [CONVERSATION], NOW + 5))
     (due,) = statements.due(NOW + 5)
     assert due.in_doubt
 
 
 @pytest.mark.parametrize(
     "lose_frames",
-    [lambda c: conversations.make_due(c, CONVERSATION, NOW + 50), lambda c: conversations.make_all_due(c, NOW + 50)],
+    [lambda c: coverage.make_due(c, [CONVERSATION], NOW + 50), lambda c: coverage.make_all_due(c, NOW + 50)],
     ids=["a frame about it", "frames about unknown conversations"],
 )
 @pytest.mark.parametrize(("covered", "covered_at"), [(True, NOW + 50), (False, None)])
@@ -454,7 +455,7 @@ def at_once(storage: Storage, first: Callable[[Connection], Any], second: Callab
 def test_uncovered_while_it_is_closed_it_stays_closed(shared: Conversations) -> None:
     shared.register()
     shared.cover()
-    at_once(shared.storage, close, lambda c: conversations.uncover(c, [CONVERSATION], owner=OWNER, since=NOW, now=NOW))
+    at_once(shared.storage, close, lambda c: coverage.uncover(c, [CONVERSATION], owner=OWNER, since=NOW, now=NOW))
     assert (shared.view().state, shared.row()["due_at"]) == ("closed", None)
 
 
@@ -463,7 +464,7 @@ def test_covered_while_it_is_closed_it_stays_closed(shared: Conversations) -> No
     at_once(
         shared.storage,
         close,
-        lambda c: conversations.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
+        lambda c: coverage.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
     )
     assert shared.view().state == "closed"
 
@@ -487,7 +488,7 @@ def test_covered_while_it_is_released_it_stays_released(shared: Conversations) -
     at_once(
         shared.storage,
         release,
-        lambda c: conversations.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
+        lambda c: coverage.cover(c, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
     )
     assert (shared.view().state, shared.row()["released_at"]) == ("pending", NOW)
 

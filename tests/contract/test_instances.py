@@ -11,7 +11,7 @@ from sqlalchemy import Connection, select
 from genesys_gateway.genesys.schemas.channels import CHANNEL_ID
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.portable import database_now
-from genesys_gateway.storage.statements import conversations, instances, ownership
+from genesys_gateway.storage.statements import conversations, coverage, instances, ownership
 from genesys_gateway.storage.tables import channel, conversation, instance
 from tests.doubles import stored_rows
 from tests.doubles.runtime import FakeClock
@@ -60,7 +60,7 @@ class Instances:
             for number in numbers:
                 stored_rows.register(connection, id_of(number), owner=owner, now=NOW + number)
             if covered:
-                conversations.cover(
+                coverage.cover(
                     connection, [id_of(n) for n in numbers], channel_id="c", owner=owner, now=NOW, fresh_due_at=NOW
                 )
 
@@ -268,6 +268,6 @@ def test_the_longest_id_that_a_channel_may_have_fits(statements: Instances) -> N
     statements.storage.run(lambda c: instances.channel_created(c, longest, ME, now=NOW, expires_at=NOW))
     statements.register(1, owner=ME)
     statements.storage.run(
-        lambda c: conversations.cover(c, [id_of(1)], channel_id=longest, owner=ME, now=NOW, fresh_due_at=NOW)
+        lambda c: coverage.cover(c, [id_of(1)], channel_id=longest, owner=ME, now=NOW, fresh_due_at=NOW)
     )
     assert statements.row(1).channel_id == longest

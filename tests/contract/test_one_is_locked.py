@@ -13,7 +13,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.storage.connections import engine_of
-from genesys_gateway.storage.statements import conversations
+from genesys_gateway.storage.statements import coverage
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.tables import conversation, counterpart, entry, quarantine
 from tests.doubles import stored_rows as stored
@@ -127,7 +127,7 @@ def test_a_registration_of_another_conversation_does_not_wait(instance: Instance
 def test_after_an_overflow_a_locked_conversation_becomes_due_as_soon_as_it_can(
     instance: Instance, psql: Connection
 ) -> None:
-    busy = instance.storage.run(lambda c: conversations.make_all_due(c, NOW + 7))
+    busy = instance.storage.run(lambda c: coverage.make_all_due(c, NOW + 7))
 
     assert busy == [LOCKED]
     assert instance.storage.run(lambda c: stored.get_conversation(c, FREE)).due_at == NOW + 7

@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 
 from genesys_gateway.storage import Storage, instance_lock
 from genesys_gateway.storage.portable import database_now
-from genesys_gateway.storage.statements import accounting, conversations, instances, ownership
+from genesys_gateway.storage.statements import accounting, conversations, coverage, instances, ownership
 from genesys_gateway.storage.tables import conversation, entry, instance
 from tests.doubles import stored_rows as stored
 from tests.doubles.runtime import FakeClock
@@ -40,11 +40,11 @@ class Owners:
 
     def cover(self, *ids: str, owner: str = OTHER, now: int = NOW) -> list[str]:
         return self.run(
-            lambda c: conversations.cover(c, ids, channel_id=f"of-{owner}", owner=owner, now=now, fresh_due_at=now)
+            lambda c: coverage.cover(c, ids, channel_id=f"of-{owner}", owner=owner, now=now, fresh_due_at=now)
         )
 
     def uncover(self, *ids: str, owner: str = OTHER, since: int = NOW, now: int = NOW) -> None:
-        self.run(lambda c: conversations.uncover(c, ids, owner=owner, since=since, now=now))
+        self.run(lambda c: coverage.uncover(c, ids, owner=owner, since=since, now=now))
 
     def adopt(self, owner: str = ME) -> list[str]:
         return self.run(lambda c: ownership.adopt(c, owner, lease_ms=LEASE, now=NOW, limit=500)).to_follow

@@ -24,6 +24,7 @@ from genesys_gateway.storage.statements import (
     accounting,
     claims,
     conversations,
+    coverage,
     customer,
     dead_letters,
     erasure,
@@ -230,16 +231,16 @@ def forget(world: World) -> Job:
 def cover(world: World) -> Job:
     return of_rows(
         world,
-        lambda c: conversations.cover(c, [world.one], channel_id="c-2", owner=OWNER, now=LATER, fresh_due_at=LATER),
+        lambda c: coverage.cover(c, [world.one], channel_id="c-2", owner=OWNER, now=LATER, fresh_due_at=LATER),
     )
 
 
 def uncover(world: World) -> Job:
-    return of_rows(world, lambda c: conversations.uncover(c, [world.one], owner=OWNER, since=NOW, now=LATER))
+    return of_rows(world, lambda c: coverage.uncover(c, [world.one], owner=OWNER, since=NOW, now=LATER))
 
 
 def lost(world: World) -> Job:
-    return of_rows(world, lambda c: conversations.make_due(c, world.one, LATER))
+    return of_rows(world, lambda c: coverage.make_due(c, [world.one], LATER))
 
 
 def adopt(world: World) -> Job:

@@ -13,7 +13,7 @@ from pkgutil import iter_modules
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, event, make_url, select, text, update
+from sqlalchemy import Connection, Engine, event, make_url, text, update
 
 from genesys_gateway.domain.after_call_work import Unreadable
 from genesys_gateway.domain.outbox import Delivered, Postponed
@@ -25,9 +25,9 @@ from genesys_gateway.storage.statements import (
     accounting,
     conversations,
     counterparts,
+    coverage,
     customer,
     dead_letters,
-    due_dates,
     erasure,
     forgetting,
     inspection,
@@ -112,6 +112,19 @@ def one_due(connection: Connection) -> reconciliation.Due:
     return reconciliation.due(connection, owner=OWNER, now=LATER, furthest=LATER, limit=1)[0]
 
 
+def answered(connection: Connection) -> reconciliation.Answered:
+    return reconciliation.Answered(
+        one=one_due(connection),
+        asked_at=LATER,
+        live=True,
+        due_at=LATER,
+        deadline_at=LATER,
+        clears_doubt=True,
+        counted=True,
+        unknown_since=None,
+    )
+
+
 def take_over(connection: Connection) -> None:
     instances.drain(connection, OWNER)
     ownership.take_over(connection, "another", limit=500)
@@ -142,12 +155,10 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         c, [stored.newcomer(one) for one in (CONVERSATION, FOLLOWED[0], CLOSED)]
     ),
     "conversations.view": lambda c: conversations.view(c, CLOSED),
-    "conversations.cover": lambda c: conversations.cover(
-        c, FOLLOWED, channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW
-    ),
-    "conversations.uncover": lambda c: conversations.uncover(c, FOLLOWED, owner=OWNER, since=NOW, now=NOW),
-    "conversations.make_due": lambda c: conversations.make_due(c, FOLLOWED[0], NOW),
-    "conversations.make_all_due": lambda c: conversations.make_all_due(c, NOW),
+    "coverage.cover": lambda c: coverage.cover(c, FOLLOWED, channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),
+    "coverage.uncover": lambda c: coverage.uncover(c, FOLLOWED, owner=OWNER, since=NOW, now=NOW),
+    "coverage.make_due": lambda c: coverage.make_due(c, [FOLLOWED[0]], NOW),
+    "coverage.make_all_due": lambda c: coverage.make_all_due(c, NOW),
     "conversations.close": lambda c: [
         conversations.close(
             c,
@@ -175,9 +186,6 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "timeline.of_all": lambda c: timeline.of_all(c, [CLOSED, FOLLOWED[0]]),
     "tally.add_forgotten": lambda c: tally.add_forgotten(c, registrations=1, conversations=1, missed=0),
     "tally.fold": tally.fold,
-    "due_dates.rows_due": lambda c: due_dates.rows_due(
-        c, select(conversation).where(conversations.FOLLOWED), conversation.c.due_at, now=NOW, furthest=LATER, limit=50
-    ),
     "intake.put": lambda c: [
         intake.put(c, one, source, now=NOW, due_at=NOW, deadline_at=LATER)
         for one in (OF_FOLLOWED, OF_CLOSED)
@@ -224,22 +232,11 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "dead_letters.revive": lambda c: dead_letters.revive(c, ["dead-1", RECORD], now=NOW),
     "reconciliation.due": one_due,
     "reconciliation.doubtful": lambda c: reconciliation.doubtful(c, owner=OWNER, now=NOW, limit=5),
-    "reconciliation.next_due": lambda c: reconciliation.next_due(c, OWNER),
+    "reconciliation.next_dates": lambda c: reconciliation.next_dates(c, OWNER),
     "reconciliation.postpone": lambda c: reconciliation.postpone(
         c, one_due(c), now=LATER, due_at=LATER, looked_at=LATER
     ),
-    "reconciliation.ask_again": lambda c: reconciliation.ask_again(
-        c,
-        one_due(c),
-        now=LATER,
-        asked_at=LATER,
-        live=True,
-        due_at=LATER,
-        deadline_at=LATER,
-        clears_doubt=True,
-        counted=True,
-        unknown_since=None,
-    ),
+    "reconciliation.ask_again": lambda c: reconciliation.ask_again(c, [answered(c), answered(c)], now=LATER),
     "reconciliation.release": lambda c: [
         reconciliation.release(
             c,

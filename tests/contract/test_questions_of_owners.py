@@ -12,7 +12,7 @@ from genesys_gateway.reconciliation.finding import Finding
 from genesys_gateway.reconciliation.plan import Calls
 from genesys_gateway.runtime.clock import SteadyTime
 from genesys_gateway.storage import Storage, database_now
-from genesys_gateway.storage.statements import conversations, reconciliation
+from genesys_gateway.storage.statements import conversations, coverage, reconciliation
 from genesys_gateway.storage.statements.reconciliation import Due
 from genesys_gateway.storage.tables import conversation
 from tests.doubles.genesys import settings
@@ -33,7 +33,7 @@ def two(storage: Storage) -> Storage:
     def job(connection: Connection) -> None:
         for one, owner in ((CONVERSATION, OWNER), (OTHER_CONVERSATION, OTHER)):
             register(connection, one, owner=owner)
-            conversations.cover(connection, [one], channel_id="c", owner=owner, now=NOW, fresh_due_at=LATER)
+            coverage.cover(connection, [one], channel_id="c", owner=owner, now=NOW, fresh_due_at=LATER)
 
     storage.run(job)
     return storage
@@ -77,7 +77,7 @@ def test_an_instance_sleeps_until_its_own_next_question_or_any_last_look(two: St
     own(two, due_at=NOW + 7)
 
     def next_due(owner: str) -> int | None:
-        return two.run(lambda c: reconciliation.next_due(c, owner))
+        return two.run(lambda c: reconciliation.next_dates(c, owner).first)
 
     assert (next_due(OWNER), next_due(OTHER), next_due("a third one")) == (NOW + 7, LATER, None)
     two.run(lambda c: conversations.close(c, CONVERSATION, without_record="no_acw", now=NOW, last_look_at=NOW + 5))
@@ -155,7 +155,5 @@ def test_while_another_takes_it_over_the_owner_decides_and_the_offer_ends(two: S
     assert two.run(lambda c: CHANGES[change](c, OWNER))
     assert (row(two)["next_owner"], row(two)["offered_at"]) == (None, None)
     before = row(two)
-    two.run(
-        lambda c: conversations.cover(c, [CONVERSATION], channel_id="d", owner=OTHER, now=LATER, fresh_due_at=LATER)
-    )
+    two.run(lambda c: coverage.cover(c, [CONVERSATION], channel_id="d", owner=OTHER, now=LATER, fresh_due_at=LATER))
     assert row(two) == before

@@ -7,8 +7,8 @@ from sqlalchemy import Connection
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import conversations, intake, reconciliation
-from genesys_gateway.storage.statements.reconciliation import Due
+from genesys_gateway.storage.statements import coverage, intake, reconciliation
+from genesys_gateway.storage.statements.reconciliation import Answered, Due
 from tests.doubles.stored_rows import CONVERSATION, DEADLINE, NOW, OWNER, register
 
 #: Beyond every date that the tests set.
@@ -21,7 +21,7 @@ def followed(storage: Storage) -> Due:
 
     def job(connection: Connection) -> Due:
         register(connection)
-        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW)
+        coverage.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW)
         return one_due(connection, NOW)
 
     return storage.run(job)
@@ -33,7 +33,7 @@ def one_due(connection: Connection, now: int) -> Due:
 
 
 def next_due(storage: Storage) -> int | None:
-    return storage.run(lambda c: reconciliation.next_due(c, OWNER))
+    return storage.run(lambda c: reconciliation.next_dates(c, OWNER).first)
 
 
 def answer(
@@ -46,20 +46,17 @@ def answer(
     counted: bool = True,
     now: int = NOW + 100,
 ) -> None:
-    storage.run(
-        lambda connection: reconciliation.ask_again(
-            connection,
-            one,
-            now=now,
-            asked_at=asked_at,
-            live=True,
-            due_at=due_at,
-            deadline_at=DEADLINE,
-            clears_doubt=clears_doubt,
-            counted=counted,
-            unknown_since=None,
-        )
+    changes = Answered(
+        one=one,
+        asked_at=asked_at,
+        live=True,
+        due_at=due_at,
+        deadline_at=DEADLINE,
+        clears_doubt=clears_doubt,
+        counted=counted,
+        unknown_since=None,
     )
+    storage.run(lambda connection: reconciliation.ask_again(connection, [changes], now=now))
 
 
 def put_event(storage: Storage, now: int, due_at: int) -> None:
@@ -141,8 +138,8 @@ def test_an_answer_dated_into_the_future_says_nothing_of_a_gap_that_ends_now(sto
     back = NOW - 3_600_000
 
     def lose_coverage(connection: Connection) -> None:
-        conversations.uncover(connection, [CONVERSATION], owner=OWNER, since=back - 10, now=back - 5)
-        conversations.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=back, fresh_due_at=back)
+        coverage.uncover(connection, [CONVERSATION], owner=OWNER, since=back - 10, now=back - 5)
+        coverage.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=back, fresh_due_at=back)
 
     storage.run(lose_coverage)
     assert doubtful(storage, back) == [CONVERSATION]
@@ -152,10 +149,8 @@ def test_an_answer_from_before_a_gap_does_not_clear_the_doubt_of_that_gap(storag
     one = followed(storage)
 
     def lose_coverage(connection: Connection) -> None:
-        conversations.uncover(connection, [CONVERSATION], owner=OWNER, since=NOW + 10, now=NOW + 20)
-        conversations.cover(
-            connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW + 30, fresh_due_at=NOW + 30
-        )
+        coverage.uncover(connection, [CONVERSATION], owner=OWNER, since=NOW + 10, now=NOW + 20)
+        coverage.cover(connection, [CONVERSATION], channel_id="c", owner=OWNER, now=NOW + 30, fresh_due_at=NOW + 30)
 
     storage.run(lose_coverage)
     answer(storage, one, asked_at=NOW + 5, due_at=NOW + 120_000)
@@ -170,7 +165,7 @@ def test_of_those_in_doubt_the_ones_without_a_record_come_first_then_those_cover
         for number, one in enumerate(ids):
             register(connection, one)
             at = NOW + number
-            conversations.cover(connection, [one], channel_id="c", owner=OWNER, now=at, fresh_due_at=at)
+            coverage.cover(connection, [one], channel_id="c", owner=OWNER, now=at, fresh_due_at=at)
         for one in (ids[0], ids[2]):
             event = replace(EVENT, conversation_id=one)
             intake.put(connection, event, intake.LIVE, now=NOW, due_at=FAR, deadline_at=DEADLINE)

@@ -20,6 +20,7 @@ from genesys_gateway.storage.statements import (
     accounting,
     claims,
     conversations,
+    coverage,
     instances,
     last_look,
     outbox,
@@ -128,9 +129,7 @@ def test_an_instance_of_the_release_before_lives_as_long_as_its_lease(served: St
 def test_its_conversations_are_covered_asked_about_and_closed(served: Storage) -> None:
     alive(served, lease_ms=-1)
     adopt(served)
-    served.run(
-        lambda c: conversations.cover(c, [A, B, C, D], channel_id="c-2", owner=NEW, now=LATER, fresh_due_at=LATER)
-    )
+    served.run(lambda c: coverage.cover(c, [A, B, C, D], channel_id="c-2", owner=NEW, now=LATER, fresh_due_at=LATER))
     due = served.run(lambda c: reconciliation.due(c, owner=NEW, now=LATER, furthest=NOW + 9 * DAY, limit=10))
     assert sorted(one.id for one in due) == [A, B, C, D]
     assert len(served.run(lambda c: reconciliation.doubtful(c, owner=NEW, now=LATER, limit=10))) == 4

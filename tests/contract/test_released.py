@@ -7,10 +7,10 @@ from sqlalchemy import Connection, update
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.storage import Storage
-from genesys_gateway.storage.statements import accounting, conversations, intake, ownership, reconciliation
+from genesys_gateway.storage.statements import accounting, conversations, coverage, intake, ownership, reconciliation
 from genesys_gateway.storage.statements.conversations import Pairing
 from genesys_gateway.storage.statements.intake import IntakeResult
-from genesys_gateway.storage.statements.reconciliation import Due
+from genesys_gateway.storage.statements.reconciliation import Answered, Due
 from genesys_gateway.storage.tables import conversation
 from tests.doubles import stored_rows as stored
 from tests.doubles.stored_rows import CONVERSATION, DEADLINE, FOLLOW_MS, NOW, OTHER_CONVERSATION, OWNER
@@ -50,13 +50,11 @@ class Released:
     def cover(self, now: int = NOW, fresh_due_at: int | None = None) -> None:
         due_at = now if fresh_due_at is None else fresh_due_at
         self.run(
-            lambda c: conversations.cover(
-                c, [CONVERSATION], channel_id="c-1", owner=OWNER, now=now, fresh_due_at=due_at
-            )
+            lambda c: coverage.cover(c, [CONVERSATION], channel_id="c-1", owner=OWNER, now=now, fresh_due_at=due_at)
         )
 
     def uncover(self, now: int = NOW) -> None:
-        self.run(lambda c: conversations.uncover(c, [CONVERSATION], owner=OWNER, since=now, now=now))
+        self.run(lambda c: coverage.uncover(c, [CONVERSATION], owner=OWNER, since=now, now=now))
 
     def release(self, **changes: Any) -> bool:
         return self.run(lambda c: release(c, **changes))
@@ -223,29 +221,26 @@ def test_a_late_event_is_stored_and_decides_nothing_by_itself(one: Released) -> 
 
 def test_an_event_that_could_not_be_read_makes_it_due_and_leaves_it_released(one: Released) -> None:
     one.release()
-    one.run(lambda c: conversations.make_due(c, CONVERSATION, ASKED + 5))
+    one.run(lambda c: coverage.make_due(c, [CONVERSATION], ASKED + 5))
     assert (one.row().due_at, one.row().in_doubt, one.row().released_at) == (ASKED + 5, True, ASKED)
-    one.run(lambda c: conversations.make_all_due(c, ASKED + 7))
+    one.run(lambda c: coverage.make_all_due(c, ASKED + 7))
     assert (one.row().due_at, one.row().released_at, one.row().covered_at) == (ASKED + 7, ASKED, NOW)
 
 
 def test_an_answer_that_proves_nothing_yet_leaves_it_released(one: Released) -> None:
     one.release()
     (due,) = one.due(LATER)
-    one.run(
-        lambda c: reconciliation.ask_again(
-            c,
-            due,
-            now=LATER,
-            asked_at=LATER,
-            live=True,
-            due_at=LATER + 9,
-            deadline_at=DEADLINE,
-            clears_doubt=True,
-            counted=True,
-            unknown_since=None,
-        )
+    changes = Answered(
+        one=due,
+        asked_at=LATER,
+        live=True,
+        due_at=LATER + 9,
+        deadline_at=DEADLINE,
+        clears_doubt=True,
+        counted=True,
+        unknown_since=None,
     )
+    one.run(lambda c: reconciliation.ask_again(c, [changes], now=LATER))
     one.run(lambda c: reconciliation.postpone(c, due, now=LATER, due_at=LATER + 9, looked_at=None))
     row = one.row()
     assert (row.state, row.released_at, row.due_at) == ("pending", ASKED, LATER + 9)

@@ -7,7 +7,7 @@ import gevent
 
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Connection, Storage
-from genesys_gateway.storage.statements import conversations, reconciliation
+from genesys_gateway.storage.statements import conversations, coverage, reconciliation
 from genesys_gateway.storage.statements.conversations import ConversationView, Newcomer
 from genesys_gateway.storage.tables import conversation as conversation_table
 from tests.doubles.runtime import FakeClock
@@ -81,7 +81,7 @@ class StorageInMemory(Storage):
 
     def cover(self, *ids: str, owner: str = OWNER) -> None:
         now = self._time.now()
-        self.uncounted(lambda c: conversations.cover(c, ids, channel_id="c", owner=owner, now=now, fresh_due_at=now))
+        self.uncounted(lambda c: coverage.cover(c, ids, channel_id="c", owner=owner, now=now, fresh_due_at=now))
 
     def release(self, *ids: str, owner: str = OWNER) -> None:
         """Release conversations, which are due for their last proof at once."""

@@ -5,7 +5,8 @@ its lock, then its row, then its entries, and may wait; one about several waits 
 
 The files, in reading order:
 
-    conversations        conversations: registered, covered, closed
+    conversations        conversations: registered, shown, closed
+    coverage             which conversations are covered, and which had a gap
     timeline             what happened to a conversation
     accounting           whether every accepted conversation is accounted for
     owners               of which instances it is certain that their sockets are open

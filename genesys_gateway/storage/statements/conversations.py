@@ -1,4 +1,4 @@
-"""Statements that register, cover and close conversations.
+"""Statements that register, show and close conversations.
 
 Invariant: ``accepted = followed + closed`` after every statement. Only a registration reopens a closed conversation.
 """
@@ -9,12 +9,12 @@ from enum import Enum
 from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
+    BigInteger,
     Connection,
     Row,
+    String,
     bindparam,
     case,
-    false,
     literal_column,
     or_,
     select,
@@ -31,10 +31,6 @@ _table = conversation.c
 PENDING, SUBSCRIBED, CLOSED = "pending", "subscribed", "closed"
 LOGGED, NO_ACW, UNRESOLVED = "logged", "no_acw", "unresolved"
 
-#: A registration is covered within this time (milliseconds) as a rule. A talk that was registered at its start has no
-#: finished after-call work then, so the first question about it is not urgent. After a longer wait it may be.
-_SHORT_WAIT_MS = 10_000
-
 #: The condition of the index ``conversation_followed``, word for word, because SQLite uses the index for no other.
 FOLLOWED = _table.state != literal_column("'closed'")
 #: Its topic is, or is to be, subscribed. Combined with ``FOLLOWED``.
@@ -44,6 +40,46 @@ _RECORDS = (
     select(entry.c.conversation_id, entry.c.id, entry.c.state, entry.c.source, entry.c.amended)
     .where(is_among(entry.c.conversation_id, "ids"))
     .order_by(entry.c.stored_at, entry.c.id)
+)
+
+_HAS_RECORD = select(entry.c.id).where(entry.c.conversation_id == _table.id).limit(1).scalar_subquery().is_not(None)
+
+_NOW = bindparam("moment", type_=BigInteger)
+_LATEST_DEADLINE = bindparam("latest_deadline", type_=BigInteger)
+_LATEST_LOOK = bindparam("latest_look", type_=BigInteger)
+_OWNER = bindparam("of", type_=String)
+_CLOSE = (
+    update(conversation)
+    .where(
+        _table.id == bindparam("one"),
+        FOLLOWED,
+        or_(_OWNER.is_(None), _table.owner == _OWNER),
+        or_(
+            _LATEST_DEADLINE.is_(None),
+            _table.deadline_at <= _LATEST_DEADLINE,
+            _table.deadline_at > bindparam("furthest", type_=BigInteger),
+        ),
+        or_(
+            _LATEST_LOOK.is_(None),
+            _table.looked_at.is_(None),
+            _table.looked_at <= _LATEST_LOOK,
+            _table.looked_at > _NOW,
+        ),
+    )
+    .values(
+        state=CLOSED,
+        outcome=case((_HAS_RECORD, LOGGED), else_=bindparam("without_record", type_=String)),
+        closed_at=_NOW,
+        last_look_at=bindparam("look", type_=BigInteger),
+        due_at=None,
+        in_doubt=False,
+        channel_id=None,
+        uncovered_since=None,
+        released_at=None,
+        next_owner=None,
+        offered_at=None,
+    )
+    .returning(_table.outcome)
 )
 
 
@@ -224,108 +260,6 @@ def _state_shown(connection: Connection, values: Mapping[str, Any]) -> str:
     return state
 
 
-def cover(
-    connection: Connection, ids: Sequence[str], *, channel_id: str, owner: str, now: int, fresh_due_at: int
-) -> list[str]:
-    """Mark conversations as covered: their topics are confirmed on an open socket of their owner, or of the next one.
-
-    Those that were not covered before become due, because events may have been missed in the gap. A released one stays
-    as it is, because its topic was confirmed before the release. An instance that was taking one over is its owner now.
-
-    Args:
-        owner: The instance whose socket it is.
-        fresh_due_at: When to ask about those covered for the first time and at once after their registration (epoch
-            milliseconds); about all others it is asked now.
-
-    Returns:
-        Those that another instance owns: nothing was changed about them.
-    """
-    was_pending = _table.state == PENDING
-    mine = or_(_table.owner == owner, _table.next_owner == owner)
-    # Whether the owner before has covered it until now is certain only while it lives, and its reports are stored.
-    left = (_table.owner != owner) & _owner_in_doubt(connection)
-    uncovered = select(_table.id).where(_table.id.in_(ids), or_(was_pending, left), FOLLOWED, NOT_RELEASED, mine)
-    newly_covered = list(connection.execute(uncovered).scalars())
-    change = update(conversation).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED, mine)
-    fresh = was_pending & _table.covered_at.is_(None) & (_table.uncovered_since > now - _SHORT_WAIT_MS)
-    gap = or_(was_pending, left)
-    changed = connection.execute(
-        change.values(
-            channel_id=channel_id,
-            owner=owner,
-            next_owner=None,
-            offered_at=None,
-            covered_at=case((gap, now), else_=_table.covered_at),
-            in_doubt=case((left, True), else_=_table.in_doubt),
-            due_at=case((fresh, fresh_due_at), (gap, now), else_=_table.due_at),
-            asked=case((gap, 0), else_=_table.asked),
-            uncovered_since=None,
-            state=SUBSCRIBED,
-        )
-    )
-    timeline.note_all(connection, newly_covered, now, "subscribed")
-    if changed.rowcount == len(ids):
-        return []
-    others = select(_table.id).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED, _table.owner != owner)
-    return list(connection.execute(others).scalars())
-
-
-def _owner_in_doubt(connection: Connection) -> ColumnElement[bool]:
-    return _table.owner.not_in(owners.CERTAIN) if connection.dialect.name == "postgresql" else false()
-
-
-def uncover(connection: Connection, ids: Sequence[str], *, owner: str, since: int, now: int) -> None:
-    """Mark conversations as uncovered: their events may have been missed since ``since`` (epoch milliseconds).
-
-    One that another instance has taken over meanwhile stays as it is, but it had a gap before.
-
-    Args:
-        owner: The instance whose socket covered them.
-    """
-    covered = select(_table.id).where(_table.id.in_(ids), _table.state == SUBSCRIBED, _table.owner == owner)
-    uncovered, changed = list(connection.execute(covered).scalars()), 0
-    if uncovered:
-        # Checked again because on PostgreSQL one of them may have been closed or taken over since it was read.
-        change = update(conversation).where(_table.id.in_(uncovered), _table.state == SUBSCRIBED, _table.owner == owner)
-        gone = {"state": PENDING, "uncovered_since": since, "in_doubt": True, "channel_id": None}
-        changed = connection.execute(change.values(gone)).rowcount
-        timeline.note_all(connection, uncovered, now, "uncovered")
-    if changed < len(ids):
-        taken_over = update(conversation).where(_table.id.in_(ids), FOLLOWED, NOT_RELEASED, _table.owner != owner)
-        connection.execute(taken_over.values(_gap_until(now)))
-
-
-def make_due(connection: Connection, conversation_id: str, now: int) -> None:
-    """Make a conversation due now, because an event about it could not be read. A closed one stays closed.
-
-    A released one stays released; the answer decides whether it is over after all.
-    """
-    change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
-    connection.execute(change.values(_gap_until(now)))
-
-
-def make_all_due(connection: Connection, now: int) -> list[str]:
-    """Make all followed conversations due now, because frames about unknown conversations were dropped.
-
-    Returns:
-        Those that other transactions have locked, so that they were not changed.
-    """
-    change = update(conversation).values(_gap_until(now))
-    if connection.dialect.name != "postgresql":
-        connection.execute(change.where(FOLLOWED))
-        return []
-    followed = select(_table.id).where(FOLLOWED)
-    free = followed.with_for_update(skip_locked=True, key_share=True)
-    changed = set(connection.execute(change.where(_table.id.in_(free)).returning(_table.id)).scalars())
-    return [one for one in connection.execute(followed).scalars() if one not in changed]
-
-
-def _gap_until(now: int) -> dict[str, Any]:
-    """Changes for a gap that ends now. An answer from before, or from analytics that lag, can't clear its doubt."""
-    covered_at = case((_table.state == SUBSCRIBED, now), else_=_table.covered_at)
-    return {"due_at": now, "in_doubt": True, "asked": 0, "covered_at": covered_at}
-
-
 def close(
     connection: Connection,
     conversation_id: str,
@@ -354,33 +288,17 @@ def close(
         Its outcome; None if it was not closed, and nothing changed.
     """
     locks.hold(connection, conversation_id)  # wait for an event that is being stored, so that it counts
-    has_record = select(entry.c.id).where(entry.c.conversation_id == conversation_id).limit(1)
-    outcome = LOGGED if connection.execute(has_record).first() else without_record
-    change = update(conversation).where(_table.id == conversation_id, FOLLOWED)
-    if owner is not None:
-        change = change.where(_table.owner == owner)
-    if latest_deadline is not None:
-        wrong = false() if furthest_deadline is None else _table.deadline_at > furthest_deadline
-        change = change.where(or_(_table.deadline_at <= latest_deadline, wrong))
-    if latest_look is not None:
-        earlier = or_(_table.looked_at <= latest_look, _table.looked_at > now)
-        change = change.where(or_(_table.looked_at.is_(None), earlier))
-    closed = connection.execute(
-        change.values(
-            state=CLOSED,
-            outcome=outcome,
-            closed_at=now,
-            last_look_at=last_look_at,
-            due_at=None,
-            in_doubt=False,
-            channel_id=None,
-            uncovered_since=None,
-            released_at=None,
-            next_owner=None,
-            offered_at=None,
-        )
-    )
-    if not closed.rowcount:
-        return None
-    timeline.note(connection, conversation_id, now, "closed", outcome)
+    facts = {
+        "one": conversation_id,
+        "of": owner,
+        "without_record": without_record,
+        "moment": now,
+        "look": last_look_at,
+        "latest_deadline": latest_deadline,
+        "furthest": furthest_deadline,
+        "latest_look": latest_look,
+    }
+    outcome: str | None = connection.execute(_CLOSE, facts).scalar()
+    if outcome is not None:
+        timeline.note(connection, conversation_id, now, "closed", outcome)
     return outcome

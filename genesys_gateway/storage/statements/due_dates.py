@@ -3,24 +3,34 @@
 Invariant: a date that only a wrong clock can have set delays nothing: its row is due now (ADR 0019).
 """
 
-from typing import TypeVar
-
-from sqlalchemy import ColumnElement, Connection, Row, Select
-
-T = TypeVar("T", bound=tuple[object, ...])
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam
 
 
-def rows_due(
-    connection: Connection, query: Select[T], date: ColumnElement[int | None], *, now: int, furthest: int, limit: int
-) -> list[Row[T]]:
-    """At most ``limit`` rows: those due at ``now``, longest due first; then those that a wrong clock has dated.
+class RowsDue:
+    """The statements for the rows of a query that are due, built once.
 
-    Two queries, because each finds its rows in the index on the date.
+    Two statements, because each finds its rows in the index on the date.
 
     Args:
-        furthest: The latest date that a right clock can have set, from
-            :func:`genesys_gateway.runtime.clock.furthest_date`.
+        query: Its parameters must not be called ``now``, ``furthest`` or ``most``.
+        date: When a row is due.
     """
-    ordered = query.order_by(date)
-    found = list(connection.execute(ordered.where(date <= now).limit(limit)))
-    return found + list(connection.execute(ordered.where(date > furthest).limit(limit - len(found))))
+
+    def __init__(self, query: Select[tuple[str]], date: ColumnElement[int | None]) -> None:
+        ordered = query.order_by(date).limit(bindparam("most"))
+        self._due = ordered.where(date <= bindparam("now"))
+        self._misdated = ordered.where(date > bindparam("furthest"))
+
+    def read(
+        self, connection: Connection, *, now: int, furthest: int, limit: int, **parameters: object
+    ) -> list[Row[tuple[str]]]:
+        """At most ``limit`` rows: those due at ``now``, longest due first; then those that a wrong clock has dated.
+
+        Args:
+            furthest: The latest date that a right clock can have set, from
+                :func:`genesys_gateway.runtime.clock.furthest_date`.
+            parameters: Those of the query.
+        """
+        found = list(connection.execute(self._due, parameters | {"now": now, "most": limit}))
+        left = limit - len(found)
+        return found + list(connection.execute(self._misdated, parameters | {"furthest": furthest, "most": left}))

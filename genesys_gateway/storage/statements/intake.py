@@ -17,8 +17,9 @@ from genesys_gateway.domain.pairing import Kind
 from genesys_gateway.storage.many_rows import insert_all, is_among
 from genesys_gateway.storage.portable import put_new
 from genesys_gateway.storage.statements import counterparts, locks, timeline
-from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED, make_due
+from genesys_gateway.storage.statements.conversations import CLOSED, LOGGED
 from genesys_gateway.storage.statements.counterparts import SUPPORT_RESULT
+from genesys_gateway.storage.statements.coverage import make_due
 from genesys_gateway.storage.tables import conversation, counterpart, entry, quarantine
 
 LIVE, BACKFILL = "live", "backfill"
@@ -358,4 +359,4 @@ def set_aside(connection: Connection, unreadable: Unreadable, frame: bytes, now:
     connection.execute(insert(quarantine).values(frame=text[:_FRAME_CHARACTERS], **values))
     connection.execute(delete(quarantine).where(quarantine.c.seq.in_(_OLD_FRAMES)))
     if unreadable.conversation_id is not None:
-        make_due(connection, unreadable.conversation_id, now)
+        make_due(connection, [unreadable.conversation_id], now)

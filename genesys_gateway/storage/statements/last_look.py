@@ -8,10 +8,16 @@ from collections.abc import Sequence
 from sqlalchemy import Connection, case, select, update
 
 from genesys_gateway.storage.statements.conversations import CLOSED
-from genesys_gateway.storage.statements.due_dates import rows_due
+from genesys_gateway.storage.statements.due_dates import RowsDue
 from genesys_gateway.storage.tables import conversation
 
 _table = conversation.c
+
+# The index on the date holds few rows; one on the state would hold every conversation that was ever closed.
+_DUE = RowsDue(
+    select(_table.id).where(_table.state == CLOSED).with_for_update(skip_locked=True, key_share=True),
+    _table.last_look_at,
+)
 
 
 def claim(connection: Connection, *, now: int, furthest: int, until: int, limit: int) -> list[str]:
@@ -19,10 +25,7 @@ def claim(connection: Connection, *, now: int, furthest: int, until: int, limit:
 
     A date beyond ``furthest`` was set by a wrong clock, and is due now.
     """
-    # The index on the date holds few rows; one on the state would hold every conversation that was ever closed.
-    query = select(_table.id).where(_table.state == CLOSED).with_for_update(skip_locked=True, key_share=True)
-    rows = rows_due(connection, query, _table.last_look_at, now=now, furthest=furthest, limit=limit)
-    ids = [row.id for row in rows]
+    ids = [row.id for row in _DUE.read(connection, now=now, furthest=furthest, limit=limit)]
     if ids:
         connection.execute(update(conversation).where(_table.id.in_(ids)).values(last_look_at=until))
     return ids

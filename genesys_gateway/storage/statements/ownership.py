@@ -84,7 +84,7 @@ def adopt(
 def take_over(connection: Connection, instance_id: str, *, limit: int) -> Taken:
     """Take over conversations of draining instances, one channel after the other.
 
-    A covered one keeps its owner until :func:`~conversations.cover` reports that this instance covers it; then no
+    A covered one keeps its owner until :func:`~coverage.cover` reports that this instance covers it; then no
     moment was uncovered. Of any other one this instance becomes the owner at once.
     """
     lives = living(database_now(connection))

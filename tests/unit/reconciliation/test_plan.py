@@ -50,7 +50,7 @@ def plan(
     *,
     doubtful: Sequence[Due] = (),
     undecided: Sequence[Due] = (),
-    live: int = LIVE,
+    live: int | None = LIVE,
     bulk: bool = True,
     sizes: GroupSizes | None = None,
     calls: Calls = Calls.PLENTY,
@@ -116,7 +116,7 @@ def test_one_that_is_in_doubt_and_due_is_asked_about_once(others: int) -> None:
 
 @pytest.mark.parametrize("count", [1, 30])
 def test_while_analytics_rest_the_live_view_is_asked_and_the_other_way_round(count: int) -> None:
-    without_bulk, without_live = plan(many(count), bulk=False), plan(many(count), live=0)
+    without_bulk, without_live = plan(many(count), bulk=False), plan(many(count), live=None)
     assert asked(without_bulk, live=False) == []
     assert asked(without_bulk, live=True) == [[one] for one in ids(min(count, LIVE))]
     assert without_bulk.more == (count > LIVE)
@@ -125,7 +125,7 @@ def test_while_analytics_rest_the_live_view_is_asked_and_the_other_way_round(cou
 
 
 def test_while_both_rest_nothing_is_asked_and_all_are_left() -> None:
-    made = plan(many(3), live=0, bulk=False)
+    made = plan(many(3), live=None, bulk=False)
     assert (made.questions, made.more) == ((), True)
 
 
@@ -133,7 +133,7 @@ def failing(some: Sequence[Due], bad: set[str], sizes: GroupSizes, *, timed_out:
     """Ask in bulk until each conversation is answered or left to the live view; returns the questions."""
     left, questions = list(some), []
     while left:
-        groups = asked(plan(left, live=0, sizes=sizes), live=False)
+        groups = asked(plan(left, live=None, sizes=sizes), live=False)
         if not groups:
             break
         for group in groups:
