@@ -107,7 +107,7 @@ class Consequences:
             del left[:_TOGETHER]
             stored = self._storage.run(partial(self._write_free, findings=some))
             yield from stored.items()
-            for one in some.keys() - stored.keys():  # others work at it: alone it may wait for them
+            for one in some.keys() - stored.keys():  # alone it may wait
                 yield one, self.store(one, some[one])
 
     def postpone(self, one: Due, asked_at: int) -> None:
@@ -131,22 +131,25 @@ class Consequences:
         moves_deadline: bool = True,
     ) -> int:
         """Store events that an answer names, in the caller's transaction; returns how many were new."""
-        # Each answer names all work ever finished. Most of it is stored already, and a put takes about six statements.
-        known = intake.entries_from_genesys(connection, conversation_id) if events else set()
+        new = _new(connection, conversation_id, events)
         due_at = now + round(self._settings.quiet_seconds * 1000)
         deadline_at = self._deadline(now) if moves_deadline else None
         results = [
             intake.put(connection, event, intake.BACKFILL, now=now, due_at=due_at, deadline_at=deadline_at)
-            for event in events
-            if event.record_id not in known
+            for event in new
         ]
         return results.count(IntakeResult.STORED)
 
     def _write_free(self, connection: Connection, findings: Mapping[Due, Finding]) -> dict[Due, Stored]:
-        """Store what follows for those conversations that no other transaction has locked."""
+        """Store what follows without a wait: for conversations that are not locked, and have no new events."""
         free = locks.hold_free(connection, [one.id for one in findings])
         free -= locks.busy_rows(connection, free)
-        return self._write(connection, {one: finding for one, finding in findings.items() if one.id in free})
+        without_events = {
+            one: finding
+            for one, finding in findings.items()
+            if one.id in free and not _new(connection, one.id, finding.finished)
+        }
+        return self._write(connection, without_events)
 
     def _write(self, connection: Connection, findings: Mapping[Due, Finding]) -> dict[Due, Stored]:
         """Store what follows for conversations that this transaction has locked."""
@@ -299,3 +302,9 @@ class Consequences:
         if not noted and now - since >= unknown_for_long(self._settings.reconcile_seconds) * 1000:
             timeline.note(connection, conversation_id, now, "unknown_to_genesys")
             log.warning("unknown_to_genesys", conversation=conversation_id)
+
+
+def _new(connection: Connection, conversation_id: str, events: Sequence[AcwEvent]) -> list[AcwEvent]:
+    """Those events that are not stored. Each answer names all work ever finished, and most of it is stored already."""
+    known = intake.entries_from_genesys(connection, conversation_id) if events else set()
+    return [event for event in events if event.record_id not in known]
