@@ -22,7 +22,7 @@ from genesys_gateway.genesys import connect_uri
 from genesys_gateway.runtime import http_client
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
-from genesys_gateway.runtime.http_client import Network
+from genesys_gateway.runtime.network import Network
 from genesys_gateway.settings import Settings
 
 #: Maximum size of a message in bytes; those of Genesys are far smaller.

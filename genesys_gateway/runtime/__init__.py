@@ -11,6 +11,7 @@ The files, in reading order:
     greenlets            named greenlets in task groups: watched, and stopped together; pauses in long work
     backoff              the growing wait after repeated failures
     foreign_json         JSON that others wrote, read in pieces, with odd text made readable
+    network              the settings that a connection needs
     http_client          every HTTP call that leaves this process
     single_flight        one piece of work at a time for each key, its result shared by all callers
     metrics              every metric, under the name that alarms use

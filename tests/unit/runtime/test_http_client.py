@@ -86,6 +86,26 @@ def test_the_request_carries_our_name_the_query_and_the_json(stack: ExitStack) -
     assert body == b'[{"id":"t"}]'
 
 
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("X-A: b", "b"),
+        ("x-a:b", "b"),
+        ("X-A: \t b", "b"),
+        ("X-A:", ""),
+        ("X-A: b: c", "b: c"),
+        ("X-A: \xf1", "\xf1"),
+        ("X-A: b\r\n c", "b c"),
+        ("X-A: b\r\nX-A: c", "b, c"),
+    ],
+)
+def test_headers_are_read(stack: ExitStack, line: str, value: str) -> None:
+    head = f"HTTP/1.1 200 OK\r\n{line}\r\nContent-Length: 2\r\n\r\n".encode("latin-1")
+    reply = client_of(stack, answering(head + b"{}")).call("GET", "/x")
+
+    assert (reply.headers["X-A"], reply.body) == (value, b"{}")
+
+
 def test_a_form_is_encoded_once(stack: ExitStack) -> None:
     seen: list[bytes] = []
 
