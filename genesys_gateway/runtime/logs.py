@@ -10,14 +10,15 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TextIO, cast
 
 import gevent
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, ProcessorReturnValue, WrappedLogger
+from structlog.typing import EventDict, FilteringBoundLogger
 
 from genesys_gateway.runtime.log_writer import LogWriter
 
@@ -26,6 +27,7 @@ _LAST_LINES_SECONDS = 2.0
 #: Loggers of libraries that below WARNING would write statements with their values, hosts, paths or headers.
 _NEVER_BELOW_WARNING = ("urllib3", "websocket", "alembic", "sqlalchemy")
 
+_encode_json = json.JSONEncoder(default=str, allow_nan=False).encode
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -50,18 +52,13 @@ def configure(
             just before a kill may be lost.
     """
     number = logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO)
+    target = stream or _unwrapped(sys.stderr)
+    handler = _Handler(_as_text if style.strip().lower() == "text" else _as_json, target, in_background=in_background)
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            *_common_fields(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[handler.line_of_event],
+        logger_factory=handler.logger,
         wrapper_class=structlog.make_filtering_bound_logger(number),
     )
-    target = stream or _unwrapped(sys.stderr)
-    handler = _BackgroundHandler(target.fileno(), style) if in_background else _Handler(target)
-    handler.setFormatter(_formatter(style))
     logging.root.handlers[:] = [handler]
     logging.root.setLevel(number)
     for name in _NEVER_BELOW_WARNING:
@@ -77,7 +74,7 @@ def flush() -> None:
 
 def lines_dropped() -> int:
     """Number of lines that this process has dropped so far, because their reader stalled or was gone."""
-    return sum(handler.writer.dropped for handler in logging.root.handlers if isinstance(handler, _BackgroundHandler))
+    return sum(handler.dropped for handler in logging.root.handlers if isinstance(handler, _Handler))
 
 
 def capture_everything() -> None:
@@ -91,44 +88,24 @@ def capture_everything() -> None:
     sys.stderr = _Printed("stderr", sys.stderr)
 
 
-def _common_fields() -> list[structlog.typing.Processor]:
-    return [
-        structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
-    ]
+def _now() -> str:
+    return datetime.now(UTC).isoformat().replace("+00:00", "Z")
 
 
-def _formatter(style: str) -> logging.Formatter:
-    return structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=_common_fields(),
-        processors=[
-            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-            structlog.processors.format_exc_info,
-            structlog.processors.StackInfoRenderer(),
-            _renderer(style),
-        ],
-    )
-
-
-def _renderer(style: str) -> structlog.typing.Processor:
-    return _as_text if style.strip().lower() == "text" else _as_json
-
-
-def _as_json(_logger: WrappedLogger, _method: str, event: EventDict) -> ProcessorReturnValue:
-    ordered = {key: event.pop(key) for key in ("at", "level", "event", "logger") if key in event}
+def _as_json(event: Mapping[str, object]) -> str:
     try:
-        return json.dumps(ordered | dict(event), default=str, allow_nan=False)
+        return _encode_json(event)
     except (ValueError, TypeError, RecursionError):
         # The line must not be lost because JSON can't express a value: NaN, a cycle, an unusual key.
-        return json.dumps({str(key): str(value) for key, value in (ordered | dict(event)).items()})
+        return json.dumps({str(key): str(value) for key, value in event.items()})
 
 
-def _as_text(_logger: WrappedLogger, _method: str, event: EventDict) -> ProcessorReturnValue:
-    at, level, name = (str(event.pop(key, "-")) for key in ("at", "level", "event"))
-    event.pop("logger", None)
-    trace = event.pop("exception", None)
-    words = [at[11:23], f"{level:8}", name, *(f"{key}={value}" for key, value in event.items())]
+def _as_text(event: Mapping[str, object]) -> str:
+    rest = dict(event)
+    at, level, name = (str(rest.pop(key, "-")) for key in ("at", "level", "event"))
+    rest.pop("logger", None)
+    trace = rest.pop("exception", None)
+    words = [at[11:23], f"{level:8}", name, *(f"{key}={value}" for key, value in rest.items())]
     line = " ".join(escaped(word) for word in words)
     return "\n    ".join([line, *(escaped(part) for part in str(trace).splitlines())]) if trace else line
 
@@ -162,45 +139,80 @@ def _unwrapped(stream: TextIO) -> TextIO:
     return stream.beneath if isinstance(stream, _Printed) else stream
 
 
-class _Handler(logging.StreamHandler[TextIO]):
-    """Writes records. For one that can't be formatted it writes a line about that; logging would print a traceback."""
+class _Named:
+    """What structlog calls with a finished line: the logger of one module."""
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the name that logging calls
-        line: Mapping[str, str] = {"level": "error", "event": "log_line_failed", "logger": record.name}
-        try:
-            self.stream.write(json.dumps(line) + "\n")
-        except (OSError, ValueError):
-            # The stream itself is broken, so the failure can't be reported anywhere.
-            return
+    __slots__ = ("critical", "debug", "error", "info", "name", "warning")
+
+    def __init__(self, name: str, put: Callable[[str], None]) -> None:
+        self.name = name
+        self.debug = self.info = self.warning = self.error = self.critical = put
 
 
-class _BackgroundHandler(logging.Handler):
-    """Formats records here and has a thread write them.
+class _Handler(logging.Handler):
+    """Makes a line of each event of our own loggers and of each record of libraries, and has it written.
+
+    Our own events do not become records first: that would take three times as long as the line itself.
 
     Args:
-        descriptor: Where they go.
-        style: ``json`` or ``text``.
+        render: Makes the line of an event.
+        stream: Where the lines go.
+        in_background: Whether a thread writes them.
     """
 
-    def __init__(self, descriptor: int, style: str) -> None:
+    def __init__(self, render: Callable[[Mapping[str, object]], str], stream: TextIO, *, in_background: bool) -> None:
         super().__init__()
-        self._render = _renderer(style)
-        self.writer = LogWriter(descriptor, self._report)
+        self._render = render
+        self._stream = stream
+        self._writer = LogWriter(stream.fileno(), self._report) if in_background else None
+        self._put = self._writer.put if self._writer else self._write
+
+    @property
+    def dropped(self) -> int:
+        """Number of lines that were not written, because their reader stalled or was gone."""
+        return self._writer.dropped if self._writer else 0
+
+    def logger(self, name: str = "root") -> _Named:
+        """Called by structlog for the logger of a module."""
+        return _Named(name, self._put)
+
+    def line_of_event(self, logger: _Named, level: str, event: EventDict) -> str:
+        """Called by structlog for the line of an event."""
+        return self._line(logger.name, level, event.pop("event", "-"), event)
 
     def emit(self, record: logging.LogRecord) -> None:
+        level = record.levelname.lower()
         try:
-            line = self.format(record)
+            line = self._line(record.name, level, record.getMessage(), {"exc_info": record.exc_info})
         except Exception:  # noqa: BLE001 - as in logging: no line may end its caller
-            line = json.dumps({"level": "error", "event": "log_line_failed", "logger": record.name})
-        self.writer.put(line)
+            line = _failed(record.name)
+        self._put(line)
 
     def flush(self) -> None:
-        self.writer.flush(_LAST_LINES_SECONDS)
+        if self._writer:
+            self._writer.flush(_LAST_LINES_SECONDS)
+
+    def _line(self, logger: str, level: str, event: object, more: EventDict) -> str:
+        try:
+            if "exc_info" in more:
+                more = structlog.processors.format_exc_info(None, "", more)
+            return self._render({"at": _now(), "level": level, "event": event, "logger": logger, **more})
+        except Exception:  # noqa: BLE001 - a value may fail to become text, too
+            return _failed(logger)
+
+    def _write(self, line: str) -> None:
+        # If the stream itself is broken, this can't be reported anywhere.
+        with self.lock or nullcontext(), suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
 
     def _report(self, missing: int) -> str:
-        at = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        event = {"at": at, "level": "error", "event": "log_lines_dropped", "logger": __name__, "lines": missing}
-        return str(self._render(None, "error", event))
+        head = {"at": _now(), "level": "error", "event": "log_lines_dropped", "logger": __name__, "lines": missing}
+        return self._render(head)
+
+
+def _failed(logger: str) -> str:
+    return json.dumps({"level": "error", "event": "log_line_failed", "logger": logger})
 
 
 class _Printed(io.TextIOBase):

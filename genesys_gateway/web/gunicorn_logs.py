@@ -20,8 +20,6 @@ _QUERY = re.compile(r"\?[^\s'\"]*")
 _BYTES = re.compile(r"\bb['\"].*", re.DOTALL)
 _QUOTED = re.compile(r"b?['\"].*", re.DOTALL)
 
-log = get_logger("gunicorn.access")
-
 
 class GunicornLogger(Logger):
     """gunicorn's ``logger_class``: passes each line to the handlers that :mod:`genesys_gateway.runtime.logs` set up."""
@@ -30,6 +28,8 @@ class GunicornLogger(Logger):
         """Called by gunicorn to add handlers. It gets none of its own: its lines go to the root logger's."""
         self.cfg = cfg
         self._access_log_enabled = True
+        # Bound once: a logger that is not bound makes a new one for each line.
+        self._access = get_logger("gunicorn.access").bind()
         for logger in (self.error_log, self.access_log):
             logger.handlers.clear()
             logger.propagate = True
@@ -37,11 +37,11 @@ class GunicornLogger(Logger):
 
     def access(self, resp: Any, _req: Any, environ: Mapping[str, Any], request_time: timedelta) -> None:
         """Called by gunicorn after each answered request: log one line."""
-        log.info(
+        self._access.info(
             "request",
             method=str(environ.get("REQUEST_METHOD", "-"))[:20],
             path=str(environ.get("PATH_INFO", "-"))[:_LONGEST_PATH],
-            status=int(str(resp.status).split()[0]),
+            status=int(resp.status[:3]),
             ms=round(request_time.total_seconds() * 1000, 1),
         )
 
