@@ -20,7 +20,7 @@ MOST_BYTES = 8 * 1024 * 1024
 #: Number of bytes that a pipe takes as a whole (PIPE_BUF): master and worker write into the same one.
 _AT_ONCE = 4096
 #: How long the thread waits for more lines before it writes, because each of its turns interrupts the greenlets.
-_GATHER_SECONDS = 0.005
+_GATHER_SECONDS = 0.02
 #: Pause between two looks at a descriptor that takes nothing now, in milliseconds.
 _PAUSE_MS = 1000
 

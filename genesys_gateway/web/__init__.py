@@ -17,6 +17,7 @@ The files, in reading order:
     docs                 a second blueprint: ``/openapi.json`` and ``/docs``
     gunicorn_master      what gunicorn's master checks before it starts a worker, and which signals it obeys
     gunicorn_worker      gunicorn's gevent worker, with a time limit for each request
+    gunicorn_response    an answer in one piece
     idle_connections     which connections wait for a request, and which of them make way for new ones
     gunicorn_logs        gunicorn's own log lines, as JSON
 """

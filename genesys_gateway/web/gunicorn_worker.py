@@ -12,14 +12,16 @@ from typing import Any
 
 import gevent
 import gunicorn.http.parser
+import gunicorn.http.wsgi
 from gevent.local import local
-from gunicorn.http.body import Body
+from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
 
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.web.gunicorn_response import WholeResponse
 from genesys_gateway.web.idle_connections import FRESH_CONNECTIONS, IdleConnections
 
 #: Maximum time from the first byte of a request's head to its last, in seconds; and for what is left of a body.
@@ -75,8 +77,9 @@ class _FairUnreader(SocketUnreader):
         return super().chunk(size_hint and min(size_hint, _PIECE))
 
 
-# gunicorn has no other way to replace it.
+# gunicorn has no other way to replace these.
 gunicorn.http.parser.SocketUnreader = _FairUnreader
+gunicorn.http.wsgi.Response = WholeResponse  # type: ignore[misc] # a class for mypy, a name for gunicorn
 
 
 class _Head:
@@ -91,8 +94,6 @@ class _Head:
         _connection.head = self
         self._begun = _connection.unreader.has_bytes
         self._limit = gevent.Timeout(self._head_seconds)
-        if self._begun:
-            self._limit.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -103,12 +104,13 @@ class _Head:
 
     def read(self, sock: Any, receive: Callable[[], bytes]) -> bytes:
         """Receive the next bytes of the head; nothing if none come."""
-        if self._begun:
-            return receive()
-        piece = self._connections.first_bytes(sock, receive, self._keepalive_seconds)
-        self._begun = True
-        self._limit.start()
-        return piece
+        if not self._begun:
+            self._begun = True
+            return self._connections.first_bytes(sock, receive, self._keepalive_seconds)
+        # Only now, because most heads come in one piece. No time has passed since that piece.
+        if not self._limit.pending:
+            self._limit.start()
+        return receive()
 
 
 class _Body(Body):
@@ -121,6 +123,11 @@ class _Body(Body):
     def __init__(self, req: Any) -> None:
         super().__init__(req.body.reader)
         self._req = req
+
+    @property
+    def ended(self) -> bool:
+        """Whether it is known that nothing is left of it."""
+        return isinstance(self.reader, LengthReader) and not self.reader.length
 
     def _read_reader(self, size: int) -> bytes:
         try:
@@ -195,6 +202,8 @@ class BoundedWorker(GeventWorker):
 
     def _drain(self, body: _Body) -> None:
         """Read what is left of the body. gunicorn would do so later, and answer a second time if it is malformed."""
+        if body.ended:
+            return
         try:
             with gevent.Timeout(HEAD_SECONDS):
                 while body.read(_PIECE):
