@@ -13,8 +13,9 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext, suppress
 from datetime import UTC, datetime
+from functools import partial
 from types import TracebackType
-from typing import TextIO, cast
+from typing import NamedTuple, TextIO, cast
 
 import gevent
 import structlog
@@ -54,9 +55,10 @@ def configure(
     number = logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO)
     target = stream or _unwrapped(sys.stderr)
     handler = _Handler(_as_text if style.strip().lower() == "text" else _as_json, target, in_background=in_background)
+    put = handler.put
     structlog.configure(
         processors=[handler.line_of_event],
-        logger_factory=handler.logger,
+        logger_factory=partial(_Named, debug=put, info=put, warning=put, error=put, critical=put),
         wrapper_class=structlog.make_filtering_bound_logger(number),
     )
     logging.root.handlers[:] = [handler]
@@ -139,14 +141,15 @@ def _unwrapped(stream: TextIO) -> TextIO:
     return stream.beneath if isinstance(stream, _Printed) else stream
 
 
-class _Named:
-    """What structlog calls with a finished line: the logger of one module."""
+class _Named(NamedTuple):
+    """The logger of one module, as structlog knows it: each of these is called with a finished line."""
 
-    __slots__ = ("critical", "debug", "error", "info", "name", "warning")
-
-    def __init__(self, name: str, put: Callable[[str], None]) -> None:
-        self.name = name
-        self.debug = self.info = self.warning = self.error = self.critical = put
+    name: str
+    debug: Callable[[str], None]
+    info: Callable[[str], None]
+    warning: Callable[[str], None]
+    error: Callable[[str], None]
+    critical: Callable[[str], None]
 
 
 class _Handler(logging.Handler):
@@ -165,16 +168,13 @@ class _Handler(logging.Handler):
         self._render = render
         self._stream = stream
         self._writer = LogWriter(stream.fileno(), self._report) if in_background else None
-        self._put = self._writer.put if self._writer else self._write
+        #: writes a line
+        self.put = self._writer.put if self._writer else self._write
 
     @property
     def dropped(self) -> int:
         """Number of lines that were not written, because their reader stalled or was gone."""
         return self._writer.dropped if self._writer else 0
-
-    def logger(self, name: str = "root") -> _Named:
-        """Called by structlog for the logger of a module."""
-        return _Named(name, self._put)
 
     def line_of_event(self, logger: _Named, level: str, event: EventDict) -> str:
         """Called by structlog for the line of an event."""
@@ -186,7 +186,7 @@ class _Handler(logging.Handler):
             line = self._line(record.name, level, record.getMessage(), {"exc_info": record.exc_info})
         except Exception:  # noqa: BLE001 - as in logging: no line may end its caller
             line = _failed(record.name)
-        self._put(line)
+        self.put(line)
 
     def flush(self) -> None:
         if self._writer:
