@@ -113,7 +113,7 @@ LAST_MOMENT = 253_402_300_799_999
 def isoformat(at: int) -> str:
     """Epoch milliseconds as ``2026-11-22T10:00:00.000Z``."""
     seconds, millis = divmod(at, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{millis:03d}Z"
+    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{millis:03d}Z"
 
 
 def parse_iso(text: str) -> int:

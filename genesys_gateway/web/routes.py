@@ -22,7 +22,7 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.web import json_body, problems
 from genesys_gateway.web.auth import Guard
-from genesys_gateway.web.schemas.replies import SupportInteractionReply, SupportResultReply
+from genesys_gateway.web.schemas import replies
 from genesys_gateway.web.schemas.requests import SupportInteractionRequest, SupportResultRequest, uuid
 
 P = ParamSpec("P")
@@ -43,8 +43,6 @@ _BACKOFFICE = frozenset({"backoffice"})
 
 _INTERACTION = SupportInteractionRequest()
 _RESULT = SupportResultRequest()
-_dump_interaction = SupportInteractionReply().dump
-_dump_result = SupportResultReply().dump
 
 blueprint = Blueprint("customers", __name__)
 
@@ -106,7 +104,7 @@ def register() -> Response:
     """Register an interaction for a customer and follow it."""
     pair = _loaded(_INTERACTION)
     registered = _gateway().registration.register(pair["customer_id"], pair["interaction_id"])
-    return _json(_dump_interaction(registered.view), 201 if registered.created else 200)
+    return _json(replies.interaction(registered.view), 201 if registered.created else 200)
 
 
 @blueprint.get("/customers/supportInteraction/<interaction_id>")
@@ -120,7 +118,7 @@ def show(interaction_id: str) -> Response:
     view = _gateway().registration.view(canonical)
     if view is None:
         raise problems.NeverRegistered
-    return _json(_dump_interaction(view))
+    return _json(replies.interaction(view))
 
 
 @blueprint.post("/customers/supportResult")
@@ -129,7 +127,7 @@ def take_result() -> Response:
     """Store an after-call work that the older trigger reports."""
     result = AcwEvent(**_loaded(_RESULT))
     receipt = _gateway().support_results.take(result)
-    return _json(_dump_result(receipt), 202 if receipt.result is IntakeResult.STORED else 200)
+    return _json(replies.support_result(receipt), 202 if receipt.result is IntakeResult.STORED else 200)
 
 
 @blueprint.get("/livez")

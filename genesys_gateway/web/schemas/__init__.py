@@ -1,9 +1,9 @@
-"""The JSON of requests and replies, as marshmallow schemas.
+"""The JSON of requests and replies, and their marshmallow schemas.
 
-Invariant: pure. A schema checks and converts one JSON object, and describes it for ``openapi``.
+Invariant: pure. A schema describes one JSON object for ``openapi``; that of a request checks and converts it, too.
 
 The files, in reading order:
 
     requests             the bodies that callers send
-    replies              the bodies that callers receive
+    replies              the bodies that callers receive, made without their schemas because that is faster
 """
