@@ -18,7 +18,7 @@ from genesys_gateway.storage.statements import accounting, conversations, outbox
 log = get_logger(__name__)
 
 #: Number of times in each period that the lag of the event loop is measured.
-_PROBES = 50
+_PROBES = 20
 
 
 class Gauges:
@@ -75,21 +75,14 @@ class Gauges:
         return worst
 
     def _set(self) -> None:
-        self._set_balance()
-        self._set_others()
-
-    def _set_balance(self) -> None:
-        balance = self._storage.run(accounting.balance)
+        now = self._clock.now()
+        balance, backlog = self._storage.run(lambda c: (accounting.balance(c), outbox.backlog(c, now)))
         for state in (conversations.PENDING, conversations.SUBSCRIBED, conversations.CLOSED):
             self._metrics.conversations.labels(state=state).set(balance.states.get(state, 0))
         self._metrics.conversations_unaccounted.set(balance.unaccounted)
         self._metrics.conversations_uncovered.set(balance.uncovered)
         self._metrics.conversations_released.set(balance.released)
-
-    def _set_others(self) -> None:
         self._metrics.channels_open.set(sum(channel.listening for channel in self._registry.channels()))
-        now = self._clock.now()
-        backlog = self._storage.run(lambda connection: outbox.backlog(connection, now))
         self._metrics.delivery_backlog.set(backlog.pending)
         self._metrics.records_dead.set(backlog.dead)
         self._metrics.delivery_oldest_pending_seconds.set(backlog.oldest_ms / 1000)

@@ -57,6 +57,8 @@ class Stored:
     events: int
     #: the outcome of the conversation; None if it stays followed
     ended_as: str | None = None
+    #: when to ask about it again at the latest (epoch milliseconds); None if it is closed
+    due_at: int | None = None
     #: its topic is given back
     released: bool = False
     #: it was released, and is not over after all: it needs a topic again
@@ -110,8 +112,11 @@ class Consequences:
             for one in some.keys() - stored.keys():  # alone it may wait
                 yield one, self.store(one, some[one])
 
-    def postpone(self, one: Due, asked_at: int) -> None:
+    def postpone(self, one: Due, asked_at: int) -> int:
         """Postpone a question that Genesys itself could not answer, so that the next one is about another.
+
+        Returns:
+            Its new date (epoch milliseconds), unless another one was set meanwhile.
 
         Raises:
             StorageUnavailable: It is not stored, or that is unknown.
@@ -120,6 +125,7 @@ class Consequences:
         unknown = one.unknown_since is not None
         due_at = self._next_question(one, now, self._pressure(), in_doubt=one.in_doubt, unknown=unknown)
         self._storage.run(lambda c: reconciliation.postpone(c, one, now=now, due_at=due_at, looked_at=asked_at))
+        return due_at
 
     def put(
         self,
@@ -163,6 +169,7 @@ class Consequences:
             stored[one] = Stored(events=events, ended_as=ended_as)
             if ended_as is None:
                 answers[one] = self._answered(connection, one, finding, now, unanswered, pressure)
+                stored[one] = replace(stored[one], due_at=answers[one].due_at)
         reconciliation.ask_again(connection, list(answers.values()), now=now)
         for one in answers:
             stored[one] = replace(

@@ -5,6 +5,7 @@ over is also its last reconciliation: the events it names are stored in the tran
 and an answer that can't name all of them closes nothing.
 """
 
+import math
 from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -125,6 +126,8 @@ class Reconciliation:
         self._failures = 0
         self._settle_ms = round(settings.analytics_settle_seconds * 1000)
         self._undecided: dict[str, Undecided] = {}
+        #: the first date that was set by the answers of this round (epoch milliseconds)
+        self._first_date = math.inf
         self._sizes = GroupSizes()
         self._steady = SteadyTime(clock, settings.follow_deadline_seconds / 4)
         self._consequences = Consequences(storage, settings, clock, self._steady, self._pressure)
@@ -182,6 +185,7 @@ class Reconciliation:
     def _round(self) -> float:
         """Ask about all conversations that are due; return the seconds until the next round."""
         self._steady.now()  # read it in every round: only then does it detect a jump of the clock
+        self._first_date = math.inf
         calls = self._calls()
         read = self._read(calls)
         plan = make_plan(
@@ -209,8 +213,6 @@ class Reconciliation:
             return min(_RESTING_ROUND, max(self._pace.seconds_until_next(), opens_in))
         if plan.waits_ms is not None:
             return min(_RESTING_ROUND, plan.waits_ms / 1000)
-        if plan.questions:
-            return 0.0  # their answers have set other dates
         return self._until_next(read.dates) if may_look else max(_RESTING_ROUND, self._until_next(read.dates))
 
     def _calls(self) -> Calls:
@@ -236,7 +238,7 @@ class Reconciliation:
             else:
                 self._ask_in_bulk(question.about)
         except Resting:  # since an earlier question of this round; what is due stays due
-            return
+            self._first_date = 0
 
     def _ask_live(self, one: Due) -> None:
         asked_at = self._clock.now()
@@ -247,7 +249,7 @@ class Reconciliation:
             raise
         except TransientFailure as error:
             self._undecided.pop(one.id, None)
-            self._consequences.postpone(one, asked_at)
+            self._first_date = min(self._first_date, self._consequences.postpone(one, asked_at))
             log.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
         else:
             self._undecided.pop(one.id, None)
@@ -272,7 +274,7 @@ class Reconciliation:
             return _Read(
                 due=reconciliation.due(connection, owner=owner, now=now, furthest=beyond, limit=_ROUND),
                 doubtful=reconciliation.doubtful(connection, owner=owner, now=now, limit=most) if most else [],
-                dates=reconciliation.next_dates(connection, owner),
+                dates=reconciliation.next_dates(connection, owner, now),
             )
 
         read = self._storage.run(job)
@@ -283,9 +285,8 @@ class Reconciliation:
 
     def _until_next(self, dates: NextDates) -> float:
         longest = min(self._settings.reconcile_seconds, self._settings.lease_seconds * _LEASE_SHARE)
-        if dates.first is None:
-            return longest
-        return min(max(0.0, (dates.first - self._clock.now()) / 1000), longest)
+        first = self._first_date if dates.first is None else min(dates.first, self._first_date)
+        return min(max(0.0, (first - self._clock.now()) / 1000), longest)
 
     def _ask_in_bulk(self, some: Sequence[Due]) -> None:
         """Ask in bulk. If that fails, all stay due: the next round asks about them in smaller groups, or live."""
@@ -298,6 +299,7 @@ class Reconciliation:
             log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
             down = self._inquiry.availability.is_down(View.ANALYTICS)
             self._sizes.failed(ids, down=down, timed_out=isinstance(error, NoReply))
+            self._first_date = 0
             return
         self._sizes.answered(ids)
         reach("asked")
@@ -333,6 +335,8 @@ class Reconciliation:
     def _report(self, one: Due, finding: Finding, stored: Stored) -> None:
         """Tell the others what was stored."""
         self._count(one.id, stored.events)
+        if stored.due_at is not None:
+            self._first_date = min(self._first_date, stored.due_at)
         if stored.ended_as == conversations.UNRESOLVED:
             self._metrics.conversations_unresolved.inc()
             log.error("unresolved", conversation=one.id)

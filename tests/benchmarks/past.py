@@ -56,7 +56,7 @@ def statements(now: int) -> dict[str, Callable[[Connection], object]]:
         "resync: pending": lambda c: ownership.pending_of(c, OWNER),
         "resync: followed": lambda c: ownership.followed_by(c, OWNER),
         "reconciliation: due": lambda c: reconciliation.due(c, owner=OWNER, now=now, furthest=now + DAY_MS, limit=500),
-        "reconciliation: next dates": lambda c: reconciliation.next_dates(c, OWNER),
+        "reconciliation: next dates": lambda c: reconciliation.next_dates(c, OWNER, now),
         "last look": lambda c: last_look.claim(c, now=now, furthest=now + 2 * DAY_MS, until=now, limit=50),
         "gauges: balance": accounting.balance,
         "gauges: backlog": lambda c: outbox.backlog(c, now),

@@ -215,7 +215,7 @@ SERVICE: tuple[Transaction, ...] = (
         "take it up",
         lambda c: act(c, "reconciliation.take_up", args=(D,), owner=ME, now=NOW + 310_000, due_at=NOW + 310_009),
     ),
-    ("next question", lambda c: act(c, "reconciliation.next_dates", "reconciliation.next_due", owner=ME)),
+    ("next question", lambda c: act(c, "reconciliation.next_dates", "reconciliation.next_due", owner=ME, now=NOW)),
     close("close", C, at=NOW + 320_000),
     one_call(
         "last looks",

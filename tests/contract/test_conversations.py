@@ -315,9 +315,9 @@ def test_a_closed_one_is_never_due_but_for_its_last_look(statements: Conversatio
     statements.register()
     statements.close()
     assert statements.due(NOW + 10**11) == []
-    assert statements.storage.run(lambda c: reconciliation.next_dates(c, OWNER).first) == NOW + 86_400_000
+    assert statements.storage.run(lambda c: reconciliation.next_dates(c, OWNER, 0).first) == NOW + 86_400_000
     statements.storage.run(lambda c: last_look.note(c, CONVERSATION, 0))
-    assert statements.storage.run(lambda c: reconciliation.next_dates(c, OWNER).first) is None
+    assert statements.storage.run(lambda c: reconciliation.next_dates(c, OWNER, 0).first) is None
 
 
 def test_made_due_it_is_due_and_in_doubt(statements: Conversations) -> None:

@@ -232,7 +232,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "dead_letters.revive": lambda c: dead_letters.revive(c, ["dead-1", RECORD], now=NOW),
     "reconciliation.due": one_due,
     "reconciliation.doubtful": lambda c: reconciliation.doubtful(c, owner=OWNER, now=NOW, limit=5),
-    "reconciliation.next_dates": lambda c: reconciliation.next_dates(c, OWNER),
+    "reconciliation.next_dates": lambda c: reconciliation.next_dates(c, OWNER, NOW),
     "reconciliation.postpone": lambda c: reconciliation.postpone(
         c, one_due(c), now=LATER, due_at=LATER, looked_at=LATER
     ),

@@ -77,7 +77,7 @@ def test_an_instance_sleeps_until_its_own_next_question_or_any_last_look(two: St
     own(two, due_at=NOW + 7)
 
     def next_due(owner: str) -> int | None:
-        return two.run(lambda c: reconciliation.next_dates(c, owner).first)
+        return two.run(lambda c: reconciliation.next_dates(c, owner, 0).first)
 
     assert (next_due(OWNER), next_due(OTHER), next_due("a third one")) == (NOW + 7, LATER, None)
     two.run(lambda c: conversations.close(c, CONVERSATION, without_record="no_acw", now=NOW, last_look_at=NOW + 5))

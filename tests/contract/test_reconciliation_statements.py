@@ -33,7 +33,7 @@ def one_due(connection: Connection, now: int) -> Due:
 
 
 def next_due(storage: Storage) -> int | None:
-    return storage.run(lambda c: reconciliation.next_dates(c, OWNER).first)
+    return storage.run(lambda c: reconciliation.next_dates(c, OWNER, 0).first)
 
 
 def answer(

@@ -9,7 +9,21 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, delete, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from genesys_gateway.runtime.clock import DAY_SECONDS
 from genesys_gateway.storage import instance_lock
@@ -55,14 +69,27 @@ class InstanceFacts:
     conversations: int
 
 
-def has_ended(now: int) -> ColumnElement[bool]:
+def has_ended(now: int | BindParameter[int]) -> ColumnElement[bool]:
     """Condition: the instance in this row has ended. ``now`` is the database's time."""
     return case((_row.client.is_(None), _row.lease_until <= now), else_=_row.ended_at.is_not(None))
 
 
-def living(now: int) -> Select[tuple[str]]:
+def living(now: int | BindParameter[int]) -> Select[tuple[str]]:
     """The ids of instances that have not ended. ``now`` is the database's time."""
     return select(_row.id).where(~has_ended(now))
+
+
+def _forgettable(now: BindParameter[int]) -> ColumnElement[bool]:
+    owners = select(conversation.c.owner).where(FOLLOWED, conversation.c.owner.is_not(None))
+    later = instance.alias()
+    replaced = select(later.c.id).where(later.c.started_at > _row.renewed_at, later.c.id != _row.id).exists()
+    has_places = select(channel_place.c.id).where(channel_place.c.owner == _row.id).exists()
+    missing = and_(_row.ended_how == LAPSED, _row.client.is_not(None), or_(~replaced, has_places))
+    return and_(has_ended(now), or_(~missing, _row.ended_at <= now - _SEEN_MS), _row.id.not_in(owners))
+
+
+_FORGET_ENDED = delete(instance).where(_forgettable(bindparam("now", type_=BigInteger)))
+_FORGET_CHANNELS = delete(channel).where(or_(channel.c.owner.not_in(select(_row.id)), channel.c.closed_at.is_not(None)))
 
 
 def enter(
@@ -245,16 +272,8 @@ def forget_ended(connection: Connection) -> None:
     One that was lost stays until its places in the budget are given to others and another instance has entered, or for
     a day, so that operators see that it is missing.
     """
-    now = database_now(connection)
-    owners = select(conversation.c.owner).where(FOLLOWED, conversation.c.owner.is_not(None))
-    later = instance.alias()
-    replaced = select(later.c.id).where(later.c.started_at > _row.renewed_at, later.c.id != _row.id).exists()
-    has_places = select(channel_place.c.id).where(channel_place.c.owner == _row.id).exists()
-    missing = and_(_row.ended_how == LAPSED, _row.client.is_not(None), or_(~replaced, has_places))
-    ended = and_(has_ended(now), or_(~missing, _row.ended_at <= now - _SEEN_MS))
-    connection.execute(delete(instance).where(ended, _row.id.not_in(owners)))
-    without_owner = channel.c.owner.not_in(select(_row.id))
-    connection.execute(delete(channel).where(or_(without_owner, channel.c.closed_at.is_not(None))))
+    connection.execute(_FORGET_ENDED, {"now": database_now(connection)})
+    connection.execute(_FORGET_CHANNELS)
 
 
 def channel_created(connection: Connection, channel_id: str, instance_id: str, *, now: int, expires_at: int) -> None:

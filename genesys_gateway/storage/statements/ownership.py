@@ -8,7 +8,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, case, func, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    case,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from genesys_gateway.storage.portable import database_now, give_hint
 from genesys_gateway.storage.statements import locks, timeline
@@ -42,6 +55,36 @@ class Offers:
     taken: list[str]
 
 
+def _takers(lives: Select[tuple[str]]) -> Select[tuple[str]]:
+    """Instances that will cover what they are taking over: one that drains as well takes nothing more."""
+    return lives.where(instance.c.draining_at.is_(None))
+
+
+def _chosen(condition: ColumnElement[bool], limit: int | BindParameter[int], *order: ColumnElement[Any]) -> Select[Any]:
+    query = select(_table.id, _table.state, _table.released_at).where(condition).order_by(*order).limit(limit)
+    return query.with_for_update(skip_locked=True)
+
+
+_LIVES = living(bindparam("now", type_=BigInteger))
+_WITHOUT_OWNER = and_(
+    FOLLOWED,
+    or_(_table.owner.is_(None), _table.owner.not_in(_LIVES)),
+    or_(
+        _table.next_owner.is_(None),
+        _table.next_owner == bindparam("me"),
+        _table.next_owner.not_in(_takers(_LIVES)),
+    ),
+)
+_MOST = bindparam("most", type_=BigInteger)
+_ORPHANS = _chosen(_WITHOUT_OWNER, _MOST, _table.created_at)
+_ENDED_LATELY = select(instance.c.id).where(
+    func.coalesce(instance.c.ended_at, instance.c.lease_until) > bindparam("lately", type_=BigInteger)
+)
+_ORPHANS_OF_LONG = _chosen(
+    and_(_WITHOUT_OWNER, or_(_table.owner.is_(None), _table.owner.not_in(_ENDED_LATELY))), _MOST, _table.created_at
+)
+
+
 def adopt(
     connection: Connection, instance_id: str, *, lease_ms: int, now: int, limit: int, ended_ms_ago: int = 0
 ) -> Taken:
@@ -54,17 +97,11 @@ def adopt(
         limit: Maximum number of conversations.
         ended_ms_ago: Only those whose owner ended so long ago, or is unknown.
     """
-    lives = living(database_now(connection))
-    free = and_(
-        FOLLOWED,
-        or_(_table.owner.is_(None), _table.owner.not_in(lives)),
-        or_(_table.next_owner.is_(None), _table.next_owner == instance_id, _table.next_owner.not_in(_takers(lives))),
-    )
-    if ended_ms_ago:
-        ended_at = func.coalesce(instance.c.ended_at, instance.c.lease_until)
-        lately = select(instance.c.id).where(ended_at > database_now(connection) - ended_ms_ago)
-        free = and_(free, or_(_table.owner.is_(None), _table.owner.not_in(lately)))
-    orphans = _lock(connection, free, limit, _table.created_at)
+    asked = database_now(connection)
+    facts = {"me": instance_id, "now": asked, "most": limit, "lately": asked - ended_ms_ago}
+    orphans = connection.execute(_ORPHANS_OF_LONG if ended_ms_ago else _ORPHANS, facts).all()
+    if not orphans:
+        return Taken(to_follow=[], total=0)
     renewed_at = func.coalesce(instance.c.renewed_at, instance.c.lease_until - lease_ms)
     last_renewal = select(renewed_at).where(instance.c.id == _table.owner).scalar_subquery()
     covered = _table.state == SUBSCRIBED
@@ -126,18 +163,12 @@ def take_offered(connection: Connection, instance_id: str, *, limit: int) -> Tak
     return _taken(rows)
 
 
-def _takers(lives: Select[tuple[str]]) -> Select[tuple[str]]:
-    """Instances that will cover what they are taking over: one that drains as well takes nothing more."""
-    return lives.where(instance.c.draining_at.is_(None))
-
-
 def _taken(rows: Sequence[Any]) -> Taken:
     return Taken(to_follow=[row.id for row in rows if row.released_at is None], total=len(rows))
 
 
 def _lock(connection: Connection, condition: ColumnElement[bool], limit: int, *order: ColumnElement[Any]) -> list[Any]:
-    query = select(_table.id, _table.state, _table.released_at).where(condition).order_by(*order).limit(limit)
-    return list(connection.execute(query.with_for_update(skip_locked=True)).all())
+    return list(connection.execute(_chosen(condition, limit, *order)).all())
 
 
 def _take(connection: Connection, ids: Sequence[str], instance_id: str, **changes: Any) -> None:
@@ -164,16 +195,21 @@ def give_up(connection: Connection, instance_id: str, *, since: int, now: int, l
     return len(ids)
 
 
-def _followed_by(instance_id: str) -> ColumnElement[bool]:
+def _followed_by(instance_id: str | BindParameter[str]) -> ColumnElement[bool]:
     """Condition: the instance owns it or is taking it over, and its topic is, or is to be, subscribed."""
     return and_(FOLLOWED, NOT_RELEASED, or_(_table.owner == instance_id, _table.next_owner == instance_id))
 
 
+_PENDING_OF = (
+    select(_table.id)
+    .where(_followed_by(bindparam("me")), or_(_table.state == PENDING, _table.owner != bindparam("me")))
+    .order_by(_table.created_at)
+)
+
+
 def pending_of(connection: Connection, instance_id: str) -> list[str]:
     """Return the conversations that this instance follows and that wait for its cover, oldest first."""
-    waits = or_(_table.state == PENDING, _table.owner != instance_id)
-    query = select(_table.id).where(_followed_by(instance_id), waits).order_by(_table.created_at)
-    return list(connection.execute(query).scalars())
+    return list(connection.execute(_PENDING_OF, {"me": instance_id}).scalars())
 
 
 def followed_by(connection: Connection, instance_id: str) -> dict[str, str]:

@@ -52,7 +52,9 @@ _MOST_DOUBTFUL = select(_IN_DOUBT).order_by(_IN_DOUBT.c.has_record, _IN_DOUBT.c.
 #: A closed conversation has no ``due_at``, and a followed one has no ``last_look_at``, which is for any instance.
 _LOOKS = _table.last_look_at.is_not(None)
 _NEXT_DATES = select(
-    select(func.min(_table.due_at)).where(_table.owner == bindparam("owner"), _table.due_at.is_not(None)).label("own"),
+    select(func.min(_table.due_at))
+    .where(_table.owner == bindparam("owner"), _table.due_at > bindparam("now"))
+    .label("own"),
     select(func.min(_table.last_look_at)).where(_LOOKS).label("look"),
     select(func.max(_table.last_look_at)).where(_LOOKS).label("latest_look"),
 )
@@ -145,7 +147,7 @@ class Due:
 class NextDates:
     """When there is something to ask about next (epoch milliseconds); None if there is nothing."""
 
-    #: about a conversation of the instance
+    #: about a conversation of the instance that is not due yet
     question: int | None
     #: the first and the last of all last looks, which are for any instance
     look: int | None
@@ -195,9 +197,9 @@ def _due(row: Row[tuple[object, ...]]) -> Due:
     )
 
 
-def next_dates(connection: Connection, owner: str) -> NextDates:
+def next_dates(connection: Connection, owner: str, now: int) -> NextDates:
     """Return when there is something to ask about next."""
-    dates = connection.execute(_NEXT_DATES, {"owner": owner}).one()
+    dates = connection.execute(_NEXT_DATES, {"owner": owner, "now": now}).one()
     return NextDates(question=dates.own, look=dates.look, latest_look=dates.latest_look)
 
 
