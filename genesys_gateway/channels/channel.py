@@ -18,7 +18,7 @@ from genesys_gateway.genesys.load import Load
 from genesys_gateway.genesys.websocket import NotificationSocket, SocketLost
 from genesys_gateway.runtime.backoff import ceiling, full_jitter
 from genesys_gateway.runtime.errors import PermanentFailure
-from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup, let_others_run
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.shared import Runtime
@@ -28,10 +28,6 @@ log = get_logger(__name__)
 
 #: Number of losses in a row after which a channel is replaced by a new one.
 _MAX_LOSSES = 3
-#: Number of frames after which the reader lets other greenlets run; otherwise a burst would starve them.
-_FRAMES_IN_A_ROW = 32
-#: Seconds of sleep that let them run. A sleep of 0 does not (measured: 120 ms of lag against 2 ms).
-_YIELD_SECONDS = 1e-7
 
 _PING = orjson.dumps({"message": "ping"}).decode()
 
@@ -260,14 +256,11 @@ class Channel:
         return opened
 
     def _receive(self, opened: NotificationSocket) -> None:
-        frames = 0
         while True:
             frame = opened.receive()
             self._mark_seen()
             self._handle(frame)
-            frames += 1
-            if frames % _FRAMES_IN_A_ROW == 0:
-                self._clock.sleep(_YIELD_SECONDS)
+            let_others_run()  # otherwise the burst of one socket, or of several together, would starve them
 
     def _mark_seen(self) -> None:
         self._last_seen = self._clock.monotonic()

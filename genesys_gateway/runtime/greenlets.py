@@ -86,12 +86,12 @@ class TaskGroup:
 
 
 class _Turn:
-    """When the work of this turn of the hub's loop was first seen; a turn is named by the loop's own time."""
+    """When the work of this turn of the hub's loop was first seen; a turn is named by its number."""
 
-    __slots__ = ("loop_time", "since")
+    __slots__ = ("number", "since")
 
     def __init__(self) -> None:
-        self.loop_time = -1.0
+        self.number = -1
         self.since = 0.0
 
 
@@ -105,9 +105,10 @@ def pause() -> None:
 
 def let_others_run() -> None:
     """Pause, so that the other greenlets run, if this turn has taken 2 ms already. Costs 0.2 µs if it has not."""
-    loop_time = gevent.get_hub().loop.now()
-    if loop_time != _turn.loop_time:
-        _turn.loop_time, _turn.since = loop_time, time.monotonic()
+    # Not by the loop's time: each pause moves that, and the next greenlet would have 2 ms more in the same turn.
+    number = gevent.get_hub().loop.iteration
+    if number != _turn.number:
+        _turn.number, _turn.since = number, time.monotonic()
     elif time.monotonic() - _turn.since > TURN_SECONDS:
         pause()
 

@@ -133,6 +133,24 @@ def test_long_work_lets_others_run_after_every_turn() -> None:
     assert turns_during(1.5 * TURN_SECONDS, 10) >= 4
 
 
+def test_a_turn_in_which_one_has_worked_long_is_over_for_the_next_as_well() -> None:
+    done: list[str] = []
+
+    def work_long() -> None:
+        for _ in paced(range(2)):
+            until = time.monotonic() + 1.5 * TURN_SECONDS
+            while time.monotonic() < until:
+                ...
+
+    def work_shortly() -> None:
+        for _ in paced(range(2)):
+            done.append("piece")
+
+    # All three begin in the same turn, in this order.
+    gevent.joinall([gevent.spawn(one) for one in (work_long, work_shortly, lambda: done.append("other"))])
+    assert done == ["other", "piece", "piece"]
+
+
 def test_short_work_does_not_pause() -> None:
     assert turns_during(0.0, 10) <= 1
 
