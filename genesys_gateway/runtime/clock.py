@@ -5,6 +5,7 @@ Invariant: a wait in this process is never measured as the difference of two wal
 
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol
 
 import gevent
@@ -113,7 +114,12 @@ LAST_MOMENT = 253_402_300_799_999
 def isoformat(at: int) -> str:
     """Epoch milliseconds as ``2026-11-22T10:00:00.000Z``."""
     seconds, millis = divmod(at, 1000)
-    return f"{datetime.fromtimestamp(seconds, UTC).isoformat()[:19]}.{millis:03d}Z"
+    return f"{_to_the_second(seconds)}.{millis:03d}Z"
+
+
+@lru_cache(maxsize=16)  # most of what is written under load happened in this second
+def _to_the_second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:19]
 
 
 def parse_iso(text: str) -> int:

@@ -3,7 +3,18 @@
 Invariant: the bytes are the same, in the same order, as gunicorn would send them.
 """
 
+import time
+from email.utils import formatdate
+from functools import lru_cache
+
 from gunicorn.http.wsgi import Response
+
+_date_at = lru_cache(maxsize=1)(formatdate)
+
+
+def http_date() -> str:
+    """The value of the header ``Date``, made once a second."""
+    return _date_at(int(time.time()), usegmt=True)
 
 
 class WholeResponse(Response):

@@ -13,6 +13,7 @@ from typing import Any
 import gevent
 import gunicorn.http.parser
 import gunicorn.http.wsgi
+import gunicorn.util
 from gevent.local import local
 from gunicorn.http.body import Body, LengthReader
 from gunicorn.http.errors import ParseException
@@ -21,7 +22,7 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.web.gunicorn_response import WholeResponse
+from genesys_gateway.web.gunicorn_response import WholeResponse, http_date
 from genesys_gateway.web.idle_connections import FRESH_CONNECTIONS, IdleConnections
 
 #: Maximum time from the first byte of a request's head to its last, in seconds; and for what is left of a body.
@@ -79,6 +80,7 @@ class _FairUnreader(SocketUnreader):
 
 # gunicorn has no other way to replace these.
 gunicorn.http.parser.SocketUnreader = _FairUnreader
+gunicorn.util.http_date = http_date
 gunicorn.http.wsgi.Response = WholeResponse  # type: ignore[misc] # a class for mypy, a name for gunicorn
 
 

@@ -5,3 +5,6 @@ from typing import Any
 write_error: Callable[[Any, int, str, str], None]
 
 def write_nonblock(sock: Any, data: bytes, chunked: bool = False) -> None: ...
+
+# A variable, because web/gunicorn_worker.py replaces it.
+http_date: Callable[[], str]

@@ -1,6 +1,7 @@
 """Does an answer leave in one piece, and in the same bytes as gunicorn's own?"""
 
 from collections.abc import Callable, Iterable
+from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
 
@@ -8,7 +9,7 @@ import gunicorn.config
 import pytest
 from gunicorn.http.wsgi import Response
 
-from genesys_gateway.web.gunicorn_response import WholeResponse
+from genesys_gateway.web.gunicorn_response import WholeResponse, http_date
 
 Send = Callable[[Response], None]
 
@@ -64,3 +65,9 @@ def test_the_bytes_are_those_of_gunicorn(name: str) -> None:
 @pytest.mark.parametrize("name", ["a body", "no body", "an empty body", "a head only"])
 def test_it_leaves_in_one_piece(name: str) -> None:
     assert len(sent(WholeResponse, *ANSWERS[name])) == 1
+
+
+def test_the_date_is_the_present_second() -> None:
+    before = formatdate(usegmt=True)
+
+    assert http_date() in (before, formatdate(usegmt=True))
