@@ -4,14 +4,17 @@ Invariant: an answer loads only if the id, which goes into paths, and the addres
 """
 
 import re
+from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields, validate
+from marshmallow import EXCLUDE, Schema, ValidationError, fields, validate
 
 from genesys_gateway.genesys.schemas.paced_list import PacedList
 
 #: Not a UUID: ``streaming-0-abc…``. It becomes a segment of a path, so it must hold no separator, and is stored in a
 #: column, so its length is limited.
 CHANNEL_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._~-]{0,127}\Z")
+#: Maximum length of a topic's id in characters.
+_LONGEST_TOPIC = 512
 
 
 class _Answer(Schema):
@@ -29,18 +32,23 @@ class Channel(_Answer):
     expires = fields.String(required=True, validate=validate.Length(max=64))
 
 
-class Topic(_Answer):
-    """One entry of a topic list. Only a bad id is an error: a strange reason must not hide all other topics."""
+class Topic(fields.Field[dict[str, Any]]):
+    """One entry of a topic list. Only a bad id is an error: a strange reason must not hide all other topics.
 
-    id = fields.String(required=True, validate=validate.Length(min=1, max=512))
-    state = fields.Raw(load_default=None)
-    rejectionReason = fields.Raw(load_default=None)
+    It is no nested schema, because lists hold thousands of entries: this takes a third of the time.
+    """
+
+    def _deserialize(self, value: object, *_: object, **_options: object) -> dict[str, Any]:
+        topic = value.get("id") if isinstance(value, dict) else None
+        if not isinstance(value, dict) or not isinstance(topic, str) or not 1 <= len(topic) <= _LONGEST_TOPIC:
+            raise ValidationError("an entry has no usable id")
+        return {"id": topic, "state": value.get("state"), "rejectionReason": value.get("rejectionReason")}
 
 
 class Topics(_Answer):
     """A channel's topic list, or the result of a change for each topic."""
 
-    entities = PacedList(fields.Nested(Topic), required=True, validate=validate.Length(max=10_000))
+    entities = PacedList(Topic(), required=True, validate=validate.Length(max=10_000))
 
 
 class Channels(_Answer):
