@@ -118,7 +118,11 @@ class Arena:
         command = python("-m", "gunicorn", "-c", f"python:{module}", "--bind", f"127.0.0.1:{port}", f"{module}:app")
         process = Process(command, {}, self._folder / "bare_flask.log")
         try:
-            until(lambda: _accepts(port), _CONNECT_SECONDS, "the bare web server accepts connections")
+            until(
+                lambda: _accepts(port) and process.children(),
+                _CONNECT_SECONDS,
+                "the bare web server accepts connections",
+            )
             yield port, process.children()[-1]
         finally:
             process.kill()
