@@ -5,10 +5,13 @@ measure over seconds.
 """
 
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import gevent
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -25,6 +28,13 @@ def memory_together_mb(pids: Sequence[int]) -> float:
     return sum(int(line.split()[1]) for lines in rollups for line in lines if line.startswith("Pss:")) / 1024
 
 
+def share_of_cpu(pid: int, seconds: float) -> float:
+    """The share of a processor that a process takes in the next so many seconds."""
+    before = cpu_seconds(pid)
+    gevent.sleep(seconds)
+    return (cpu_seconds(pid) - before) / seconds
+
+
 @dataclass(slots=True)
 class Used:
     """Time of the processors that processes used within a block, in seconds; set when the block has ended."""
@@ -33,8 +43,12 @@ class Used:
 
 
 @contextmanager
-def used_by(pids: Sequence[int]) -> Iterator[Used]:
-    """Measure what these processes use within the block."""
-    used, before = Used(), sum(map(cpu_seconds, pids))
+def used_by(pids: Sequence[int], anyway: float = 0) -> Iterator[Used]:
+    """Measure what these processes use within the block.
+
+    Args:
+        anyway: The share of a processor that they take for something else, which is not counted.
+    """
+    used, before, begun = Used(), sum(map(cpu_seconds, pids)), time.monotonic()
     yield used
-    used.seconds = sum(map(cpu_seconds, pids)) - before
+    used.seconds = sum(map(cpu_seconds, pids)) - before - anyway * (time.monotonic() - begun)

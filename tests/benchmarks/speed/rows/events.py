@@ -71,11 +71,15 @@ def follow(arena: Arena, gateway: Gateway, sessions: list[AgentSession]) -> None
     gevent.sleep(_REST_SECONDS)
 
 
-def wrap_up(arena: Arena, pid: int, count: int, rate: float = _AT_ONCE) -> dict[str, float]:
-    """End all after-call work that waits, so much of it, and measure until its records are there."""
+def wrap_up(arena: Arena, pid: int, count: int, rate: float = _AT_ONCE, anyway: float = 0) -> dict[str, float]:
+    """End all after-call work that waits, so much of it, and measure until its records are there.
+
+    Args:
+        anyway: The share of a processor that the process takes for something else.
+    """
     simulator = arena.simulator
     before = simulator.state()["records"]
-    with used_by([pid]) as used, used_by([simulator.process.pid]) as simulators:
+    with used_by([pid], anyway) as used, used_by([simulator.process.pid]) as simulators:
         simulator.control("POST", "/wrapup-all", {"perSecond": rate})
         until(lambda: simulator.state()["records"] - before >= count, _LIMIT_SECONDS, "all records are there")
     begun, ended = simulator.ledger("finished")[-count]["at"], simulator.ledger("records")[-1]["receivedAt"]

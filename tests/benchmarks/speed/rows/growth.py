@@ -1,29 +1,37 @@
-"""Registrations, events and memory beside more and more conversations, a burst of events, and a restart with all."""
+"""Registrations, events and memory beside more and more conversations, then a burst of events and a restart with all.
+
+From the time of the processor that registrations and events take, what the gateway takes just before is subtracted: it
+asks Genesys about the conversations that were registered before.
+"""
 
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import gevent
+from gevent.pool import Pool
 
 from tests.benchmarks.speed.arena import Arena, registrations
 from tests.benchmarks.speed.callers import call_all, probing, quantile_ms
 from tests.benchmarks.speed.figures import Measured
-from tests.benchmarks.speed.processes import used_by
+from tests.benchmarks.speed.processes import share_of_cpu, used_by
 from tests.benchmarks.speed.rows.events import follow, wrap_up
 from tests.benchmarks.speed.rows.starts import with_master
 from tests.benchmarks.speed.rows.subscriptions import calls
 from tests.harness.gateway import Gateway
 from tests.harness.processes import memory_mb
+from tests.harness.simulator import AgentSession
 from tests.harness.waiting import until
 
 REGISTRATION, EVENT, MEMORY = "registrations, among others", "events delivered, among others", "resident memory"
 BURST, RESTART = "GET /livez in a burst of 10,000 events", "restart, until all are subscribed again"
 _LEVELS = (1000, 5000, 19_000)
-#: The conversations of the burst are followed from the second level on.
-_BURST_LEVEL, _BURST = 5000, 10_000
+_BURST = 10_000
 #: Registrations and events that are measured at a level.
 _COUNT = 1000
+_ANYWAY_SECONDS = 2.0
+#: Control calls at the same time.
+_AT_ONCE = 32
 _PROBE_SECONDS, _SAMPLE_SECONDS, _RESTART_SECONDS = 0.01, 0.5, 60.0
 _ALIVE = b"GET /livez HTTP/1.1\r\nHost: gateway\r\n\r\n"
 
@@ -32,44 +40,38 @@ def measure(arena: Arena) -> Iterator[Measured]:
     """Each level in turn, by one gateway with each database."""
     for database in arena.kinds:
         with arena.gateway(database) as gateway:
-            followed = 0
+            followed, silent = 0, list[AgentSession]()
             for level in map(arena.some, _LEVELS):
                 count = arena.some(_COUNT)
-                _follow_silent(arena, gateway, level - count - followed)
+                # These go on and have no after-call work, so that only the events that are measured come.
+                silent = arena.simulator.start_many(level - count - followed, acw=False)
+                follow(arena, gateway, silent)
                 for row, figures in _at(arena, gateway, count):
                     note = with_master(gateway) if row == MEMORY else ""
                     yield Measured(row=row, database=database, conversations=level, figures=figures, note=note)
                 followed = level
-                if level == arena.some(_BURST_LEVEL):
-                    yield _burst(arena, gateway, database)
-                    followed += arena.some(_BURST)
-            figures = _restart(arena, gateway)
-            note = "calls of 80 ms, 300 a minute"
+            yield _burst(arena, gateway, database, silent[: arena.some(_BURST)])
+            figures, note = _restart(arena, gateway), "calls of 80 ms, 300 a minute"
             yield Measured(row=RESTART, database=database, conversations=followed, figures=figures, note=note)
-
-
-def _follow_silent(arena: Arena, gateway: Gateway, count: int) -> None:
-    """Have conversations without after-call work followed: they go on, and no event is to come."""
-    sessions = arena.simulator.start_many(count, acw=False)
-    if sessions:
-        follow(arena, gateway, sessions)
 
 
 def _at(arena: Arena, gateway: Gateway, count: int) -> Iterator[tuple[str, dict[str, float]]]:
     sessions = arena.simulator.start_many(count)
-    with used_by([gateway.worker]) as used:
+    anyway = share_of_cpu(gateway.worker, _ANYWAY_SECONDS)
+    with used_by([gateway.worker], anyway) as used:
         called = call_all(gateway.port, registrations(sessions), 32, b"201")
         arena.until_subscribed(sessions)
-    figures = {"per second": called.per_second, "p50 ms": called.delay_ms(0.5), "p99 ms": called.delay_ms(0.99)}
-    yield REGISTRATION, {**figures, "CPU ms each": used.seconds / count * 1000}
-    yield EVENT, wrap_up(arena, gateway.worker, count)
+    delays = {"p50 ms": called.delay_ms(0.5), "p99 ms": called.delay_ms(0.99)}
+    yield REGISTRATION, {"per second": called.per_second, **delays, "CPU ms each": used.seconds / count * 1000}
+    anyway = share_of_cpu(gateway.worker, _ANYWAY_SECONDS)
+    yield EVENT, wrap_up(arena, gateway.worker, count, anyway=anyway)
     yield MEMORY, {"MB": memory_mb(gateway.worker)}
 
 
-def _burst(arena: Arena, gateway: Gateway, database: str) -> Measured:
+def _burst(arena: Arena, gateway: Gateway, database: str, sessions: list[AgentSession]) -> Measured:
     """How soon the worker answers a call that waits for nothing, while many events arrive: the lag of its hub."""
-    count = arena.some(_BURST)
-    follow(arena, gateway, arena.simulator.start_many(count))
+    Pool(_AT_ONCE).map(lambda session: arena.simulator.transfer(session.conversation), sessions)
+    count = len(sessions)
     with probing(gateway.port, _ALIVE, _PROBE_SECONDS) as probes, _sampling(gateway, "hub_lag_seconds") as lags:
         wrap_up(arena, gateway.worker, count)
     figures = {"p50 ms": quantile_ms(probes, 0.5), "p99 ms": quantile_ms(probes, 0.99)}

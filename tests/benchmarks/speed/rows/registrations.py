@@ -7,7 +7,7 @@ import gevent
 from tests.benchmarks.speed.arena import BARE_FLASK, Arena, registrations
 from tests.benchmarks.speed.callers import Called, call_all
 from tests.benchmarks.speed.figures import Measured
-from tests.benchmarks.speed.processes import cpu_seconds, used_by
+from tests.benchmarks.speed.processes import share_of_cpu, used_by
 
 _CONNECTIONS = (1, 32, 256)
 _COUNT, _ALONE_COUNT, _WARM = 2400, 20, 500
@@ -72,19 +72,12 @@ def alone(arena: Arena) -> Iterator[Measured]:
             call_all(gateway.port, registrations([first]), 1, b"201")
             arena.until_subscribed([first])
             gevent.sleep(_IDLE_SECONDS)
-            idle = _idle(gateway.worker)
+            idle = share_of_cpu(gateway.worker, _IDLE_SECONDS)
             with used_by([gateway.worker]) as used:
                 delays = [_alone(gateway.port, request) for request in registrations(others)]
             each = used.seconds / len(delays) - idle * _ALONE_SECONDS
             called = Called(delays=sorted(delays), seconds=sum(delays))
             yield Measured(row=ALONE, database=database, figures={**_delays(called), "CPU ms each": each * 1000})
-
-
-def _idle(pid: int) -> float:
-    """The share of a processor that a process takes now."""
-    before = cpu_seconds(pid)
-    gevent.sleep(_IDLE_SECONDS)
-    return (cpu_seconds(pid) - before) / _IDLE_SECONDS
 
 
 def _alone(port: int, request: bytes) -> float:
