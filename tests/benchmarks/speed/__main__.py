@@ -43,8 +43,7 @@ PICTURES = (
 
 def main() -> int:
     """Measure what the arguments name; returns 0 whatever the figures are."""
-    options = _options()
-    results = Results()
+    options, results = _options(), Results()
     with TemporaryDirectory(prefix="speed-") as folder:
         arena = Arena(Path(folder), options.databases, quick=options.quick)
         try:
@@ -52,15 +51,20 @@ def main() -> int:
                 _measure(name, arena, results)
         finally:
             arena.close()
+            _report(results, options)  # of what was measured before a row failed, too
+    return 0
+
+
+def _report(results: Results, options: argparse.Namespace) -> None:
     options.json.parent.mkdir(parents=True, exist_ok=True)
     judged = list(verdicts(results))
     found = {"measured": list(map(asdict, results.measured)), "targets": list(map(asdict, judged))}
     options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    for file, row, unit in PICTURES if options.pictures and "growth" in options.rows else ():
+    grown = options.pictures and any(one.row == growth.MEMORY for one in results.measured)
+    for file, row, unit in PICTURES if grown else ():
         (options.pictures / file).write_text(draw(results, row, unit), encoding="utf-8")
     print("\n" + table(results))
     print(*judged, sep="\n")
-    return 0
 
 
 def _measure(name: str, arena: Arena, results: Results) -> None:
@@ -74,7 +78,9 @@ def _measure(name: str, arena: Arena, results: Results) -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench ARGS=speed", description=__doc__)
     parser.add_argument("--rows", type=_among(*ROWS), default=list(ROWS), help=f"some of {','.join(ROWS)}")
-    kinds = [kind for kind in databases.KINDS if kind != "postgresql" or databases.reachable()]
+    kinds = list(databases.KINDS if databases.reachable() else databases.KINDS[:1])
+    if "postgresql" not in kinds:
+        print("PostgreSQL can't be reached: measured with SQLite only")
     parser.add_argument("--databases", type=_among(*kinds), default=kinds, help=f"some of {','.join(kinds)}")
     parser.add_argument("--quick", action="store_true", help="measure less, less exactly")
     parser.add_argument("--json", type=Path, default=ROOT / "build" / "bench.json", help="default: %(default)s")
