@@ -14,11 +14,11 @@ from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from tests.benchmarks.speed import targets
 from tests.benchmarks.speed.arena import Arena
 from tests.benchmarks.speed.figures import Measured, Results, table
 from tests.benchmarks.speed.pictures import draw
 from tests.benchmarks.speed.rows import events, growth, registrations, starts, subscriptions
-from tests.benchmarks.speed.targets import verdicts
 from tests.harness import databases
 from tests.harness.processes import ROOT, unwind_on_sigterm
 
@@ -57,14 +57,14 @@ def main() -> int:
 
 def _report(results: Results, options: argparse.Namespace) -> None:
     options.json.parent.mkdir(parents=True, exist_ok=True)
-    judged = list(verdicts(results))
+    judged = list(targets.verdicts(results))
     found = {"measured": list(map(asdict, results.measured)), "targets": list(map(asdict, judged))}
     options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
     grown = options.pictures and any(one.row == growth.MEMORY for one in results.measured)
     for file, row, unit in PICTURES if grown else ():
         (options.pictures / file).write_text(draw(results, row, unit), encoding="utf-8")
     print("\n" + table(results))
-    print(*judged, sep="\n")
+    print(targets.table(judged))
 
 
 def _measure(name: str, arena: Arena, results: Results) -> None:

@@ -82,7 +82,7 @@ def table(results: Results) -> str:
         ratios = [_number(_ratio(results, one, database)) for database in results.databases]
         lines.append(["" if title == last else title, one.who, *cells, *ratios, one.note])
         last = title
-    return _aligned(lines)
+    return aligned(lines)
 
 
 def _title(one: Measured) -> str:
@@ -112,7 +112,8 @@ def _number(value: float | None) -> str:
     return f"{value:,.{digits}f}"
 
 
-def _aligned(lines: Iterable[Sequence[str]]) -> str:
+def aligned(lines: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown, whose first line is its head."""
     rows = list(lines)
     widths = [max(3, *(len(row[place]) for row in rows)) for place in range(len(rows[0]))]
     rows.insert(1, ["-" * width for width in widths])

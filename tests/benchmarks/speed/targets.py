@@ -1,10 +1,10 @@
 """Pure: the targets, and whether a run has kept them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tests.benchmarks.speed.arena import BARE_FLASK, BARE_LOOP, REQUESTS, SDK
-from tests.benchmarks.speed.figures import Results
+from tests.benchmarks.speed.figures import Results, aligned
 from tests.benchmarks.speed.rows import events, growth, registrations, starts, subscriptions
 
 _AT_32, _CPU, _RATE, _P50, _P99 = registrations.row(32), "CPU ms each", "per second", "p50 ms", "p99 ms"
@@ -34,7 +34,7 @@ class Verdict:
     kept: bool
 
     def __str__(self) -> str:
-        return f"{'kept  ' if self.kept else 'missed'}  {self.database:<10}  {self.target}: {self.figure:,.2f}"
+        return f"{'kept' if self.kept else 'missed'}: {self.figure:,.2f}"
 
 
 def _cheaper(row: str, rival: str, unit: str = _CPU) -> Callable[[Results, str], float]:
@@ -116,3 +116,12 @@ def verdicts(results: Results) -> Iterator[Verdict]:
             except (KeyError, ValueError):
                 continue
             yield Verdict(target=target.text, database=database, figure=figure, kept=target.kept(figure))
+
+
+def table(found: Sequence[Verdict]) -> str:
+    """The verdicts: a line for each target, a column for each database."""
+    databases = list(dict.fromkeys(verdict.database for verdict in found))
+    cells = {(verdict.target, verdict.database): str(verdict) for verdict in found}
+    targets = dict.fromkeys(verdict.target for verdict in found)
+    lines = [[target, *(cells.get((target, database), "") for database in databases)] for target in targets]
+    return aligned([["target", *databases], *lines])

@@ -2,6 +2,7 @@
 
 from xml.etree import ElementTree
 
+from tests.benchmarks.speed import targets
 from tests.benchmarks.speed.arena import BARE_FLASK, BARE_LOOP
 from tests.benchmarks.speed.figures import Measured, Results, ratio, table
 from tests.benchmarks.speed.pictures import draw
@@ -61,6 +62,13 @@ def test_a_target_is_judged_if_its_figures_were_measured() -> None:
         "events: (d) / gateway ≥ 0.65": (0.5, False),
         "an event beside the most / the fewest conversations ≤ 1.15": (1.2, False),
     }
+
+
+def test_the_verdicts_of_all_databases_are_one_table() -> None:
+    lines = targets.table(list(verdicts(made_up()))).splitlines()
+
+    assert [cell.strip() for cell in lines[0].split("|")] == ["", "target", "sqlite", ""]
+    assert "missed: 0.50" in next(line for line in lines if "(d)" in line)
 
 
 def test_a_growth_curve_names_its_numbers_and_its_database() -> None:
