@@ -318,6 +318,9 @@ class Reconciliation:
 
         Nor is another one begun once the loop is to stop: what is due stays due.
         """
+        if len(questions) == 1:
+            self._ask(questions[0])
+            return
         left, errors = deque(questions), list[GatewayError]()
 
         def ask_some() -> None:

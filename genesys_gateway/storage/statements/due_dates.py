@@ -32,5 +32,7 @@ class RowsDue:
             parameters: Those of the query.
         """
         found = list(connection.execute(self._due, parameters | {"now": now, "most": limit}))
-        left = limit - len(found)
-        return found + list(connection.execute(self._misdated, parameters | {"furthest": furthest, "most": left}))
+        if len(found) == limit:
+            return found
+        misdated = {"furthest": furthest, "most": limit - len(found)}
+        return found + list(connection.execute(self._misdated, parameters | misdated))

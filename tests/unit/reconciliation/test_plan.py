@@ -350,3 +350,8 @@ def test_the_halves_of_a_failed_question_do_not_wait_for_others_again() -> None:
 def test_while_analytics_rest_scarce_calls_keep_no_one_from_the_live_view() -> None:
     made = plan(many(3), bulk=False, calls=Calls.SCARCE)
     assert asked(made, live=True) == [[one] for one in ids(3)]
+
+
+def test_a_few_wait_for_their_live_questions_while_calls_are_plenty() -> None:
+    made = plan(many(3), live=1)
+    assert (asked(made, live=True), asked(made, live=False), made.more) == ([ids(1)], [], True)
