@@ -1,9 +1,14 @@
 """Which bodies are JSON that every parser reads alike? Size, time and content type are tested through the endpoints."""
 
+import io
+from typing import Any
+
 import pytest
+from flask import Request
+from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 
-from genesys_gateway.web.json_body import parse
+from genesys_gateway.web.json_body import parse, read
 
 
 def test_a_body_is_read_as_json() -> None:
@@ -27,3 +32,20 @@ def test_a_body_is_read_as_json() -> None:
 def test_ambiguous_or_broken_json_is_rejected(body: bytes) -> None:
     with pytest.raises(BadRequest):
         parse(body)
+
+
+class Broken(io.RawIOBase):
+    """A body that ends with an error."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._error = error
+
+    def read(self, _size: int = -1) -> Any:
+        raise self._error
+
+
+@pytest.mark.parametrize("error", [ConnectionResetError(), ParseException()])
+def test_a_body_that_never_comes_to_its_end_is_rejected(error: Exception) -> None:
+    with pytest.raises(BadRequest):
+        read(Request({"wsgi.input": Broken(error), "CONTENT_TYPE": "application/json", "CONTENT_LENGTH": "2"}))
