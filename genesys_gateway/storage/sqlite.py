@@ -82,7 +82,8 @@ class SqliteDatabase:
         try:
             connection = self._connected()
             with connection.begin():
-                outcomes = [_run_in_savepoint(connection, job) for job in jobs]
+                run = _run_alone if len(jobs) == 1 else _run_in_savepoint
+                outcomes = [run(connection, job) for job in jobs]
                 reach("before_commit")
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             if self._path is not None:
@@ -114,6 +115,22 @@ class SqliteDatabase:
     def _was_replaced(self) -> bool:
         """Whether the path now leads to another file. Writes into the old one would never be read again."""
         return self._path is not None and os.stat(self._path).st_ino != self._inode
+
+
+def _run_alone(connection: Connection, job: Job) -> Outcome:
+    """Run the only job of a transaction. For a savepoint SQLite would copy each page before its first change."""
+    driver = cast(sqlite3.Connection, connection.connection.driver_connection)
+    try:
+        value = job(connection)
+    except Exception as error:
+        if _is_of_the_database(error):
+            raise
+        driver.execute("ROLLBACK")
+        driver.execute("BEGIN IMMEDIATE")  # for the commit that follows
+        return Failed(error=error)
+    if not driver.in_transaction:
+        raise sqlite3.OperationalError("SQLite has ended the transaction, and the job suppressed the error")
+    return Done(value=value)
 
 
 def _run_in_savepoint(connection: Connection, job: Job) -> Outcome:
