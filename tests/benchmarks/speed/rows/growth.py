@@ -27,8 +27,8 @@ REGISTRATION, EVENT, MEMORY = "registrations, among others", "events delivered, 
 BURST, RESTART = "GET /livez in a burst of 10,000 events", "restart, until all are subscribed again"
 _LEVELS = (1000, 5000, 19_000)
 _BURST = 10_000
-#: Registrations and events that are measured at a level.
-_COUNT = 1000
+#: Conversations before the first measurement; registrations and events that are measured at a level.
+_WARM, _COUNT = 200, 800
 _ANYWAY_SECONDS = 2.0
 #: Control calls at the same time.
 _AT_ONCE = 32
@@ -40,7 +40,9 @@ def measure(arena: Arena) -> Iterator[Measured]:
     """Each level in turn, by one gateway with each database."""
     for database in arena.kinds:
         with arena.gateway(database) as gateway:
-            followed, silent = 0, list[AgentSession]()
+            followed, silent = arena.some(_WARM), list[AgentSession]()
+            follow(arena, gateway, arena.simulator.start_many(followed))
+            wrap_up(arena, gateway.worker, followed)
             for level in map(arena.some, _LEVELS):
                 count = arena.some(_COUNT)
                 # These go on and have no after-call work, so that only the events that are measured come.
