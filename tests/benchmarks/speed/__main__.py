@@ -64,7 +64,7 @@ def _report(results: Results, options: argparse.Namespace) -> None:
     for file, row, unit in PICTURES if grown else ():
         (options.pictures / file).write_text(draw(results, row, unit), encoding="utf-8")
     print("\n" + table(results))
-    print(targets.table(judged))
+    print(targets.table(judged) if judged else "No target is about these rows.")
 
 
 def _measure(name: str, arena: Arena, results: Results) -> None:

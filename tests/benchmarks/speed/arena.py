@@ -21,6 +21,7 @@ from tests.harness.processes import Process, free_port, python
 from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.venvs import python_with
 from tests.harness.waiting import until
+from tests.sdk.run import OFFICIAL
 
 _RIVALS = "tests.benchmarks.speed.rivals"
 _CLIENT = "simulator-client"
@@ -49,9 +50,7 @@ class Rival:
         return [str(python_with(folder, self.needs)), *words]
 
 
-SDK = Rival(
-    name="(a) official SDK", module="sdk", needs=("PureCloudPlatformClientV2==269.0.0", "websocket-client==1.9.2")
-)
+SDK = Rival(name="(a) official SDK", module="sdk", needs=OFFICIAL)
 REQUESTS = Rival(name="(b) requests, websocket-client", module="requests_websocket")
 ASYNCIO = Rival(
     name="(c) asyncio in memory",
