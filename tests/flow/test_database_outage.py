@@ -56,7 +56,7 @@ def test_a_registration_whose_commit_is_not_confirmed_is_503_and_its_repetition_
 
 @pytest.mark.parametrize(
     "words",
-    ["INSERT INTO entry", "FOR UPDATE SKIP LOCKED", "delivered_at="],
+    ["INSERT INTO entry", "FOR UPDATE SKIP LOCKED", "delivered_at = new.delivered_at"],
     ids=["event", "claim", "conclusion"],
 )
 def test_a_record_is_stored_once_although_a_commit_on_its_way_is_not_confirmed(scene: Scene, words: str) -> None:
