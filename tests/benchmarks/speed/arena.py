@@ -104,7 +104,8 @@ class Arena:
             file = Path(folder) / "conversations"
             file.write_text("\n".join(session.conversation for session in sessions), encoding="ascii")
             command = rival.command(self.simulator.url, self.simulator.history_url, client, str(file))
-            process = Process(command, {}, self._folder / f"{rival.module}.log")
+            # The official SDK watches its user's home, and would take the processor whenever somebody writes there.
+            process = Process(command, {"HOME": folder}, self._folder / f"{rival.module}.log")
             try:
                 yield process
             finally:
