@@ -129,6 +129,25 @@ def split(arrival: Arrival, busy: Collection[str]) -> tuple[Arrival | None, Arri
     return None, arrival
 
 
+def joined(arrivals: Iterable[Arrival]) -> list[Arrival]:
+    """Join neighbours that tell the same of different conversations, so that one statement stores them.
+
+    Locked rows break a report of a thousand conversations into hundreds of pieces.
+    """
+    reports: list[Arrival] = []
+    for one in arrivals:
+        last = reports[-1] if reports else None
+        if (
+            isinstance(one, Covered | Uncovered | Lost)
+            and isinstance(last, Covered | Uncovered | Lost)
+            and replace(one, ids=()) == replace(last, ids=())
+        ):
+            reports[-1] = replace(last, ids=[*last.ids, *one.ids])
+        else:
+            reports.append(one)
+    return reports
+
+
 def earliest_loss(arrivals: Iterable[Arrival]) -> float:
     """When the first of these losses of coverage was reported (monotonic seconds); infinite if there is none."""
     return min((arrival.noted_at for arrival in arrivals if isinstance(arrival, Uncovered)), default=inf)

@@ -28,6 +28,7 @@ from genesys_gateway.intake.arrivals import (
     conversations_of,
     earliest_loss,
     event_of,
+    joined,
     split,
 )
 from genesys_gateway.runtime.clock import Deadline
@@ -283,7 +284,7 @@ class EventSpool:
             if are_events:
                 busy |= self._put_events(connection, free, now, written)
             else:
-                for arrival in free:
+                for arrival in joined(free):
                     self._write_one(connection, arrival, now, written.foreign)
         return written
 

@@ -13,6 +13,7 @@ from genesys_gateway.intake.arrivals import (
     Rejected,
     Uncovered,
     conversations_of,
+    joined,
     split,
 )
 
@@ -166,3 +167,25 @@ def test_an_arrival_is_about_the_conversations_that_it_names(arrival: Arrival, i
     assert list(conversations_of(arrival)) == ids
     assert split(arrival, {"x"}) == (arrival, None)
     assert split(arrival, set(ids)) == ((None, arrival) if ids else (arrival, None))
+
+
+def test_pieces_of_one_report_come_together_again() -> None:
+    arrivals: list[Arrival] = [covered("a", "b"), covered("c"), frame("a"), covered("d"), covered("e")]
+
+    assert joined(arrivals) == [covered("a", "b", "c"), frame("a"), covered("d", "e")]
+    assert joined([]) == []
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Covered(ids=["b"], channel_id="other", owner="me", question_after=0.0),
+        Covered(ids=["b"], channel_id="c", owner="me", question_after=9.0),
+        Uncovered(ids=["b"], owner="me", since=1, noted_at=1.0),
+        Lost(ids=["b"]),
+        Rejected(conversation_id="b", reason="no"),
+        frame("b"),
+    ],
+)
+def test_what_tells_something_else_stays_apart(other: Arrival) -> None:
+    assert joined([covered("a"), other]) == [covered("a"), other]
