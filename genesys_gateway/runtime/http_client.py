@@ -4,7 +4,6 @@ Invariant: a call is made at most once and takes a bounded time. A failure disti
 the call" (:class:`NotSent`) from "the outcome is unknown" (:class:`NoReply`). Headers and bodies are never logged.
 """
 
-import http.client
 import math
 import re
 import ssl
@@ -14,11 +13,9 @@ from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache, lru_cache
-from io import BytesIO
 from pathlib import Path
 from select import POLLIN
-from types import FunctionType
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import gevent
@@ -57,7 +54,6 @@ _DEFAULT_HEADERS = {
 
 # Not gevent's: that one lets other greenlets run.
 _poll = get_original("select", "poll")
-_HEADER = re.compile(rb"([!-9;-~]+):[ \t]*([^\r\n]*)\r?\n")
 # Methods without a Content-Length, if there is no body.
 _WITHOUT_BODY = ("GET", "HEAD")
 
@@ -277,28 +273,8 @@ class _CallState:
 _call_state: ContextVar[_CallState] = ContextVar("state of the call this greenlet makes")
 
 
-def _read_head(answer: BinaryIO) -> http.client.HTTPMessage:
-    """Read the headers of an answer as http.client does, but for its parser of e-mail, which takes 35 µs."""
-    lines: list[bytes] = http.client._read_headers(answer)  # type: ignore[attr-defined]  # it limits length and number
-    head = http.client.HTTPMessage()
-    for line in lines[:-1]:
-        header = _HEADER.fullmatch(line)
-        if header is None:  # folded or malformed
-            return http.client.parse_headers(BytesIO(b"".join(lines)))
-        head.set_raw(header[1].decode(), header[2].decode("latin-1"))
-    return head
-
-
-class _Answer(http.client.HTTPResponse):
-    """An answer that begins as http.client's do, except that its headers are read as above."""
-
-    begin = FunctionType(http.client.HTTPResponse.begin.__code__, {**vars(http.client), "parse_headers": _read_head})
-
-
 class _PlainConnection(HTTPConnection):
     """A connection that marks its call as sent as soon as the other side may see a byte of it."""
-
-    response_class = _Answer
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
