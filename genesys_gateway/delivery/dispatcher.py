@@ -25,7 +25,7 @@ from genesys_gateway.delivery.round import Round, RoundResult, RoundSettings
 from genesys_gateway.domain.outbox import Decision, Delivered, GiveUp, NotBegun, Postponed, TryAgain
 from genesys_gateway.runtime.clock import Deadline, FallWatch
 from genesys_gateway.runtime.errors import StorageUnavailable
-from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.greenlets import TaskGroup, let_others_run
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -152,6 +152,8 @@ class Delivery:
                 decision = self._sender.attempt(job.claim, job.lease, probe=job.probe)
             self._ended.append((job.claim, decision))
             self._wakeup.set()
+            # A sender waits for no answer that is there already, and would go on for 30 ms.
+            let_others_run()
 
     def _breaker_changed(self, transition: Transition) -> None:
         self._revive += transition.revive
