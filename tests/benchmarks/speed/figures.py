@@ -11,6 +11,7 @@ COLUMNS = (
     "MB",
     "p50 ms",
     "p99 ms",
+    "hub lag ms",
     "CPU ms each",
     "simulator CPU ms each",
 )

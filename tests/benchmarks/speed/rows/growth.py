@@ -24,6 +24,7 @@ from tests.harness.simulator import AgentSession
 from tests.harness.waiting import until
 
 REGISTRATION, EVENT, MEMORY = "registrations, among others", "events delivered, among others", "resident memory"
+LAG = "hub lag ms"
 BURST, RESTART = "GET /livez in a burst of 10,000 events", "restart, until all are subscribed again"
 _LEVELS = (1000, 5000, 19_000)
 _BURST = 10_000
@@ -32,7 +33,7 @@ _WARM, _COUNT = 200, 800
 _ANYWAY_SECONDS = 2.0
 #: Control calls at the same time.
 _AT_ONCE = 32
-_PROBE_SECONDS, _SAMPLE_SECONDS, _RESTART_SECONDS = 0.01, 0.5, 60.0
+_PROBE_SECONDS, _SAMPLE_SECONDS, _RESTART_SECONDS = 0.01, 2.0, 60.0
 _ALIVE = b"GET /livez HTTP/1.1\r\nHost: gateway\r\n\r\n"
 
 
@@ -71,14 +72,16 @@ def _at(arena: Arena, gateway: Gateway, count: int) -> Iterator[tuple[str, dict[
 
 
 def _burst(arena: Arena, gateway: Gateway, database: str, sessions: list[AgentSession]) -> Measured:
-    """How soon the worker answers a call that waits for nothing, while many events arrive: the lag of its hub."""
+    """The lag of the worker's hub while many events arrive, and how soon a call that waits for nothing is answered.
+
+    Such a call takes several turns of the hub: to be accepted, to be read, to be answered.
+    """
     Pool(_AT_ONCE).map(lambda session: arena.simulator.transfer(session.conversation), sessions)
     count = len(sessions)
     with probing(gateway.port, _ALIVE, _PROBE_SECONDS) as probes, _sampling(gateway, "hub_lag_seconds") as lags:
         wrap_up(arena, gateway.worker, count)
-    figures = {"p50 ms": quantile_ms(probes, 0.5), "p99 ms": quantile_ms(probes, 0.99)}
-    note = f"its own hub_lag_seconds: {max(lags) * 1000:.1f} ms at most"
-    return Measured(row=BURST, database=database, figures=figures, note=note)
+    delays = {"p50 ms": quantile_ms(probes, 0.5), "p99 ms": quantile_ms(probes, 0.99)}
+    return Measured(row=BURST, database=database, figures={**delays, LAG: max(lags) * 1000})
 
 
 @contextmanager
