@@ -90,10 +90,11 @@ class Consequences:
         Raises:
             StorageUnavailable: Nothing is stored, or that is unknown.
         """
+        pressure = self._pressure()
 
         def job(connection: Connection) -> Stored:
             locks.hold(connection, one.id)  # before its row: a release takes both
-            return self._write(connection, {one: finding})[one]
+            return self._write(connection, {one: finding}, pressure)[one]
 
         return self._storage.run(job)
 
@@ -107,7 +108,7 @@ class Consequences:
         while left:
             some = {one: findings[one] for one in left[:_TOGETHER]}
             del left[:_TOGETHER]
-            stored = self._storage.run(partial(self._write_free, findings=some))
+            stored = self._storage.run(partial(self._write_free, findings=some, pressure=self._pressure()))
             yield from stored.items()
             for one in some.keys() - stored.keys():  # alone it may wait
                 yield one, self.store(one, some[one])
@@ -146,7 +147,9 @@ class Consequences:
         ]
         return results.count(IntakeResult.STORED)
 
-    def _write_free(self, connection: Connection, findings: Mapping[Due, Finding]) -> dict[Due, Stored]:
+    def _write_free(
+        self, connection: Connection, findings: Mapping[Due, Finding], pressure: Pressure
+    ) -> dict[Due, Stored]:
         """Store what follows without a wait: for conversations that are not locked, and have no new events."""
         free = locks.hold_free(connection, [one.id for one in findings])
         free -= locks.busy_rows(connection, free)
@@ -155,11 +158,11 @@ class Consequences:
             for one, finding in findings.items()
             if one.id in free and not _new(connection, one.id, finding.finished)
         }
-        return self._write(connection, without_events)
+        return self._write(connection, without_events, pressure)
 
-    def _write(self, connection: Connection, findings: Mapping[Due, Finding]) -> dict[Due, Stored]:
+    def _write(self, connection: Connection, findings: Mapping[Due, Finding], pressure: Pressure) -> dict[Due, Stored]:
         """Store what follows for conversations that this transaction has locked."""
-        now, pressure = database_now(connection), self._pressure()
+        now = database_now(connection)
         stored, answers = dict[Due, Stored](), dict[Due, Answered]()
         for one, finding in findings.items():
             # Events named by the answer that shows the end are not newer than it, so they don't move the deadline.
