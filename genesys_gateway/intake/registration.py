@@ -3,7 +3,7 @@
 Invariant: when :meth:`Registration.register` returns without an error, the registration is committed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -11,7 +11,7 @@ from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
-from genesys_gateway.storage import JointJob, Storage
+from genesys_gateway.storage import Connection, JointJob, Storage
 from genesys_gateway.storage.statements import conversations
 from genesys_gateway.storage.statements.conversations import ConversationView, Newcomer, Pairing
 
@@ -43,7 +43,7 @@ class Registration:
         follow: Callable[[str], None],
     ) -> None:
         self._storage = storage
-        self._new = JointJob(storage, "registration", conversations.register_new)
+        self._new = JointJob(storage, "registration", self._register_new)
         self._due_after_ms = round(settings.reconcile_seconds * 1000)
         self._deadline_after_ms = round(settings.follow_deadline_seconds * 1000)
         self._clock = runtime.clock
@@ -66,15 +66,13 @@ class Registration:
         newcomer = Newcomer(
             id=interaction_id,
             customer_id=customer_id,
-            owner=self._identity.id,
             now=now,
             due_at=now + self._due_after_ms,
             deadline_at=now + self._deadline_after_ms,
         )
         pairing, view = Pairing.NEW, self._new.run(newcomer)
         if view is None:
-            job = partial(conversations.register, newcomer=newcomer)
-            pairing, view = self._storage.run(job, for_request=True)
+            pairing, view = self._storage.run(partial(self._register, newcomer=newcomer), for_request=True)
         reach("registered")
         if pairing is Pairing.NEW:
             self._metrics.conversations_accepted.inc()
@@ -82,6 +80,14 @@ class Registration:
             self._follow(interaction_id)
         reach("before_answer")
         return Registered(created=pairing is Pairing.NEW, view=view)
+
+    # The id is read within the job: if the lease is lost since the job began, nothing is committed.
+
+    def _register_new(self, connection: Connection, newcomers: Sequence[Newcomer]) -> Sequence[ConversationView | None]:
+        return conversations.register_new(connection, newcomers, self._identity.id)
+
+    def _register(self, connection: Connection, newcomer: Newcomer) -> tuple[Pairing, ConversationView]:
+        return conversations.register(connection, newcomer, self._identity.id)
 
     def view(self, interaction_id: str) -> ConversationView | None:
         """Read what is stored about an interaction; None if it was never registered.

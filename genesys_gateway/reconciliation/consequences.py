@@ -21,6 +21,7 @@ from genesys_gateway.reconciliation.schedule import (
     unknown_for_long,
 )
 from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock, SteadyTime, furthest_date
+from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
@@ -102,16 +103,27 @@ class Consequences:
         """Store what follows from an answer about several conversations, some in each transaction.
 
         Raises:
-            StorageUnavailable: What was not returned yet is not stored, or that is unknown.
+            StorageUnavailable: What was not returned is not stored, or that is unknown.
         """
-        left = list(findings)
+        left, alone = list(findings), list[Due]()
         while left:
-            some = {one: findings[one] for one in left[:_TOGETHER]}
-            del left[:_TOGETHER]
-            stored = self._storage.run(partial(self._write_free, findings=some, pressure=self._pressure()))
-            yield from stored.items()
-            for one in some.keys() - stored.keys():  # alone it may wait
-                yield one, self.store(one, some[one])
+            some, left = left[:_TOGETHER], left[_TOGETHER:]
+            job = partial(self._write_free, findings={one: findings[one] for one in some}, pressure=self._pressure())
+            together = self._storage.run(job)
+            yield from together.items()
+            alone += [one for one in some if one not in together]
+        failures: list[StorageUnavailable] = []
+        for one in alone:
+            try:
+                stored = self.store(one, findings[one])
+            except StorageUnavailable as error:
+                failures.append(error)  # one conversation that stays locked must not keep up the others
+                if len(failures) > 1:
+                    break
+            else:
+                yield one, stored
+        if failures:
+            raise failures[0]
 
     def postpone(self, one: Due, asked_at: int) -> int:
         """Postpone a question that Genesys itself could not answer, so that the next one is about another.

@@ -133,7 +133,7 @@ class HttpClient:
             prepared.body, sent["Content-Type"] = orjson.dumps(json), "application/json"
         elif data is not None:
             prepared.body, sent["Content-Type"] = urlencode(data).encode(), "application/x-www-form-urlencoded"
-        if method not in _WITHOUT_BODY:
+        if prepared.body is not None or method not in _WITHOUT_BODY:
             sent["Content-Length"] = str(len(prepared.body or b""))
         prepared.headers = sent  # type: ignore[assignment]  # a plain dict is enough here, and is copied for each call
         return self._send(prepared, deadline_seconds or self._seconds)
@@ -332,7 +332,10 @@ class _TlsPool(HTTPSConnectionPool):
 
 
 class _Adapter(HTTPAdapter):
-    """Makes the connections above, to one target. What requests would work out anew for each call is left out."""
+    """Makes the connections above, to one target, over TLS that always verifies.
+
+    What requests would work out anew for each call is left out.
+    """
 
     def __init__(self, ca_bundle: Path | None, pool_size: int) -> None:
         self._tls = _tls_context(ca_bundle)

@@ -203,7 +203,10 @@ class _Handler(logging.Handler):
     def _write(self, line: str) -> None:
         # If the stream itself is broken, this can't be reported anywhere.
         with self.lock or nullcontext(), suppress(OSError, ValueError):
-            self._stream.write(line + "\n")
+            try:
+                self._stream.write(line + "\n")
+            except UnicodeEncodeError:  # the stream takes less than UTF-8
+                self._stream.write(line.encode("ascii", "backslashreplace").decode() + "\n")
             self._stream.flush()
 
     def _report(self, missing: int) -> str:

@@ -30,20 +30,20 @@ def insert_all(connection: Connection, table: Table, rows: Rows) -> None:
 def put_new_all(connection: Connection, table: Table, rows: Rows) -> set[str]:
     """Insert rows, except those whose key exists already, and return the keys of those that were inserted.
 
-    If two rows have the same key, the first one is inserted. On PostgreSQL it waits for a transaction that is inserting
-    one of the keys.
+    If two rows have the same key, the first one is inserted. On PostgreSQL it waits only for a transaction that is
+    inserting one of the keys: an INSERT of a key that exists would also wait for one that is changing that row.
     """
-    if not rows:
-        return set()
-    dialect, key = connection.dialect.name, _key(table)
-    statement = f"{_insertion(dialect, table, tuple(rows[0]))} ON CONFLICT DO NOTHING"
-    if dialect == "postgresql":
+    key = _key(table)
+    keys = {str(row[key]) for row in rows}
+    new = keys.difference(connection.execute(_known(table), {"ids": keys}).scalars()) if keys else keys
+    if not new:
+        return new
+    rows = [row for row in rows if row[key] in new]
+    statement = f"{_insertion(connection.dialect.name, table, tuple(rows[0]))} ON CONFLICT DO NOTHING"
+    if connection.dialect.name == "postgresql":
         returning = f"{statement} RETURNING {key}"
         return set(connection.exec_driver_sql(returning, {"rows": _json(rows)}).scalars())
-    keys = {str(row[key]) for row in rows}
-    new = keys.difference(connection.execute(_known(table), {"ids": keys}).scalars())
-    if new:
-        _execute(connection, statement, [row for row in rows if row[key] in new])
+    _execute(connection, statement, rows)
     return new
 
 

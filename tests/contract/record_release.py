@@ -77,11 +77,11 @@ def one_call(title: str, *names: str, args: tuple[Any, ...] = (), **values: Any)
 
 def register(title: str, one: str, *, at: int, customer: int = 0) -> Transaction:
     """A registration."""
-    values = {"owner": ME, "now": at, "due_at": at + 120_000, "deadline_at": at + FOLLOW}
+    values = {"now": at, "due_at": at + 120_000, "deadline_at": at + FOLLOW}
     newcomer = getattr(import_module("genesys_gateway.storage.statements.conversations"), "Newcomer", None)
     if newcomer is None:  # release 10 and before
-        return one_call(title, "conversations.register", args=(one, CUSTOMERS[customer]), **values)
-    args = (newcomer(id=one, customer_id=CUSTOMERS[customer], **values),)
+        return one_call(title, "conversations.register", args=(one, CUSTOMERS[customer]), owner=ME, **values)
+    args = (newcomer(id=one, customer_id=CUSTOMERS[customer], **values), ME)
     return one_call(title, "conversations.register", args=args)
 
 

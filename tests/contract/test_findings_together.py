@@ -4,12 +4,14 @@ from dataclasses import replace
 from typing import Any
 
 import gevent
+import pytest
 from sqlalchemy import Connection, make_url, select
 
 from genesys_gateway.reconciliation.consequences import Consequences, Pressure, Stored
 from genesys_gateway.reconciliation.finding import Finding
 from genesys_gateway.reconciliation.plan import Calls
 from genesys_gateway.runtime.clock import SteadyTime, SystemClock
+from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.statements import coverage, reconciliation
@@ -114,4 +116,25 @@ def test_a_conversation_that_others_have_locked_delays_no_other(postgres_url: st
         psql.rollback()
         storing.join(5)
     assert sorted(stored) == SOME
+    storage.close()
+
+
+def test_a_conversation_that_stays_locked_keeps_no_other_finding_from_being_stored(postgres_url: str) -> None:
+    storage = Storage(postgres_url, SystemClock(), patience_seconds=1.0)
+    storage.open()
+    due = follow(storage, *ids(20))
+    locked, *others = due.values()
+    work = replace(EVENT, conversation_id=others[0].id)
+    findings = {one: finding(one.id, shown=True) for one in due.values()}
+    findings[others[0]] = finding(others[0].id, shown=True, finished=(work,))  # stored alone, after the locked one
+    stored: list[Due] = []
+
+    with engine_of(make_url(postgres_url), seconds=5.0).connect() as psql:
+        psql.execute(select(conversation.c.id).where(conversation.c.id == locked.id).with_for_update()).one()
+        with pytest.raises(StorageUnavailable):
+            stored.extend(one for one, _ in consequences(storage).store_all(findings))
+        psql.rollback()
+
+    assert storage.run(lambda c: c.execute(select(entry.c.conversation_id)).scalars().all()) == [work.conversation_id]
+    assert set(stored) == set(others)
     storage.close()

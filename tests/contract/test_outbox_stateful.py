@@ -97,9 +97,9 @@ class Outbox(RuleBasedStateMachine):
     @rule(one=CONVERSATIONS, customer=CUSTOMERS)
     def register(self, one: str, customer: str) -> None:
         now = self.clock.now()
-        newcomer = Newcomer(id=one, customer_id=customer, owner="north", now=now, due_at=now, deadline_at=now + 10**9)
+        newcomer = Newcomer(id=one, customer_id=customer, now=now, due_at=now, deadline_at=now + 10**9)
         try:
-            self.run(lambda c: conversations.register(c, newcomer))
+            self.run(lambda c: conversations.register(c, newcomer, "north"))
         except PairedAlready:
             assert customer != self.registered[one]
             return

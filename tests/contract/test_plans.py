@@ -152,7 +152,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
         stored.register(c, one, owner=OWNER) for one in (CONVERSATION, CONVERSATION, FOLLOWED[0], CLOSED)
     ],
     "conversations.register_new": lambda c: conversations.register_new(
-        c, [stored.newcomer(one) for one in (CONVERSATION, FOLLOWED[0], CLOSED)]
+        c, [stored.newcomer(one) for one in (CONVERSATION, FOLLOWED[0], CLOSED)], OWNER
     ),
     "conversations.view": lambda c: conversations.view(c, CLOSED),
     "coverage.cover": lambda c: coverage.cover(c, FOLLOWED, channel_id="c", owner=OWNER, now=NOW, fresh_due_at=NOW),

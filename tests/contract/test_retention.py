@@ -246,8 +246,8 @@ def test_another_event_of_an_erased_conversation_is_delivered_and_erased_in_its_
 
 def register(archive: Archive, customer_id: str) -> Any:
     now = archive.clock.now()
-    newcomer = Newcomer(id="c-1", customer_id=customer_id, owner="me", now=now, due_at=now, deadline_at=now + 3 * DAY)
-    return archive.run(lambda c: conversations.register(c, newcomer))
+    newcomer = Newcomer(id="c-1", customer_id=customer_id, now=now, due_at=now, deadline_at=now + 3 * DAY)
+    return archive.run(lambda c: conversations.register(c, newcomer, "me"))
 
 
 @pytest.mark.parametrize("customer_id", [stored.CUSTOMER, OTHER_CUSTOMER])

@@ -72,10 +72,8 @@ class StorageInMemory(Storage):
 
         def job(connection: Connection) -> None:
             for one in ids:
-                newcomer = Newcomer(
-                    id=one, customer_id=CUSTOMER, owner=owner, now=now, due_at=due_at, deadline_at=deadline_at
-                )
-                conversations.register(connection, newcomer)
+                newcomer = Newcomer(id=one, customer_id=CUSTOMER, now=now, due_at=due_at, deadline_at=deadline_at)
+                conversations.register(connection, newcomer, owner)
 
         self.uncounted(job)
 

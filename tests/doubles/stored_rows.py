@@ -50,17 +50,14 @@ def register(
     owner: str = OWNER,
 ) -> tuple[Pairing, ConversationView]:
     """Register a conversation as the HTTP interface does; it is due after two minutes."""
-    return conversations.register(connection, newcomer(conversation_id, customer_id, now=now, owner=owner))
+    return conversations.register(connection, newcomer(conversation_id, customer_id, now=now), owner)
 
 
-def newcomer(
-    conversation_id: str = CONVERSATION, customer_id: str = CUSTOMER, *, now: int = NOW, owner: str = OWNER
-) -> Newcomer:
+def newcomer(conversation_id: str = CONVERSATION, customer_id: str = CUSTOMER, *, now: int = NOW) -> Newcomer:
     """A conversation to be registered, due after two minutes."""
     return Newcomer(
         id=conversation_id,
         customer_id=customer_id,
-        owner=owner,
         now=now,
         due_at=now + 120_000,
         deadline_at=now + FOLLOW_MS,

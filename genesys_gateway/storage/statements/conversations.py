@@ -125,8 +125,6 @@ class Newcomer:
 
     id: str
     customer_id: str
-    #: id of the instance that follows it; ignored if an instance follows it already
-    owner: str
     now: int
     #: when to ask Genesys about it first
     due_at: int
@@ -134,8 +132,11 @@ class Newcomer:
     deadline_at: int
 
 
-def register_new(connection: Connection, newcomers: Sequence[Newcomer]) -> list[ConversationView | None]:
+def register_new(connection: Connection, newcomers: Sequence[Newcomer], owner: str) -> list[ConversationView | None]:
     """Register conversations that were never registered; waits for no lock.
+
+    Args:
+        owner: Id of the instance that follows them.
 
     Returns:
         How callers see each; None if it was registered before, or if another transaction has locked it, or if an
@@ -143,38 +144,41 @@ def register_new(connection: Connection, newcomers: Sequence[Newcomer]) -> list[
     """
     free = locks.hold_free(connection, {one.id for one in newcomers})
     firsts = {one.id: one for one in reversed(newcomers) if one.id in free}
-    new = put_new_all(connection, conversation, [_row(one) for one in firsts.values()])
+    new = put_new_all(connection, conversation, [_row(one, owner) for one in firsts.values()])
     put = [one for one in firsts.values() if one.id in new]
     insert_all(connection, registration, [{"conversation_id": one.id, "accepted_at": one.now} for one in put])
     timeline.note_rows(connection, [timeline.line(one.id, one.now, "registered") for one in put])
-    views = _views_of(connection, {one.id: _row(one) for one in put})
+    views = _views_of(connection, {one.id: _row(one, owner) for one in put})
     return [views.get(one.id) if firsts.get(one.id) is one else None for one in newcomers]
 
 
-def register(connection: Connection, newcomer: Newcomer) -> tuple[Pairing, ConversationView]:
+def register(connection: Connection, newcomer: Newcomer, owner: str) -> tuple[Pairing, ConversationView]:
     """Pair a conversation with a customer and follow it. A repetition changes only the deadline.
 
     A closed or released one is followed again.
+
+    Args:
+        owner: Id of the instance that follows it; ignored if an instance follows it already.
 
     Raises:
         PairedAlready: It is paired with another customer, and the delivery of a record has begun.
     """
     while True:
-        (view,) = register_new(connection, [newcomer])
+        (view,) = register_new(connection, [newcomer], owner)
         if view is not None:
             return Pairing.NEW, view
         locks.hold(connection, newcomer.id)
         known = connection.execute(_BY_ID.with_for_update(), {"id": newcomer.id}).first()
         if known is not None:  # else it was forgotten in this moment
-            return _register_again(connection, known, _row(newcomer))
+            return _register_again(connection, known, _row(newcomer, owner))
 
 
-def _row(newcomer: Newcomer) -> dict[str, Any]:
+def _row(newcomer: Newcomer, owner: str) -> dict[str, Any]:
     return {
         "id": newcomer.id,
         "customer_id": newcomer.customer_id,
         "state": PENDING,
-        "owner": newcomer.owner,
+        "owner": owner,
         "created_at": newcomer.now,
         "uncovered_since": newcomer.now,
         "in_doubt": True,

@@ -80,6 +80,9 @@ def probing(port: int, request: bytes, every: float) -> Iterator[list[float]]:
     finally:
         gevent.killall(probes)
         delays.sort()
+    for probe in probes:
+        if probe.exception is not None:
+            raise probe.exception
 
 
 def _call(port: int, requests: Iterable[bytes], status: bytes, delays: list[float]) -> None:
@@ -88,9 +91,9 @@ def _call(port: int, requests: Iterable[bytes], status: bytes, delays: list[floa
         for request in requests:
             begun = time.perf_counter()
             connection.sendall(request)
-            head, _ = _answer(connection)
+            head = _answer(connection)
             delays.append(time.perf_counter() - begun)
-            if not head.startswith(b"HTTP/1.1 " + status):
+            if not head.startswith(b"http/1.1 " + status):
                 raise ValueError(f"answered {head[:200]!r}")
 
 
@@ -104,18 +107,19 @@ def _probe(port: int, request: bytes, between: float, delays: list[float]) -> No
     _call(port, in_time(), b"200", delays)
 
 
-def _answer(connection: socket.socket) -> tuple[bytes, bytes]:
+def _answer(connection: socket.socket) -> bytes:
+    """Read an answer to its end, and return its head, in lower case."""
     received = b""
     while (end := received.find(b"\r\n\r\n")) < 0:
         received += _more(connection)
-    head, body = received[:end].lower().replace(b"http/", b"HTTP/"), received[end + 4 :]
+    head, body = received[:end].lower(), received[end + 4 :]
     at = head.find(_LENGTH)
     if at < 0:
         raise ValueError(f"an answer without a length: {head[:200]!r}")
     length = int(head[at + len(_LENGTH) :].split(b"\r\n", 1)[0])
     while len(body) < length:
         body += _more(connection)
-    return head, body
+    return head
 
 
 def _more(connection: socket.socket) -> bytes:

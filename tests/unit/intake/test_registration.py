@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import gevent
 import pytest
 
 from genesys_gateway.intake.registration import Registration
@@ -24,11 +25,12 @@ class RegistrationOnStorageInMemory:
         self.storage = StorageInMemory(self.clock)
         self.metrics = Metrics()
         self.followed: list[str] = []
+        self.identity = Identity(OWNER)
         registration = Registration(
             self.storage,
             quick(reconcile_seconds=120.0, follow_deadline_seconds=1000.0),
             runtime(self.clock, [], metrics=self.metrics),
-            identity=Identity(OWNER),
+            identity=self.identity,
             follow=self.followed.append,
         )
         self.register = registration.register
@@ -118,3 +120,14 @@ def test_what_was_never_registered_has_no_view(registration: RegistrationOnStora
     view = registration.view(A)
     assert view is not None
     assert (view.interaction_id, view.customer_id) == (A, CUSTOMER)
+
+
+def test_what_waits_while_the_lease_is_lost_is_owned_under_the_new_id(
+    registration: RegistrationOnStorageInMemory,
+) -> None:
+    waiting = gevent.spawn(registration.register, CUSTOMER, A)
+    gevent.sleep(0)  # it waits for the transaction, which has not begun
+    registration.identity.renew()
+    waiting.get()
+
+    assert registration.storage.row(A)["owner"] == registration.identity.id

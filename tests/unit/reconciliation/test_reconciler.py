@@ -98,6 +98,7 @@ def test_many_are_asked_about_in_bulk(reconciler: ReconcilerOnFakeInquiry) -> No
 def test_a_disk_that_refuses_some_findings_loses_none(reconciler: ReconcilerOnFakeInquiry) -> None:
     some = ids(BULK)
     reconciler.inquiry.bulk_answers = {one: {"finished": (work(one),)} for one in some}
+    reconciler.inquiry.live_answers = dict(reconciler.inquiry.bulk_answers)
     reconciler.follow(*some)
     reconciler.storage.refuse(1, after=19)  # in the middle
     reconciler.start()

@@ -31,6 +31,8 @@ _BURST = 10_000
 #: Conversations before the first measurement; registrations and events that are measured at a level.
 _WARM, _COUNT = 200, 800
 _ANYWAY_SECONDS = 2.0
+#: A little more than a period of the metric of lag.
+_LAG_SECONDS = 6.0
 #: Control calls at the same time.
 _AT_ONCE = 32
 _PROBE_SECONDS, _SAMPLE_SECONDS, _RESTART_SECONDS = 0.01, 2.0, 60.0
@@ -78,8 +80,11 @@ def _burst(arena: Arena, gateway: Gateway, database: str, sessions: list[AgentSe
     """
     Pool(_AT_ONCE).map(lambda session: arena.simulator.transfer(session.conversation), sessions)
     count = len(sessions)
-    with probing(gateway.port, _ALIVE, _PROBE_SECONDS) as probes, _sampling(gateway, "hub_lag_seconds") as lags:
-        wrap_up(arena, gateway.worker, count)
+    gevent.sleep(_LAG_SECONDS)  # the metric tells of the period before
+    with _sampling(gateway, "hub_lag_seconds") as lags:
+        with probing(gateway.port, _ALIVE, _PROBE_SECONDS) as probes:
+            wrap_up(arena, gateway.worker, count)
+        gevent.sleep(_LAG_SECONDS)
     delays = {"p50 ms": quantile_ms(probes, 0.5), "p99 ms": quantile_ms(probes, 0.99)}
     return Measured(row=BURST, database=database, figures={**delays, LAG: max(lags) * 1000})
 
@@ -99,6 +104,8 @@ def _sampling(gateway: Gateway, metric: str) -> Iterator[list[float]]:
         yield values
     finally:
         sampler.kill()
+    if sampler.exception is not None:
+        raise sampler.exception
 
 
 def _restart(arena: Arena, gateway: Gateway) -> dict[str, float]:
