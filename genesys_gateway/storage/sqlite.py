@@ -125,35 +125,32 @@ def _driver(connection: Connection) -> sqlite3.Connection:
 
 def _run_alone(connection: Connection, job: Job) -> Outcome:
     """Run the only job of a transaction. For a savepoint SQLite would copy each page before its first change."""
-    driver = _driver(connection)
-    try:
-        value = job(connection)
-    except Exception as error:
-        if _is_of_the_database(error):
-            raise
-        driver.execute("ROLLBACK")
-        driver.execute("BEGIN IMMEDIATE")  # for the commit that follows
-        return Failed(error=error)
-    if not driver.in_transaction:
+    # The transaction that begins after a failure is for the commit that follows.
+    outcome = _run(connection, job, undo=("ROLLBACK", "BEGIN IMMEDIATE"))
+    if not _driver(connection).in_transaction:
         raise sqlite3.OperationalError("SQLite has ended the transaction, and the job suppressed the error")
-    return Done(value=value)
+    return outcome
 
 
 def _run_in_savepoint(connection: Connection, job: Job) -> Outcome:
     driver = _driver(connection)
     driver.execute("SAVEPOINT job")
+    outcome = _run(connection, job, undo=("ROLLBACK TO job",))
+    # This fails if SQLite has ended the transaction and the job suppressed the error.
+    driver.execute("RELEASE job")
+    return outcome
+
+
+def _run(connection: Connection, job: Job, *, undo: Sequence[str]) -> Outcome:
     try:
-        value = job(connection)
+        return Done(value=job(connection))
     except Exception as error:
         # An error of the job belongs to its caller, but a failure of the database concerns the whole group.
         if _is_of_the_database(error):
             raise
-        driver.execute("ROLLBACK TO job")
-        driver.execute("RELEASE job")
+        for statement in undo:
+            _driver(connection).execute(statement)
         return Failed(error=error)
-    # This fails if SQLite has ended the transaction and the job suppressed the error.
-    driver.execute("RELEASE job")
-    return Done(value=value)
 
 
 def _is_of_the_database(error: Exception) -> bool:
