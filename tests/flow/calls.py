@@ -39,6 +39,18 @@ class Call:
         until(lambda: self.view()["state"] == state, seconds, state)
         return self
 
+    def listened_to(self) -> "Call":
+        """Register it and wait until only its event can tell of its after-call work.
+
+        That is when it is subscribed and Genesys has answered the first question about it, which is asked at once.
+        """
+        self.register().until("subscribed")
+        until(self._answered, what="the first question is answered")
+        return self
+
+    def _answered(self) -> bool:
+        return any(one["status"] == 200 and self.id in one["path"] for one in self._simulator.ledger("calls"))
+
     def until_delivered(self, seconds: float = 15.0) -> "Call":
         """Wait until its one record is delivered."""
         until(lambda: [one["state"] for one in self.view()["records"]] == ["delivered"], seconds, "delivered")

@@ -41,7 +41,7 @@ def test_after_a_failover_the_same_instance_goes_on_with_its_sockets(
     gateway = start_gateway(
         tmp_path, simulator.url, DATABASE_URL=f"postgresql+psycopg://postgres@/test?{hosts}", **SETTINGS
     )
-    talking = [Call(simulator, gateway).register().until("subscribed") for _ in range(3)]
+    talking = [Call(simulator, gateway).listened_to() for _ in range(3)]
     before, sockets = instances(first), simulator.sockets_opened()
 
     first.crash()

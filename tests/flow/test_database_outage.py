@@ -77,7 +77,7 @@ def test_a_record_is_stored_once_although_a_commit_on_its_way_is_not_confirmed(s
 
 
 def test_a_primary_that_takes_no_writes_for_a_while_is_used_again_without_a_restart(scene: Scene) -> None:
-    call = scene.call().register().until("subscribed")
+    call = scene.call().listened_to()
     scene.server.execute("ALTER DATABASE gateway SET default_transaction_read_only = on")
     scene.end_sessions()
 
@@ -125,7 +125,7 @@ def fill(disk: Path) -> Path:
 
 
 def test_a_locked_conversation_waits_alone(scene: Scene) -> None:
-    locked, other = (scene.call().register().until("subscribed") for _ in range(2))
+    locked, other = (scene.call().listened_to() for _ in range(2))
 
     with scene.person() as person:
         person.execute("SELECT * FROM conversation WHERE id = %s FOR UPDATE", [locked.id])
@@ -167,7 +167,7 @@ def test_a_locked_entry_waits_alone(scene: Scene) -> None:
 
 
 def test_while_a_table_is_locked_registrations_are_refused_in_time_and_events_wait(scene: Scene) -> None:
-    call = scene.call().register().until("subscribed")
+    call = scene.call().listened_to()
 
     with scene.person() as person:
         person.execute("LOCK TABLE conversation IN EXCLUSIVE MODE")
@@ -182,7 +182,7 @@ def test_while_a_table_is_locked_registrations_are_refused_in_time_and_events_wa
 
 
 def test_while_no_lease_can_be_renewed_nothing_is_written_and_the_instance_stays_the_same(scene: Scene) -> None:
-    call = scene.call().register().until("subscribed")
+    call = scene.call().listened_to()
     before = scene.server.execute("SELECT id FROM instance", "gateway")
 
     with scene.person() as person:
@@ -201,9 +201,7 @@ def test_while_no_lease_can_be_renewed_nothing_is_written_and_the_instance_stays
 def test_registrations_are_refused_while_the_disk_is_full_and_events_wait_in_the_spool(
     scene: Scene, disk: Path
 ) -> None:
-    talking = [scene.call().register() for _ in range(5)]
-    for call in talking:
-        call.until("subscribed")
+    talking = [scene.call().listened_to() for _ in range(5)]
 
     filler = fill(disk)
     assert any(scene.refuses() for _ in range(MOST))
@@ -220,9 +218,7 @@ def test_registrations_are_refused_while_the_disk_is_full_and_events_wait_in_the
 
 
 def test_a_server_that_is_killed_under_load_loses_nothing_and_events_wait_in_the_spool(scene: Scene) -> None:
-    talking = [scene.call().register() for _ in range(10)]
-    for call in talking:
-        call.until("subscribed")
+    talking = [scene.call().listened_to() for _ in range(10)]
     confirmed: list[Call] = []
     running = True
 

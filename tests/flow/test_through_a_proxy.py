@@ -104,9 +104,9 @@ def test_whole_conversations_of_all_kinds_pass_through(bank: Bank) -> None:
     gateway = bank.gateway()
     kinds = ("VOICE", "EMAIL", "CHAT", "MESSAGE", "CALLBACK")
 
-    calls = [Call(bank.simulator, gateway, mediaType=kind).register() for kind in kinds]
+    calls = [Call(bank.simulator, gateway, mediaType=kind).listened_to() for kind in kinds]
     for call in calls:
-        call.until("subscribed").act("end").act("wrapup", notes="through the tunnel").until_delivered()
+        call.act("end").act("wrapup", notes="through the tunnel").until_delivered()
 
     assert [record["body"]["eventSource"] for call in calls for record in call.records()] == ["live"] * len(kinds)
     assert balance(bank.simulator)["clean"]
