@@ -1,7 +1,8 @@
 """Runs jobs on SQLite: one connection, and one transaction for a group of jobs.
 
-Invariant: only the thread that owns the connection calls the methods of :class:`SqliteDatabase`. When ``commit``
-returns, either the whole group is on disk or none of it. A job that fails on its own account affects no other job.
+Invariant: only the thread that owns the connection calls the methods of :class:`SqliteDatabase`, but ``checkpoint``.
+When ``commit`` returns, either the whole group is on disk or none of it. A job that fails on its own account affects no
+other job.
 """
 
 import os
@@ -20,6 +21,9 @@ from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.triggers import create_tables
 
 Job = Callable[[Connection], object]
+
+#: A commit writes about a page for each row that it changes, and that many more for the tables and indexes.
+_PAGES_OF_A_COMMIT = 8
 
 #: Error codes caused by the statement itself; every other code is a failure of the database.
 _FAULTS_OF_A_JOB = frozenset(
@@ -72,6 +76,9 @@ class SqliteDatabase:
         self._engine = engine_of(url, seconds=busy_seconds, clock=clock)
         self._connection: Connection | None = None
         self._inode = 0
+        self._busy_seconds = busy_seconds
+        #: about how many pages all commits have written to the log
+        self.pages_logged = 0
 
     def commit(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run the jobs in one transaction, each in a savepoint, and return one outcome for each, in order.
@@ -80,6 +87,7 @@ class SqliteDatabase:
         """
         try:
             connection = self._connected()
+            rows_before = _driver(connection).total_changes
             # IMMEDIATE takes the write lock at once. A deferred transaction that meets another writer later would fail
             # without waiting. Through the engine this would take 50 µs more.
             _driver(connection).execute("BEGIN IMMEDIATE")
@@ -87,12 +95,27 @@ class SqliteDatabase:
                 run = _run_alone if len(jobs) == 1 else _run_in_savepoint
                 outcomes = [run(connection, job) for job in jobs]
                 reach("before_commit")
+            if rows := _driver(connection).total_changes - rows_before:
+                self.pages_logged += rows + _PAGES_OF_A_COMMIT
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
             if self._path is not None:
                 self.close()
             return [Lost(error=error)] * len(jobs)
         reach("after_commit")
         return outcomes
+
+    def checkpoint(self) -> sqlite3.Error | None:
+        """Copy what was committed from the log into the file, by a connection of its own; for any thread.
+
+        Returns:
+            Why it failed. Nothing is lost then: the log holds everything for the next one.
+        """
+        try:
+            if self._path is not None:
+                sqlite_file.checkpoint(self._path, self._busy_seconds)
+        except sqlite3.Error as error:
+            return error
+        return None
 
     def close(self) -> None:
         """Close the connection, which rolls back an open transaction. The next group opens a new one."""

@@ -5,6 +5,7 @@ Invariant: only :func:`prepare` creates the file. Opening a missing file is an e
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import URL
@@ -13,6 +14,9 @@ from genesys_gateway.runtime.errors import UnsafeDatabase
 
 _OWNER_ONLY = 0o600
 _FOLDER_OWNER_ONLY = 0o700
+#: Length of the log, in pages of 4 KiB, from which on a commit makes a checkpoint itself, as SQLite does from 1,000 on.
+#: So many come together only while commits leave :func:`checkpoint` no moment in which it has copied everything.
+_LONG_LOG = 16_000
 
 
 def path_of(url: URL) -> Path | None:
@@ -72,6 +76,7 @@ def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
         mode = connection.execute("PRAGMA journal_mode = WAL").fetchone()[0]
         # With WAL and less than FULL, the latest commits can be lost when the power fails.
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LONG_LOG}")
         # Content erased by retention must not stay readable in free pages.
         connection.execute("PRAGMA secure_delete = ON")
         if mode != ("memory" if path is None else "wal"):
@@ -80,3 +85,15 @@ def connect(path: Path | None, busy_seconds: float) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def checkpoint(path: Path, busy_seconds: float) -> None:
+    """Copy what is committed from the log into the file, so that the log is used again from its beginning.
+
+    Nobody waits for it: what is committed meanwhile, and what somebody still reads, stays in the log for the next one.
+
+    Raises:
+        sqlite3.Error: As :func:`connect`; or the disk is full, for example. The log is as it was.
+    """
+    with closing(connect(path, busy_seconds)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(PASSIVE)")

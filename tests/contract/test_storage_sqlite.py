@@ -1,6 +1,7 @@
 """SQLite only: groups of jobs, and a file that is locked, full, read-only, missing or replaced, then works again."""
 
 import gc
+import os
 import resource
 import shutil
 import sqlite3
@@ -12,6 +13,7 @@ from weakref import WeakSet
 
 import gevent
 import pytest
+import structlog.testing
 from gevent import monkey, subprocess
 from sqlalchemy import Connection, make_url
 from sqlalchemy.exc import OperationalError
@@ -19,7 +21,7 @@ from sqlalchemy.exc import OperationalError
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage, sqlite_file
 from genesys_gateway.storage.sqlite import Outcome, SqliteDatabase
-from genesys_gateway.storage.tables import quarantine
+from genesys_gateway.storage.tables import quarantine, registration
 from tests.contract.processes import python
 from tests.contract.test_storage_engine import accept, accepted
 from tests.doubles.runtime import FakeClock, until
@@ -93,6 +95,48 @@ def test_what_waits_while_the_disk_is_busy_shares_one_commit(storage: Storage) -
     gevent.joinall(transactions, raise_error=True)
 
     assert len({job.value for job in transactions}) == 1
+
+
+def accept_many(name: str) -> Callable[[Connection], None]:
+    """A job that writes so much that a checkpoint is due, but less than what SQLite makes one for by itself."""
+    rows = [{"conversation_id": f"{name}-{number}", "accepted_at": 1} for number in range(1000)]
+    return lambda connection: connection.execute(registration.insert(), rows).close()
+
+
+def test_a_checkpoint_writes_the_file_after_the_commit(storage: Storage, path: Path) -> None:
+    before = path.stat().st_mtime_ns
+    storage.run(accept("a"))
+    assert path.stat().st_mtime_ns == before
+
+    storage.run(accept_many("b"))
+
+    until(lambda: path.stat().st_mtime_ns > before)
+
+
+def test_a_checkpoint_that_fails_is_logged_and_made_later(storage: Storage, path: Path) -> None:
+    before = path.stat().st_mtime_ns
+    with structlog.testing.capture_logs() as lines, no_more_files():
+        storage.run(accept_many("a"))
+        until(lambda: lines)
+
+    assert [line["event"] for line in lines] == ["checkpoint_failed"]
+    assert path.stat().st_mtime_ns == before
+    storage.run(accept_many("b"))
+    until(lambda: path.stat().st_mtime_ns > before)
+    assert len(storage.run(accepted)) == 2000
+
+
+@contextmanager
+def no_more_files() -> Iterator[None]:
+    """Have this process open no further file."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.dup(0)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_no_job_runs_in_the_thread_of_the_hub(storage: Storage) -> None:
