@@ -25,11 +25,17 @@ V = TypeVar("V")
 #: connection, which is free for others earlier.
 _LOCK_SHARE = 0.5
 
-#: Reads whether the server keeps commits, and sets the time limits of a connection.
+#: Reads whether the server keeps commits, and sets the time limits of a connection, and how the server plans: each
+#: statement goes through an index, row by row. A plan is made once. Made while a table was small, it would read all of
+#: the table, until the server counts the rows again. A table that has no index is read all the same; such a plan then
+#: seems so costly that the server would compile it.
 _SESSION = """
 SELECT current_setting('fsync'), current_setting('synchronous_commit'),
        set_config('statement_timeout', %(statement)s, false), set_config('lock_timeout', %(lock)s, false),
-       set_config('idle_in_transaction_session_timeout', %(idle)s, false)
+       set_config('idle_in_transaction_session_timeout', %(idle)s, false),
+       set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
+       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
+       set_config('jit', 'off', false)
 """
 #: The unpatched ``poll``: it returns at once and does not yield to the hub.
 _native_poll = monkey.get_original("select", "poll")

@@ -73,6 +73,7 @@ OF_THE_PRESENT = (
 WAITING = text(
     "INSERT INTO entry (id, conversation_id, source, stored_at, state, next_at, attempt)"
     " SELECT replace(id, '-9000-', '-a000-'), conversation_id, 'live', :now, 'pending', :now, 0 FROM entry"
+    " WHERE id LIKE '%-9000-%'"
 )
 
 LATER = NOW + 10 * DAY

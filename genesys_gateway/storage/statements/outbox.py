@@ -17,7 +17,6 @@ from sqlalchemy import (
     case,
     cast,
     exists,
-    func,
     literal_column,
     or_,
     select,
@@ -71,7 +70,13 @@ _NEWEST = (
 )
 
 _COUNTED = select(tally.total("pending").label("pending"), tally.total("dead").label("dead"))
-_OLDEST_PENDING = select(func.min(_table.stored_at)).where(IS_PENDING)
+# Bound and order name the index, of which one end is read. For min() PostgreSQL may walk another one.
+_OLDEST_PENDING = select(_table.stored_at).where(IS_PENDING, _table.stored_at > 0).order_by(_table.stored_at).limit(1)
+_LATER = select(_table.next_at).where(IS_PENDING, _table.next_at > bindparam("now")).limit(1)
+_DATES = select(
+    _LATER.order_by(_table.next_at).scalar_subquery().label("next"),
+    _LATER.order_by(_table.next_at.desc()).scalar_subquery().label("latest"),
+)
 _POSTPONE = (
     update(entry)
     .where(_table.id == bindparam("of"), _table.claim == bindparam("number"), _table.state == PENDING)
@@ -124,19 +129,15 @@ def next_due(connection: Connection, *, now: int, furthest_ms: int, longest_back
     A date further away than ``furthest_ms``, the longest possible wait, was set by a wrong clock. Such an entry is made
     due now. Before its first attempt an entry waits no longer than a back-off.
     """
-    not_begun = and_(_table.attempt == 0, _table.next_at > now + longest_back_off_ms)
-    misdated = (
-        IS_PENDING,
-        _table.next_at > now + min(furthest_ms, longest_back_off_ms),
-        or_(_table.next_at > now + furthest_ms, not_begun),
-    )
-    if connection.execute(
-        update(entry).where(locks.not_locked(connection, _table.id, *misdated)).values(next_at=now)
-    ).rowcount:
-        return 0
-    following = select(func.min(_table.next_at)).where(IS_PENDING, _table.next_at > now)
-    at = connection.execute(following).scalar()
-    return None if at is None else at - now
+    following, latest = connection.execute(_DATES, {"now": now}).one()
+    soonest_mistake = now + min(furthest_ms, longest_back_off_ms)
+    if latest is not None and latest > soonest_mistake:
+        not_begun = and_(_table.attempt == 0, _table.next_at > now + longest_back_off_ms)
+        misdated = (IS_PENDING, _table.next_at > soonest_mistake, or_(_table.next_at > now + furthest_ms, not_begun))
+        change = update(entry).where(locks.not_locked(connection, _table.id, *misdated)).values(next_at=now)
+        if connection.execute(change).rowcount:
+            return 0
+    return None if following is None else following - now
 
 
 def postpone(connection: Connection, waits: Sequence[Postponed], *, now: int) -> list[Postponed]:
