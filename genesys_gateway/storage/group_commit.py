@@ -23,8 +23,8 @@ log = get_logger(__name__)
 #: Maximum number of jobs in a group. Larger groups are no faster, and the first job waits for the last.
 _GROUP_LIMIT = 128
 #: A checkpoint is made when about that many pages were logged. SQLite itself makes it within a commit, which then took
-#: up to 340 ms. Larger checkpoints were slower, too.
-_CHECKPOINT_PAGES = 250
+#: up to 340 ms. Larger ones delay commits, too; smaller ones copy the same pages again and again.
+_CHECKPOINT_PAGES = 500
 
 
 class _Waiter:
