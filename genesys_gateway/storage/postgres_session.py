@@ -33,9 +33,8 @@ _SESSION = """
 SELECT current_setting('fsync'), current_setting('synchronous_commit'),
        set_config('statement_timeout', %(statement)s, false), set_config('lock_timeout', %(lock)s, false),
        set_config('idle_in_transaction_session_timeout', %(idle)s, false),
-       set_config('enable_seqscan', 'off', false), set_config('enable_bitmapscan', 'off', false),
-       set_config('enable_hashjoin', 'off', false), set_config('enable_mergejoin', 'off', false),
-       set_config('jit', 'off', false)
+       set_config('enable_seqscan', 'off', false), set_config('enable_hashjoin', 'off', false),
+       set_config('enable_mergejoin', 'off', false), set_config('jit', 'off', false)
 """
 #: The unpatched ``poll``: it returns at once and does not yield to the hub.
 _native_poll = monkey.get_original("select", "poll")
