@@ -312,11 +312,11 @@ class ChannelRegistry:
         self._tasks.spawn(f"retire-{channel.id[-8:]}", self._retire, channel)
 
     def _retire(self, channel: Channel) -> None:
-        """Close it for good; conversations whose home it still is wait for another channel."""
+        """Close it for good; conversations whose home it still is wait for another channel. May be repeated."""
         self._displaced(channel, [one for one, home in self._home.items() if home is channel])
         channel.retire()
-        self._channels.pop(channel.id, None)
-        self._listener.closed(channel.id)
+        if self._channels.pop(channel.id, None) is not None:
+            self._listener.closed(channel.id)
         self._wake.set()
 
     # Watch and handovers

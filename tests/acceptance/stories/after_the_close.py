@@ -7,7 +7,8 @@ from tests.harness.stage import Stage
 from tests.harness.waiting import wait_for
 
 _EACH = 10
-_LAST_LOOK_SECONDS = 20
+#: Longer than customers and agents need for the second talk, also on a busy machine.
+_LAST_LOOK_SECONDS = 40
 
 
 def play(stage: Stage) -> None:

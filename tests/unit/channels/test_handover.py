@@ -99,6 +99,7 @@ def test_a_failed_handover_leaves_everything_where_it_was(channels: RegistryOnFa
     assert (channels.uncovered, set(channels.covered.values())) == ([], {old.id})
     channels.registry.follow(conversation(7))
     channels.until(lambda: len(channels.covered) == 4)
+    assert len(channels.closed) == 1
     channels.check()
 
 
