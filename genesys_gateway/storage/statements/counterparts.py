@@ -6,7 +6,7 @@ that was stored first is the record's; each other report is a row of ``counterpa
 
 from typing import Any
 
-from sqlalchemy import Connection, Row, bindparam, false, or_, select, true, union_all
+from sqlalchemy import Connection, Row, bindparam, exists, false, or_, select, true, union_all
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.pairing import Kind, Report, place
@@ -38,15 +38,12 @@ _ENTRY = select(entry).where(entry.c.id == bindparam("id"))
 #: Whether the conversation of the enclosing query has an entry whose own report names no session. If it has none, an
 #: event that names its session is the first report of its work.
 HAS_ANY = (
-    select(entry.c.id)
+    exists()
     .where(
         entry.c.conversation_id == conversation.c.id,
         or_(entry.c.session_id.is_(None), entry.c.participant_id.is_(None)),
     )
     .correlate(conversation)
-    .limit(1)
-    .scalar_subquery()
-    .is_not(None)
 )
 
 
