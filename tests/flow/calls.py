@@ -4,7 +4,7 @@ import time
 from typing import Any
 from uuid import uuid4
 
-from sqlalchemy import NullPool, create_engine, text
+from sqlalchemy import Engine, NullPool, create_engine, text
 
 from tests.harness.gateway import ADDRESS, Gateway
 from tests.harness.simulator import Simulator
@@ -52,13 +52,13 @@ class Call:
         at once, and its answer may come after the work has ended.
         """
         self.register().until("subscribed")
-        until(lambda: self._next_question() > time.time() + _SOON_SECONDS, what="no question is due")
+        database = create_engine(self._gateway.environment["DATABASE_URL"], poolclass=NullPool)
+        until(lambda: self._next_question(database) > time.time() + _SOON_SECONDS, what="no question is due")
         return self
 
-    def _next_question(self) -> float:
+    def _next_question(self, database: Engine) -> float:
         """When Genesys is asked about it next, in seconds since 1970."""
-        engine = create_engine(self._gateway.environment["DATABASE_URL"], poolclass=NullPool)
-        with engine.connect() as connection:
+        with database.connect() as connection:
             found = connection.execute(text("SELECT due_at FROM conversation WHERE id = :id"), {"id": self.id})
             return float(found.scalar_one()) / 1000
 
