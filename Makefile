@@ -91,6 +91,7 @@ openapi: $(RUNTIME)
 
 lock: $(TOOLS)
 	$(LOCK) --output-file=requirements.txt requirements.in
+	$(LOCK) --output-file=requirements-tracing.txt requirements-tracing.in
 	$(LOCK) --output-file=requirements-dev.txt requirements-dev.in
 
 clean:

@@ -20,7 +20,9 @@ with its invariant and lists its files. Imports go down only; ``make check`` tes
     reconciliation       asks Genesys what was missed, and closes conversations that are over
     delivery             sends the entries of the outbox to CommunicationHistory
     maintenance          what runs on a timer: lease, resync, gauges, retention
-    gateway              composition root: creates and connects all parts; the order of start and stop
+    oversight            what operators see: troubles, status, explanations
+    parts                composition root: creates all parts and connects them
+    gateway              the order in which the parts start and stop
     settings             every setting, read once and checked together
     runtime              clock, greenlets, logs, metrics, errors, back-off, HTTP client
     commands             commands for operators, run beside the service

@@ -8,7 +8,6 @@ The files, in reading order:
     cli                  the command line: names, options, exit codes; also starts migrate, demo and simulator
     check                checks everything the gateway needs before it goes live
     why                  explains the state of one conversation
-    explanation          the sentences of that explanation
     instances            lists the instances on the database
     dead_letters         records that were given up: list, show, requeue
     erase                erases the data of one customer

@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any
 
-from genesys_gateway.commands.explanation import Explanation, explain
 from genesys_gateway.commands.output import DONE, NOT_DONE, json_fields, print_error, print_json, print_lines
+from genesys_gateway.oversight.explanation import Explanation, explain
 from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import inspection

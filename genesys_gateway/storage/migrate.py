@@ -16,7 +16,7 @@ from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.connections import engine_of
 
 #: The newest revision in ``migrations``. Revisions are numbers of four digits, so they can be compared.
-HEAD = "0010"
+HEAD = "0011"
 
 _VERSION_TABLE = "alembic_version"
 _READ_VERSION = text("SELECT version_num FROM alembic_version")

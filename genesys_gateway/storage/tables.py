@@ -74,6 +74,11 @@ conversation = Table(
     Column("next_owner", _ID),
     #: since when its owner, which has no place for its topic, offers it to other instances
     Column("offered_at", BigInteger),
+    # A difference, so that only the list is read by this index: other statements order few rows by the date itself.
+    Index("conversation_listed", text("(0 - created_at)"), "id"),
+    # A collation of PostgreSQL may ignore the dashes of an id, so that the index of the key can't find a beginning.
+    Index("conversation_beginning", "id", postgresql_ops={"id": "text_pattern_ops"}).ddl_if(dialect="postgresql"),
+    _partial("conversation_unresolved", "closed_at", where="outcome = 'unresolved' AND erased_at IS NULL"),
     _partial("conversation_followed", "owner", "state", where="state <> 'closed'"),
     _partial("conversation_doubtful", "covered_at", where="in_doubt AND state = 'subscribed'"),
     _partial("conversation_owned_due", "owner", "due_at", where="due_at IS NOT NULL"),
@@ -138,6 +143,7 @@ entry = Table(
     _partial("entry_dead", "stored_at", where="state = 'dead'"),
     _partial("entry_claimed", "claimed_until", where="claimed_until IS NOT NULL"),
     Index("entry_conversation", "conversation_id"),
+    Index("entry_listed", text("(0 - stored_at)"), "id"),
     _partial("entry_to_erase", "delivered_at", where="erased_at IS NULL AND delivered_at IS NOT NULL"),
     _partial("entry_result", "stored_at", "id", where="source = 'supportResult'"),
 )
@@ -205,6 +211,9 @@ instance = Table(
     #: when it ended, and how: left (it said so itself) | proven (its process is gone) | lapsed (its lease ran out)
     Column("ended_at", BigInteger),
     Column("ended_how", String(8)),
+    #: what it says of itself for operators, as JSON, and when it said so
+    Column("report", Text),
+    Column("reported_at", BigInteger),
 )
 
 #: The timelines of all conversations; only :mod:`~genesys_gateway.storage.statements.forgetting` deletes lines.
@@ -258,4 +267,5 @@ quarantine = Table(
     Column("reason", String(64), nullable=False),
     Column("topic", String(200)),
     Column("frame", Text, nullable=False),
+    Index("quarantine_at", "at"),
 )

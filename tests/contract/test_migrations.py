@@ -73,7 +73,11 @@ def structure(url: str) -> dict[str, Any]:
     with engine_of(url).connect() as connection:
         inspector = inspect(connection)
         names = set(inspector.get_table_names()) - {"alembic_version"}
-        return {name: table_structure(connection, name) | {"triggers": triggers(connection, name)} for name in names}
+        return {
+            name: table_structure(connection, name)
+            | {"triggers": triggers(connection, name), "indexes": indexes(connection, name)}
+            for name in names
+        }
 
 
 def triggers(connection: Connection, table: str) -> list[Any]:
@@ -87,22 +91,25 @@ def triggers(connection: Connection, table: str) -> list[Any]:
     return [tuple(row) for row in found]
 
 
+def indexes(connection: Connection, table: str) -> list[Any]:
+    """The indexes of a table, as the statements that create them: SQLAlchemy reads no index of an expression."""
+    query = {
+        "sqlite": "SELECT sql FROM sqlite_master WHERE type = 'index' AND tbl_name = :name AND sql <> '' ORDER BY name",
+        "postgresql": "SELECT indexdef FROM pg_indexes WHERE tablename = :name ORDER BY indexname",
+    }
+    found = connection.execute(text(query[connection.dialect.name]), {"name": table})
+    return [tuple(row) for row in found]
+
+
 def table_structure(connection: Connection, table: str) -> dict[str, Any]:
     inspector = inspect(connection)
     return {
         "columns": {column["name"]: {**column, "type": str(column["type"])} for column in inspector.get_columns(table)},
         "key": inspector.get_pk_constraint(table),
         "foreign keys": sorted(map(repr, inspector.get_foreign_keys(table))),
-        "indexes": sorted(full_text(dict(index)) for index in inspector.get_indexes(table)),
         "unique": sorted(map(repr, inspector.get_unique_constraints(table))),
         "checks": sorted(map(repr, inspector.get_check_constraints(table))),
     }
-
-
-def full_text(index: dict[str, Any]) -> str:
-    """An index as text. SQLAlchemy returns the condition of a partial one as an object."""
-    options = {name: str(value) for name, value in index.pop("dialect_options", {}).items()}
-    return repr(index | options)
 
 
 def set_version(url: str, version: str) -> None:
@@ -110,6 +117,7 @@ def set_version(url: str, version: str) -> None:
         connection.execute(text("UPDATE alembic_version SET version_num = :version"), {"version": version})
 
 
+@pytest.mark.filterwarnings("ignore:Skipped unsupported reflection")  # indexes are compared as statements
 def test_migrated_tables_equal_those_of_the_metadata(empty_url: str, created_url: str) -> None:
     migrate(empty_url)
 

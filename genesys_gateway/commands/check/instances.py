@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from genesys_gateway.commands.check.findings import Finding, good, wrong
-from genesys_gateway.commands.explanation import moment
 from genesys_gateway.commands.output import counted
 from genesys_gateway.genesys.client_key import client_key
+from genesys_gateway.oversight.explanation import moment
 from genesys_gateway.runtime.clock import SKEW_MS, Clock
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.settings import Settings

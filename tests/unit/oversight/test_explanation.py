@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from genesys_gateway.commands.explanation import EVENTS, Explanation, event_in_words, explain, moment
+from genesys_gateway.oversight.explanation import EVENTS, Explanation, event_in_words, explain, moment
 from genesys_gateway.storage.statements.inspection import ConversationFacts, RecordFacts
 from genesys_gateway.storage.statements.timeline import TimelineItem
 

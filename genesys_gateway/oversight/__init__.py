@@ -1,0 +1,14 @@
+"""What operators see of the service: whether the promise is kept, what is wrong, and where a conversation stands.
+
+Invariant: looking changes nothing on the path of the data, and nothing personal is shown unless an operator reveals it,
+which is written into the log and the timeline.
+
+The files, in reading order:
+
+    status               what an operator is shown of the whole service at one moment
+    explanation          explains the state of one conversation in sentences
+"""
+
+from genesys_gateway.oversight.status import InstanceStatus, Promise, Status, Trouble
+
+__all__ = ["InstanceStatus", "Promise", "Status", "Trouble"]
