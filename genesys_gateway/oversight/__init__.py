@@ -6,9 +6,11 @@ which is written into the log and the timeline.
 The files, in reading order:
 
     status               what an operator is shown of the whole service at one moment
+    finding              one thing that is wrong, before it is put into words
     explanation          explains the state of one conversation in sentences
 """
 
+from genesys_gateway.oversight.finding import Finding
 from genesys_gateway.oversight.status import InstanceStatus, Promise, Status, Trouble
 
-__all__ = ["InstanceStatus", "Promise", "Status", "Trouble"]
+__all__ = ["Finding", "InstanceStatus", "Promise", "Status", "Trouble"]
