@@ -59,6 +59,8 @@ def test_the_demo_ends_by_itself_when_every_record_has_arrived(tmp_path: Path) -
     assert "5 of 5 conversations are closed as logged." in demo.said
     assert "\x1b[" not in demo.said
     assert len(demo.ports()) == 2
+    address = f"http://127.0.0.1:{demo.ports()[1]}/ops/"
+    assert re.search(rf"^  address  {re.escape(address)}\n  token    [0-9a-f]{{32}}$", demo.said, re.MULTILINE)
     assert left_behind(demo) == []
 
 

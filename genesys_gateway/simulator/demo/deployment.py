@@ -53,7 +53,10 @@ class Deployment:
         self._fresh_until = 0.0
         self._keep = False
         self._children: list[Child] = []
-        self.token = secrets.token_urlsafe(24)
+        #: BOFE's token. Letters and digits only, so that a double click selects the whole token.
+        self.token = secrets.token_hex(16)
+        #: The operators' token, for the dashboard. Both are new in each demo.
+        self.ops_token = secrets.token_hex(16)
         self.gateway_url = f"http://127.0.0.1:{_free_port(_GATEWAY_PORT)}"
         self.simulator_url = f"http://127.0.0.1:{_free_port(_SIMULATOR_PORT)}"
         self.gateway = Gateway(Http(self.gateway_url, self.token))
@@ -75,6 +78,12 @@ class Deployment:
     def keep_files(self) -> None:
         """Keep database and logs after the end, for inspection."""
         self._keep = True
+
+    def show_dashboard(self) -> None:
+        """Print where the operators' dashboard is, and the token that opens it."""
+        self._screen.heading("The dashboard: open the address in a browser; the token is for this demo only")
+        self._screen.line(f"  address  {self.gateway_url}/ops/")
+        self._screen.line(f"  token    {self.ops_token}")
 
     def run_until_interrupted(self) -> None:
         """Keep everything running until Ctrl-C; raises like :meth:`pause`."""
@@ -111,6 +120,7 @@ class Deployment:
         seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS, self._interrupts.pause)
         self._show("gateway", self.gateway_url, f"gunicorn and SQLite; ready in {seconds:.1f} s")
         self._show("files", str(self.folder), "database and logs")
+        self.show_dashboard()
 
     def _start_child(self, name: str, command: list[str], environment: Mapping[str, str]) -> Child:
         child = Child(name, command, environment, PROJECT, self.folder / f"{name}.log")
@@ -134,7 +144,7 @@ class Deployment:
             "COMMUNICATION_HISTORY_URL": f"{self.simulator_url}/history",
             "DATABASE_URL": f"sqlite:///{self.folder}/gateway.db",
             "GATEWAY_BIND": self.gateway_url.removeprefix("http://"),
-            "GATEWAY_TOKENS": f"bofe:{self.token}",
+            "GATEWAY_TOKENS": f"bofe:{self.token},ops:{self.ops_token}",
             "GATEWAY_QUIET_SECONDS": str(QUIET_SECONDS),
             "GATEWAY_LOG_FORMAT": "text",
         }

@@ -67,6 +67,7 @@ def show_result(screen: Screen, announced: Sequence[str], outcomes: Mapping[str,
 
 def show_suggestions(screen: Screen, deployment: Deployment, interaction_id: str) -> None:
     """Print commands to try while simulator and gateway keep running."""
+    deployment.show_dashboard()
     gateway, simulator = deployment.gateway_url, deployment.simulator_url
     screen.heading("Simulator and gateway run until Ctrl-C. Try, in another terminal:")
     text = f"""
