@@ -7,6 +7,7 @@ The files, in reading order:
 
     status               what an operator is shown of the whole service at one moment
     finding              one thing that is wrong, before it is put into words
+    codes                the codes of troubles, and how each is put into words
     explanation          explains the state of one conversation in sentences
 """
 
