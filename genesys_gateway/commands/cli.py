@@ -66,11 +66,16 @@ def simulator(context: click.Context) -> None:
 
 @main.command()
 @click.option("--once", is_flag=True, help="End after the five conversations; exit 0 only if every record arrived.")
-def demo(once: bool) -> None:
-    """Show the whole path: simulator, gateway, five conversations."""
+@click.option("--traffic", is_flag=True, help="Keep a contact centre going instead, with faults in turn, until Ctrl-C.")
+@click.option("--minutes", default=120.0, show_default=True, help="How long the traffic goes on at most.")
+def demo(once: bool, traffic: bool, minutes: float) -> None:
+    """Show the whole path on this machine: simulator, gateway, five conversations, and the dashboard."""
+    from genesys_gateway.simulator.demo.main import keep_going
     from genesys_gateway.simulator.demo.main import main as run_demo
 
-    sys.exit(run_demo(once=once))
+    if once and traffic:
+        raise click.UsageError("--once and --traffic exclude each other")
+    sys.exit(keep_going(minutes=minutes) if traffic else run_demo(once=once))
 
 
 @main.command()

@@ -60,8 +60,15 @@ class Child:
         Raises:
             DemoFailed: It ended, or did not answer within ``seconds``; the text holds its last lines.
         """
+        return self._wait(lambda: http.answers(path), seconds, pause)
+
+    def wait_for_output(self, seconds: float, pause: Callable[[float], None] = time.sleep) -> None:
+        """Wait until it has written something; raises like :meth:`wait_for`."""
+        self._wait(lambda: self.log.stat().st_size > 0, seconds, pause)
+
+    def _wait(self, answers: Callable[[], bool], seconds: float, pause: Callable[[float], None]) -> float:
         begun = time.monotonic()
-        while not http.answers(path):
+        while not answers():
             if not self.lives:
                 raise DemoFailed(f"The {self.name} ended with code {self._process.returncode}:\n{self.last_lines()}")
             if time.monotonic() - begun > seconds:

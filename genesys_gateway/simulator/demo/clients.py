@@ -3,7 +3,7 @@
 Invariant: every call has a time limit, and any answer but the expected one raises DemoFailed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,17 +58,19 @@ class Http:
         except requests.RequestException:
             return False
 
-    def call(self, method: str, path: str, body: Mapping[str, object] | None = None) -> tuple[int, Any]:
-        """Return status and JSON of a 2xx answer.
+    def call(
+        self, method: str, path: str, body: Mapping[str, object] | None = None, also: Collection[int] = ()
+    ) -> tuple[int, Any]:
+        """Return status and JSON of an answer.
 
         Raises:
-            DemoFailed: There is no answer, or its status is not 2xx.
+            DemoFailed: There is no answer, or its status is neither 2xx nor one of ``also``.
         """
         try:
             reply = self._send(method, path, body)
         except requests.RequestException as error:
             raise DemoFailed(f"{method} {self.url}{path} got no answer: {type(error).__name__}") from error
-        if not 200 <= reply.status_code < 300:
+        if not (200 <= reply.status_code < 300 or reply.status_code in also):
             raise DemoFailed(f"{method} {self.url}{path} was answered {reply.status_code}: {reply.text[:300]}")
         return reply.status_code, reply.json()
 
@@ -132,6 +134,15 @@ class ContactCentre:
         _, answer = self._http.call("GET", "/_sim/ledger?part=calls")
         return list(answer["calls"])
 
+    def control(self, method: str, path: str, body: Mapping[str, object] | None = None) -> Json:
+        """Make any call of the control API; ``path`` is what follows ``/_sim``."""
+        _, answer = self._http.call(method, f"/_sim{path}", body)
+        return dict(answer)
+
+    def state(self) -> Json:
+        """Return the simulated world in numbers."""
+        return self.control("GET", "/state")
+
     def _act(self, conversation_id: str, action: str, body: Mapping[str, object]) -> Json:
         _, answer = self._http.call("POST", f"/_sim/conversations/{conversation_id}/{action}", body)
         return dict(answer)
@@ -149,10 +160,33 @@ class Gateway:
             "POST", "/customers/supportInteraction", {"customerId": customer_id, "interactionId": interaction_id}
         )
 
+    def try_to_register(self, customer_id: str, interaction_id: str) -> bool:
+        """Register it unless the gateway can't now; return whether it did. BOFE then comes again."""
+        body = {"customerId": customer_id, "interactionId": interaction_id}
+        status, _ = self._http.call("POST", "/customers/supportInteraction", body, also=(503,))
+        return status < 300
+
     def view(self, interaction_id: str) -> Json:
         """Return the gateway's view of an interaction."""
         _, answer = self._http.call("GET", f"/customers/supportInteraction/{interaction_id}")
         return dict(answer)
+
+
+class Operators:
+    """The operators' JSON of the gateway."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+
+    def status(self) -> Json:
+        """Return what the dashboard shows at its top: promise, backlog, troubles and so on."""
+        _, answer = self._http.call("GET", "/ops/api/status")
+        return dict(answer)
+
+    def requeue(self, reason: str) -> int:
+        """Have all records sent again that are dead for this reason; return their number."""
+        _, answer = self._http.call("POST", "/ops/api/records/requeue", {"reason": reason})
+        return int(answer["requeued"])
 
 
 def _agent_json(agent: Agent) -> Json:

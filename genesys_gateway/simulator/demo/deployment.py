@@ -4,38 +4,35 @@ Invariant: no setting of a real deployment reaches the demo (they are removed fr
 nothing behind, except its files when it failed.
 """
 
-import base64
 import os
 import secrets
 import shutil
 import socket
 import sys
 import tempfile
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 
 from genesys_gateway.simulator.demo.children import Child
-from genesys_gateway.simulator.demo.clients import ContactCentre, Gateway, Http
+from genesys_gateway.simulator.demo.clients import ContactCentre, Gateway, Http, Operators
 from genesys_gateway.simulator.demo.errors import DemoFailed
+from genesys_gateway.simulator.demo.identity_provider import IdentityProvider
 from genesys_gateway.simulator.demo.interrupts import Interrupted, Interrupts
 from genesys_gateway.simulator.demo.screen import Screen
 
 PROJECT = Path(__file__).resolve().parents[3]
 
-#: Time after the last event of a conversation until the gateway asks whether it is over. The only setting that differs
-#: from production (60 s), to keep the demo short.
+#: Time after the last event of a conversation until the gateway asks whether it is over. The only setting that always
+#: differs from production (60 s), to keep the demo short.
 QUIET_SECONDS = 3
 
 #: Ports to use if they are free.
-_GATEWAY_PORT, _SIMULATOR_PORT = 8080, 9000
+_GATEWAY_PORT, _SIMULATOR_PORT, _BOFE_PORT = 8080, 9000, 9100
 #: Time limit for the start of one process.
 _START_SECONDS = 30.0
 #: Time limit for the end of one process. The gateway ends within 25 s.
 _STOP_SECONDS = 28.0
-#: Time between two assertions.
-_FRESH_ASSERTION_SECONDS = 5.0
 #: Pause between two looks at the processes while everything runs.
 _POLL_SECONDS = 0.2
 #: Prefixes of the settings that a real deployment may have set.
@@ -43,14 +40,27 @@ _OURS = ("GATEWAY_", "GENESYS_", "COMMUNICATION_HISTORY_", "DATABASE_", "GUNICOR
 
 
 class Deployment:
-    """Simulator and gateway, which run as long as the ``with`` block."""
+    """Simulator and gateway, which run as long as the ``with`` block.
 
-    def __init__(self, screen: Screen, interrupts: Interrupts) -> None:
+    Args:
+        settings: Settings of the gateway beside those that every demo needs.
+        options: Options of the simulator that differ from their defaults.
+    """
+
+    def __init__(
+        self,
+        screen: Screen,
+        interrupts: Interrupts,
+        settings: Mapping[str, str] | None = None,
+        options: Mapping[str, object] | None = None,
+    ) -> None:
+        self._more_settings = dict(settings or {})
+        self._options = [word for name, value in (options or {}).items() for word in ("--set", f"{name}={value}")]
         self._interrupts = interrupts
         self._screen = screen
         self.folder = Path(tempfile.mkdtemp(prefix="genesys-gateway-demo-"))
-        self._assertion = self.folder / "assertion"
-        self._fresh_until = 0.0
+        self.database = self.folder / "gateway.db"
+        self.identity_provider = IdentityProvider(self.folder / "assertion")
         self._keep = False
         self._children: list[Child] = []
         #: BOFE's token. Letters and digits only, so that a double click selects the whole token.
@@ -60,6 +70,7 @@ class Deployment:
         self.gateway_url = f"http://127.0.0.1:{_free_port(_GATEWAY_PORT)}"
         self.simulator_url = f"http://127.0.0.1:{_free_port(_SIMULATOR_PORT)}"
         self.gateway = Gateway(Http(self.gateway_url, self.token))
+        self.operators = Operators(Http(self.gateway_url, self.ops_token))
         self.contact_centre = ContactCentre(Http(self.simulator_url))
 
     def __enter__(self) -> "Deployment":
@@ -85,6 +96,19 @@ class Deployment:
         self._screen.line(f"  address  {self.gateway_url}/ops/")
         self._screen.line(f"  token    {self.ops_token}")
 
+    def start_bofe(self) -> str:
+        """Start BOFE, which registers each conversation it is told of; return the URL that is to be told.
+
+        Raises:
+            DemoFailed: It ended, or is not there in time.
+        """
+        port = _free_port(_BOFE_PORT)
+        command = [sys.executable, "-m", "genesys_gateway", "simulator", "bofe"]
+        command += ["--gateway", self.gateway_url, "--port", str(port)]
+        bofe = self._start_child("BOFE", command, {**_inherited(), "BOFE_TOKEN": self.token})
+        bofe.wait_for_output(_START_SECONDS, self._interrupts.pause)
+        return f"http://127.0.0.1:{port}/"
+
     def run_until_interrupted(self) -> None:
         """Keep everything running until Ctrl-C; raises like :meth:`pause`."""
         while True:
@@ -100,18 +124,16 @@ class Deployment:
         for child in self._children:
             if not child.lives:
                 raise DemoFailed(f"The {child.name} ended:\n{child.last_lines()}")
-        if time.monotonic() >= self._fresh_until:
-            # Genesys accepts an assertion only once, so a fresh one must be there whenever the gateway needs a token.
-            self._write_assertion()
+        self.identity_provider.write_if_due()
         self._interrupts.pause(seconds)
 
     def _start(self) -> None:
         self._screen.heading("Genesys-gateway: the whole path, on this machine")
-        self._write_assertion()
+        self.identity_provider.write_if_due()
         module = [sys.executable, "-m"]
         port = self.simulator_url.rpartition(":")[2]
         simulator = self._start_child(
-            "simulator", [*module, "genesys_gateway", "simulator", "--port", port], _inherited()
+            "simulator", [*module, "genesys_gateway", "simulator", "--port", port, *self._options], _inherited()
         )
         seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS, self._interrupts.pause)
         self._show("simulator", self.simulator_url, f"Genesys Cloud and CommunicationHistory; up in {seconds:.1f} s")
@@ -131,7 +153,7 @@ class Deployment:
         self._screen.line(f"  {name:<9}  {where:<35}  {what}")
 
     def _settings(self) -> dict[str, str]:
-        """The settings that every deployment needs, and the one timer that is shortened."""
+        """The settings that every deployment needs, the one timer that is always shortened, and those of this demo."""
         return {
             "GENESYS_LOGIN_URL": self.simulator_url,
             "GENESYS_API_URL": self.simulator_url,
@@ -140,21 +162,15 @@ class Deployment:
             "GENESYS_CLIENT_ID": "simulator-client",
             "GENESYS_CLIENT_SECRET": "simulator-secret",
             "GENESYS_ORG_NAME": "simulator-org",
-            "GENESYS_SAML_ASSERTION_FILE": str(self._assertion),
+            "GENESYS_SAML_ASSERTION_FILE": str(self.identity_provider.file),
             "COMMUNICATION_HISTORY_URL": f"{self.simulator_url}/history",
-            "DATABASE_URL": f"sqlite:///{self.folder}/gateway.db",
+            "DATABASE_URL": f"sqlite:///{self.database}",
             "GATEWAY_BIND": self.gateway_url.removeprefix("http://"),
             "GATEWAY_TOKENS": f"bofe:{self.token},ops:{self.ops_token}",
             "GATEWAY_QUIET_SECONDS": str(QUIET_SECONDS),
             "GATEWAY_LOG_FORMAT": "text",
+            **self._more_settings,
         }
-
-    def _write_assertion(self) -> None:
-        fresh = self._assertion.with_suffix(".new")
-        fresh.touch(mode=0o600)
-        fresh.write_bytes(base64.b64encode(b"assertion " + secrets.token_bytes(32)))
-        fresh.replace(self._assertion)
-        self._fresh_until = time.monotonic() + _FRESH_ASSERTION_SECONDS
 
     def _end(self) -> None:
         for child in reversed(self._children):

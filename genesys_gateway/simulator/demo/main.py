@@ -1,5 +1,6 @@
-"""The command ``demo``: starts simulator and gateway, runs the five conversations, and prints the summary."""
+"""The command ``demo``: starts simulator and gateway, and runs the five conversations or keeps traffic going."""
 
+import contextlib
 import os
 import sys
 
@@ -10,6 +11,7 @@ from genesys_gateway.simulator.demo.interrupts import Interrupted, Interrupts
 from genesys_gateway.simulator.demo.result import problems
 from genesys_gateway.simulator.demo.runner import ScenarioRunner
 from genesys_gateway.simulator.demo.screen import Screen
+from genesys_gateway.simulator.demo.traffic import OPTIONS, SETTINGS, TrafficRunner
 
 _INTERRUPTED = 130
 
@@ -38,6 +40,36 @@ def main(*, once: bool) -> int:
                 deployment.run_until_interrupted()
     except Interrupted:
         screen.line("")
+    except DemoFailed as error:
+        screen.error(str(error))
+        return 1
+    screen.line("Ended.")
+    return code
+
+
+def keep_going(*, minutes: float) -> int:
+    """Keep a contact centre going, with faults in turn, and end every process that was started.
+
+    Args:
+        minutes: How long, unless Ctrl-C ends it earlier.
+
+    Returns:
+        0 if it went on until its end, and no record arrived twice or without a reason; 1 if not; 130 if a signal
+        arrived before it began.
+    """
+    screen = Screen.on(sys.stdout, os.environ)
+    interrupts = Interrupts()
+    settings = {name: value for name, (value, _, _) in SETTINGS.items()}
+    try:
+        with Deployment(screen, interrupts, settings, OPTIONS) as deployment:
+            runner = TrafficRunner.of(deployment, screen)
+            with contextlib.suppress(Interrupted):
+                runner.run(minutes * 60)
+            code = 0 if runner.finish() else 1
+            if code:
+                deployment.keep_files()
+    except Interrupted:
+        return _INTERRUPTED
     except DemoFailed as error:
         screen.error(str(error))
         return 1
