@@ -1,6 +1,7 @@
 # All commands of development. Each target first installs what it needs, once.
 #
-#   make demo             shows the whole path against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: ends itself)
+#   make demo             shows the whole path against a simulated Genesys Cloud, until Ctrl-C (ARGS=--once: ends itself;
+#                         ARGS=--traffic: a contact centre at work, with faults in turn, to look at in the dashboard)
 #   make test             runs the tests in several processes (ARGS=…: arguments of pytest, in one process)
 #   make test-sdk         runs the official SDK and another client against the simulator, each in a venv of its own
 #   make acceptance       tests the promises with real processes (ARGS=--list; ARGS="--fast burst"); make proof is the same

@@ -6,14 +6,15 @@ from typing import Any
 
 import pytest
 
+from genesys_gateway.oversight.codes import WORDING
 from genesys_gateway.simulator.demo.clients import ContactCentre, Gateway, Http, Operators
 from genesys_gateway.simulator.demo.faults import FAULTS, Fault, Scene, all_well
 from genesys_gateway.simulator.demo.guests import Guests
 from genesys_gateway.simulator.demo.identity_provider import IdentityProvider
-from genesys_gateway.oversight.codes import WORDING
 from tests.doubles.simulator import Simulated
 
 pytest_plugins = ["tests.plugins.simulator_fixture"]
+
 
 class NotConnected(Http):
     """A gateway that takes whatever it is asked."""

@@ -11,6 +11,7 @@ import pytest
 from genesys_gateway.simulator.demo.children import Child
 from genesys_gateway.simulator.demo.clients import Http
 from genesys_gateway.simulator.demo.errors import DemoFailed
+from tests.harness.http import JsonClient
 from tests.harness.processes import Process, free_port, python
 from tests.harness.waiting import until
 
@@ -61,6 +62,32 @@ def test_the_demo_ends_by_itself_when_every_record_has_arrived(tmp_path: Path) -
     assert len(demo.ports()) == 2
     address = f"http://127.0.0.1:{demo.ports()[1]}/ops/"
     assert re.search(rf"^  address  {re.escape(address)}\n  token    [0-9a-f]{{32}}$", demo.said, re.MULTILINE)
+    assert left_behind(demo) == []
+
+
+def test_traffic_goes_on_until_it_is_interrupted_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, "--traffic")
+    until(lambda: len(demo.ports()) == 2 and "A contact centre at work" in demo.said, 30)
+    simulator = JsonClient(f"http://127.0.0.1:{demo.ports()[0]}")
+    until(lambda: simulator.request("GET", "/_sim/state").json["records"] >= 3, 60)
+
+    demo.process.signal(signal.SIGINT)
+    code = demo.process.wait(40)
+
+    simulator.close()
+    assert code == 0, demo.said
+    arrived = re.search(r"^(\d+) of \d+ records have arrived, each exactly once; \d+ are under way\.$", demo.said, re.M)
+    assert arrived is not None, demo.said
+    assert int(arrived[1]) >= 3
+    assert left_behind(demo) == []
+
+
+def test_traffic_ends_by_itself_after_the_given_minutes(tmp_path: Path) -> None:
+    demo = Demo(tmp_path, "--traffic", "--minutes", "0.01")
+
+    code = demo.process.wait(90)
+
+    assert code == 0, demo.said
     assert left_behind(demo) == []
 
 

@@ -87,8 +87,9 @@ class TrafficRunner:
             if moment >= looked:
                 looked = moment + _LOOK_SECONDS
                 status = self.deployment.operators.status()
-                self._tell_changes(status, moment)
-                if moment >= numbers:
+                if status is not None:
+                    self._tell_changes(status, moment)
+                if status is not None and moment >= numbers:
                     numbers = moment + _NUMBERS_SECONDS
                     self._tell_numbers(status)
             self.deployment.pause(_POLL_SECONDS)
