@@ -19,6 +19,7 @@ from genesys_gateway.maintenance import Drain, Gauges, Lease, Ownership, Resync,
 from genesys_gateway.maintenance.drain import Handing
 from genesys_gateway.maintenance.lease import LeaseListener, Terms
 from genesys_gateway.maintenance.ownership import Places
+from genesys_gateway.oversight.hour import Hour
 from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.database_clock import DatabaseClock
@@ -87,6 +88,7 @@ class Parts:
         self._compose_channels(genesys)
         self._compose_instance()
         self.gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, self.load, tokens.check_renewal)
+        self.hour = Hour(self.metrics, self._machine)
 
     def _clients(self) -> tuple[Genesys, HistoryClient, Tokens]:
         settings, clock, machine, metrics = self.settings, self._clock, self._machine, self.metrics

@@ -8,6 +8,7 @@ The files, in reading order:
     status               what an operator is shown of the whole service at one moment
     finding              one thing that is wrong, before it is put into words
     codes                the codes of troubles, and how each is put into words
+    hour                 what this instance did in the last hour, as points for charts
     explanation          explains the state of one conversation in sentences
 """
 

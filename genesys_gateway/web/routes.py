@@ -15,6 +15,7 @@ from marshmallow import Schema, ValidationError
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake import Registration, SupportResults
 from genesys_gateway.intake.support_result import IntakeResult
+from genesys_gateway.oversight.hour import Hour
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE
@@ -65,6 +66,10 @@ class GatewayFacade(Protocol):
     @property
     def metrics(self) -> Metrics:
         """The metrics to render."""
+
+    @property
+    def hour(self) -> Hour:
+        """What this instance did in the last hour."""
 
     @property
     def serving(self) -> bool:

@@ -5,6 +5,8 @@ from typing import Any, cast
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake.registration import Registered, Registration
 from genesys_gateway.intake.support_result import SupportResults
+from genesys_gateway.oversight.hour import Hour
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
@@ -75,6 +77,7 @@ class FakeGateway:
     def __init__(self, **environ: str) -> None:
         self.settings = Settings.from_environment(ENVIRON | environ)
         self.metrics = Metrics()
+        self.hour = Hour(self.metrics, SystemClock())
         self.registrations = FakeRegistration()
         self.results = FakeSupportResults()
         self.serving = True
