@@ -13,6 +13,7 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings.checked import kept_or_read
 from genesys_gateway.web import docs, json_body, problems, routes
 from genesys_gateway.web.auth import guard_of
+from genesys_gateway.web.ops import site
 
 log = get_logger(__name__)
 
@@ -46,10 +47,11 @@ def create_app(gateway: routes.GatewayFacade | None = None, *, body_seconds: flo
     # Otherwise werkzeug redirects a path with double slashes, which only some callers follow. It is answered with 404.
     app.url_map.merge_slashes = False
     app.extensions[routes.GATEWAY] = served
-    app.extensions[routes.GUARD] = guard_of(served.settings, SystemClock())
+    guard = app.extensions[routes.GUARD] = guard_of(served.settings, SystemClock())
     app.before_request(_reject_disguised_path)
     app.register_blueprint(routes.blueprint)
     app.register_blueprint(docs.blueprint)
+    site.install(app, served.settings, guard, SystemClock())
     problems.install(app)
     return app
 

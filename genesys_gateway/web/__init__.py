@@ -15,6 +15,7 @@ The files, in reading order:
     operations           what each endpoint takes and answers, with examples
     openapi              the OpenAPI document, made from schemas and operations
     docs                 a second blueprint: ``/openapi.json`` and ``/docs``
+    ops                  what operators see: JSON, pages, and the sessions in which a browser reads them
     gunicorn_master      what gunicorn's master checks before it starts a worker, and which signals it obeys
     gunicorn_worker      gunicorn's gevent worker, with a time limit for each request
     gunicorn_response    an answer in one piece

@@ -30,7 +30,7 @@ def read(request: Request, seconds: float = BODY_SECONDS) -> Any:
         UnsupportedMediaType: The content type is not ``application/json``, or its charset is not UTF-8.
         BadRequest: It is not JSON, or is ambiguous JSON (see :func:`parse`), or not as long as announced.
     """
-    body = _bytes(request, seconds)
+    body = content(request, seconds)
     if request.content_type != "application/json" and not _is_json(request):
         raise UnsupportedMediaType
     return parse(body)
@@ -49,7 +49,12 @@ def _is_json(request: Request) -> bool:
     return request.mimetype == "application/json" and charset in ("utf-8", "utf8")
 
 
-def _bytes(request: Request, seconds: float) -> bytes:
+def content(request: Request, seconds: float = BODY_SECONDS) -> bytes:
+    """The bytes of the body, whatever its content type.
+
+    Raises:
+        RequestTimeout, RequestEntityTooLarge, BadRequest: As :func:`read`.
+    """
     announced = request.content_length
     if announced is not None and announced > LIMIT:
         raise RequestEntityTooLarge

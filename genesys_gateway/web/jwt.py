@@ -47,6 +47,8 @@ class Caller:
     roles: frozenset[str]
     #: the same in all tokens of one caller
     subject: str = field(repr=False)
+    #: when the token ends, in epoch milliseconds; None if it does not say
+    ends_at: int | None = None
 
 
 class _InvalidToken(CallerError):
@@ -83,7 +85,12 @@ class JwtVerifier:
         except _InvalidToken as error:
             log.info("caller_token_refused", reason=str(error))
             return None
-        return Caller(roles=_roles(claims.get("roles")), subject=str(claims.get("sub") or claims.get("client_id")))
+        ends_at = _seconds(claims, "exp", math.inf)
+        return Caller(
+            roles=_roles(claims.get("roles")),
+            subject=str(claims.get("sub") or claims.get("client_id")),
+            ends_at=round(ends_at * 1000) if math.isfinite(ends_at) else None,
+        )
 
     def _verified_payload(self, token: bytes) -> bytes:
         try:

@@ -54,6 +54,20 @@ class InvalidRequest(HTTPException):
         self.errors = errors
 
 
+class Explained(HTTPException):
+    """The request can't be served, for a reason that the general text of its status does not tell.
+
+    Args:
+        code: The status.
+        detail: A fixed text for the caller.
+    """
+
+    def __init__(self, code: int, detail: str) -> None:
+        super().__init__()
+        self.code = code
+        self.detail = detail
+
+
 class NeverRegistered(HTTPException):
     """The id is well-formed, but was never registered."""
 
@@ -95,6 +109,8 @@ def _http_error(error: HTTPException) -> Response:
         return answer(status, errors=error.errors)
     if isinstance(error, NeverRegistered):
         return answer(status, NEVER_REGISTERED)
+    if isinstance(error, Explained):
+        return answer(status, error.detail)
     allowed = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(sorted(allowed))} if allowed else None
     return answer(status, DETAILS.get(status, "The request can't be served."), headers=headers)

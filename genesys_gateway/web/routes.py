@@ -79,7 +79,7 @@ class GatewayFacade(Protocol):
         """Whether a commit works and the process is not about to end."""
 
 
-def _gateway() -> GatewayFacade:
+def serving_gateway() -> GatewayFacade:
     """The gateway. Answers 503 while it starts or waits for the lock of the previous process."""
     gateway = cast(GatewayFacade, current_app.extensions[GATEWAY])
     if not gateway.serving:
@@ -108,7 +108,7 @@ def _requires(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callab
 def register() -> Response:
     """Register an interaction for a customer and follow it."""
     pair = _loaded(_INTERACTION)
-    registered = _gateway().registration.register(pair["customer_id"], pair["interaction_id"])
+    registered = serving_gateway().registration.register(pair["customer_id"], pair["interaction_id"])
     return _json(replies.interaction(registered.view), 201 if registered.created else 200)
 
 
@@ -120,7 +120,7 @@ def show(interaction_id: str) -> Response:
         canonical = uuid(interaction_id)
     except ValidationError as error:
         raise problems.InvalidRequest({"interactionId": list(error.messages)}) from error
-    view = _gateway().registration.view(canonical)
+    view = serving_gateway().registration.view(canonical)
     if view is None:
         raise problems.NeverRegistered
     return _json(replies.interaction(view))
@@ -131,7 +131,7 @@ def show(interaction_id: str) -> Response:
 def take_result() -> Response:
     """Store an after-call work that the older trigger reports."""
     result = AcwEvent(**_loaded(_RESULT))
-    receipt = _gateway().support_results.take(result)
+    receipt = serving_gateway().support_results.take(result)
     return _json(replies.support_result(receipt), 202 if receipt.result is IntakeResult.STORED else 200)
 
 
@@ -146,7 +146,7 @@ def livez() -> Response:
 def readyz() -> Response:
     """Answer whether registrations are accepted now and will be for the time being."""
     pause()
-    if not _gateway().ready():
+    if not serving_gateway().ready():
         raise Unavailable("the disk refuses, or the process is ending", _RETRY_SECONDS)
     return _json({"status": "ready"})
 
@@ -155,7 +155,7 @@ def readyz() -> Response:
 def metrics() -> Response:
     """The metrics, for Prometheus."""
     pause()
-    return Response(_gateway().metrics.render(), content_type=METRICS_TYPE)
+    return Response(serving_gateway().metrics.render(), content_type=METRICS_TYPE)
 
 
 def _loaded(schema: Schema) -> dict[str, Any]:

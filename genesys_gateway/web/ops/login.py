@@ -1,0 +1,118 @@
+"""Login and logout of operators: a form takes a token of the role ops, or a JWT, and opens a session.
+
+Invariant: a token is never logged or shown again. After ten wrong ones within a minute from one address further ones
+from there are refused unread.
+"""
+
+import math
+from collections import deque
+from typing import cast
+
+from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
+
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.runtime.greenlets import pause
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.web import problems, routes
+from genesys_gateway.web.auth import Guard, NotAllowed, NotAuthenticated
+from genesys_gateway.web.ops import access, forms
+from genesys_gateway.web.ops.session import ROLE
+
+log = get_logger(__name__)
+
+blueprint = Blueprint("ops_login", __name__, template_folder="templates")
+
+#: Key of the :class:`FailedLogins` in ``app.extensions``.
+FAILED_LOGINS = "genesys_gateway_failed_logins"
+#: The first page after a login.
+_FIRST_PAGE = "/ops/"
+#: Maximum number of wrong tokens from one address within the window, and its length in seconds.
+_MOST_FAILURES, _WINDOW = 10, 60.0
+#: Maximum number of addresses that are remembered.
+_MOST_ADDRESSES = 1000
+
+_WRONG = "This token is not known."
+_OTHER_ROLE = "This token is not one of operators: its role is another one."
+_TOO_OFTEN = "There were too many wrong tokens from this address. Wait a minute."
+
+
+class FailedLogins:
+    """How often each address has sent a wrong token lately."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._failures: dict[str, deque[float]] = {}
+
+    def wait(self, address: str) -> int:
+        """Seconds until this address may try again; 0 if it may now."""
+        failures = self._failures.get(address)
+        if failures is None or len(failures) < _MOST_FAILURES:
+            return 0
+        return max(0, math.ceil(failures[0] + _WINDOW - self._clock.monotonic()))
+
+    def note(self, address: str) -> None:
+        """Note a wrong token."""
+        failures = self._failures.pop(address, None) or deque(maxlen=_MOST_FAILURES)
+        failures.append(self._clock.monotonic())
+        self._failures[address] = failures  # the last one
+        while len(self._failures) > _MOST_ADDRESSES:
+            del self._failures[next(iter(self._failures))]
+
+
+@blueprint.get(access.LOGIN)
+def login_page() -> Response:
+    """The form; an operator whose session is open is sent to the first page instead."""
+    pause()
+    if access.current_session() is not None:
+        return make_response(redirect(_FIRST_PAGE, 303))
+    return _form(200)
+
+
+@blueprint.post(access.LOGIN)
+def log_in() -> Response:
+    """Open a session by the token of the form."""
+    pause()
+    if forms.is_foreign():
+        raise problems.Explained(403, access.FOREIGN)
+    failed, address = cast(FailedLogins, current_app.extensions[FAILED_LOGINS]), _address()
+    if wait := failed.wait(address):
+        return _form(429, _TOO_OFTEN, {"Retry-After": str(wait)})
+    token = forms.fields().get("token", "").strip()
+    guard = cast(Guard, current_app.extensions[routes.GUARD])
+    try:
+        holder = guard.admit(f"Bearer {token}", frozenset({ROLE}))
+    except (NotAuthenticated, NotAllowed) as error:
+        failed.note(address)
+        known = isinstance(error, NotAllowed)
+        log.warning("login_failed", address=address, reason="role" if known else "token")
+        return _form(403, _OTHER_ROLE) if known else _form(401, _WRONG, {"WWW-Authenticate": "Bearer"})
+    session = access.sessions().open(holder)
+    log.info("logged_in", operator=holder.name, address=address)
+    response = make_response(redirect(_FIRST_PAGE, 303))
+    access.give_cookie(response, access.sessions().cookie(session))
+    return response
+
+
+@blueprint.post("/ops/logout")
+@access.page
+def log_out() -> Response:
+    """End the session."""
+    response = make_response(redirect(access.LOGIN, 303))
+    session = access.current_session()
+    if session is not None:
+        access.sessions().close(session)
+        log.info("logged_out", operator=session.holder.name)
+    access.take_cookie(response)
+    return response
+
+
+def _form(status: int, trouble: str | None = None, headers: dict[str, str] | None = None) -> Response:
+    response = make_response(render_template("login.html", trouble=trouble), status)
+    response.headers.update(headers or {})
+    return response
+
+
+def _address() -> str:
+    """Where the request comes from; behind a proxy, what the proxy says of it: the last one of the list is its word."""
+    said = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()[:64]
+    return f"{said} by {request.remote_addr}" if said else str(request.remote_addr)

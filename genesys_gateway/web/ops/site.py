@@ -1,0 +1,46 @@
+"""Installs everything below ``/ops/``, and what all of its answers have in common.
+
+Invariant: each answer forbids browsers to load anything from elsewhere, to show it in a frame of another page, and to
+store it. A browser gets a problem as a page, any other client as JSON.
+"""
+
+import orjson
+from flask import Flask, Response, render_template, request
+
+from genesys_gateway.runtime.clock import Clock
+from genesys_gateway.settings import Settings
+from genesys_gateway.web import problems
+from genesys_gateway.web.auth import Guard
+from genesys_gateway.web.ops import access, forms, login
+from genesys_gateway.web.ops.session import Sessions
+
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def install(app: Flask, settings: Settings, guard: Guard, clock: Clock) -> None:
+    """Register what operators see with the app."""
+    app.extensions[access.SESSIONS] = Sessions(guard, settings.genesys_client_secret, clock)
+    app.extensions[login.FAILED_LOGINS] = login.FailedLogins(clock)
+    app.register_blueprint(login.blueprint)
+    app.after_request(_finished)
+
+
+def _finished(response: Response) -> Response:
+    if not request.path.startswith("/ops/"):
+        return response
+    if response.content_type == problems.CONTENT_TYPE and _is_for_people():
+        problem = orjson.loads(response.get_data())
+        response.set_data(render_template("problem.html", problem=problem))
+        response.content_type = "text/html; charset=utf-8"
+    response.headers.update(_SECURITY_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response
+
+
+def _is_for_people() -> bool:
+    return forms.wants_page() and not request.path.startswith("/ops/api/")

@@ -1,0 +1,208 @@
+"""How does an operator log in and out, and who does not get in?"""
+
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import create_app
+from genesys_gateway.web.ops.login import FailedLogins
+from tests.doubles.log_lines import configured, logging_restored, written
+from tests.doubles.runtime import FakeClock
+from tests.doubles.web import BOFE_TOKEN, OPS_TOKEN, FakeGateway, bearer
+
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+def log_in(client: FlaskClient, token: str = OPS_TOKEN, **headers: str) -> TestResponse:
+    return client.post("/ops/login", data={"token": token}, headers=BROWSER | headers)
+
+
+def cookie_of(response: TestResponse) -> str:
+    (cookie,) = response.headers.getlist("Set-Cookie")
+    return cookie
+
+
+def test_the_form_is_shown_to_anybody(client: FlaskClient) -> None:
+    shown = client.get("/ops/login")
+
+    assert shown.status_code == 200
+    assert 'name="token"' in shown.text
+    policy = shown.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert shown.headers["X-Content-Type-Options"] == "nosniff"
+    assert shown.headers["Referrer-Policy"] == "no-referrer"
+
+
+def test_a_token_of_an_operator_opens_a_session(client: FlaskClient) -> None:
+    answer = log_in(client)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/ops/")
+    cookie = cookie_of(answer)
+    assert {part.strip() for part in cookie.split(";")[1:]} == {"HttpOnly", "Path=/ops", "SameSite=Strict"}
+    assert OPS_TOKEN not in cookie
+    again = client.get("/ops/login")
+    assert (again.status_code, again.headers["Location"]) == (303, "/ops/")
+
+
+@pytest.mark.parametrize("said", ["https", "HTTPS", "https, http"])
+def test_over_https_the_cookie_is_secure(client: FlaskClient, said: str) -> None:
+    assert "Secure" in cookie_of(log_in(client, **{"X-Forwarded-Proto": said}))
+    assert "Secure" not in cookie_of(log_in(client, **{"X-Forwarded-Proto": "http"}))
+
+
+@pytest.mark.parametrize(("token", "status"), [("", 401), ("unknown-token", 401), (BOFE_TOKEN, 403)])
+def test_any_other_token_shows_the_form_again(client: FlaskClient, token: str, status: int) -> None:
+    answer = log_in(client, token)
+
+    assert answer.status_code == status
+    assert 'name="token"' in answer.text
+    assert "Set-Cookie" not in answer.headers
+    assert not token or token not in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Origin": "http://[evil"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_the_page_of_another_site_can_not_log_in(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = log_in(client, **headers)
+
+    assert answer.status_code == 403
+    assert answer.content_type == "text/html; charset=utf-8"
+    assert "another site" in answer.text
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://localhost"},
+        {"Origin": "https://gateway.bank", "X-Forwarded-Host": "gateway.bank"},
+        {"Origin": "https://gateway.bank", "Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+)
+def test_our_own_page_can(client: FlaskClient, headers: dict[str, str]) -> None:
+    assert log_in(client, **headers).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "status"),
+    [
+        (b"token=" + b"x" * 20_000, "application/x-www-form-urlencoded", 413),
+        (b'{"token": "x"}', "application/json", 415),
+        (b"token=x", "", 415),
+        (b"token=%ff", "application/x-www-form-urlencoded", 400),
+        (b"token=\xff", "application/x-www-form-urlencoded", 400),
+        (b"a=&" * 21 + b"token=x", "application/x-www-form-urlencoded", 400),
+    ],
+)
+def test_what_is_no_form_is_refused(client: FlaskClient, body: bytes, content_type: str, status: int) -> None:
+    answer = client.post("/ops/login", data=body, content_type=content_type)
+
+    assert answer.status_code == status
+    assert answer.content_type == "application/problem+json"
+
+
+def test_after_ten_wrong_tokens_in_a_minute_an_address_must_wait(client: FlaskClient) -> None:
+    assert [log_in(client, "wrong-token").status_code for _ in range(10)] == [401] * 10
+
+    answer = log_in(client)
+
+    assert answer.status_code == 429
+    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    assert log_in(client, **{"X-Forwarded-For": "10.0.0.1, 10.0.0.2"}).status_code == 303
+
+
+def test_wrong_tokens_are_forgotten_after_a_minute(clock: FakeClock) -> None:
+    failed = FailedLogins(clock)
+    for _ in range(10):
+        assert failed.wait("here") == 0
+        failed.note("here")
+        clock.advance(1)
+
+    assert failed.wait("here") == 50
+    assert failed.wait("elsewhere") == 0
+    clock.advance(50)
+    assert failed.wait("here") == 0
+
+
+def test_a_login_and_a_wrong_one_are_logged_without_the_token(client: FlaskClient) -> None:
+    with logging_restored():
+        stream = configured()
+        log_in(client, "wrong-token")
+        log_in(client)
+
+    lines = written(stream)
+    assert [(line["event"], line.get("reason"), line["address"]) for line in lines] == [
+        ("login_failed", "token", "127.0.0.1"),
+        ("logged_in", None, "127.0.0.1"),
+    ]
+    assert "-token" not in stream.getvalue()
+    assert lines[1]["operator"].startswith("ops ")
+
+
+def word(client: FlaskClient) -> str:
+    """The word of the client's session, which its pages know."""
+    from genesys_gateway.web.ops.access import SESSIONS
+    from genesys_gateway.web.ops.session import COOKIE
+
+    cookie = client.get_cookie(COOKIE, path="/ops")
+    assert cookie is not None
+    session = client.application.extensions[SESSIONS].read(cookie.value)
+    assert session is not None
+    return str(session.csrf)
+
+
+def test_a_logout_ends_the_session_also_for_copies_of_its_cookie(client: FlaskClient) -> None:
+    copy = cookie_of(log_in(client)).partition(";")[0]
+
+    answer = client.post("/ops/logout", data={"csrf": word(client)}, headers=BROWSER)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/ops/login")
+    assert "Max-Age=0" in cookie_of(answer)
+    thief = client.application.test_client(use_cookies=False)
+    assert thief.get("/ops/login", headers={"Cookie": copy}).status_code == 200
+
+
+@pytest.mark.parametrize("sent", [{}, {"csrf": ""}, {"csrf": "0" * 32}, {"csrf": "é"}])
+def test_a_logout_without_the_page_s_word_is_403(client: FlaskClient, sent: dict[str, str]) -> None:
+    log_in(client)
+
+    assert client.post("/ops/logout", data=sent).status_code == 403
+    assert client.post("/ops/logout", headers={"X-CSRF-Token": sent.get("csrf", "")}).status_code == 403
+    assert client.get("/ops/login").status_code == 303
+    assert client.post("/ops/logout", headers={"X-CSRF-Token": word(client)}).status_code == 303
+
+
+def test_a_logout_without_a_session(client: FlaskClient) -> None:
+    assert client.post("/ops/logout").status_code == 401
+    sent_away = client.post("/ops/logout", headers=BROWSER)
+    assert (sent_away.status_code, sent_away.headers["Location"]) == (303, "/ops/login")
+    assert client.post("/ops/logout", headers=bearer(OPS_TOKEN)).status_code == 303
+    assert client.post("/ops/logout", headers=bearer(OPS_TOKEN) | {"Origin": "http://evil"}).status_code == 403
+
+
+def test_a_problem_is_a_page_for_a_browser_and_json_for_others(client: FlaskClient) -> None:
+    for address, accept, kind in (
+        ("/ops/nowhere", "text/html", "text/html; charset=utf-8"),
+        ("/ops/nowhere", "*/*", "application/problem+json"),
+        ("/ops/api/nowhere", "text/html", "application/problem+json"),
+    ):
+        answer = client.get(address, headers={"Accept": accept})
+        assert (answer.status_code, answer.content_type) == (404, kind)
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_login_counts_against_the_rate_of_its_credential() -> None:
+    client = create_app(FakeGateway(GATEWAY_CLIENT_RATE_PER_MINUTE="1")).test_client()
+
+    assert [log_in(client).status_code for _ in range(2)] == [303, 429]
