@@ -17,6 +17,7 @@
 #   make simulator        runs the simulator alone (ARGS=--help)
 #   make bench            compares the speed with that of rivals (ARGS="speed --quick"); other benchmarks by name (ARGS=motion)
 #   make openapi          writes docs/openapi.json from schemas and operations
+#   make metrics-reference  writes docs/metrics.md from the code and the alerts
 #   make lock             writes requirements*.txt from requirements*.in
 #   make clean            removes .venv and all caches
 
@@ -33,7 +34,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run simulator bench openapi lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run simulator bench openapi metrics-reference lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -89,6 +90,9 @@ bench: $(TOOLS)
 
 openapi: $(RUNTIME)
 	@$(BIN)/python -m genesys_gateway.web.openapi > docs/openapi.json
+
+metrics-reference: $(RUNTIME)
+	@$(BIN)/python -m genesys_gateway.runtime.metrics.reference deploy/prometheus/alerts.yml > docs/metrics.md
 
 lock: $(TOOLS)
 	$(LOCK) --output-file=requirements.txt requirements.in

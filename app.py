@@ -14,6 +14,7 @@ from genesys_gateway.settings.checked import kept_or_read
 from genesys_gateway.web import docs, json_body, problems, routes
 from genesys_gateway.web.auth import guard_of
 from genesys_gateway.web.ops import site
+from genesys_gateway.web.request_metrics import RequestMetrics
 
 log = get_logger(__name__)
 
@@ -53,6 +54,7 @@ def create_app(gateway: routes.GatewayFacade | None = None, *, body_seconds: flo
     app.register_blueprint(docs.blueprint)
     site.install(app, served.settings, guard, SystemClock())
     problems.install(app)
+    RequestMetrics(app, served.metrics)
     return app
 
 

@@ -74,6 +74,7 @@ class Gateway:
             alone=self._lock is not None,
             begin_handing_over=self._begin_handing_over,
         )
+        self.metrics.phase_of(lambda: self._phase.value)
         self.registration = self._parts.registration
         self.support_results = self._parts.support_results
         self.hour = self._parts.hour
@@ -100,6 +101,7 @@ class Gateway:
 
     def begin(self) -> None:
         """Start in the background; returns at once."""
+        self._tasks.spawn("hub-lag", self._parts.hub_lag.run, self._tasks)
         self._tasks.spawn("start", self._start)
 
     def drain(self, *, successor: bool = False) -> None:

@@ -17,7 +17,9 @@ from genesys_gateway.genesys.rate_limiter import CONNECTIONS
 from genesys_gateway.intake import EventSpool, Registration, SupportResults
 from genesys_gateway.maintenance import Drain, Gauges, Lease, Ownership, Resync, Retention
 from genesys_gateway.maintenance.drain import Handing
+from genesys_gateway.maintenance.hub_lag import HubLag
 from genesys_gateway.maintenance.lease import LeaseListener, Terms
+from genesys_gateway.maintenance.live_gauges import show_live
 from genesys_gateway.maintenance.ownership import Places
 from genesys_gateway.oversight.hour import Hour
 from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
@@ -29,6 +31,7 @@ from genesys_gateway.runtime.process import kernel_name, own_name
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
+from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.own_connection import own_connection
 from genesys_gateway.storage.portable import is_shared
@@ -70,7 +73,15 @@ class Parts:
         self._begin_handing_over = begin_handing_over
         self._fence = Fence(machine, settings.lease_seconds)
         self.storage = Storage(
-            settings.database_url, clock, patience_seconds=settings.http_timeout_seconds, fence=self._fence
+            settings.database_url,
+            clock,
+            patience_seconds=settings.http_timeout_seconds,
+            fence=self._fence,
+            listener=CommitListener(
+                took=self.metrics.commit_seconds.observe,
+                grouped=self.metrics.commit_group_size.observe,
+                failed=self.metrics.commits_failed.inc,
+            ),
         )
         self._compose()
 
@@ -87,8 +98,16 @@ class Parts:
         self._compose_use_cases(genesys, history, names)
         self._compose_channels(genesys)
         self._compose_instance()
-        self.gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, self.load, tokens.check_renewal)
+        self.gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.check_renewal)
+        self.hub_lag = HubLag(self.metrics, self.settings.lease_seconds / 4)
         self.hour = Hour(self.metrics, self._machine)
+        show_live(
+            self.metrics,
+            load=self.load,
+            spool=self.event_spool,
+            delivery=self.delivery,
+            lease_left_seconds=self.lease.left_seconds,
+        )
 
     def _clients(self) -> tuple[Genesys, HistoryClient, Tokens]:
         settings, clock, machine, metrics = self.settings, self._clock, self._machine, self.metrics
@@ -101,7 +120,7 @@ class Parts:
         limiter = RateLimiter(settings.api_rate_per_minute, clock)
         self.load = Load(limiter, clock)
         genesys = Genesys(settings, api, tokens, limiter, clock, metrics)
-        return genesys, HistoryClient(settings, receiver, clock), tokens
+        return genesys, HistoryClient(settings, receiver, clock, metrics), tokens
 
     def _compose_use_cases(self, genesys: Genesys, history: HistoryClient, names: NameCache) -> None:
         storage, settings, runtime, identity = self.storage, self.settings, self._runtime, self.identity

@@ -128,6 +128,10 @@ class Delivery:
         self._unread, self._no_space = True, False
         self._wakeup.set()
 
+    def in_flight(self) -> int:
+        """Number of records that are claimed for an attempt, and of which it is not stored yet how it ended."""
+        return len(self._claimed)
+
     def stop(self, seconds: float) -> list[str]:
         """Begin no further attempt; finish those under way and store how they ended, within ``seconds``.
 

@@ -4,14 +4,20 @@ Invariant: one call gives one result, even if the connection breaks. Nothing her
 repeated only if it was answered with 401 and the token has changed since, and then within the same time limit.
 """
 
+import time
+from collections.abc import Callable
+
 from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
 from genesys_gateway.domain.record import Record
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import NoReply, NotSent
 from genesys_gateway.runtime.http_client import HttpClient, Reply
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 
 _PATH = "/communicationRecords"
+#: Value of the metric's label ``outcome`` by the first digit of the status.
+_OUTCOMES = {2: "2xx", 3: "3xx", 4: "4xx", 5: "5xx"}
 
 
 class HistoryClient:
@@ -21,10 +27,12 @@ class HistoryClient:
         settings: The token, and the time limit of one call.
         http: Calls its base URL.
         clock: Measures that time limit.
+        metrics: Counts the calls.
     """
 
-    def __init__(self, settings: Settings, http: HttpClient, clock: Clock) -> None:
+    def __init__(self, settings: Settings, http: HttpClient, clock: Clock, metrics: Metrics) -> None:
         self._http = http
+        self._metrics = metrics
         self._clock = clock
         self._token = settings.communication_history_token
         self._timeout_seconds = settings.http_timeout_seconds
@@ -68,4 +76,20 @@ class HistoryClient:
         headers = {"Idempotency-Key": record["id"]} if record else {}
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
-        return self._http.call(method, path, headers=headers, json=record, deadline_seconds=deadline.left())
+        return self._counted(
+            "post" if record else "lookup",
+            lambda: self._http.call(method, path, headers=headers, json=record, deadline_seconds=deadline.left()),
+        )
+
+    def _counted(self, operation: str, call: Callable[[], Reply]) -> Reply:
+        begun, outcome = time.perf_counter(), "no_reply"
+        try:
+            reply = call()
+            outcome = _OUTCOMES.get(reply.status // 100, outcome)
+        except NotSent:
+            outcome = "not_sent"
+            raise
+        finally:
+            self._metrics.history_requests.labels(operation, outcome).inc()
+            self._metrics.history_request_seconds.labels(operation).observe(time.perf_counter() - begun)
+        return reply

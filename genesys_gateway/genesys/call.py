@@ -4,6 +4,7 @@ Invariant: an answer that can't be read proves nothing. It never counts as an em
 later.
 """
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -99,17 +100,20 @@ _OUTCOMES = {401: "unauthorized", 403: "forbidden", 404: "not_found", 408: "fail
 
 
 def counted_call(http: HttpClient, metrics: Metrics, operation: str, method: str, path: str, **parts: Any) -> Reply:
-    """Make one call with :meth:`HttpClient.call`, count it, and raise what that method raises.
+    """Make one call with :meth:`HttpClient.call`, count and time it, and raise what that method raises.
 
     Args:
         operation: The call's name in ``genesys_requests_total``; a fixed word, so that the metric stays small.
         parts: The keyword arguments of :meth:`HttpClient.call`.
     """
+    begun = time.perf_counter()
     try:
         reply = http.call(method, path, **parts)
     except TransientFailure as error:
         _count(metrics, operation, "not_sent" if isinstance(error, NotSent) else "no_reply")
         raise
+    finally:
+        metrics.genesys_request_seconds.labels(operation).observe(time.perf_counter() - begun)
     _count(metrics, operation, _outcome(reply.status))
     return reply
 

@@ -58,6 +58,14 @@ class Load:
         """Number of calls that the most urgent class may start now; 0 during a pause."""
         return self._limiter.calls_left()
 
+    def limit(self) -> int:
+        """Maximum number of calls in a minute that Genesys allows now."""
+        return self._limiter.limit
+
+    def waiting(self, priority: Priority) -> int:
+        """Number of calls of one class that wait for a permit."""
+        return self._limiter.waiting(priority)
+
 
 class _Demand:
     """Number of topics requested in the last minute, counted by second, so that it needs at most 61 pairs."""

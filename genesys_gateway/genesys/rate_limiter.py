@@ -161,6 +161,10 @@ class RateLimiter:
         paused = self._forget() < self._paused_until
         return 0 if paused else max(0, self._limit - self._counted())
 
+    def waiting(self, priority: Priority) -> int:
+        """Number of calls of one class that wait for a permit."""
+        return sum(one.priority is priority for one in self._queue)
+
     def _wait(self, priority: Priority) -> None:
         waiter = _Waiter(priority, next(self._arrivals))
         insort(self._queue, waiter)

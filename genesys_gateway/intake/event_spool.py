@@ -147,6 +147,14 @@ class EventSpool:
         """Report that these conversations have not been covered since ``since`` (epoch milliseconds). Does not wait."""
         self._put(Uncovered(ids=ids, owner=self._identity.id, since=since, noted_at=self._clock.monotonic()))
 
+    def frames(self) -> int:
+        """Number of frames that are not stored yet."""
+        return self._queue.frames
+
+    def changes(self) -> int:
+        """Number of changes of coverage, and of channels, that are not stored yet."""
+        return self._queue.changes
+
     def loss_waits(self, seconds: float) -> bool:
         """Whether a loss of coverage has waited to be stored for longer than this."""
         oldest = min(self._queue.losses_noted_at(), earliest_loss(self._in_hand))

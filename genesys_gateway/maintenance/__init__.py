@@ -10,6 +10,8 @@ The files, in reading order:
     drain                hands all conversations over before the stop
     resync               compares database and channels, and corrects the differences
     gauges               metrics that are read from the state
+    live_gauges          metrics that are read at the moment of a scrape
+    hub_lag              measures how late the event loop is
     forgetting           deletes closed conversations after their time
     retention            erases personal content after its time, then forgets
 """

@@ -1,4 +1,4 @@
-"""Sets the metrics that are read from the state at intervals: balance, backlog, channels, the event loop's lag.
+"""Sets the metrics that are read from the state at intervals: balance, backlog, channels, certificate.
 
 Invariant: reading changes nothing. While the disk refuses, the last values stay.
 """
@@ -6,19 +6,19 @@ Invariant: reading changes nothing. While the disk refuses, the last values stay
 from collections.abc import Callable
 
 from genesys_gateway.channels import ChannelRegistry
-from genesys_gateway.genesys.load import Load
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger, lines_dropped
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
+from genesys_gateway.settings.signing_key import certificate_in
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import accounting, conversations, outbox
 
 log = get_logger(__name__)
 
-#: Number of times in each period that the lag of the event loop is measured.
-_PROBES = 20
+#: Seconds between two looks at the signing certificate: as often as files of secrets are read.
+_CERTIFICATE_SECONDS = 60.0
 
 
 class Gauges:
@@ -34,7 +34,6 @@ class Gauges:
         settings: Settings,
         runtime: Runtime,
         registry: ChannelRegistry,
-        load: Load,
         check_renewal: Callable[[], None],
     ) -> None:
         self._storage = storage
@@ -44,8 +43,9 @@ class Gauges:
         self._check_renewal = check_renewal
         self._period = settings.lease_seconds / 4
         self._lines_dropped = 0
+        self._certificate = settings.genesys_saml_certificate_file
+        self._read_certificate_at = 0.0  # monotonic seconds
         runtime.metrics.channel_budget.set(settings.channel_budget)
-        runtime.metrics.api_calls_left.set_function(load.calls_left)  # read at each scrape: it changes at every call
 
     def run(self, tasks: TaskGroup) -> None:
         """Set the gauges again and again until the task group stops."""
@@ -56,23 +56,25 @@ class Gauges:
             except StorageUnavailable as error:
                 log.warning("gauges_not_read", error=str(error))
             self._count_dropped_lines()
-            self._metrics.hub_lag_seconds.set(self._lag(tasks))
+            self._show_certificate()
+            tasks.wait(self._period)
 
     def _count_dropped_lines(self) -> None:
         dropped = lines_dropped()
         self._metrics.log_lines_dropped.inc(dropped - self._lines_dropped)
         self._lines_dropped = dropped
 
-    def _lag(self, tasks: TaskGroup) -> float:
-        """Wait for one period; return the longest delay of a wake-up in it (seconds)."""
-        worst = 0.0
-        step = self._period / _PROBES
-        for _ in range(_PROBES):
-            begun = self._clock.monotonic()
-            if tasks.wait(step):
-                break
-            worst = max(worst, self._clock.monotonic() - begun - step)
-        return worst
+    def _show_certificate(self) -> None:
+        now = self._clock.monotonic()
+        if self._certificate is None or now < self._read_certificate_at:
+            return
+        self._read_certificate_at = now + _CERTIFICATE_SECONDS
+        try:
+            ends_at = certificate_in(self._certificate).not_valid_after_utc.timestamp()
+        except ValueError as error:
+            log.warning("certificate_not_read", error=str(error))
+            ends_at = 0.0
+        self._metrics.signing_certificate_expiry_timestamp_seconds.set(ends_at)
 
     def _set(self) -> None:
         now = self._clock.now()

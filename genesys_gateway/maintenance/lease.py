@@ -113,6 +113,10 @@ class Lease:
         """The other instances, as they were at the latest renewal."""
         return self._peers
 
+    def left_seconds(self) -> float:
+        """How long the lease lasts without another renewal; 0 without one."""
+        return max(0.0, self._renewed_at + self._terms.seconds - self._clock.monotonic())
+
     def enter(self) -> None:
         """Begin the lease. A repetition is harmless.
 

@@ -14,7 +14,7 @@ The files, in reading order:
     network              the settings that a connection needs
     http_client          every HTTP call that leaves this process
     single_flight        one piece of work at a time for each key, its result shared by all callers
-    metrics              every metric, under the name that alarms use
+    metrics              every metric, under the name that alarms use, and the page of a scrape
     logs                 every log line as one JSON object
     reminder             when a state that lasts is logged: at first, then once a minute
     log_writer           writes the lines in a thread, so that nothing waits for their reader

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.group_commit import GroupCommit
 from genesys_gateway.storage.postgresql import PostgresDatabase
@@ -45,6 +46,7 @@ class Storage:
         patience_seconds: How long a job may take, including its wait in the queue.
         queue_limit: Maximum number of jobs waiting or running; further jobs fail at once.
         fence: While it is closed, no job is committed on PostgreSQL. A SQLite file has one process, which needs none.
+        listener: Told of each commit.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class Storage:
         patience_seconds: float = 5.0,
         queue_limit: int = 10_000,
         fence: Fence | None = None,
+        listener: CommitListener | None = None,
     ) -> None:
         url = make_url(database_url)
         self._queue_limit = queue_limit
@@ -69,12 +72,13 @@ class Storage:
         #: when the latest job failed, in monotonic seconds
         self._failed_at = 0.0
         self._clock = clock
+        self._listener = listener or CommitListener()
         self._database: Database
         if url.get_backend_name() == "postgresql":
-            self._database = PostgresDatabase(url, patience_seconds, fence)
+            self._database = PostgresDatabase(url, patience_seconds, fence, self._listener)
         else:
             file = SqliteDatabase(url, clock, patience_seconds * _BUSY_SHARE)
-            self._database = GroupCommit(file, patience_seconds)
+            self._database = GroupCommit(file, patience_seconds, self._listener)
 
     def open(self) -> None:
         """Check that the database works by committing a write that changes nothing. A repetition checks again.
@@ -122,6 +126,7 @@ class Storage:
             value = self._database.run_for_request(job) if for_request else self._database.run(job)
         except StorageUnavailable as error:
             self._note_failure(error)
+            self._listener.failed(1)
             raise
         finally:
             self._jobs -= 1
@@ -129,6 +134,11 @@ class Storage:
                 self._idle.set()
         self._note_success()
         return cast(T, value)
+
+    def joined(self, items: int) -> None:
+        """Note that a job stored so many pieces of work together. On SQLite the group of jobs is counted instead."""
+        if isinstance(self._database, PostgresDatabase):
+            self._listener.grouped(items)
 
     # A failure is logged once when it begins and once when it ends, so that a full disk does not fill the log.
 

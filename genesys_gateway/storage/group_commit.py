@@ -5,6 +5,7 @@ no greenlet waits for is dropped unless it has begun. Only the single thread of 
 never the thread of gevent's hub. Only checkpoints have a second thread: no commit waits for one.
 """
 
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
@@ -15,6 +16,7 @@ from gevent.threadpool import ThreadPool
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.sqlite import Done, Failed, Job, Lost, Outcome, SqliteDatabase
 
@@ -44,10 +46,14 @@ class GroupCommit:
     Args:
         database: Used only by the thread of this queue.
         patience_seconds: How long a job may take, including its wait in the queue.
+        listener: Told of each commit.
     """
 
-    def __init__(self, database: SqliteDatabase, patience_seconds: float) -> None:
+    def __init__(
+        self, database: SqliteDatabase, patience_seconds: float, listener: CommitListener | None = None
+    ) -> None:
         self._database = database
+        self._listener = listener or CommitListener()
         self._patience_seconds = patience_seconds
         #: oldest first; while the disk hangs it holds only jobs whose greenlets still wait
         self._waiting: OrderedDict[_Waiter, None] = OrderedDict()
@@ -120,7 +126,10 @@ class GroupCommit:
                 if not self._closing:
                     self._arrived.wait()
                 continue
+            begun = time.perf_counter()
             outcomes = self._thread.apply(self._database.commit, ([waiter.job for waiter in group],))
+            self._listener.took(time.perf_counter() - begun)
+            self._listener.grouped(len(group))
             for waiter, outcome in zip(group, outcomes, strict=True):
                 waiter.outcome = outcome
                 waiter.done.set()

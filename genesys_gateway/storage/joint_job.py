@@ -106,6 +106,7 @@ class JointJob(Generic[Item, Result]):
                 return [Failed(error=error)]
             # One of them is to blame. Which one shows if each is alone.
             return [outcome for item in items for outcome in self._outcomes([item])]
+        self._storage.joined(len(items))
         return [Done(value=result) for result in results]
 
     def _crashed(self, name: str, error: BaseException) -> None:

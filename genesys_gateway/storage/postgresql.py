@@ -4,6 +4,7 @@ Invariant: a connection that was interrupted during a statement is discarded, ne
 repeated only if it was certainly not committed.
 """
 
+import time
 from collections.abc import Callable
 from contextlib import nullcontext
 
@@ -19,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.portable import write_nothing
@@ -50,13 +52,21 @@ class PostgresDatabase:
         url: A URL with the driver ``postgresql+psycopg``.
         patience_seconds: How long a job may take, including its wait for a connection and its repetitions.
         fence: While it is closed, no job is committed.
+        listener: Told of each commit.
     """
 
-    def __init__(self, url: URL, patience_seconds: float, fence: Fence | None = None) -> None:
+    def __init__(
+        self,
+        url: URL,
+        patience_seconds: float,
+        fence: Fence | None = None,
+        listener: CommitListener | None = None,
+    ) -> None:
         if monkey.is_module_patched("select") and psycopg.waiting.wait is not psycopg.waiting.wait_poll:
             raise RuntimeError("psycopg was imported before gevent's patching: each statement would stop all greenlets")
         self._patience_seconds = patience_seconds
         self._fence = fence
+        self._listener = listener or CommitListener()
         idle_seconds = patience_seconds if fence is None else min(patience_seconds, fence.idle_seconds)
         self._opener = SessionOpener(patience_seconds, idle_seconds)
         self._engine = self._make_engine(url)
@@ -129,12 +139,14 @@ class PostgresDatabase:
     def _once(self, job: Job, require_open: Callable[[], None]) -> object:
         require_open()
         with self._engine.connect() as connection:
+            begun = time.perf_counter()
             try:
                 value = job(connection)
                 reach("before_commit")
                 # Once more: the process may have been stopped since. The server ends a transaction that idles for long.
                 require_open()
                 _commit(connection)
+                self._listener.took(time.perf_counter() - begun)
                 reach("after_commit")
             except BaseException as error:
                 # A greenlet that was stopped here has left an unfinished exchange with the server.

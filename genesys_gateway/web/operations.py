@@ -191,7 +191,7 @@ OPERATIONS = (
     TAKE_RESULT,
     _health("livez", "/livez", "Whether the process is alive; nothing outside it is checked", "alive", 500),
     _health("readyz", "/readyz", "Whether a commit works and the process is not ending", "ready", 500, 503),
-    _file("metrics", "/metrics", "Metrics for Prometheus", "text/plain", _METRICS, 503),
+    _file("metrics", "/metrics", "Metrics for Prometheus", "text/plain", _METRICS),
     _file("openapi", "/openapi.json", "This description", "application/json", ""),
     _file("docs", "/docs", "This description for people", "text/html", "<!doctype html>"),
 )

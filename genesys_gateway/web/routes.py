@@ -18,7 +18,6 @@ from genesys_gateway.intake.support_result import IntakeResult
 from genesys_gateway.oversight.hour import Hour
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.greenlets import pause
-from genesys_gateway.runtime.metrics import CONTENT_TYPE as METRICS_TYPE
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.web import json_body, problems
@@ -153,9 +152,11 @@ def readyz() -> Response:
 
 @blueprint.get("/metrics")
 def metrics() -> Response:
-    """The metrics, for Prometheus."""
+    """The metrics, for Prometheus; also while nothing else is served, so that it can be seen why."""
     pause()
-    return Response(serving_gateway().metrics.render(), content_type=METRICS_TYPE)
+    gateway = cast(GatewayFacade, current_app.extensions[GATEWAY])
+    page = gateway.metrics.scrape(request.headers.get("Accept"))
+    return Response(page.body, content_type=page.content_type, headers={"Vary": "Accept"})
 
 
 def _loaded(schema: Schema) -> dict[str, Any]:

@@ -113,7 +113,7 @@ class Calls:
         """An entry is due: until its record is sent and marked as delivered. The names are known."""
         calls = SimpleNamespace(user_name=str, user_names=dict, wrapup_name=str, wrapup_names=dict)
         names = NameCache(cast(Genesys, calls), self.clock, **PLENTY)
-        history = HistoryClient(self.settings, self.http, self.clock)
+        history = HistoryClient(self.settings, self.http, self.clock, self.runtime.metrics)
         delivery = Delivery(self.storage, history, names, self.settings, self.runtime, identity=Identity(OWNER))
         content = AcwEvent(conversation_id=CONVERSATION, participant_id=OWNER, session_id=OWNER).to_json()
         row = stored_rows.pending_row(OWNER, CONVERSATION, content=content, attempt=0, names=None, last_error=None)

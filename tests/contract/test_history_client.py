@@ -15,6 +15,7 @@ from genesys_gateway.delivery.history_client import HistoryClient
 from genesys_gateway.delivery.outcome import Outcome, Result
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.http_client import HttpClient
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings.secret import Secret
 from tests.doubles.genesys import answer, listening, request_of, settings
 
@@ -53,7 +54,7 @@ def new_history(stack: ExitStack, url: str, **changes: Any) -> HistoryClient:
     made = settings(**changes)
     http = HttpClient(made, url, SystemClock(), 8)
     stack.callback(http.close)
-    return HistoryClient(made, http, SystemClock())
+    return HistoryClient(made, http, SystemClock(), Metrics())
 
 
 def history_at(stack: ExitStack, handle: Callable[[Any], object], **changes: Any) -> HistoryClient:

@@ -183,7 +183,7 @@ class ReadersOnFakeHttp:
         self.settings = made
         self.genesys = Genesys(made, http, self.tokens, limiter, self.clock, self.metrics)
         self.inquiry = Inquiry(self.genesys, made, self.clock)
-        self.history = HistoryClient(made, http, self.clock)
+        self.history = HistoryClient(made, http, self.clock, self.metrics)
         self.keys = Jwks(made, self.clock)
         self.keys._http = http
         sent = AssertionHistory(InMemorySentAssertions(), self.clock)

@@ -1,19 +1,21 @@
 """Gauges show the state of the database and of the channels."""
 
 from collections.abc import Iterator
-from typing import cast
+from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
 from genesys_gateway.channels import ChannelRegistry
-from genesys_gateway.genesys import RateLimiter
-from genesys_gateway.genesys.load import Load
 from genesys_gateway.maintenance.gauges import Gauges
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.metrics import Metrics
 from tests.doubles.channels import ids, quick
+from tests.doubles.identity_provider import signing
 from tests.doubles.runtime import FakeClock, runtime
 from tests.doubles.storage_in_memory import StorageInMemory
+
+CERTIFICATE = "signing_certificate_expiry_timestamp_seconds"
 
 
 class OneRound(TaskGroup):
@@ -32,16 +34,15 @@ class NoChannels:
 class GaugesOnStorageInMemory:
     """Gauges that are set once."""
 
-    def __init__(self) -> None:
+    def __init__(self, **changes: Any) -> None:
         self.clock = FakeClock()
         self.storage = StorageInMemory(self.clock)
         self.metrics = Metrics()
         self._gauges = Gauges(
             self.storage,
-            quick(),
+            quick(**changes),
             runtime(self.clock, [], metrics=self.metrics),
             cast(ChannelRegistry, NoChannels()),
-            Load(RateLimiter(300, self.clock), self.clock),
             lambda: None,
         )
 
@@ -72,3 +73,31 @@ def test_released_conversations_are_pending_and_not_uncovered(gauges: GaugesOnSt
     assert gauges.value("conversations_released") == 2
     assert gauges.value("conversations_uncovered") == 2
     assert gauges.value("conversations_unaccounted") == 0
+
+
+def test_without_a_signing_certificate_its_end_is_0(gauges: GaugesOnStorageInMemory) -> None:
+    gauges.set()
+
+    assert gauges.value("signing_certificate_expiry_timestamp_seconds") == 0
+
+
+def test_the_end_of_the_signing_certificate_is_read_again_once_a_minute(tmp_path: Path) -> None:
+    file = Path(signing(tmp_path, days=20)["GENESYS_SAML_CERTIFICATE_FILE"])
+    gauges = GaugesOnStorageInMemory(genesys_saml_certificate_file=file)
+    gauges.set()
+    first = gauges.value(CERTIFICATE)
+    signing(tmp_path, days=40)
+    gauges.set()
+    at_once = gauges.value(CERTIFICATE)
+    gauges.clock.advance(60)
+    gauges.set()
+    renewed = gauges.value(CERTIFICATE)
+    file.write_text("no certificate")
+    gauges.clock.advance(60)
+    gauges.set()
+    gauges.storage.close()
+
+    assert first is not None
+    assert first == at_once
+    assert renewed == pytest.approx(first + 20 * 86_400, abs=86_400)
+    assert gauges.value(CERTIFICATE) == 0

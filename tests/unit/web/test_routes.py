@@ -266,12 +266,15 @@ def test_an_offer_to_go_on_as_a_websocket_changes_nothing(
     assert client.open(address, method=method, headers=offer).status_code == status
 
 
-def test_while_the_gateway_starts_only_livez_answers_200(client: FlaskClient, gateway: FakeGateway) -> None:
+def test_while_the_gateway_starts_only_livez_and_the_metrics_are_there(
+    client: FlaskClient, gateway: FakeGateway
+) -> None:
     gateway.serving = False
 
     assert client.get("/livez").status_code == 200
+    assert client.get("/metrics").status_code == 200
     shown = client.get(f"{ADDRESS}/{INTERACTION}", headers=bearer(OPS_TOKEN))
-    for response in (client.get("/readyz"), client.get("/metrics"), register(client), shown):
+    for response in (client.get("/readyz"), register(client), shown):
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) >= 1
         problem(response)
@@ -301,3 +304,11 @@ def test_the_metrics_are_shown_in_the_prometheus_text_format(client: FlaskClient
 
     assert shown.content_type.startswith("text/plain; version=0.0.4")
     assert "# TYPE genesys_gateway_conversations gauge" in shown.text.splitlines()
+
+
+def test_the_metrics_are_shown_as_openmetrics_to_those_who_ask_for_it(client: FlaskClient) -> None:
+    shown = client.get("/metrics", headers={"Accept": "application/openmetrics-text;version=1.0.0,*/*;q=0.1"})
+
+    assert shown.content_type.startswith("application/openmetrics-text; version=1.0.0")
+    assert shown.headers["Vary"] == "Accept"
+    assert shown.text.endswith("# EOF\n")
