@@ -10,5 +10,13 @@ The files, in reading order:
     session              sessions in signed cookies
     forms                what a browser sends: forms, and from which site
     login                the form that opens a session, and its end
-    templates            the pages, in Jinja's language
+    overview             the overview in sections of HTML, rendered once for all who look at it
+    stream               sends the sections that changed to the pages that are open
+    charts               computes the charts of the last hour
+    words                times, durations and numbers for people; titles of troubles
+    runbook              docs/runbook.md as HTML
+    templating           loads the templates, and what they call
+    assets               style sheet, script and icon
+    templates            the pages
+    static               what ``assets`` serves
 """

@@ -8,7 +8,7 @@ import math
 from collections import deque
 from typing import cast
 
-from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request
+from flask import Blueprint, Response, current_app, make_response, redirect, request
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.greenlets import pause
@@ -17,10 +17,11 @@ from genesys_gateway.web import problems, routes
 from genesys_gateway.web.auth import Guard, NotAllowed, NotAuthenticated
 from genesys_gateway.web.ops import access, forms
 from genesys_gateway.web.ops.session import ROLE
+from genesys_gateway.web.ops.templating import rendered
 
 log = get_logger(__name__)
 
-blueprint = Blueprint("ops_login", __name__, template_folder="templates")
+blueprint = Blueprint("ops_login", __name__)
 
 #: Key of the :class:`FailedLogins` in ``app.extensions``.
 FAILED_LOGINS = "genesys_gateway_failed_logins"
@@ -107,7 +108,7 @@ def log_out() -> Response:
 
 
 def _form(status: int, trouble: str | None = None, headers: dict[str, str] | None = None) -> Response:
-    response = make_response(render_template("login.html", trouble=trouble), status)
+    response = make_response(rendered("login.html", trouble=trouble, operator=None), status)
     response.headers.update(headers or {})
     return response
 

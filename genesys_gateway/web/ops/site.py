@@ -5,7 +5,7 @@ store it. A browser gets a problem as a page, any other client as JSON.
 """
 
 import orjson
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, g, request
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
@@ -13,6 +13,7 @@ from genesys_gateway.web import problems
 from genesys_gateway.web.auth import Guard
 from genesys_gateway.web.ops import access, forms, login
 from genesys_gateway.web.ops.session import Sessions
+from genesys_gateway.web.ops.templating import rendered
 
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -35,7 +36,7 @@ def _finished(response: Response) -> Response:
         return response
     if response.content_type == problems.CONTENT_TYPE and _is_for_people():
         problem = orjson.loads(response.get_data())
-        response.set_data(render_template("problem.html", problem=problem))
+        response.set_data(rendered("problem.html", problem=problem, operator=g.get("operator")))
         response.content_type = "text/html; charset=utf-8"
     response.headers.update(_SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")

@@ -1,0 +1,86 @@
+"""Reads docs/runbook.md and writes it as HTML: the page, and the entry of each trouble.
+
+Invariant: everything in the document is escaped. Of Markdown only what the runbook uses is understood: headings,
+paragraphs, lists, blocks of code, code, bold, and links.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from markupsafe import Markup, escape
+
+#: Beside the package, where the service is started from.
+_FILE = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
+
+_INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^]]+)\]\(([^)]+)\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runbook:
+    """The document in HTML."""
+
+    #: what stands before the first entry
+    opening: Markup
+    #: by code, without its heading
+    entries: Mapping[str, Markup]
+
+
+@cache
+def runbook() -> Runbook:
+    """The runbook of this release; an empty one where its file is not beside the package."""
+    return parsed(_FILE.read_text(encoding="utf-8") if _FILE.exists() else "")
+
+
+def parsed(document: str) -> Runbook:
+    """Turn the document into HTML. Each heading of the second level begins an entry, whose code it is."""
+    opening, *entries = re.split(r"^## ", document, flags=re.M)
+    named = [entry.partition("\n") for entry in entries]
+    return Runbook(
+        opening=_html(opening.partition("\n")[2]),
+        entries={code.strip(): _html(text) for code, _, text in named},
+    )
+
+
+def _html(text: str) -> Markup:
+    return Markup("\n").join(_blocks(text))
+
+
+def _blocks(text: str) -> Iterator[Markup]:
+    """Each block of a text as an element; a fenced block may contain empty lines."""
+    for number, part in enumerate(re.split(r"^```\w*$\n?", text, flags=re.M)):
+        if number % 2:
+            yield Markup('<pre tabindex="0" role="region" aria-label="Commands"><code>{}</code></pre>').format(part)
+            continue
+        for block in filter(None, map(str.strip, part.split("\n\n"))):
+            yield _block(block)
+
+
+def _block(block: str) -> Markup:
+    if block.startswith("### "):
+        return Markup("<h3>{}</h3>").format(_inline(block[4:]))
+    if block.startswith("* "):
+        items = Markup("").join(Markup("<li>{}</li>").format(_inline(one)) for one in block[2:].split("\n* "))
+        return Markup("<ul>{}</ul>").format(items)
+    return Markup("<p>{}</p>").format(_inline(block))
+
+
+def _inline(text: str) -> Markup:
+    pieces, at = [], 0
+    for found in _INLINE.finditer(text):
+        pieces += [escape(text[at : found.start()]), _element(*found.groups())]
+        at = found.end()
+    return Markup("").join([*pieces, escape(text[at:])])
+
+
+def _element(code: str | None, bold: str | None, label: str | None, target: str | None) -> Markup:
+    if code:
+        return Markup("<code>{}</code>").format(code)
+    if bold:
+        return Markup("<b>{}</b>").format(bold)
+    # The other documents are not served: only links to entries lead somewhere.
+    if (target or "").startswith("#"):
+        return Markup('<a href="/ops/runbook{}">{}</a>').format(target, _inline(label or ""))
+    return _inline(label or "")

@@ -1,0 +1,35 @@
+"""Loads the templates of the pages, and what they call.
+
+Invariant: everything that a template writes is escaped, unless this package made it as HTML.
+"""
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from genesys_gateway.web.ops import assets, charts, words
+
+#: Not Flask's own: pages are also rendered outside of a request, for the stream.
+TEMPLATES = Environment(
+    loader=PackageLoader("genesys_gateway.web.ops", "templates"),
+    autoescape=True,
+    undefined=StrictUndefined,
+    auto_reload=False,
+    trim_blocks=True,
+    lstrip_blocks=True,
+)
+TEMPLATES.globals["asset"] = assets.address
+TEMPLATES.filters.update(
+    count=words.count,
+    counted=words.counted,
+    distance=words.distance,
+    duration=words.duration,
+    linked=words.linked,
+    moment=words.moment,
+    percent=charts.percent,
+    title_of=words.title,
+    tone=words.tone,
+)
+
+
+def rendered(template: str, **values: object) -> str:
+    """A page as text."""
+    return TEMPLATES.get_template(template).render(values)

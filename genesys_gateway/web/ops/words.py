@@ -1,0 +1,107 @@
+"""Writes times, durations and numbers for people, and gives each trouble a title.
+
+Invariant: pure. Every time is written in UTC, and its element carries it for programs, too.
+"""
+
+from markupsafe import Markup
+
+from genesys_gateway.runtime.clock import isoformat
+
+_DAY_MS = 86_400_000
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_UNITS = (("days", 86_400), ("h", 3600), ("min", 60))
+
+
+#: Each trouble in a few words, by its code.
+TITLES = {
+    "receiver_down": "CommunicationHistory does not take records",
+    "receiver_misdeployed": "CommunicationHistory's address or token is wrong",
+    "receiver_refuses": "CommunicationHistory refuses one record after the other",
+    "records_dead": "Records were given up",
+    "no_token": "Genesys gives no token",
+    "assertion_stale": "No fresh SAML assertion",
+    "uncovered": "Conversations without a listening socket",
+    "channels_full": "All channels are full",
+    "calls_exhausted": "No call to Genesys is left",
+    "reads_forbidden": "Genesys forbids reading conversations",
+    "disk_refuses": "The database can't be written",
+    "unresolved": "Conversations closed without a record",
+    "unaccounted": "The balance is wrong",
+    "frames_set_aside": "Notifications could not be read",
+    "instance_lost": "An instance has ended without leaving",
+}
+
+#: What the state of a channel, an instance, a conversation or a record says, and its tone: good, busy, bad or plain.
+TONES = {
+    **dict.fromkeys(("open", "running", "subscribed", "delivered", "logged"), "good"),
+    **dict.fromkeys(("connecting", "closing", "waiting", "draining", "pending"), "busy"),
+    **dict.fromkeys(("gone", "lost", "dead", "unresolved"), "bad"),
+}
+
+
+def title(code: str) -> str:
+    """A trouble in a few words; one that this version does not know by its code."""
+    return TITLES.get(code) or code.replace("_", " ").capitalize()
+
+
+def tone(state: str) -> str:
+    """How a state is coloured; its word is always written beside the colour."""
+    return TONES.get(state, "plain")
+
+
+def count(number: float) -> str:
+    """A whole number with its thousands apart."""
+    return f"{round(number):,}"
+
+
+def counted(number: int, one: str, many: str | None = None) -> str:
+    """A number with what is counted: ``1 record``, ``2 records``."""
+    return f"{count(number)} {one if number == 1 else many or f'{one}s'}"
+
+
+def duration(milliseconds: float) -> str:
+    """A time span in its largest unit of which there are at least two: ``95 s``, ``12 min``, ``30 h``."""
+    seconds = max(0, int(milliseconds // 1000))
+    for unit, size in _UNITS:
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def seconds(value: float) -> str:
+    """A duration in a chart: ``80 ms``, ``1.5 s``, ``4 min``, ``2 h``."""
+    if value < 1:
+        return f"{value * 1000:.0f} ms"
+    for unit, size in (("h", 3600), ("min", 60), ("s", 1)):
+        if value >= size:
+            shown = value / size
+            return f"{shown:.0f} {unit}" if shown >= 10 or shown == int(shown) else f"{shown:.1f} {unit}"
+    return f"{value:.0f} s"
+
+
+def moment(at: int | None, now: int | None = None) -> Markup:
+    """A time in UTC as an element; with its day when that is not today's, or when ``now`` is not given."""
+    if at is None:
+        return Markup("—")
+    whole = isoformat(at)
+    day = f"{int(whole[8:10])} {_MONTHS[int(whole[5:7]) - 1]}"
+    if now is None or at // _DAY_MS != now // _DAY_MS:
+        year = "" if now is not None and whole[:4] == isoformat(now)[:4] else f" {whole[:4]}"
+        text = f"{day}{year}, {whole[11:19]} UTC"
+    else:
+        text = f"{whole[11:19]} UTC"
+    return Markup('<time datetime="{}">{}</time>').format(whole, text)
+
+
+def distance(at: int | None, now: int) -> str:
+    """How far a time is from now: ``in 2 h``, ``12 s ago``."""
+    if at is None:
+        return "—"
+    return f"in {duration(at - now)}" if at > now else f"{duration(now - at)} ago"
+
+
+def linked(advice: str, code: str) -> Markup:
+    """An advice whose anchor of the runbook leads to that entry."""
+    before, anchor, after = advice.partition(f"docs/runbook.md#{code}")
+    link = Markup('<a href="/ops/runbook#{}">{}</a>').format(code, anchor) if anchor else ""
+    return Markup("{}{}{}").format(before, link, after)

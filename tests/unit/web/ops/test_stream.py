@@ -1,0 +1,96 @@
+"""Is each look rendered once, sent only where it changed something, and does every stream end?"""
+
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from genesys_gateway.settings import Settings
+from genesys_gateway.web.ops.overview import SECTIONS, Overview
+from genesys_gateway.web.ops.stream import STREAMS, Stream
+from tests.doubles.operated import FakeWatch, a_status
+from tests.doubles.runtime import FakeClock
+from tests.doubles.web import ENVIRON, FakeGateway
+
+
+@pytest.fixture
+def watch() -> FakeWatch:
+    return FakeWatch()
+
+
+@pytest.fixture
+def overview() -> Overview:
+    return Overview(Settings.from_environment(ENVIRON), FakeGateway().hour)
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+@pytest.fixture
+def stream(watch: FakeWatch, overview: Overview, clock: FakeClock) -> Stream:
+    return Stream(watch, overview, clock)
+
+
+def sections_of(event: bytes) -> dict[str, str]:
+    head, _, rest = event.partition(b"\ndata: ")
+    assert head == b"event: look"
+    assert rest.endswith(b"\n\n")
+    found: dict[str, str] = orjson.loads(rest)
+    return found
+
+
+def test_the_first_event_has_every_section_and_the_next_one_what_changed(stream: Stream, watch: FakeWatch) -> None:
+    events = stream.events(watch.status())
+    assert next(events) == b"retry: 1000\n\n"
+    assert list(sections_of(next(events))) == list(SECTIONS)
+
+    watch.show(replace(watch.latest, backlog=77))
+    changed = sections_of(next(events))
+    assert "77" in changed["figures"]
+    assert "hour" not in changed
+    assert "troubles" not in changed
+
+
+def test_all_who_have_seen_the_same_get_the_same_bytes(stream: Stream, watch: FakeWatch) -> None:
+    first, second = (stream.events(watch.status()) for _ in range(2))
+    assert next(first) == next(second)
+    assert next(first) is next(second)
+    watch.show(a_status("no_token"))
+    assert next(first) is next(second)
+
+
+def test_a_status_is_rendered_once(overview: Overview) -> None:
+    status = a_status()
+    assert overview.of(status) is overview.of(status)
+
+
+def test_a_stream_ends_after_a_while(stream: Stream, watch: FakeWatch, clock: FakeClock) -> None:
+    events = stream.events(watch.status())
+    next(events)
+    next(events)
+    clock.advance(25)
+    assert list(events) == []
+
+
+def test_a_stream_ends_when_the_process_drains(stream: Stream, watch: FakeWatch) -> None:
+    events = stream.events(watch.status())
+    next(events)
+    next(events)
+    watch.draining = True
+    assert list(events) == []
+
+
+def test_there_are_fifty_at_a_time(stream: Stream) -> None:
+    places = [stream.begin() for _ in range(STREAMS)]
+    assert all(places)
+    assert stream.begin() is None
+
+    give_back = places[0]
+    assert give_back is not None
+    give_back()
+    give_back()
+    assert stream.open == STREAMS - 1
+    assert stream.begin() is not None
+    assert stream.begin() is None
