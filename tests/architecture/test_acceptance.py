@@ -16,7 +16,7 @@ from tests.architecture.sources import (
 )
 
 #: What judges the gateway from outside.
-OUTSIDE = ("harness", "acceptance", "chaos", "benchmarks/motion", "benchmarks/speed")
+OUTSIDE = ("harness", "acceptance", "chaos", "benchmarks/motion", "benchmarks/operated", "benchmarks/speed")
 #: May measure parts of the gateway from inside.
 BENCHMARKS = "benchmarks"
 #: They share code with the gateway, or import it.
