@@ -4,6 +4,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from http.cookies import SimpleCookie
+from typing import Any
 
 import urllib3
 
@@ -21,19 +22,15 @@ class Browser:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._headers: dict[str, str] = {}
+        self._cookies = SimpleCookie()
         self._pool = urllib3.PoolManager(maxsize=_CONNECTIONS, retries=False, timeout=_TIMEOUT_SECONDS)
 
     def log_in(self, token: str) -> None:
         """Send the login form. Raises RuntimeError unless it gives a session, NoAnswer without an answer."""
         form = {"token": token}
         reply = self._request("POST", "/ops/login", {"Accept": PAGE}, fields=form, encode_multipart=False)
-        cookies = SimpleCookie[str]()
-        for line in reply.headers.getlist("Set-Cookie"):
-            cookies.load(line)
-        if reply.status != 303 or not cookies:
+        if reply.status != 303 or not self._cookies:
             raise RuntimeError(f"the login was answered {reply.status}")
-        self._headers["Cookie"] = "; ".join(f"{name}={cookie.value}" for name, cookie in cookies.items())
 
     def get(self, path: str, accept: str) -> tuple[int, bytes, float]:
         """Return status, body and the seconds until the answer was read. Raises NoAnswer."""
@@ -64,12 +61,14 @@ class Browser:
         """Close its connections."""
         self._pool.clear()
 
-    def _request(
-        self, method: str, path: str, headers: Mapping[str, str], **options: object
-    ) -> urllib3.BaseHTTPResponse:
+    def _request(self, method: str, path: str, headers: Mapping[str, str], **options: Any) -> urllib3.BaseHTTPResponse:
+        cookies = "; ".join(f"{name}={cookie.value}" for name, cookie in self._cookies.items())
+        if cookies:
+            headers = {**headers, "Cookie": cookies}
         try:
-            return self._pool.request(
-                method, self._url + path, headers={**self._headers, **headers}, redirect=False, **options
-            )
+            reply = self._pool.request(method, self._url + path, headers=headers, redirect=False, **options)
         except urllib3.exceptions.HTTPError as error:
             raise NoAnswer(f"{method} {path}: {type(error).__name__}") from error
+        for line in reply.headers.getlist("Set-Cookie"):
+            self._cookies.load(line)
+        return reply

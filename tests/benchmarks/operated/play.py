@@ -1,4 +1,4 @@
-"""Plays the load against the real service: a full house in motion, without dashboards, with them, without them again."""
+"""Plays the load against the real service: a full house, without dashboards, with them, and without them again."""
 
 import time
 from collections.abc import Iterator
@@ -24,12 +24,12 @@ WITHOUT, WITH, AGAIN = "without", "with", "again without"
 #: What each call of the API takes.
 _CALL_SECONDS = 0.08
 _TALK_SECONDS, _AFTER_CALL_WORK_SECONDS, _AGENTS = 60.0, 20.0, 200
-#: How long a conversation in motion keeps its topic at most: talk, after-call work, and until analytics can prove its end.
+#: How long a conversation in motion keeps its topic at most: it lasts, and then analytics have to prove its end.
 _TOPIC_SECONDS = 390.0
 #: How many conversations begin a second until the house is full.
 _FILLED_PER_SECOND = 250.0
 _FILL_MORE_SECONDS = 120.0
-#: Time for talks to end at the same rate as they begin.
+#: Time for the first works to be done; and for the last requests of dashboards to be answered.
 _WARM_UP_SHARE, _PAUSE_SECONDS = 0.2, 3.0
 _LAST_RECORDS_SECONDS = 60.0
 _LAG = "genesys_gateway_hub_lag_seconds"
@@ -54,10 +54,15 @@ class Plan:
         return self.seconds * _WARM_UP_SHARE
 
     @property
+    def talking(self) -> int:
+        """Conversations that are in motion at any moment."""
+        return round(self.per_minute * _TALK_SECONDS / 60)
+
+    @property
     def lasting(self) -> int:
         """Conversations that do not end, so that with those in motion as many are followed as planned."""
-        whole = self.warm_up + self.seconds * 5 / 3
-        return max(0, self.followed - round(self.per_minute / 60 * min(whole, _TOPIC_SECONDS)))
+        begun = self.per_minute / 60 * min(self.warm_up + self.seconds * 5 / 3, _TOPIC_SECONDS)
+        return max(0, self.followed - self.talking - round(begun))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,23 +122,27 @@ def _fill(plan: Plan, simulator: Simulator, notify: str, report: Report) -> None
         "talkSeconds": _TALK_SECONDS,
         "acwSeconds": _AFTER_CALL_WORK_SECONDS,
         "lasting": plan.lasting,
+        "standing": plan.talking,
         "standingPerSecond": _FILLED_PER_SECOND,
         "agents": _AGENTS,
         "notify": notify,
     }
     simulator.control("POST", "/traffic", traffic)
-    filling = plan.lasting / _FILLED_PER_SECOND
-    took = wait_for(
-        lambda: simulator.state()["listenedTopics"] >= plan.lasting, filling + _FILL_MORE_SECONDS, every=1.0
-    )
-    topics = simulator.state()["listenedTopics"]
+    begun = plan.lasting + plan.talking
+    longest = begun / _FILLED_PER_SECOND + _FILL_MORE_SECONDS
+    took = wait_for(lambda: _covered(simulator) >= begun, longest, every=1.0)
+    topics = _covered(simulator)
     within = f"after {took:.0f} s" if took is not None else "and no more in time"
     report.note(f"{topics:,} conversations are followed and covered {within}; {plan.per_minute:g} a minute come and go")
     gevent.sleep(plan.warm_up)
 
 
+def _covered(simulator: Simulator) -> int:
+    return int(simulator.state()["listenedTopics"])
+
+
 def _measure(plan: Plan, gateway: Gateway, report: Report) -> tuple[list[Phase], tuple[int, int]]:
-    phases = []
+    phases: list[Phase] = []
     with _phase(WITHOUT, gateway, phases):
         gevent.sleep(plan.seconds / 3)
     first = _followed(gateway)

@@ -40,13 +40,13 @@ ADDRESSES = (
     ("/ops/conversations/{conversation}", PAGE),
     ("/ops/api/conversations/{conversation}", JSON),
     ("/ops/api/channels", JSON),
-    ("/ops/channels", PAGE),
     ("/ops/records", PAGE),
     ("/ops/api/records", JSON),
     ("/ops/api/records?state=pending", JSON),
     ("/ops/records/{record}", PAGE),
     ("/ops/api/records/{record}", JSON),
     ("/ops/dead-letters", PAGE),
+    ("/ops/runbook", PAGE),
 )
 
 
