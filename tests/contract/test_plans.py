@@ -37,6 +37,7 @@ from genesys_gateway.storage.statements import (
     last_look,
     locks,
     outbox,
+    oversight,
     owners,
     ownership,
     places,
@@ -66,6 +67,7 @@ OF_THE_PRESENT = (
     "conversation_doubtful",
     "conversation_released",
     "conversation_missed",
+    "conversation_unresolved",
     "entry_dead",
     "entry_claimed",
 )
@@ -269,6 +271,14 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "instances.peers": lambda c: instances.peers(c, "another", None),
     "instances.listed": instances.listed,
     "instances.forget_ended": instances.forget_ended,
+    "instances.lives_of": instances.lives_of,
+    "oversight.dead": oversight.dead,
+    "oversight.unresolved": oversight.unresolved,
+    "oversight.set_aside": lambda c: oversight.set_aside(c, NOW),
+    "oversight.uncovered": lambda c: oversight.uncovered(c, before=LATER),
+    "oversight.lost": oversight.lost,
+    "oversight.publish": lambda c: oversight.publish(c, OWNER, "{}"),
+    "oversight.reports": lambda c: oversight.reports(c, fresh_ms=LATER),
     "owners.is_certain": lambda c: owners.is_certain(c, OWNER),
     "ownership.adopt": lambda c: [
         ownership.adopt(c, "another", lease_ms=20_000, now=NOW, limit=500, ended_ms_ago=ago) for ago in (0, 5000)

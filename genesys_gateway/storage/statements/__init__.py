@@ -20,6 +20,7 @@ The files, in reading order:
     reconciliation       conversations that are due for a question to Genesys
     last_look            closed conversations that are asked about once more, each claimed by one instance
     due_dates            rows whose date has come, or was set by a wrong clock
+    succession           which lost instances nothing runs in place of
     instances            running instances, their leases, how they end, their channels
     ownership            conversations that an instance adopts, takes over, offers, and still has
     places               places of channels in the budget of an OAuth client
@@ -27,5 +28,6 @@ The files, in reading order:
     erasure              erases personal content by age
     forgetting           deletes closed conversations by age
     customer             erases the personal content of one customer
+    oversight            what is wrong as far as the database tells it, and what instances say of themselves
     inspection           everything known of one conversation or record, for people
 """

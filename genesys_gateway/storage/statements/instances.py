@@ -30,13 +30,14 @@ from genesys_gateway.storage import instance_lock
 from genesys_gateway.storage.portable import database_now, give_hint, put_new
 from genesys_gateway.storage.statements import tally
 from genesys_gateway.storage.statements.conversations import FOLLOWED
+from genesys_gateway.storage.statements.succession import Life, unreplaced
 from genesys_gateway.storage.tables import channel, channel_place, conversation, entry, instance
 
 _row = instance.c
 
 #: How an instance ended: it said so itself, its process is gone, or its lease ran out.
 LEFT, PROVEN, LAPSED = "left", "proven", "lapsed"
-#: What the row of a lost instance is kept for at most: to be seen.
+#: How long the row of an ended instance is kept at most for its places in the budget, or for its endpoint.
 _SEEN_MS = round(DAY_SECONDS * 1000)
 
 
@@ -81,14 +82,18 @@ def living(now: int | BindParameter[int]) -> Select[tuple[str]]:
 
 def _forgettable(now: BindParameter[int]) -> ColumnElement[bool]:
     owners = select(conversation.c.owner).where(FOLLOWED, conversation.c.owner.is_not(None))
-    later = instance.alias()
-    replaced = select(later.c.id).where(later.c.started_at > _row.renewed_at, later.c.id != _row.id).exists()
-    has_places = select(channel_place.c.id).where(channel_place.c.owner == _row.id).exists()
-    missing = and_(_row.ended_how == LAPSED, _row.client.is_not(None), or_(~replaced, has_places))
-    return and_(has_ended(now), or_(~missing, _row.ended_at <= now - _SEEN_MS), _row.id.not_in(owners))
+    has_places = and_(
+        _row.ended_how == LAPSED,
+        _row.ended_at > now - _SEEN_MS,
+        select(channel_place.c.id).where(channel_place.c.owner == _row.id).exists(),
+    )
+    wanted = _row.id.in_(bindparam("wanted", expanding=True))
+    return and_(has_ended(now), ~has_places, ~wanted, _row.id.not_in(owners))
 
 
 _FORGET_ENDED = delete(instance).where(_forgettable(bindparam("now", type_=BigInteger)))
+#: Of the release before nobody knows how it ended.
+_LIVES = select(instance).where(_row.client.is_not(None), _row.renewed_at.is_not(None))
 _FORGET_CHANNELS = delete(channel).where(or_(channel.c.owner.not_in(select(_row.id)), channel.c.closed_at.is_not(None)))
 
 
@@ -269,11 +274,36 @@ def _state(row: Any, now: int) -> str:
 def forget_ended(connection: Connection) -> None:
     """Delete ended instances that own no followed conversation, then their channels and closed channels.
 
-    One that was lost stays until its places in the budget are given to others and another instance has entered, or for
-    a day, so that operators see that it is missing.
+    One that was lost stays until its places in the budget are given to others (or for a day), and until each lost one
+    has a successor, so that operators see what is missing. So do those of the last day that left meanwhile: they tell
+    whose successor a newcomer is.
     """
-    connection.execute(_FORGET_ENDED, {"now": database_now(connection)})
+    now = database_now(connection)
+    lives = lives_of(connection)
+    missing = unreplaced(lives, now)
+    wanted = [one.id for one in lives if missing and (not one.left or _left_lately(one, now))]
+    connection.execute(_FORGET_ENDED, {"now": now, "wanted": wanted})
     connection.execute(_FORGET_CHANNELS)
+
+
+def lives_of(connection: Connection) -> list[Life]:
+    """Return the life of each instance that is known, but of the release before."""
+    return [
+        Life(
+            id=row.id,
+            started_at=row.started_at,
+            renewed_at=row.renewed_at,
+            lease_until=row.lease_until,
+            endpoint=row.endpoint,
+            ended_at=row.ended_at,
+            left=row.ended_how == LEFT,
+        )
+        for row in connection.execute(_LIVES)
+    ]
+
+
+def _left_lately(one: Life, now: int) -> bool:
+    return one.ended_at is not None and one.ended_at > now - _SEEN_MS
 
 
 def channel_created(connection: Connection, channel_id: str, instance_id: str, *, now: int, expires_at: int) -> None:

@@ -1,0 +1,199 @@
+"""Statements that tell operators what is wrong, as far as the database knows, and what instances say of themselves.
+
+Invariant: they are run again and again, so none visits closed conversations or delivered records. Only :func:`publish`
+changes something: what the instance says of itself.
+"""
+
+from collections import Counter
+from dataclasses import dataclass
+
+from sqlalchemy import BigInteger, Connection, and_, bindparam, func, literal_column, select, update
+
+from genesys_gateway.runtime.clock import HOUR_SECONDS
+from genesys_gateway.storage.portable import database_now
+from genesys_gateway.storage.statements import instances, owners
+from genesys_gateway.storage.statements.conversations import FOLLOWED, NOT_RELEASED, PENDING, SUBSCRIBED
+from genesys_gateway.storage.statements.outbox import IS_DEAD
+from genesys_gateway.storage.statements.succession import unreplaced
+from genesys_gateway.storage.tables import conversation, entry, instance, quarantine, transition
+
+_conversation = conversation.c
+_entry = entry.c
+_row = instance.c
+
+#: How long a frame that was set aside is a trouble, in milliseconds.
+_SET_ASIDE_MS = round(HOUR_SECONDS * 1000)
+#: Number of dead records, the oldest, whose errors are counted; and of those whose death is looked up.
+_ERRORS_OF, _DEATHS_OF = 1000, 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """Things that are wrong: how many, since when, and what is said most often about them."""
+
+    count: int
+    #: epoch milliseconds
+    since: int
+    most: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lost:
+    """Instances that ended without leaving, and conversations that still wait for another owner."""
+
+    count: int
+    #: epoch milliseconds
+    since: int
+    orphans: int
+
+
+_OLDEST_DEAD = (
+    select(_entry.id, _entry.conversation_id, _entry.stored_at, _entry.last_error, _entry.reason)
+    .where(IS_DEAD, _entry.content.is_not(None))
+    .order_by(_entry.stored_at, _entry.id)
+)
+_SOME_DEAD = _OLDEST_DEAD.limit(_ERRORS_OF).subquery()
+_ERROR = func.coalesce(_SOME_DEAD.c.last_error, _SOME_DEAD.c.reason, "")
+_ERRORS = select(_ERROR, func.count()).select_from(_SOME_DEAD).group_by(_ERROR)
+_FIRST_DEAD = _OLDEST_DEAD.limit(_DEATHS_OF)
+_DEATHS = select(transition.c.at, transition.c.detail).where(
+    transition.c.conversation_id.in_(bindparam("ids", expanding=True)), transition.c.event == literal_column("'dead'")
+)
+
+
+def dead(connection: Connection) -> Counted | None:
+    """Return what is known of dead records that can be requeued; at most 1,000 are counted. None if there is none."""
+    errors = Counter({row[0]: row[1] for row in connection.execute(_ERRORS)})
+    if not errors:
+        return None
+    return Counted(count=errors.total(), since=_first_death(connection), most=_most(errors))
+
+
+def _first_death(connection: Connection) -> int:
+    """When the first of the oldest dead records was given up, by their timelines."""
+    oldest = connection.execute(_FIRST_DEAD).all()
+    died: dict[str, int] = {}
+    for at, detail in connection.execute(_DEATHS, {"ids": sorted({row.conversation_id for row in oldest})}):
+        one = (detail or "").partition(" ")[0]
+        died[one] = max(at, died.get(one, 0))
+    return min(died.get(row.id, int(row.stored_at)) for row in oldest)
+
+
+def _most(counts: Counter[str]) -> str | None:
+    """What was counted most often; of several the first by name, so that all instances say the same."""
+    return min(counts, key=lambda one: (-counts[one], one)) or None
+
+
+#: The condition of the index ``conversation_unresolved``, word for word, because SQLite uses the index for no other.
+_IS_UNRESOLVED = and_(_conversation.outcome == literal_column("'unresolved'"), _conversation.erased_at.is_(None))
+_UNRESOLVED = select(func.count(), func.min(_conversation.closed_at)).where(
+    _IS_UNRESOLVED, _conversation.closed_at.is_not(None)
+)
+
+
+def unresolved(connection: Connection) -> Counted | None:
+    """Return how many conversations are closed as unresolved and not erased, since the first; None if there is none."""
+    count, since = connection.execute(_UNRESOLVED).one()
+    return Counted(count=count, since=since) if count else None
+
+
+_SET_ASIDE = (
+    select(quarantine.c.reason, func.count(), func.min(quarantine.c.at))
+    .where(quarantine.c.at > bindparam("after", type_=BigInteger))
+    .group_by(quarantine.c.reason)
+)
+
+
+def set_aside(connection: Connection, now: int) -> Counted | None:
+    """Return how many frames were set aside in the last hour, since when, and why most were; None if there is none.
+
+    Args:
+        now: Epoch milliseconds.
+    """
+    rows = connection.execute(_SET_ASIDE, {"after": now - _SET_ASIDE_MS}).all()
+    if not rows:
+        return None
+    reasons = Counter({reason: count for reason, count, _ in rows})
+    return Counted(count=reasons.total(), since=min(first for _, _, first in rows), most=_most(reasons))
+
+
+_UNCOVERED_SINCE = func.coalesce(_conversation.uncovered_since, _conversation.created_at)
+_UNCOVERED = select(func.count(), func.min(_UNCOVERED_SINCE)).where(
+    FOLLOWED,
+    _conversation.state == PENDING,
+    NOT_RELEASED,
+    bindparam("before", type_=BigInteger) >= _UNCOVERED_SINCE,
+)
+_LEFT_IN_DOUBT = (
+    select(func.count(), func.min(func.coalesce(_row.renewed_at, _conversation.created_at)))
+    .select_from(conversation.outerjoin(instance, _row.id == _conversation.owner))
+    .where(FOLLOWED, _conversation.state == SUBSCRIBED, _conversation.owner.not_in(owners.CERTAIN))
+)
+
+
+def uncovered(connection: Connection, *, before: int) -> Counted | None:
+    """Return how many conversations have been covered by no open socket since ``before`` or earlier.
+
+    On PostgreSQL it includes those that are stored as covered, but whose owner may be gone. None if there is none.
+
+    Args:
+        before: Epoch milliseconds.
+    """
+    found = [connection.execute(_UNCOVERED, {"before": before}).one()]
+    if connection.dialect.name == "postgresql":
+        found.append(connection.execute(_LEFT_IN_DOUBT).one())
+    count = sum(number for number, _ in found)
+    return Counted(count=count, since=min(since for number, since in found if number)) if count else None
+
+
+def lost(connection: Connection) -> Lost | None:
+    """Return how many instances are lost: nothing runs in their place, or their conversations have no living owner."""
+    now = database_now(connection)
+    lives = instances.lives_of(connection)
+    gone = {one.id: one for one in lives if one.lost(now)}
+    if not gone:
+        return None
+    missing = {one.id for one in unreplaced(lives, now)}
+    followed = _followed_by(connection, list(gone))
+    wanted = [one for one in gone.values() if one.id in missing or followed.get(one.id)]
+    if not wanted:
+        return None
+    since = min(min(one.lease_until, one.ended_at or one.lease_until) for one in wanted)
+    return Lost(count=len(wanted), since=since, orphans=sum(followed.values()))
+
+
+_FOLLOWED_BY = (
+    select(_conversation.owner, func.count())
+    .where(FOLLOWED, _conversation.owner.in_(bindparam("owners", expanding=True)))
+    .group_by(_conversation.owner)
+)
+
+
+def _followed_by(connection: Connection, ids: list[str]) -> dict[str, int]:
+    return {row[0]: row[1] for row in connection.execute(_FOLLOWED_BY, {"owners": ids})}
+
+
+_PUBLISH = (
+    update(instance)
+    .where(_row.id == bindparam("mine"), _row.ended_at.is_(None))
+    .values(report=bindparam("said"), reported_at=bindparam("moment", type_=BigInteger))
+)
+_REPORTS = select(_row.id, _row.report).where(
+    _row.report.is_not(None),
+    _row.ended_at.is_(None),
+    _row.lease_until > bindparam("now", type_=BigInteger),
+    _row.reported_at > bindparam("oldest", type_=BigInteger),
+)
+
+
+def publish(connection: Connection, instance_id: str, report: str) -> None:
+    """Store what an instance says of itself, as JSON. Without effect if it has ended."""
+    now = database_now(connection)
+    connection.execute(_PUBLISH, {"mine": instance_id, "said": report, "moment": now})
+
+
+def reports(connection: Connection, *, fresh_ms: int) -> dict[str, str]:
+    """Return what living instances say of themselves, by their ids, if they said it at most ``fresh_ms`` ago."""
+    now = database_now(connection)
+    rows = connection.execute(_REPORTS, {"now": now, "oldest": now - fresh_ms})
+    return {row.id: row.report for row in rows}

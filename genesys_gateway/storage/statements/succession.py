@@ -1,0 +1,57 @@
+"""Decides which lost instances nothing runs in place of.
+
+Invariant: pure. An instance is lost if its lease ended although it did not leave. One that began after the latest
+renewal of another one takes the place of at most one of those that are gone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """One instance from its start to its end. Times are epoch milliseconds on the database's clock."""
+
+    id: str
+    started_at: int
+    #: its latest renewal of the lease, and when the lease ends
+    renewed_at: int
+    lease_until: int
+    #: where it listens; None if another may listen there, too
+    endpoint: str | None
+    #: when it was declared ended, or left; None if neither
+    ended_at: int | None
+    left: bool
+
+    def runs(self, now: int) -> bool:
+        """Whether its lease is valid."""
+        return self.ended_at is None and self.lease_until > now
+
+    def lost(self, now: int) -> bool:
+        """Whether its lease ended although it did not leave."""
+        return not self.left and not self.runs(now)
+
+
+def unreplaced(lives: Iterable[Life], now: int) -> list[Life]:
+    """Return the lost instances that no other took the place of, longest lost first.
+
+    First an instance takes the place of the one before it at the same endpoint, even if that one left: the successor of
+    an instance that was restarted on purpose replaces nobody else. The others take the places that were lost first. A
+    successor that was lost itself counts: then its own place is empty.
+    """
+    known = sorted(lives, key=lambda one: (one.renewed_at, one.id))
+    successors = sorted((one for one in known if not one.left), key=lambda one: (one.started_at, one.id))
+    lost = [one for one in known if one.lost(now)]
+    for gone in [one for one in known if one.endpoint is not None and not one.runs(now)]:
+        there = [other for other in successors if other.endpoint == gone.endpoint]
+        if _take_first(there, gone, successors) and gone in lost:
+            lost.remove(gone)
+    return [one for one in lost if not _take_first(list(successors), one, successors)]
+
+
+def _take_first(candidates: Iterable[Life], gone: Life, successors: list[Life]) -> bool:
+    """Give the place of an instance to the first candidate that began later; False if there is none."""
+    successor = next((one for one in candidates if one.started_at > gone.renewed_at), None)
+    if successor is not None:
+        successors.remove(successor)
+    return successor is not None
