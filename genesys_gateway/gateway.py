@@ -78,6 +78,7 @@ class Gateway:
         self.registration = self._parts.registration
         self.support_results = self._parts.support_results
         self.hour = self._parts.hour
+        self.watch = self._parts.watch
 
     @property
     def phase(self) -> Phase:
@@ -103,6 +104,7 @@ class Gateway:
         """Start in the background; returns at once."""
         self._tasks.spawn("hub-lag", self._parts.hub_lag.run, self._tasks)
         self._tasks.spawn("start", self._start)
+        self._tasks.spawn("watch", self.watch.run, self._tasks)
 
     def drain(self, *, successor: bool = False) -> None:
         """Prepare the stop: :meth:`ready` turns false, registrations are still accepted. May be repeated.
@@ -115,6 +117,7 @@ class Gateway:
         if self._phase is Phase.RUNNING:
             self._phase = Phase.DRAINING
             log.info("draining")
+            self.watch.drain()
             self._parts.drain.begin(self._tasks, successor=successor and self._lock is None)
 
     def stop(self, seconds: float) -> None:
@@ -127,7 +130,8 @@ class Gateway:
         if was_serving:
             parts.drain.begin(self._tasks)
             parts.drain.wait(deadline.left() * 0.6)
-        late = self._tasks.stop(seconds / 10)
+        late = self.watch.stop(min(1.0, seconds / 10))
+        late += self._tasks.stop(seconds / 10)
         parts.ownership.wake()
         late += self._upkeep_tasks.stop(deadline.left() / 10)
         if was_serving:
@@ -184,6 +188,8 @@ class Gateway:
                 reason, level = str(error), "critical"
             if waiting.due(reason):
                 getattr(log, level)(event, reason=reason)
+            if level != "info":
+                self.watch.not_opened()
             if self._tasks.wait(seconds):
                 return False
 
@@ -199,6 +205,7 @@ class Gateway:
         self._parts.lease.enter()
         self._parts.registry.count_places()
         self._parts.ownership.adopt()
+        self.watch.opened()
         reach("adopted")
         return True
 

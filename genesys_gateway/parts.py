@@ -21,7 +21,9 @@ from genesys_gateway.maintenance.hub_lag import HubLag
 from genesys_gateway.maintenance.lease import LeaseListener, Terms
 from genesys_gateway.maintenance.live_gauges import show_live
 from genesys_gateway.maintenance.ownership import Places
+from genesys_gateway.oversight.channel_list import channel_list
 from genesys_gateway.oversight.hour import Hour
+from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.database_clock import DatabaseClock
@@ -108,6 +110,7 @@ class Parts:
             delivery=self.delivery,
             lease_left_seconds=self.lease.left_seconds,
         )
+        self.watch = self._watch()
 
     def _clients(self) -> tuple[Genesys, HistoryClient, Tokens]:
         settings, clock, machine, metrics = self.settings, self._clock, self._machine, self.metrics
@@ -220,6 +223,18 @@ class Parts:
             identity=identity,
             lease_seconds=seconds,
             heartbeat_seconds=settings.heartbeat_seconds,
+        )
+
+    def _watch(self) -> Watch:
+        settings, identity = self.settings, self.identity
+        return Watch(
+            self.storage,
+            self._runtime,
+            identity=identity,
+            own=list,
+            channels=lambda: channel_list(self.registry.channels(), owner=identity.id, limit=settings.channel_topics),
+            shared=is_shared(settings.database_url),
+            lease_seconds=settings.lease_seconds,
         )
 
     def _terms(self) -> Terms:

@@ -81,6 +81,9 @@ class Channel:
         permitted: Asked right before the first socket is opened; if False, the channel is given up instead.
     """
 
+    #: when a socket last brought a frame (epoch milliseconds); None before the first
+    last_frame_at: int | None = None
+
     def __init__(
         self,
         grant: ChannelGrant,
@@ -259,6 +262,7 @@ class Channel:
         while True:
             frame = opened.receive()
             self._mark_seen()
+            self.last_frame_at = self._last_seen_ms
             self._handle(frame)
             let_others_run()  # otherwise the burst of one socket, or of several together, would starve them
 

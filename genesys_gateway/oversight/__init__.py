@@ -9,6 +9,11 @@ The files, in reading order:
     finding              one thing that is wrong, before it is put into words
     codes                the codes of troubles, and how each is put into words
     hour                 what this instance did in the last hour, as points for charts
+    survey               what the database tells operators, and what is wrong with it
+    report               what an instance says of itself, so that each instance can answer for all
+    debounce             keeps back what is wrong for a moment only
+    channel_list         the channels of this instance as operators see them
+    watch                looks again and again, and has the answer ready
     explanation          explains the state of one conversation in sentences
 """
 

@@ -16,6 +16,7 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake import Registration, SupportResults
 from genesys_gateway.intake.support_result import IntakeResult
 from genesys_gateway.oversight.hour import Hour
+from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.metrics import Metrics
@@ -69,6 +70,10 @@ class GatewayFacade(Protocol):
     @property
     def hour(self) -> Hour:
         """What this instance did in the last hour."""
+
+    @property
+    def watch(self) -> Watch:
+        """What is wrong now, and all that operators see; it answers also while nothing else is served."""
 
     @property
     def serving(self) -> bool:

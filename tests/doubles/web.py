@@ -6,6 +6,8 @@ from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake.registration import Registered, Registration
 from genesys_gateway.intake.support_result import SupportResults
 from genesys_gateway.oversight.hour import Hour
+from genesys_gateway.oversight.status import Promise, Status
+from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.metrics import Metrics
@@ -71,6 +73,20 @@ class FakeSupportResults:
         return SupportResultReceipt(result=outcome, record_id=result.record_id, state="pending")
 
 
+class FakeWatch:
+    """Answers what a test has set; there is never any news."""
+
+    def __init__(self) -> None:
+        self.latest = status()
+        self.draining = False
+
+    def status(self) -> Status:
+        return self.latest
+
+    def wait(self, after: int, seconds: float) -> Status | None:
+        return self.latest if self.latest.at > after else None
+
+
 class FakeGateway:
     """A gateway as far as the HTTP interface needs one."""
 
@@ -80,6 +96,7 @@ class FakeGateway:
         self.hour = Hour(self.metrics, SystemClock())
         self.registrations = FakeRegistration()
         self.results = FakeSupportResults()
+        self.watching = FakeWatch()
         self.serving = True
         self.is_ready = True
 
@@ -90,6 +107,10 @@ class FakeGateway:
     @property
     def support_results(self) -> SupportResults:
         return cast(SupportResults, self.results)
+
+    @property
+    def watch(self) -> Watch:
+        return cast(Watch, self.watching)
 
     def ready(self) -> bool:
         return self.is_ready
@@ -110,3 +131,19 @@ def view(interaction_id: str, customer_id: str | None, **changes: Any) -> Conver
     return ConversationView(
         interaction_id=interaction_id, customer_id=customer_id, created_at=1_795_341_600_000, **defaults | changes
     )
+
+
+def status(**changes: Any) -> Status:
+    """What operators see of a gateway with nothing to do at 2026-11-22T10:00:00Z, except for the ``changes``."""
+    defaults: dict[str, Any] = {
+        "at": 1_795_341_600_000,
+        "promise": Promise(accepted=0, followed=0, closed=0, unaccounted=0),
+        "backlog": 0,
+        "dead": 0,
+        "uncovered": 0,
+        "released": 0,
+        "troubles": (),
+        "instances": (),
+        "channels": (),
+    }
+    return Status(**defaults | changes)
