@@ -19,7 +19,7 @@ from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.runtime.reminder import Reminder
+from genesys_gateway.runtime.sampled_log import SampledLog, flush_all
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.file_lock import FileLock
@@ -152,6 +152,7 @@ class Gateway:
             client.close()
         if self._lock is not None:
             self._lock.release()
+        flush_all()
         log.info("stopped", late=late)
 
     def _start(self) -> None:
@@ -176,7 +177,7 @@ class Gateway:
 
     def _repeat(self, event: str, attempt: Callable[[], bool], seconds: float) -> bool:
         """Repeat the attempt until it succeeds; log why it fails, at most once a minute. False if stopped first."""
-        waiting = Reminder(self._clock)
+        sampled = SampledLog(log, self._clock)
         while True:
             reason, level = "another process holds it", "info"
             try:
@@ -186,8 +187,7 @@ class Gateway:
                 reason, level = str(error), "error"
             except PermanentFailure as error:
                 reason, level = str(error), "critical"
-            if waiting.due(reason):
-                getattr(log, level)(event, reason=reason)
+            getattr(sampled, level)(event, reason=reason)
             if level != "info":
                 self.watch.not_opened()
             if self._tasks.wait(seconds):

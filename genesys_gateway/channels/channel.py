@@ -21,6 +21,7 @@ from genesys_gateway.runtime.errors import PermanentFailure
 from genesys_gateway.runtime.greenlets import TaskGroup, let_others_run
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 
@@ -96,6 +97,7 @@ class Channel:
         self._context = context
         self._settings = context.settings
         self._clock = context.runtime.clock
+        self._logger = SampledLog(log, self._clock)
         self._random = context.runtime.random
         self._listener = listener
         self._permitted = permitted
@@ -313,7 +315,7 @@ class Channel:
         self._retry_after = error.retry_after or 0.0
         if error.retry_after is None:  # otherwise the server works, and only demands a wait
             self._losses += 1
-        log.warning("socket_lost", channel=self.id, error=str(error), losses=self._losses)
+        self._logger.warning("socket_lost", channel=self.id, error=str(error), losses=self._losses)
         self._signal(Signal.LOST)
         if self._losses >= _MAX_LOSSES:
             self._give_up("lost too often")
@@ -349,7 +351,7 @@ class Channel:
                 continue
             silence = self._clock.monotonic() - self._last_seen
             if silence >= limit:
-                log.warning("socket_silent", channel=self.id, silence_seconds=round(silence, 1))
+                self._logger.warning("socket_silent", channel=self.id, silence_seconds=round(silence, 1))
                 self._abort()
             elif silence >= limit * 3 / 8 and self._clock.monotonic() - pinged >= limit * 3 / 8:
                 pinged = self._clock.monotonic()
@@ -359,7 +361,7 @@ class Channel:
         try:
             self._send(_PING)
         except SocketLost:
-            log.info("ping_not_sent", channel=self.id)  # the reader meets the same loss and reconnects
+            self._logger.info("ping_not_sent", channel=self.id)  # the reader meets the same loss and reconnects
 
     def _send(self, text: str) -> None:
         if self._socket is None:

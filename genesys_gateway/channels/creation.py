@@ -14,6 +14,7 @@ from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 
 log = get_logger(__name__)
 
@@ -43,6 +44,7 @@ class ChannelCreation:
         self._genesys = context.genesys
         self._settings = context.settings
         self._clock = context.runtime.clock
+        self._logger = SampledLog(log, self._clock)
         self._random = context.runtime.random
         self._metrics = context.runtime.metrics
         self._budget = budget
@@ -82,7 +84,7 @@ class ChannelCreation:
             grant = self._genesys.create_channel(lambda: self._resets == resets and self._budget.certain)
         except (TransientFailure, PermanentFailure) as error:
             self.pause(getattr(error, "retry_after", None))
-            log.warning("channel_not_made", error=str(error), wanted=self._wanted())
+            self._logger.warning("channel_not_made", error=str(error), wanted=self._wanted())
             return None
         finally:
             self._being_made -= 1

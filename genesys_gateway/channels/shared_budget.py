@@ -17,7 +17,7 @@ from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.reminder import Reminder
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
@@ -66,7 +66,7 @@ class SharedBudget:
         # Monotonic seconds: nothing is asked for demand, or for a handover, earlier; the next contact is due at last
         self._ask_again = {False: -inf, True: -inf}
         self._contact_due = -inf
-        self._failing = Reminder(runtime.clock)
+        self._logger = SampledLog(log, runtime.clock)
 
     @property
     def attainable(self) -> int:
@@ -159,10 +159,9 @@ class SharedBudget:
         try:
             answer = self._storage.run(lambda connection: statement(connection, mine, held))
         except StorageUnavailable as error:
-            if self._failing.due(error):
-                log.warning("places_not_asked", error=str(error), held=len(held))
+            self._logger.warning("places_not_asked", error=str(error), held=len(held))
             return None
-        self._failing.over()
+        self._logger.over()
         self._contact_due = self._clock.monotonic() + self._lease / 3
         self._taken = answer.taken
         self._last_for_demand = answer.draining

@@ -20,6 +20,7 @@ from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.errors import NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 
@@ -67,6 +68,7 @@ class TopicWriter:
         self._genesys = genesys
         self._settings = settings
         self._clock = runtime.clock
+        self._logger = SampledLog(log, self._clock)
         self._random = runtime.random
         self._listener = listener
         self._list = TopicList()
@@ -271,7 +273,7 @@ class TopicWriter:
 
         The cause is one of the topics, or their number.
         """
-        log.warning("topics_refused", channel=self._grant.id, topics=len(ids), error=str(error))
+        self._logger.warning("topics_refused", channel=self._grant.id, topics=len(ids), error=str(error))
         if len(ids) > 1:
             self._batch_limit = len(ids) // 2
         elif isinstance(error, TooManyTopics):
@@ -339,7 +341,7 @@ class TopicWriter:
         except NotFound:
             raise
         except PermanentFailure as error:  # the list is unchanged; the missing topics are added by later calls
-            log.warning("topics_refused", channel=self._grant.id, topics=len(topics), error=str(error))
+            self._logger.warning("topics_refused", channel=self._grant.id, topics=len(topics), error=str(error))
 
     def _read_list(self) -> None:
         before, was_unknown = set(self._list.confirmed), self._outcome_unknown
@@ -378,4 +380,6 @@ class TopicWriter:
             base, longest = self._settings.retry_base_seconds, self._settings.retry_max_seconds
             wait = full_jitter(self._random, base, longest if self._open else 0, self._failures)
         self._not_before = self._clock.monotonic() + wait
-        log.warning("topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(wait, 3))
+        self._logger.warning(
+            "topic_change_delayed", channel=self._grant.id, error=str(error), wait_seconds=round(wait, 3)
+        )

@@ -12,7 +12,7 @@ import click
 
 from genesys_gateway.runtime.clock import SystemClock, isoformat
 from genesys_gateway.runtime.errors import GatewayError
-from genesys_gateway.runtime.logs import escaped
+from genesys_gateway.runtime.log_format import escaped
 from genesys_gateway.storage.operator_session import OperatorSession
 
 DONE, NOT_DONE, UNUSABLE = 0, 1, 2

@@ -16,6 +16,7 @@ from genesys_gateway.domain.record_schema import mistakes
 from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.claims import Claim
@@ -56,6 +57,7 @@ class Sender:
         self._call_seconds = settings.http_timeout_seconds
         self._rules = record.Rules(domain_by_queue=settings.domain_by_queue, default_country=settings.default_country)
         self._clock = runtime.clock
+        self._logger = SampledLog(log, self._clock)
         self._metrics = runtime.metrics
         self._random = runtime.random
         self._breaker_changed = breaker_changed
@@ -75,7 +77,7 @@ class Sender:
                 return NotBegun()
             return self._attempt(claim, lease)
         except Exception:
-            log.exception("attempt_failed_unexpectedly", record=claim.entry.id)
+            self._logger.exception("attempt_failed_unexpectedly", record=claim.entry.id)
             return self._decide(claim, Result(outcome=Outcome.UNKNOWN, error="internal error"))
         finally:
             if probe:
@@ -118,7 +120,7 @@ class Sender:
         if transition.before is not transition.after or transition.revive:
             self._breaker_changed(transition)
         if transition.held is not None:
-            log.warning("delivery_held", seconds=round(transition.held), error=result.error)
+            self._logger.warning("delivery_held", seconds=round(transition.held), error=result.error)
         decision = self._decide(claim, result, to_blame=self._breaker.blames(claim.entry.id, now))
         if isinstance(decision, GiveUp):
             self._breaker.forget(claim.entry.id)

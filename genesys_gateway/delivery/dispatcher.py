@@ -29,6 +29,7 @@ from genesys_gateway.runtime.greenlets import TaskGroup, let_others_run
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SOME, SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
@@ -79,6 +80,7 @@ class Delivery:
     ) -> None:
         self._storage = storage
         self._clock = runtime.clock
+        self._logger = SampledLog(log, self._clock, most={"record_dead": SOME})
         self._metrics = runtime.metrics
         self._lease_seconds = settings.lease_seconds
         self._call_seconds = settings.http_timeout_seconds
@@ -187,7 +189,7 @@ class Delivery:
             try:
                 unfinished, ends = self._storage.run(delivery_round.begin)
             except StorageUnavailable as error:
-                log.warning("claims_not_released", error=str(error))
+                self._logger.warning("claims_not_released", error=str(error))
                 self._dispatcher.wait(error.retry_after)
             else:
                 self.breaker.remember(ends, self._clock.monotonic())
@@ -266,13 +268,13 @@ class Delivery:
         try:
             done = self._storage.run(partial(delivery_round.commit, todo=todo, round_settings=self._round_settings))
         except StorageUnavailable as error:
-            log.warning("delivery_round_not_stored", error=str(error))
+            self._logger.warning("delivery_round_not_stored", error=str(error))
             self._undo(todo)
             self._ended[:0] = todo.ended
             self._pause(error.retry_after)
         except Exception:
             # Let the claims of this one round expire: otherwise one bad row would stop all deliveries for ever.
-            log.exception("delivery_round_failed")
+            self._logger.exception("delivery_round_failed")
             self._undo(todo)
             for claim, _ in todo.ended:
                 self._claimed.pop(claim.entry.id, None)
@@ -317,7 +319,7 @@ class Delivery:
             reach("marked")
             self._claimed.pop(claim.entry.id, None)
             if claim.entry.id in late:
-                log.warning("concluded_too_late", record=claim.entry.id, attempt=claim.attempt)
+                self._logger.warning("concluded_too_late", record=claim.entry.id, attempt=claim.attempt)
             else:
                 self._count(claim, decision)
             if isinstance(decision, TryAgain):
@@ -335,10 +337,10 @@ class Delivery:
                 self._metrics.deliveries.labels(outcome="delivered").inc()
             case TryAgain():
                 self._metrics.deliveries.labels(outcome="failed").inc()
-                log.warning("attempt_failed", error=decision.error, again_ms=decision.after_ms, **facts)
+                self._logger.warning("attempt_failed", error=decision.error, again_ms=decision.after_ms, **facts)
             case GiveUp():
                 self._metrics.deliveries.labels(outcome="dead").inc()
-                log.error("record_dead", reason=decision.reason, error=decision.error, **facts)
+                self._logger.error("record_dead", reason=decision.reason, error=decision.error, **facts)
             case NotBegun():
                 self._unread = True
 

@@ -15,6 +15,7 @@ from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.claims import ReadyEntry
@@ -85,6 +86,7 @@ class NameLookup:
     ) -> None:
         self._names = names
         self._clock = runtime.clock
+        self._logger = SampledLog(log, self._clock)
         self._found = found
         self._postponed = postponed
         self._base_ms = round(settings.retry_base_seconds * 1000)
@@ -159,9 +161,9 @@ class NameLookup:
         try:
             return name_of(of), True
         except GatewayError as error:
-            log.warning("name_not_found_out", error=str(error))
+            self._logger.warning("name_not_found_out", error=str(error))
         except Exception:
-            log.exception("name_lookup_failed")  # a missing name must not cost the record
+            self._logger.exception("name_lookup_failed")  # a missing name must not cost the record
         return None, False
 
     def _postpone(self, entry: Entry, spent_ms: int) -> None:

@@ -22,6 +22,7 @@ from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.settings import Settings
 
 #: Life of a channel in seconds. Genesys docs: a day.
@@ -125,6 +126,7 @@ class Genesys:
         self._tokens = tokens
         self._limiter = limiter
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         self._metrics = metrics
 
     def create_channel(self, permitted: Callable[[], bool] = lambda: True) -> ChannelGrant:
@@ -142,7 +144,9 @@ class Genesys:
         if expires_at is None:
             raise BadAnswer("the answer has no usable expires")
         if not 0 < expires_at - self._clock.now() <= 2000 * LIFE_SECONDS:
-            log.warning("channel_life_implausible", channel=answer["id"], advice="is this machine's clock right?")
+            self._logger.warning(
+                "channel_life_implausible", channel=answer["id"], advice="is this machine's clock right?"
+            )
         return ChannelGrant(id=answer["id"], connect_uri=answer["connectUri"], expires_at=expires_at, token=token)
 
     def count_channels(self) -> int:
@@ -330,7 +334,13 @@ class Genesys:
             return TransientFailure(text, reply.retry_after)
         if reply.status == 404:
             return NotFound(text)
-        log.warning("genesys_refused", operation=operation, status=reply.status, code=code, request=_request_id(reply))
+        self._logger.warning(
+            "genesys_refused",
+            operation=operation,
+            status=reply.status,
+            code=code,
+            request=_request_id(reply),
+        )
         if reply.status == 403:
             return Forbidden(text)
         return TooManyTopics(text) if code == _TOO_MANY else PermanentFailure(text)

@@ -15,6 +15,7 @@ from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 
 #: Maximum number of ids remembered; the oldest is dropped first.
 MAX_EXPECTED = 2_000
@@ -52,6 +53,7 @@ class ExpectedNames:
         self._keep = keep
         self._needless = needless
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         self._rest = rest
         self._used = used
         self._expected: OrderedDict[str, None] = OrderedDict()
@@ -130,7 +132,7 @@ class ExpectedNames:
             self._rest.begin("user", error)
             self._expected.clear()
         except GatewayError as error:
-            log.info("expected_names_not_fetched", error=str(error), ids=len(asked))
+            self._logger.info("expected_names_not_fetched", error=str(error), names=len(asked))
         else:
             for one, name in names.items():
                 self._keep(one, name)

@@ -26,6 +26,7 @@ from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock
 from genesys_gateway.runtime.errors import GatewayError, NoReply, NotSent, PermanentFailure, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 
 #: Maximum number of calls under way about single ids, beside the call for ids that go together.
 ALONE = 4
@@ -140,6 +141,7 @@ class NameQueue:
         self._calls = calls
         self._keep = keep
         self._clock = clock
+        self._logger = SampledLog(log, clock)
         self._pace = pace
         self._rest = rest
         self._lookups: dict[str, _Lookup] = {}
@@ -265,7 +267,7 @@ class NameQueue:
         except GatewayError as error:
             self._failed_alone(lookup, error)
         except Exception as error:
-            log.exception("name_call_failed")  # a mistake of ours must not stop all lookups
+            self._logger.exception("name_call_failed")  # a mistake of ours must not stop all lookups
             self._failed_alone(lookup, error)
         else:
             self._genesys_answered()
@@ -280,10 +282,10 @@ class NameQueue:
             self._rest.begin(self._calls.kind, error)
             self._move_alone([*lookups, *self._together.values()])
         except TransientFailure as error:  # perhaps because of one of the ids
-            log.info("bulk_names_failed", kind=self._calls.kind, error=str(error), ids=len(lookups))
+            self._logger.info("bulk_names_failed", kind=self._calls.kind, error=str(error), names=len(lookups))
             self._move_alone(lookups)
         except Exception:
-            log.exception("bulk_name_call_failed")
+            self._logger.exception("bulk_name_call_failed")
             self._move_alone(lookups)
         else:
             self._genesys_answered()

@@ -27,6 +27,7 @@ from gevent.event import Event
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 
 #: Period of the limit, in seconds. Genesys docs: the limit is given in calls a minute.
 WINDOW_SECONDS = 60.0
@@ -89,6 +90,7 @@ class RateLimiter:
     def __init__(self, per_minute: int, clock: Clock, connections: int = CONNECTIONS) -> None:
         self._per_minute = per_minute
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         self._connections = connections
         self._limit = per_minute
         self._under_way = 0
@@ -121,7 +123,7 @@ class RateLimiter:
         Call it inside the ``with`` of the call that was answered; after it, the next call may already have started.
         """
         self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
-        log.warning("genesys_calls_paused", seconds=round(seconds, 3), waiting=len(self._queue))
+        self._logger.warning("genesys_calls_paused", seconds=round(seconds, 3), waiting=len(self._queue))
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Adjust to what Genesys counted (``inin-ratelimit-count``, ``-allowed`` and ``-reset`` of an answer).

@@ -17,6 +17,7 @@ from genesys_gateway.runtime.errors import GatewayError, TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.metrics import Metrics
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.single_flight import SingleFlight
 from genesys_gateway.settings import Settings
 
@@ -64,6 +65,7 @@ class Tokens:
     ) -> None:
         self._settings = settings
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         self._metrics = metrics
         self._random = random or Random()
         self._login = Login(settings, http, machine or clock, metrics, sent)
@@ -120,7 +122,7 @@ class Tokens:
         self._token = None
         again = self._recently_discarded()
         self._discarded_at = self._clock.monotonic()
-        log.warning("token_discarded", issued_at=isoformat(token.issued_at), again=again)
+        self._logger.warning("token_discarded", issued_at=isoformat(token.issued_at), again=again)
         if again:
             self._back_off(
                 TransientFailure("Genesys refuses tokens it has just issued"), self._settings.retry_max_seconds
@@ -176,9 +178,7 @@ class Tokens:
         self._note(error)
 
     def _note(self, error: TransientFailure | TokenRefused) -> None:
-        """Log an error that differs from the last one: a thousand callers without a token make one line."""
-        if str(error) != str(self._trouble):
-            log.error("token_missing", error=str(error))
+        self._logger.error("token_missing", error=str(error))
         self._trouble = error
 
 

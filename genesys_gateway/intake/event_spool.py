@@ -37,7 +37,7 @@ from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.reminder import Reminder
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import NOT_STORABLE, Connection, Storage, database_now
@@ -116,7 +116,7 @@ class EventSpool:
         #: the batch that is being stored
         self._in_hand: Sequence[Arrival] = ()
         self._woken = Event()
-        self._failing = Reminder(runtime.clock)
+        self._logger = SampledLog(log, runtime.clock)
         self._tasks = TaskGroup("event-spool", runtime.on_crash)
 
     def start(self) -> None:
@@ -216,10 +216,9 @@ class EventSpool:
                 self._make_all_due()
         except StorageUnavailable as error:
             self._overflowed = self._overflowed or overflowed
-            if self._failing.due(error):
-                log.warning("storage_refuses", waiting=len(self._queue), error=str(error))
+            self._logger.warning("storage_refuses", waiting=len(self._queue), error=str(error))
             return False
-        self._failing.over()
+        self._logger.over()
         return True
 
     def _store(self, batch: Sequence[Arrival]) -> None:
@@ -245,7 +244,7 @@ class EventSpool:
         try:
             return self._storage.run(lambda connection: self._write(connection, batch))
         except NOT_STORABLE:
-            log.exception("batch_not_stored", things=len(batch))
+            self._logger.exception("batch_not_stored", things=len(batch))
             return self._one_by_one(batch)
 
     def _one_by_one(self, batch: Sequence[Arrival]) -> _Written:
@@ -259,7 +258,7 @@ class EventSpool:
             try:
                 written += self._storage.run(partial(self._write, batch=[arrival]))
             except NOT_STORABLE:
-                log.exception("not_stored", kind=type(arrival).__name__)
+                self._logger.exception("not_stored", kind=type(arrival).__name__)
                 self._metrics.events_rejected.labels(reason="not_storable").inc()
                 self._make_due(arrival)
         return written
@@ -378,7 +377,7 @@ class EventSpool:
                     if dropped:
                         self._metrics.events_rejected.labels(reason="field").inc(len(dropped))
                 case Unreadable(reason=reason, conversation_id=one):
-                    log.warning("frame_set_aside", reason=reason, conversation=one)
+                    self._logger.warning("frame_set_aside", reason=reason, conversation=one)
                     self._metrics.events_rejected.labels(reason=reason).inc()
         self._metrics.events_received.labels(source=intake.LIVE).inc(events)
 

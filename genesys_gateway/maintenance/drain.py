@@ -17,7 +17,7 @@ from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.reminder import Reminder
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.portable import give_hint
 from genesys_gateway.storage.statements import instances, ownership
@@ -74,7 +74,7 @@ class Drain:
         self._seconds = min(_MOST_SECONDS, longest)
         self._begun = False
         self._announced: str | None = None  # the id under which the others know of the drain
-        self._failing = Reminder(clock)
+        self._logger = SampledLog(log, clock)
         self._done = Event()
 
     def begin(self, tasks: TaskGroup, *, successor: bool = False) -> None:
@@ -106,8 +106,7 @@ class Drain:
                 last = self._storage.run(partial(self._look, number, mine))
                 self._announced = mine
             except StorageUnavailable as error:
-                if self._failing.due(error):
-                    log.warning("drain_delayed", error=str(error))
+                self._logger.warning("drain_delayed", error=str(error))
                 if not (self._handing.takers() or successor):
                     break
             else:
@@ -131,7 +130,7 @@ class Drain:
             try:
                 left = self._storage.run(partial(self._give_up_slice, since))
             except StorageUnavailable as error:
-                log.warning("drain_not_stored", error=str(error))
+                self._logger.warning("drain_not_stored", error=str(error))
                 return
 
     def _give_up_slice(self, since: int, connection: Connection) -> int:

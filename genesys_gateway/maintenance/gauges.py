@@ -9,6 +9,7 @@ from genesys_gateway.channels import ChannelRegistry
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger, lines_dropped
+from genesys_gateway.runtime.sampled_log import SampledLog, flush_ended
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.settings.signing_key import certificate_in
@@ -45,6 +46,7 @@ class Gauges:
         self._lines_dropped = 0
         self._certificate = settings.genesys_saml_certificate_file
         self._read_certificate_at = 0.0  # monotonic seconds
+        self._logger = SampledLog(log, runtime.clock)
         runtime.metrics.channel_budget.set(settings.channel_budget)
 
     def run(self, tasks: TaskGroup) -> None:
@@ -54,9 +56,10 @@ class Gauges:
             try:
                 self._set()
             except StorageUnavailable as error:
-                log.warning("gauges_not_read", error=str(error))
+                self._logger.warning("gauges_not_read", error=str(error))
             self._count_dropped_lines()
             self._show_certificate()
+            flush_ended()
             tasks.wait(self._period)
 
     def _count_dropped_lines(self) -> None:

@@ -18,7 +18,7 @@ from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.runtime.process import is_gone
-from genesys_gateway.runtime.reminder import Reminder
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.own_connection import OwnConnection
@@ -103,7 +103,7 @@ class Lease:
         self._fence = fence
         self._listener = listener
         self._watch = LeaseWatch(terms.seconds)
-        self._failing = Reminder(clock)
+        self._logger = SampledLog(log, clock)
         self._renewed_at = -inf  # monotonic seconds
         self._former: str | None = None  # the id under which the lease was lost, until it is entered again
         self._peers = Peers(others=0, running=0, on_client=0)
@@ -190,8 +190,7 @@ class Lease:
         return True
 
     def _failed(self, error: StorageUnavailable) -> None:
-        if self._failing.due(error):
-            log.warning("lease_not_renewed", error=str(error))
+        self._logger.warning("lease_not_renewed", error=str(error))
         silent = self._clock.monotonic() - self._renewed_at
         longest = self._terms.seconds + self._terms.heartbeat_seconds * _GIVE_UP_SHARE
         if self._former is None and self._peers.on_client and silent > longest:
@@ -220,7 +219,7 @@ class Lease:
 
     def _succeeded(self, began: float, renewal: _Renewal) -> None:
         self._fence.renewed(began)
-        self._failing.over()
+        self._logger.over()
         self._renewed_at = began
         self._peers = renewal.peers
         if renewal.ended:

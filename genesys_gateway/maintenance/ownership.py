@@ -15,7 +15,7 @@ from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.logs import get_logger
-from genesys_gateway.runtime.reminder import Reminder
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.storage import Connection, Storage
 from genesys_gateway.storage.statements import instances, ownership
 from genesys_gateway.storage.statements.instances import Peers
@@ -73,7 +73,7 @@ class Ownership:
         self._waited: set[str] = set()  # conversations that waited for a place at the last look
         self._offered: set[str] = set()
         self._woken = Event()
-        self._failing = Reminder(clock)
+        self._logger = SampledLog(log, clock)
 
     def wake(self) -> None:
         """Look soon. Does not wait."""
@@ -89,10 +89,9 @@ class Ownership:
             self._woken.clear()
             try:
                 self.look()
-                self._failing.over()
+                self._logger.over()
             except StorageUnavailable as error:
-                if self._failing.due(error):
-                    log.warning("adoption_delayed", error=str(error))
+                self._logger.warning("adoption_delayed", error=str(error))
                 tasks.wait(self._seconds * _PERIOD)
             self._woken.wait(self._seconds * (_PERIOD if self._peers().running else _PERIOD_ALONE))
 

@@ -13,6 +13,7 @@ from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import ownership
@@ -43,6 +44,7 @@ class Resync:
         self._storage = storage
         self._settings = settings
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         self._registry = registry
         self._identity = identity
         self._uncovered = uncovered
@@ -57,7 +59,7 @@ class Resync:
                     self.compare_all()
                     compared = self._clock.monotonic()
             except StorageUnavailable as error:
-                log.warning("agreement_put_off", error=str(error))
+                self._logger.warning("agreement_put_off", error=str(error))
 
     def follow_pending(self) -> None:
         """Have the registry follow each conversation that is pending in the database, or report it covered again."""

@@ -15,6 +15,7 @@ from genesys_gateway.runtime.clock import DAY_SECONDS
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
@@ -66,6 +67,7 @@ class Retention:
     ) -> None:
         self._storage = storage
         self._clock = runtime.clock
+        self._logger = SampledLog(log, self._clock)
         self._metrics = runtime.metrics
         self._database_now = database_now
         self._retention_ms = round(settings.retention_days * DAY_SECONDS * 1000)
@@ -156,7 +158,7 @@ class Retention:
             try:
                 erased, forgotten = self.erase(watch), self.forget(watch)
             except StorageUnavailable as error:
-                log.warning("erasing_delayed", error=str(error))
+                self._logger.warning("erasing_delayed", error=str(error))
                 if self._tasks.wait(self._pause):
                     return False
             else:

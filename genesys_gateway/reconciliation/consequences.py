@@ -23,6 +23,7 @@ from genesys_gateway.reconciliation.schedule import (
 from genesys_gateway.runtime.clock import HOUR_SECONDS, Clock, SteadyTime, furthest_date
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SOME, SampledLog
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
 from genesys_gateway.storage.statements import conversations, intake, locks, reconciliation, timeline
@@ -80,6 +81,7 @@ class Consequences:
         self._storage = storage
         self._settings = settings
         self._clock = clock
+        self._logger = SampledLog(log, clock, most={"given_up_unanswered": SOME})
         self._steady = steady
         self._pressure = pressure
         self._settle_ms = round(settings.analytics_settle_seconds * 1000)
@@ -237,7 +239,7 @@ class Consequences:
             latest_look=finding.asked_at if finding.live else known_until,
         )
         if given_up and not finding.over and ended_as is not None:
-            log.error("given_up_unanswered", conversation=one.id, outcome=ended_as)
+            self._logger.error("given_up_unanswered", conversation=one.id, outcome=ended_as)
         return ended_as
 
     def _release(self, connection: Connection, one: Due, finding: Finding, now: int) -> bool:
@@ -320,10 +322,9 @@ class Consequences:
 
     def _note_unknown(self, connection: Connection, conversation_id: str, since: int, now: int) -> None:
         """Report, once, a conversation that stays unknown; for a moment after its start that is normal."""
-        noted = timeline.noted(connection, conversation_id, "unknown_to_genesys", since)
+        noted = timeline.was_noted(connection, conversation_id, "unknown_to_genesys", since)
         if not noted and now - since >= unknown_for_long(self._settings.reconcile_seconds) * 1000:
             timeline.note(connection, conversation_id, now, "unknown_to_genesys")
-            log.warning("unknown_to_genesys", conversation=conversation_id)
 
 
 def _new(connection: Connection, conversation_id: str, events: Sequence[AcwEvent]) -> list[AcwEvent]:

@@ -17,6 +17,7 @@ from genesys_gateway.reconciliation.finding import Finding, LastFinding
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import PermanentFailure, TransientFailure
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.reconciliation import Due
 
@@ -33,6 +34,7 @@ class Inquiry:
     def __init__(self, genesys: Genesys, settings: Settings, clock: Clock) -> None:
         self._genesys = genesys
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         #: learns from each call, and keeps a view from being asked while it rests
         self.availability = Availability(settings, clock)
         self._settle_ms = round(settings.analytics_settle_seconds * 1000)
@@ -56,7 +58,7 @@ class Inquiry:
         except (Resting, Throttled, *OF_NO_CONVERSATION):
             raise
         except TransientFailure as error:
-            log.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
+            self._logger.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
             return self._from_analytics_alone(one, asked_at)
         return self._from_live_view(conversation, asked_at)
 
@@ -160,7 +162,7 @@ class Inquiry:
                 raise
             except TransientFailure as error:  # the live answer is valid without analytics
                 shown, waits = (), not self.availability.may_be_own(View.ANALYTICS, error)
-                log.warning("question_half_answered", conversation=conversation.id, error=str(error))
+                self._logger.warning("question_half_answered", conversation=conversation.id, error=str(error))
             for details in shown:
                 complete_until = asked_at - self._settle_ms
                 named = completes(details, verdict, complete_until)
@@ -197,7 +199,7 @@ class Inquiry:
         except TransientFailure as error:
             if not self.availability.may_be_own(View.ANALYTICS, error):
                 raise TransientFailure(str(error)) from error  # not Resting: the live view was asked
-            log.warning("question_unanswered", conversation=one.id, error=str(error))
+            self._logger.warning("question_unanswered", conversation=one.id, error=str(error))
             return Finding(asked_at=asked_at, lag_ms=self._settle_ms, live=True)
         finding = self._from_analytics(one, shown[0] if shown else None, asked_at)
         forbidden, unknown = isinstance(refusal, Forbidden), isinstance(refusal, NotFound) and not shown
@@ -213,7 +215,7 @@ class Inquiry:
         if isinstance(refusal, Forbidden):
             self._log_forbidden("conversation:communication:view", refusal)
         elif refusal is not None and not isinstance(refusal, NotFound):
-            log.error("question_refused", conversation=conversation_id, error=str(refusal))
+            self._logger.error("question_refused", conversation=conversation_id, error=str(refusal))
 
     def _log_forbidden(self, permission: str, error: PermanentFailure) -> None:
         """Log each missing permission once: it is missing for all conversations."""

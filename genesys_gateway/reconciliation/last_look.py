@@ -22,6 +22,7 @@ from genesys_gateway.runtime.clock import DAY_SECONDS, Clock, Deadline, furthest
 from genesys_gateway.runtime.errors import NoReply, TransientFailure
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SOME, SampledLog
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
 from genesys_gateway.storage.statements import last_look
@@ -52,12 +53,13 @@ class LastLook:
         sizes: GroupSizes,
         *,
         put: Callable[[Connection, str, Sequence[AcwEvent], int], int],
-        count: Callable[[str, int], None],
+        count: Callable[[int], None],
     ) -> None:
         self._storage = storage
         self._inquiry = inquiry
         self._settings = settings
         self._clock = clock
+        self._logger = SampledLog(log, self._clock, most={"missed_until_last_look": SOME})
         self._sizes = sizes
         self._put = put
         self._count = count
@@ -121,13 +123,13 @@ class LastLook:
         if down or error.retry_after is not None:
             self._put_off(ids, error)
             return False
-        log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
+        self._logger.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
         self._look_later(ids, 0.0)
         return True
 
     def _put_off(self, ids: Sequence[str], error: TransientFailure) -> None:
         # Not urgent: the questions about followed conversations must not wait for it.
-        log.warning("last_look_failed", conversations=len(ids), error=str(error))
+        self._logger.warning("last_look_failed", conversations=len(ids), error=str(error))
         self._look_later(ids, self._settings.retry_max_seconds)
 
     def _take_in(self, ids: Sequence[str], shown: Mapping[str, LastFinding]) -> None:
@@ -144,8 +146,8 @@ class LastLook:
 
         missed = self._storage.run(job)
         if missed:
-            log.error("missed_until_last_look", conversation=conversation_id, events=missed)
-        self._count(conversation_id, missed)
+            self._logger.error("missed_until_last_look", conversation=conversation_id, events=missed)
+        self._count(missed)
 
     def _look_later(self, ids: Sequence[str], seconds: float) -> None:
         at = self._clock.now() + round(seconds * 1000)

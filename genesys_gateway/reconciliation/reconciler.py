@@ -39,6 +39,7 @@ from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SOME, SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage
@@ -117,6 +118,7 @@ class Reconciliation:
         self._inquiry = inquiry
         self._settings = settings
         self._clock = clock = runtime.clock
+        self._logger = SampledLog(log, clock, most={"unresolved": SOME})
         self._metrics = runtime.metrics
         self._identity = identity
         self._load = load
@@ -175,7 +177,7 @@ class Reconciliation:
                 seconds = error.retry_after or self._back_off(self._failures)
                 # A wait that was demanded is kept. Any other can be cut short, because a gap may end meanwhile.
                 pause = error.retry_after or min(seconds, max(shortest, self._settings.retry_base_seconds))
-                log.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
+                self._logger.warning("reconciliation_delayed", error=str(error), wait_seconds=round(seconds, 3))
             if not self._tasks.wait(pause) and not self._tasks.stopping:
                 self._woken.wait(max(0.0, seconds - pause))
 
@@ -250,7 +252,7 @@ class Reconciliation:
         except TransientFailure as error:
             self._undecided.pop(one.id, None)
             self._first_date = min(self._first_date, self._consequences.postpone(one, asked_at))
-            log.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
+            self._logger.warning("question_failed", conversation=one.id, conversations=1, error=str(error))
         else:
             self._undecided.pop(one.id, None)
             reach("asked")
@@ -296,7 +298,7 @@ class Reconciliation:
         except (Resting, Throttled):
             raise
         except TransientFailure as error:
-            log.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
+            self._logger.warning("question_failed", conversation=ids[0], conversations=len(ids), error=str(error))
             down = self._inquiry.availability.is_down(View.ANALYTICS)
             self._sizes.failed(ids, down=down, timed_out=isinstance(error, NoReply))
             self._first_date = 0
@@ -337,12 +339,12 @@ class Reconciliation:
 
     def _report(self, one: Due, finding: Finding, stored: Stored) -> None:
         """Tell the others what was stored."""
-        self._count(one.id, stored.events)
+        self._count(stored.events)
         if stored.due_at is not None:
             self._first_date = min(self._first_date, stored.due_at)
         if stored.ended_as == conversations.UNRESOLVED:
             self._metrics.conversations_unresolved.inc()
-            log.error("unresolved", conversation=one.id)
+            self._logger.error("unresolved", conversation=one.id)
         if stored.ended_as is not None:
             reach("closed")
             self._listener.unfollow(one.id)
@@ -350,14 +352,12 @@ class Reconciliation:
             self._metrics.topics_released.inc()
             self._listener.unfollow(one.id)
         elif stored.taken_up:
-            log.info("taken_up", conversation=one.id)
             self._listener.follow(one.id)
         if finding.agents:
             self._listener.agents_seen(finding.agents)
 
-    def _count(self, conversation_id: str, events: int) -> None:
+    def _count(self, events: int) -> None:
         if events:
             self._metrics.events_received.labels(source=intake.BACKFILL).inc(events)
             self._metrics.reconcile_recovered_events.inc(events)
-            log.info("recovered", conversation=conversation_id, events=events)
             self._listener.stored()

@@ -15,8 +15,9 @@ The files, in reading order:
     http_client          every HTTP call that leaves this process
     single_flight        one piece of work at a time for each key, its result shared by all callers
     metrics              every metric, under the name that alarms use, and the page of a scrape
-    logs                 every log line as one JSON object
-    reminder             when a state that lasts is logged: at first, then once a minute
+    logs                 every log line as one JSON object, or as text in a terminal
+    log_format           makes the text of a line: JSON for programs, aligned words for people
+    sampled_log          logs what repeats once a minute, with the number of repetitions
     log_writer           writes the lines in a thread, so that nothing waits for their reader
     process              a process of this machine, and whether it is gone
     identity             the id of this instance among others

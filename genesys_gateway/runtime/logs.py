@@ -7,7 +7,6 @@ never waits for whatever reads its lines.
 import io
 import json
 import logging
-import re
 import sys
 import threading
 from collections.abc import Callable, Mapping
@@ -21,15 +20,13 @@ import gevent
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger
 
+from genesys_gateway.runtime import log_format
 from genesys_gateway.runtime.log_writer import LogWriter
 
 #: How long the end of the process waits until its last lines are written, in seconds.
 _LAST_LINES_SECONDS = 2.0
 #: Loggers of libraries that below WARNING would write statements with their values, hosts, paths or headers.
 _NEVER_BELOW_WARNING = ("urllib3", "websocket", "alembic", "sqlalchemy")
-
-_encode_json = json.JSONEncoder(default=str, allow_nan=False).encode
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -47,14 +44,14 @@ def configure(
 
     Args:
         level: The lowest level that is written: debug, info, warning, error, critical.
-        style: ``json`` or ``text``.
+        style: ``json``, ``text``, or ``auto``: text if the stream is a terminal.
         stream: stderr by default, so that stdout holds nothing but a command's result.
         in_background: Whether a thread writes the lines, so that logging never waits. For servers only: what is logged
             just before a kill may be lost.
     """
     number = logging.getLevelNamesMapping().get(level.strip().upper(), logging.INFO)
     target = stream or _unwrapped(sys.stderr)
-    handler = _Handler(_as_text if style.strip().lower() == "text" else _as_json, target, in_background=in_background)
+    handler = _Handler(log_format.of(style, target), target, in_background=in_background)
     put = handler.put
     structlog.configure(
         processors=[handler.line_of_event],
@@ -92,29 +89,6 @@ def capture_everything() -> None:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat().replace("+00:00", "Z")
-
-
-def _as_json(event: Mapping[str, object]) -> str:
-    try:
-        return _encode_json(event)
-    except (ValueError, TypeError, RecursionError):
-        # The line must not be lost because JSON can't express a value: NaN, a cycle, an unusual key.
-        return json.dumps({str(key): str(value) for key, value in event.items()})
-
-
-def _as_text(event: Mapping[str, object]) -> str:
-    rest = dict(event)
-    at, level, name = (str(rest.pop(key, "-")) for key in ("at", "level", "event"))
-    rest.pop("logger", None)
-    trace = rest.pop("exception", None)
-    words = [at[11:23], f"{level:8}", name, *(f"{key}={value}" for key, value in rest.items())]
-    line = " ".join(escaped(word) for word in words)
-    return "\n    ".join([line, *(escaped(part) for part in str(trace).splitlines())]) if trace else line
-
-
-def escaped(text: str) -> str:
-    """The text with control characters, line breaks and lone surrogates replaced by escape sequences."""
-    return _UNPRINTABLE.sub(lambda found: repr(found.group())[1:-1], text)
 
 
 def _uncaught(

@@ -18,6 +18,7 @@ The files, in reading order:
     servers              finds the primary among the servers of DATABASE_URL
     connections          the engines of SQLAlchemy, for either database
     many_rows            statements for any number of rows
+    noted                logs what a transaction wrote into timelines, after its commit
     portable             the differences between the SQL of the two databases
     statements           every SQL statement, one module for each use case
     migrate              creates and upgrades the tables

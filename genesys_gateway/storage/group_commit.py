@@ -13,9 +13,12 @@ import gevent
 from gevent.event import Event
 from gevent.threadpool import ThreadPool
 
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
+from genesys_gateway.storage import noted
 from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.sqlite import Done, Failed, Job, Lost, Outcome, SqliteDatabase
@@ -60,6 +63,7 @@ class GroupCommit:
         self._arrived = Event()
         self._started = False
         self._closing = False
+        self._logger = SampledLog(log, SystemClock())
         self._tasks = TaskGroup("storage", self._crashed)
         self._thread = ThreadPool(1)
         self._checkpoint_thread = ThreadPool(1)
@@ -133,6 +137,7 @@ class GroupCommit:
             for waiter, outcome in zip(group, outcomes, strict=True):
                 waiter.outcome = outcome
                 waiter.done.set()
+            noted.write(self._database.noted)
             self._checkpoint_if_due()
 
     def _checkpoint_if_due(self) -> None:
@@ -148,7 +153,7 @@ class GroupCommit:
         finally:
             self._checkpointing = False
         if error is not None:
-            log.warning("checkpoint_failed", error=str(error))
+            self._logger.warning("checkpoint_failed", error=str(error))
 
     def _next_group(self) -> Sequence[_Waiter]:
         group: list[_Waiter] = []

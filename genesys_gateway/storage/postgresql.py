@@ -20,6 +20,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.runtime.kill_points import reach
+from genesys_gateway.storage import noted
 from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.fence import Fence
@@ -140,6 +141,7 @@ class PostgresDatabase:
         require_open()
         with self._engine.connect() as connection:
             begun = time.perf_counter()
+            noted.begin(connection)
             try:
                 value = job(connection)
                 reach("before_commit")
@@ -148,6 +150,7 @@ class PostgresDatabase:
                 _commit(connection)
                 self._listener.took(time.perf_counter() - begun)
                 reach("after_commit")
+                noted.write(noted.take(connection))
             except BaseException as error:
                 # A greenlet that was stopped here has left an unfinished exchange with the server.
                 if not isinstance(error, Exception):

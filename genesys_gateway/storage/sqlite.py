@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.kill_points import reach
-from genesys_gateway.storage import sqlite_file
+from genesys_gateway.storage import noted, sqlite_file
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.triggers import create_tables
 
@@ -79,6 +79,8 @@ class SqliteDatabase:
         self._busy_seconds = busy_seconds
         #: about how many pages all commits have written to the log
         self.pages_logged = 0
+        #: what the latest commit noted in timelines
+        self.noted: list[noted.Noted] = []
 
     def commit(self, jobs: Sequence[Job]) -> list[Outcome]:
         """Run the jobs in one transaction, each in a savepoint, and return one outcome for each, in order.
@@ -88,6 +90,7 @@ class SqliteDatabase:
         try:
             connection = self._connected()
             rows_before = _driver(connection).total_changes
+            noted.begin(connection)
             # IMMEDIATE takes the write lock at once. A deferred transaction that meets another writer later would fail
             # without waiting. Through the engine this would take 50 µs more.
             _driver(connection).execute("BEGIN IMMEDIATE")
@@ -95,9 +98,11 @@ class SqliteDatabase:
                 run = _run_alone if len(jobs) == 1 else _run_in_savepoint
                 outcomes = [run(connection, job) for job in jobs]
                 reach("before_commit")
+            self.noted = noted.take(connection)
             if rows := _driver(connection).total_changes - rows_before:
                 self.pages_logged += rows + _PAGES_OF_A_COMMIT
         except (SQLAlchemyError, sqlite3.Error, OSError) as error:
+            self.noted = []
             if self._path is not None:
                 self.close()
             return [Lost(error=error)] * len(jobs)
@@ -165,12 +170,14 @@ def _run_in_savepoint(connection: Connection, job: Job) -> Outcome:
 
 
 def _run(connection: Connection, job: Job, *, undo: Sequence[str]) -> Outcome:
+    already_noted = noted.count(connection)
     try:
         return Done(value=job(connection))
     except Exception as error:
         # An error of the job belongs to its caller, but a failure of the database concerns the whole group.
         if _is_of_the_database(error):
             raise
+        noted.undo(connection, already_noted)
         for statement in undo:
             _driver(connection).execute(statement)
         return Failed(error=error)

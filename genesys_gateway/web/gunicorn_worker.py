@@ -20,8 +20,10 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
 
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.web.gunicorn_response import WholeResponse, http_date
 from genesys_gateway.web.idle_connections import FRESH_CONNECTIONS, IdleConnections
 
@@ -142,6 +144,7 @@ class _Body(Body):
 class BoundedWorker(GeventWorker):
     """gunicorn's ``worker_class``. gunicorn itself has one limit: for an idle connection and a head together."""
 
+    _logger = SampledLog(log, SystemClock())
     #: see :data:`REQUEST_SECONDS`; tests set less
     request_seconds = REQUEST_SECONDS
     #: see :data:`HEAD_SECONDS`; tests set less
@@ -190,7 +193,7 @@ class BoundedWorker(GeventWorker):
         except gevent.Timeout as passed:
             if passed is not limit:
                 raise
-            log.warning("request_cut", method=str(req.method)[:20], seconds=self.request_seconds)
+            self._logger.warning("request_cut", method=str(req.method)[:20], seconds=self.request_seconds)
             raise StopIteration from None
         finally:
             limit.close()

@@ -19,6 +19,7 @@ from genesys_gateway.runtime.errors import TransientFailure, Unavailable
 from genesys_gateway.runtime.greenlets import paced
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.single_flight import SingleFlight
 from genesys_gateway.settings import Settings
 
@@ -59,6 +60,7 @@ class Jwks:
         self._http = HttpClient(settings, f"{parts.scheme}://{parts.netloc}", clock, 1)
         self._target = parts._replace(scheme="", netloc="").geturl() or "/"
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         self._keys: Mapping[str, IssuerKey] = {}
         self._flight: SingleFlight[str, None] = SingleFlight("issuer_keys")
         self._requested_at: float | None = None
@@ -93,7 +95,7 @@ class Jwks:
         try:
             self._keys = self.fetch()
         except (TransientFailure, ValueError) as error:
-            log.error("issuer_keys_not_fetched", error=str(error))
+            self._logger.error("issuer_keys_not_fetched", error=str(error))
         else:
             self._fetched_at = self._clock.monotonic()
             log.info("issuer_keys_fetched", keys=len(self._keys))

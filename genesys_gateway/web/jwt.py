@@ -17,6 +17,7 @@ from joserfc.errors import JoseError
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import CallerError
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.web.jwks import IssuerKey
 
 log = get_logger(__name__)
@@ -70,6 +71,7 @@ class JwtVerifier:
         self._issuer = issuer
         self._audience = audience
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
 
     def read(self, token: bytes) -> Caller | None:
         """Verify a token, and return the caller it names; None when it is no valid token, or no JWT at all.
@@ -83,7 +85,7 @@ class JwtVerifier:
             claims = _claims_of(self._verified_payload(token))
             self._check(claims)
         except _InvalidToken as error:
-            log.info("caller_token_refused", reason=str(error))
+            self._logger.info("caller_token_refused", reason=str(error))
             return None
         ends_at = _seconds(claims, "exp", math.inf)
         return Caller(

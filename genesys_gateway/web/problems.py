@@ -6,13 +6,16 @@ Invariant: an answer says what the caller can do, and reveals nothing internal: 
 import http
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import PairedAlready, Unavailable
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.web.auth import NotAllowed, NotAuthenticated, TooOften
 
 CONTENT_TYPE = "application/problem+json"
@@ -94,13 +97,14 @@ def answer(
 
 def install(app: Flask) -> None:
     """Register this module's error handlers with the app."""
+    logger = SampledLog(log, SystemClock())
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(NotAuthenticated, lambda _: answer(401, headers={"WWW-Authenticate": "Bearer"}))
     app.register_error_handler(NotAllowed, lambda _: answer(403))
     app.register_error_handler(PairedAlready, lambda _: answer(409))
     app.register_error_handler(TooOften, lambda error: answer(429, headers=_retry_after(error)))
-    app.register_error_handler(Unavailable, _unavailable)
-    app.register_error_handler(Exception, _unexpected)
+    app.register_error_handler(Unavailable, partial(_unavailable, logger))
+    app.register_error_handler(Exception, partial(_unexpected, logger))
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -116,14 +120,14 @@ def _http_error(error: HTTPException) -> Response:
     return answer(status, DETAILS.get(status, "The request can't be served."), headers=headers)
 
 
-def _unavailable(error: Unavailable) -> Response:
+def _unavailable(logger: SampledLog, error: Unavailable) -> Response:
     # The message goes only into the log: it may contain internals.
-    log.warning("request_unavailable", reason=str(error), error=type(error).__name__)
+    logger.warning("request_unavailable", reason=str(error), error=type(error).__name__)
     return answer(503, headers=_retry_after(error))
 
 
-def _unexpected(_error: Exception) -> Response:
-    log.exception("request_failed", method=request.method, route=str(request.url_rule))
+def _unexpected(logger: SampledLog, _error: Exception) -> Response:
+    logger.exception("request_failed", method=request.method, route=str(request.url_rule))
     return answer(500)
 
 

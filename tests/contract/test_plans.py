@@ -184,7 +184,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "timeline.note_rows": lambda c: timeline.note_rows(c, [timeline.line(CLOSED, NOW, "delivered", RECORD)]),
     "timeline.note": lambda c: timeline.note(c, CLOSED, NOW, "delivered", RECORD),
     "timeline.note_all": lambda c: timeline.note_all(c, TWENTY_PAST, NOW, "closed"),
-    "timeline.noted": lambda c: timeline.noted(c, CLOSED, "unknown_to_genesys", 0),
+    "timeline.was_noted": lambda c: timeline.was_noted(c, CLOSED, "unknown_to_genesys", 0),
     "timeline.was_erased": lambda c: timeline.was_erased(c, CLOSED),
     "timeline.of": lambda c: timeline.of(c, CLOSED),
     "timeline.of_all": lambda c: timeline.of_all(c, [CLOSED, FOLLOWED[0]]),

@@ -16,6 +16,7 @@ from genesys_gateway.genesys.assertions.validity import validity
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 
 #: ``sent``: it may have reached Genesys, and there was no answer to it; ``granted``: Genesys gave a token for it;
 #: ``refused``: Genesys answered that it is no valid grant. A later one replaces an earlier one, never the reverse.
@@ -66,6 +67,7 @@ class AssertionHistory:
     def __init__(self, stored: SentAssertions, clock: Clock) -> None:
         self._stored = stored
         self._clock = clock
+        self._logger = SampledLog(log, self._clock)
         self._known: OrderedDict[str, Fate] = OrderedDict()
         self._unstored: dict[str, Fate] = {}
         self._texts: deque[str] = deque(maxlen=_KEPT_TEXTS)
@@ -122,7 +124,7 @@ class AssertionHistory:
         try:
             self._store()
         except StorageUnavailable as error:
-            log.warning("assertion_not_noted", error=str(error))  # it is noted with the next look or note
+            self._logger.warning("assertion_not_noted", error=str(error))  # it is noted with the next look or note
 
     def _remember(self, fingerprint: str, fate: Fate) -> Fate:
         self._known[fingerprint] = found = _later(self._known.get(fingerprint), fate)

@@ -7,10 +7,10 @@ at the receiver before it is sent, and sends the same content. Otherwise its rec
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, case, func, insert, select, update
+from sqlalchemy import Connection, bindparam, case, func, select, update
 
 from genesys_gateway.domain.outbox import REFUSED_WITH, AttemptEnd
-from genesys_gateway.storage.statements import locks
+from genesys_gateway.storage.statements import locks, timeline
 from genesys_gateway.storage.statements.outbox import DEAD, IS_DEAD, PENDING
 from genesys_gateway.storage.tables import entry, transition
 
@@ -129,9 +129,6 @@ def _requeue(connection: Connection, ids: Sequence[str], now: int, why: str) -> 
         "names": case((_table.in_doubt, _table.names), else_=None),
     }
     connection.execute(update(entry).where(_table.id.in_([row.id for row in rows])).values(fresh_start))
-    notes = [
-        {"conversation_id": row.conversation_id, "at": now, "event": "requeued", "detail": f"{row.id} {why}"}
-        for row in rows
-    ]
-    connection.execute(insert(transition), notes)
+    lines = [timeline.line(row.conversation_id, now, "requeued", f"{row.id} {why}") for row in rows]
+    timeline.note_rows(connection, lines)
     return len(rows)

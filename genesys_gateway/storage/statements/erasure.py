@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, insert, select, tuple_, update
+from sqlalchemy import Connection, Row, delete, select, tuple_, update
 
 from genesys_gateway.storage.statements import timeline
 from genesys_gateway.storage.statements.conversations import CLOSED
 from genesys_gateway.storage.statements.outbox import DELIVERED
-from genesys_gateway.storage.tables import conversation, entry, quarantine, transition
+from genesys_gateway.storage.tables import conversation, entry, quarantine
 
 _conversation = conversation.c
 _entry = entry.c
@@ -109,12 +109,8 @@ def note_each(
     connection: Connection, rows: Sequence[Row[*tuple[Any, ...]]], now: int, event: str, why: str = ""
 ) -> None:
     """Append a line about each entry to the timeline of its conversation."""
-    notes = [
-        {"conversation_id": row.conversation_id, "at": now, "event": event, "detail": f"{row.id} {why}".rstrip()}
-        for row in rows
-    ]
-    if notes:
-        connection.execute(insert(transition), notes)
+    lines = [timeline.line(row.conversation_id, now, event, f"{row.id} {why}".rstrip()) for row in rows]
+    timeline.note_rows(connection, lines)
 
 
 def erase_customer(connection: Connection, conversation_ids: Sequence[str], now: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from genesys_gateway.storage import noted
 from genesys_gateway.storage.many_rows import insert_all, is_among
 from genesys_gateway.storage.tables import transition
 
@@ -37,8 +38,9 @@ def line(conversation_id: str, at: int, event: str, detail: str | None = None) -
 
 
 def note_rows(connection: Connection, lines: Sequence[dict[str, Any]]) -> None:
-    """Append lines, in their order, each to the timeline of its conversation."""
+    """Append lines, in their order, each to the timeline of its conversation. After the commit they are logged, too."""
     insert_all(connection, transition, lines)
+    noted.add(connection, lines)
 
 
 def note(connection: Connection, conversation_id: str, at: int, event: str, detail: str | None = None) -> None:
@@ -51,7 +53,7 @@ def note_all(connection: Connection, conversation_ids: Sequence[str], at: int, e
     note_rows(connection, [line(one, at, event) for one in conversation_ids])
 
 
-def noted(connection: Connection, conversation_id: str, event: str, since: int) -> bool:
+def was_noted(connection: Connection, conversation_id: str, event: str, since: int) -> bool:
     """Whether the timeline has a line with this event, dated ``since`` (epoch milliseconds) or later."""
     table = transition.c
     query = select(table.seq).where(table.conversation_id == conversation_id, table.event == event, table.at >= since)
