@@ -174,6 +174,7 @@ class Gateway:
         self._upkeep_tasks.spawn("resync", parts.resync.run, self._upkeep_tasks)
         self._tasks.spawn("gauges", parts.gauges.run, self._tasks)
         self._tasks.spawn("hour", parts.hour.run, self._tasks)
+        parts.probes.start(self._tasks)
 
     def _repeat(self, event: str, attempt: Callable[[], bool], seconds: float) -> bool:
         """Repeat the attempt until it succeeds; log why it fails, at most once a minute. False if stopped first."""

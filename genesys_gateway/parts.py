@@ -23,6 +23,8 @@ from genesys_gateway.maintenance.live_gauges import show_live
 from genesys_gateway.maintenance.ownership import Places
 from genesys_gateway.oversight.channel_list import channel_list
 from genesys_gateway.oversight.hour import Hour
+from genesys_gateway.oversight.own import OwnFindings, Sources
+from genesys_gateway.oversight.probes import DiskProbe, Probes
 from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.clock import Clock
@@ -89,6 +91,7 @@ class Parts:
 
     def _compose(self) -> None:
         genesys, history, tokens = self._clients()
+        self._inquiry = Inquiry(genesys, self.settings, self._clock)
         names = NameCache(
             genesys,
             self._clock,
@@ -97,9 +100,10 @@ class Parts:
             used=self.load.used,
         )
         self.shared_work = (names, tokens)
-        self._compose_use_cases(genesys, history, names)
+        self._compose_use_cases(history, names)
         self._compose_channels(genesys)
         self._compose_instance()
+        self._compose_oversight(genesys, tokens)
         self.gauges = Gauges(self.storage, self.settings, self._runtime, self.registry, tokens.check_renewal)
         self.hub_lag = HubLag(self.metrics, self.settings.lease_seconds / 4)
         self.hour = Hour(self.metrics, self._machine)
@@ -125,12 +129,12 @@ class Parts:
         genesys = Genesys(settings, api, tokens, limiter, clock, metrics)
         return genesys, HistoryClient(settings, receiver, clock, metrics), tokens
 
-    def _compose_use_cases(self, genesys: Genesys, history: HistoryClient, names: NameCache) -> None:
+    def _compose_use_cases(self, history: HistoryClient, names: NameCache) -> None:
         storage, settings, runtime, identity = self.storage, self.settings, self._runtime, self.identity
         self.delivery = Delivery(storage, history, names, settings, runtime, identity=identity)
         self.reconciliation = Reconciliation(
             storage,
-            Inquiry(genesys, settings, self._clock),
+            self._inquiry,
             settings,
             runtime,
             identity=identity,
@@ -179,6 +183,21 @@ class Parts:
         self.registration = Registration(
             self.storage, settings, self._runtime, identity=identity, follow=self.registry.follow
         )
+
+    def _compose_oversight(self, genesys: Genesys, tokens: Tokens) -> None:
+        disk = DiskProbe(self.storage, self._machine)
+        self.probes = Probes(disk, tokens, genesys, self._inquiry)
+        sources = Sources(
+            breaker=self.delivery.breaker,
+            tokens=tokens,
+            registry=self.registry,
+            load=self.load,
+            permissions=self._inquiry.permissions,
+            disk=disk,
+            spooled=lambda: self.event_spool.waiting,
+            channel_budget=self.settings.channel_budget,
+        )
+        self.own_findings = OwnFindings(sources, self._clock)
 
     def _shared_budget(self) -> SharedBudget | None:
         settings, identity, client = self.settings, self.identity, client_key(self.settings)
@@ -231,7 +250,7 @@ class Parts:
             self.storage,
             self._runtime,
             identity=identity,
-            own=list,
+            own=self.own_findings.now,
             channels=lambda: channel_list(self.registry.channels(), owner=identity.id, limit=settings.channel_topics),
             shared=is_shared(settings.database_url),
             lease_seconds=settings.lease_seconds,

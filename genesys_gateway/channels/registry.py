@@ -165,9 +165,15 @@ class ChannelRegistry:
     @property
     def free_places(self) -> int:
         """Number of topics that can still be followed within the budget, without the place kept for handovers."""
-        taken = len(self._home) + len(self._waiting)
+        return max(0, self._places_left())
+
+    def waiting_for_room(self) -> int:
+        """Number of waiting conversations for which the budget has no place; the others wait for Genesys alone."""
+        return min(len(self._waiting), max(0, -self._places_left()))
+
+    def _places_left(self) -> int:
         lost = sum(channel.writer.lost_places for channel in self._channels.values() if channel.usable)
-        return max(0, self._all_places() - taken - lost)
+        return self._all_places() - len(self._home) - len(self._waiting) - lost
 
     @property
     def places_scarce(self) -> bool:
@@ -199,8 +205,6 @@ class ChannelRegistry:
             return 0
         for_waiting = -(-len(self._waiting) // self._settings.channel_topics)
         return for_waiting + sum(handover.waits_for_budget for handover in self._handovers.values())
-
-    # Placement
 
     def _place(self) -> None:
         while not self._tasks.stopping:

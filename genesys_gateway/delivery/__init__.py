@@ -49,6 +49,7 @@ The files, in reading order:
     attempt              one claimed entry: looked up or sent
     outcome              how an attempt ended, and what follows; pure
     evidence             what answers to single records say about the receiver; pure
+    receiver_trouble     what is wrong with the receiver and since when, for operators; pure
     circuit_breaker      whether records may be sent now; pure
     history_client       the HTTP client of CommunicationHistory
 """

@@ -87,7 +87,7 @@ class Sender:
         built = self._build(claim)
         if isinstance(built, GiveUp):
             return built
-        result = None
+        result, began = None, self._clock.monotonic()
         if claim.entry.in_doubt:
             if lease.left() < self._call_seconds:
                 return NotBegun()
@@ -99,7 +99,7 @@ class Sender:
             reach("before_post")
             result = self._history.post(built)
             reach("posted")
-        return self._conclude(claim, result)
+        return self._conclude(claim, result, began)
 
     def _build(self, claim: Claim) -> record.Record | GiveUp:
         entry = claim.entry
@@ -112,11 +112,11 @@ class Sender:
             return GiveUp(reason=INVALID, in_doubt=entry.in_doubt, error=", ".join(wrong))
         return built
 
-    def _conclude(self, claim: Claim, result: Result) -> Decision:
+    def _conclude(self, claim: Claim, result: Result, began: float) -> Decision:
         if result.outcome is Outcome.UNKNOWN and not result.from_lookup:
             self._metrics.deliveries_ambiguous.inc()
         now = self._clock.monotonic()
-        transition = self._breaker.report(claim.entry.id, result, now)
+        transition = self._breaker.report(claim.entry.id, result, now, began=began)
         if transition.before is not transition.after or transition.revive:
             self._breaker_changed(transition)
         if transition.held is not None:

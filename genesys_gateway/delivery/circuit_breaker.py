@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from genesys_gateway.delivery.evidence import Evidence, Signal
-from genesys_gateway.delivery.outcome import Policy, Result
+from genesys_gateway.delivery.outcome import Policy, Result, of_error
+from genesys_gateway.delivery.receiver_trouble import Kind, ReceiverTrouble, ReceiverTroubles
 from genesys_gateway.domain.outbox import AttemptEnd
 from genesys_gateway.runtime.backoff import ceiling
 
@@ -67,6 +68,13 @@ TABLE: dict[tuple[State, Signal], State] = {
     (State.PROBING, Signal.PROBE_ENDED): State.PAUSED,
 }
 
+#: What a signal proves to be wrong with the receiver.
+_PROVEN = {
+    Signal.OUTAGE: Kind.DOWN,
+    Signal.MISDEPLOYED: Kind.MISDEPLOYED,
+    Signal.REFUSED_ALIKE: Kind.REFUSES,
+}
+
 
 def move(state: State, signal: Signal) -> State:
     """The next state.
@@ -110,6 +118,9 @@ class CircuitBreaker:
         self.state = State.FLOWING
         #: why records do not flow, for logs and people; None while they do
         self.trouble: str | None = None
+        #: what stopped the flow of records; None while they flow
+        self._proven: Kind | None = None
+        self._troubles = ReceiverTroubles()
         # After the longest back-off each record that waits was tried at least once.
         self._evidence = Evidence(patience=self._max)
         #: number of probes since the last change of state
@@ -146,10 +157,19 @@ class CircuitBreaker:
     def forget(self, record_id: str) -> None:
         """Forget what was counted against a record that was given up."""
         self._evidence.forget(record_id)
+        self._troubles.forget(record_id)
+
+    def troubles(self, now: float) -> list[ReceiverTrouble]:
+        """What is wrong with the receiver, as far as attempts have shown it since the last success."""
+        return self._troubles.found(self._proven, held_until=self._evidence.held_until, now=now)
 
     def remember(self, ends: Iterable[AttemptEnd], now: float) -> None:
         """Continue the counts of an earlier process, from how its latest attempts ended, oldest first."""
-        self._evidence.remember(ends, now)
+        for end in ends:
+            self._evidence.remember([end], now)
+            self._note(end.record_id, of_error(end.error), None, began=now, now=now)
+            if end.dead:
+                self._troubles.forget(end.record_id)
 
     def begin_probe(self, record_id: str) -> None:
         """Allow one attempt of this record while broken or paused; :meth:`end_probe` must follow it.
@@ -171,27 +191,40 @@ class CircuitBreaker:
             self._probes += 1
             self._probe_at = now + self._interval()
 
-    def report(self, record_id: str, result: Result, now: float) -> Transition:
-        """Record the result of one attempt, and return what it changed."""
+    def report(self, record_id: str, result: Result, now: float, *, began: float | None = None) -> Transition:
+        """Record the result of one attempt, and return what it changed.
+
+        Args:
+            began: When the attempt began; without it just now.
+        """
         before, held_before = self.state, self._evidence.held_until
         signal = self._evidence.count(record_id, result, now)
         if signal is not None:
             self.state = move(before, signal)
         if self.state is not before:
-            self._state_changed(now, result.error)
+            self._state_changed(now, result, signal)
         revive: tuple[str, ...] = ()
         if signal is Signal.REFUSED_ALIKE and (revive := self._evidence.to_revive()):
             # This is the reason of the pause from now on, even if something else caused it.
-            self.trouble = result.error
+            self.trouble, self._proven = result.error, Kind.REFUSES
+        self._note(record_id, result, signal, began=now if began is None else began, now=now)
         held_until = self._evidence.held_until
         held = held_until - now if held_until > held_before else None
+        if held is not None and held_before <= now:
+            self._troubles.hold(now)
         return Transition(before=before, after=self.state, revive=revive, held=held)
 
-    def _state_changed(self, now: float, error: str | None) -> None:
+    def _note(self, record_id: str, result: Result, signal: Signal | None, *, began: float, now: float) -> None:
+        counts = signal in _PROVEN or not self._evidence.suspects(record_id)
+        self._troubles.note(record_id, result, began=began, now=now, counts=counts)
+
+    def _state_changed(self, now: float, result: Result, signal: Signal | None) -> None:
         self._probes = 0
         if self.flowing:
             self._probed.clear()
-        self.trouble = None if self.flowing else error
+            self._troubles.flows(result.outcome)
+        self.trouble = None if self.flowing else result.error
+        self._proven = _PROVEN.get(signal) if signal is not None else None
         self._probe_at = now + self._interval()
 
     @property

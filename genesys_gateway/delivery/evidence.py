@@ -112,10 +112,13 @@ class Evidence:
     def remember(self, ends: Iterable[AttemptEnd], now: float) -> None:
         """Continue the counts of an earlier process, from how its latest attempts ended, oldest first."""
         for end in ends:
-            result = Result(outcome=Outcome.STORED) if end.error is None else of_error(end.error)
-            self.count(end.record_id, result, now)
+            self.count(end.record_id, of_error(end.error), now)
             if end.dead:
                 self.forget(end.record_id)
+
+    def suspects(self, record_id: str) -> bool:
+        """Whether this record has failed while others got through."""
+        return record_id in self._suspects
 
     def failed_last(self, record_id: str) -> bool:
         """Whether this record has failed since the last success."""

@@ -97,8 +97,10 @@ def of_lookup(status: int, retry_after: float | None = None) -> Result | None:
     return Result(outcome=outcome, error=f"lookup: HTTP {status}", retry_after=retry_after, from_lookup=True)
 
 
-def of_error(error: str) -> Result:
-    """The result of an attempt that failed with this error, as a timeline holds it."""
+def of_error(error: str | None) -> Result:
+    """The result of an attempt that ended with this error, as a timeline holds it; None if it succeeded."""
+    if error is None:
+        return Result(outcome=Outcome.STORED)
     status = _STATUS.fullmatch(error)
     return of_post(int(status[1])) if status else Result(outcome=Outcome.UNKNOWN, error=error)
 

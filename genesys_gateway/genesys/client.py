@@ -312,10 +312,14 @@ class Genesys:
             self._limiter.observe(reply.headers)
             if reply.status == 429:
                 self._limiter.pause(self._pause_seconds(reply))
-        if 200 <= reply.status < 300:
-            return reply
+            else:
+                self._limiter.served()
         if reply.status == 401:
             self._tokens.discard(token)
+        elif reply.status < 500:
+            self._tokens.accepted(token)
+        if 200 <= reply.status < 300:
+            return reply
         raise self._error_of(operation, reply)
 
     def _pause_seconds(self, reply: Reply) -> float:

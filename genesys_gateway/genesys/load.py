@@ -66,6 +66,10 @@ class Load:
         """Number of calls of one class that wait for a permit."""
         return self._limiter.waiting(priority)
 
+    def exhausted_since(self) -> float | None:
+        """Since when (monotonic seconds) no call has been left for one that waits; None if that is not so now."""
+        return self._limiter.exhausted_since()
+
 
 class _Demand:
     """Number of topics requested in the last minute, counted by second, so that it needs at most 61 pairs."""

@@ -42,7 +42,17 @@ _LONG_WORD = re.compile(r"\S{33,}")
 
 
 class TokenRefused(PermanentFailure):
-    """Genesys issues no token until a person fixes what the message names."""
+    """Genesys issues no token until a person fixes what the message names.
+
+    Args:
+        brief: The refusal in a few words that are sure to name nobody; None for the message itself.
+        of_assertion: Whether it is the assertion that Genesys refused.
+    """
+
+    def __init__(self, message: str, *, brief: str | None = None, of_assertion: bool = False) -> None:
+        super().__init__(message)
+        self.brief = message if brief is None else brief
+        self.of_assertion = of_assertion
 
 
 class AssertionRefused(TokenRefused):
@@ -164,15 +174,22 @@ class Login:
         try:
             answer = load(LOGIN_ERROR, read_object(reply.body))
         except BadAnswer:
-            return TokenRefused(f"the login host answered {reply.status} without saying why: check GENESYS_LOGIN_URL")
+            brief = f"the login host answered {reply.status}"
+            return TokenRefused(f"{brief} without saying why: check GENESYS_LOGIN_URL", brief=brief)
         secrets = (self._settings.genesys_client_secret.reveal(), form.get("assertion", ""))
         code = _shown(answer["error"], secrets)
         description = _shown(str(answer["description"] or answer["error_description"] or ""), secrets)
         text = f"the login host refused the token: {code}" + (f" ({description})" if description else "")
         advice = _ADVICE.get(answer["error"])
         # Any other refusal speaks of the client, the organisation or the request: the assertion may still be good.
-        of_assertion = reply.status == 400 and answer["error"] == "invalid_grant" and self._grant.refused()
-        return (AssertionRefused if of_assertion else TokenRefused)(f"{text}; {advice}" if advice else text)
+        of_grant = reply.status == 400 and answer["error"] == "invalid_grant"
+        another = of_grant and self._grant.refused()
+        return (AssertionRefused if another else TokenRefused)(
+            f"{text}; {advice}" if advice else text,
+            # The description may name the user, and a code that is not known may be anything.
+            brief=f"the login host answered {reply.status}" + (f" {answer['error']}" if advice else ""),
+            of_assertion=of_grant and self._settings.genesys_grant_type != "client-credentials",
+        )
 
 
 def _grant(settings: Settings, clock: Clock, sent: SentAssertions | None) -> Grant:

@@ -33,6 +33,8 @@ from genesys_gateway.runtime.sampled_log import SampledLog
 WINDOW_SECONDS = 60.0
 #: Maximum number of calls under way at the same time, and so the number of connections to Genesys.
 CONNECTIONS = 16
+#: Seconds after a pause in which the calls that were refused for it are made again.
+_AGAIN_SECONDS = 5.0
 #: Share of the limit that questions leave to the other classes at least.
 _LEAST_RESERVE = 1 / 5
 #: Share by which the other classes may make more calls than in the last minute without waiting.
@@ -97,6 +99,9 @@ class RateLimiter:
         self._ended: list[_Ended] = []  # in the order of their ends
         self._calls = dict.fromkeys(Priority, 0)  # by class: ended and still counted, or under way
         self._paused_until = -math.inf
+        #: since when no call was left while one waits, and since when Genesys has answered nothing but 429
+        self._spent_since: float | None = None
+        self._refused_since: float | None = None
         self._queue: list[_Waiter] = []
         self._arrivals = count()
 
@@ -122,8 +127,15 @@ class RateLimiter:
 
         Call it inside the ``with`` of the call that was answered; after it, the next call may already have started.
         """
-        self._paused_until = max(self._paused_until, self._clock.monotonic() + seconds)
+        now = self._clock.monotonic()
+        self._paused_until = max(self._paused_until, now + seconds)
+        if self._refused_since is None:
+            self._refused_since = now
         self._logger.warning("genesys_calls_paused", seconds=round(seconds, 3), waiting=len(self._queue))
+
+    def served(self) -> None:
+        """Note that Genesys has answered a call other than by 429."""
+        self._refused_since = None
 
     def observe(self, headers: Mapping[str, str]) -> None:
         """Adjust to what Genesys counted (``inin-ratelimit-count``, ``-allowed`` and ``-reset`` of an answer).
@@ -167,6 +179,19 @@ class RateLimiter:
         """Number of calls of one class that wait for a permit."""
         return sum(one.priority is priority for one in self._queue)
 
+    def exhausted_since(self) -> float | None:
+        """Since when (monotonic seconds) no call has been left for one that waits; None if that is not so now.
+
+        A call that was answered 429 waits, too, wherever its caller keeps it.
+        """
+        now = self._forget()
+        if not self._queue or (now >= self._paused_until and self._counted() < self._limit):
+            self._spent_since = None
+        if now >= self._paused_until + _AGAIN_SECONDS:  # nothing was made again
+            self._refused_since = None
+        found = [one for one in (self._spent_since, self._refused_since) if one is not None]
+        return min(found, default=None)
+
     def _wait(self, priority: Priority) -> None:
         waiter = _Waiter(priority, next(self._arrivals))
         insort(self._queue, waiter)
@@ -177,6 +202,8 @@ class RateLimiter:
             self._calls[priority] += 1
         finally:
             self._queue.remove(waiter)
+            if not self._queue or self._counted() < self._limit:
+                self._spent_since = None
             self._wake_first()
 
     def _wake_first(self) -> None:
@@ -199,6 +226,8 @@ class RateLimiter:
             # under way ends now at the earliest, and then counts for a whole window.
             oldest = self._ended[0].at if self._ended else now
             seconds = max(seconds, oldest + WINDOW_SECONDS - now)
+        if seconds > 0 and self._spent_since is None and not self.calls_left():
+            self._spent_since = now
         return seconds
 
     def _connections_for(self, priority: Priority) -> int:

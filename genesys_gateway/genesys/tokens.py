@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from genesys_gateway.genesys.assertions.history import SentAssertions
-from genesys_gateway.genesys.assertions.source import AssertionMissing
+from genesys_gateway.genesys.assertions.source import AssertionMissing, NoAssertion
 from genesys_gateway.genesys.login import AssertionRefused, Login, TokenRefused
 from genesys_gateway.runtime.backoff import full_jitter
 from genesys_gateway.runtime.clock import Clock, isoformat
@@ -28,7 +28,7 @@ _CHECK_MARGINS = 3
 
 log = get_logger(__name__)
 
-__all__ = ["Token", "TokenRefused", "Tokens"]
+__all__ = ["Token", "TokenRefused", "TokenTrouble", "Tokens"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +39,16 @@ class Token:
     #: epoch milliseconds, both
     issued_at: int
     expires_at: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenTrouble:
+    """Why there is no token, or none will be."""
+
+    #: monotonic seconds
+    since: float
+    #: in words that name nobody
+    error: str
 
 
 class Tokens:
@@ -73,8 +83,14 @@ class Tokens:
         self._token: Token | None = None
         # All in monotonic seconds: a jump of the wall clock must neither end a token nor prolong it.
         self._check_from = self._renew_at = self._dead_at = self._retry_at = self._discarded_at = -math.inf
-        self._stale = False
         self._failures = 0
+        #: why the login host has issued no token since the last one
+        self._missing: TokenTrouble | None = None
+        #: that Genesys refused a token that it had just issued, and has accepted none since
+        self._rejected: TokenTrouble | None = None
+        self._stale: TokenTrouble | None = None
+        #: why the last login failed, if that was for want of an assertion
+        self._without_assertion: str | None = None
         self._trouble: GatewayError = TransientFailure("no token yet")
 
     def current(self) -> Token:
@@ -103,13 +119,36 @@ class Tokens:
             return  # a renewal is using the assertion in the file; only after it has failed is the assertion missing
         if not self._end_is_near():
             trouble = None  # the token was renewed during the check
+        trouble = trouble or self._without_assertion
         self._metrics.assertion_stale.set(trouble is not None)
-        if trouble is not None and not self._stale:
+        if trouble is None:
+            self._stale = None
+        elif self._stale is None:
             log.error("assertion_stale", trouble=trouble)
-        self._stale = trouble is not None
+            self._stale = TokenTrouble(since=self._clock.monotonic(), error=trouble)
+
+    @property
+    def trouble(self) -> TokenTrouble | None:
+        """Why there is no token that Genesys accepts, or why it can't be renewed; None if nothing is known of that."""
+        return self._missing or self._rejected
+
+    @property
+    def rejected(self) -> bool:
+        """Whether Genesys refused a token that it had just issued, and has accepted none since."""
+        return self._rejected is not None
+
+    @property
+    def stale(self) -> TokenTrouble | None:
+        """Why there was no assertion for the next token at the last check."""
+        return self._stale
+
+    def accepted(self, token: Token) -> None:
+        """Note that Genesys has accepted this token for a call."""
+        if token is self._token:
+            self._rejected = None
 
     def _end_is_near(self) -> bool:
-        return self._clock.monotonic() >= self._check_from
+        return self._token is None or self._clock.monotonic() >= self._check_from
 
     def discard(self, token: Token) -> None:
         """Drop a token that Genesys answered 401 to; the next caller gets a new one.
@@ -124,9 +163,9 @@ class Tokens:
         self._discarded_at = self._clock.monotonic()
         self._logger.warning("token_discarded", issued_at=isoformat(token.issued_at), again=again)
         if again:
-            self._back_off(
-                TransientFailure("Genesys refuses tokens it has just issued"), self._settings.retry_max_seconds
-            )
+            error = "Genesys refuses tokens it has just issued"
+            self._rejected = self._rejected or TokenTrouble(since=self._discarded_at, error=error)
+            self._back_off(TransientFailure(error))
 
     def _renew(self) -> Token:
         alive = self._token if self._clock.monotonic() < self._dead_at else None
@@ -147,16 +186,18 @@ class Tokens:
         except (AssertionMissing, AssertionRefused) as error:
             # No back-off: the next caller tries again at once, and sends nothing before there is another assertion.
             self._note(error)
+            self._miss(error)
             raise
         except (TransientFailure, TokenRefused) as error:
-            # Without a token nothing is covered. So the login host is asked as often as a channel is tried to be made.
-            self._back_off(error, min(self._settings.retry_max_seconds, self._settings.heartbeat_seconds / 4))
+            self._back_off(error)
+            self._miss(error)
             raise
         return self._keep(Token(value=value, issued_at=issued_at, expires_at=issued_at + round(life * 1000)), begun)
 
     def _keep(self, token: Token, begun: float) -> Token:
         life = (token.expires_at - token.issued_at) / 1000
         self._token = token
+        self._missing = self._without_assertion = None
         self._dead_at = begun + life
         margin = min(life / 10, MAX_MARGIN_SECONDS)
         self._renew_at, self._check_from = self._dead_at - margin, self._dead_at - _CHECK_MARGINS * margin
@@ -170,7 +211,19 @@ class Tokens:
         # Twice the longest back-off, so that a discard right after such a back-off still counts as the second.
         return self._clock.monotonic() - self._discarded_at < 2 * self._settings.retry_max_seconds
 
-    def _back_off(self, error: TransientFailure | TokenRefused, longest: float) -> None:
+    def _miss(self, error: TransientFailure | TokenRefused) -> None:
+        """Note that a login has failed, for operators."""
+        since = self._clock.monotonic() if self._missing is None else self._missing.since
+        if isinstance(error, TokenRefused):
+            text, of_assertion = error.brief, error.of_assertion
+        else:
+            text, of_assertion = str(error), isinstance(error, NoAssertion)
+        self._missing = TokenTrouble(since=since, error=text)
+        self._without_assertion = text if of_assertion else None
+
+    def _back_off(self, error: TransientFailure | TokenRefused) -> None:
+        # Without a token nothing is covered. So the login host is asked as often as a channel is tried to be made.
+        longest = min(self._settings.retry_max_seconds, self._settings.heartbeat_seconds / 4)
         wait = full_jitter(self._random, self._settings.retry_base_seconds, longest, failures=self._failures)
         requested = (error.retry_after or 0.0) if isinstance(error, TransientFailure) else 0.0
         self._failures += 1

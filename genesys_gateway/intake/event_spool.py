@@ -133,6 +133,11 @@ class EventSpool:
         self._woken.set()
         return self._tasks.stop(seconds)
 
+    @property
+    def waiting(self) -> int:
+        """Number of arrivals that wait in memory to be stored."""
+        return len(self._queue) + len(self._in_hand)
+
     def notified(self, notification: Acw | Unreadable, frame: bytes) -> None:
         """Add an event, or a frame that could not be read, to the spool. Does not wait."""
         reach("heard")

@@ -14,6 +14,8 @@ The files, in reading order:
     debounce             keeps back what is wrong for a moment only
     channel_list         the channels of this instance as operators see them
     watch                looks again and again, and has the answer ready
+    probes               asks again about what nothing else would ask: disk, login, forbidden views
+    own                  what this instance knows to be wrong by itself
     explanation          explains the state of one conversation in sentences
 """
 

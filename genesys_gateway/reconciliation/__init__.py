@@ -51,7 +51,7 @@ The files, in reading order:
     reconciler           Reconciliation: the loop that asks, stores what was missed, and closes
     plan                 which questions a round asks: about which conversations, in which view, in what order; pure
     schedule             when a conversation is asked about next, and when it is given up; pure
-    availability         whether each view may be asked now, and how often
+    availability         whether each view may be asked now, how often, and whether it is forbidden
     consequences         stores what follows from an answer: events, the end, a release, the next question
     inquiry              one question to Genesys, and what its answer shows
     finding              what an answer shows, as a value; pure

@@ -1,4 +1,4 @@
-"""Tells for each of Genesys's two views whether it may be asked now, and how often.
+"""Tells for each of Genesys's two views whether it may be asked now, how often, and whether it is forbidden (403).
 
 A view rests for as long as it demands (``Retry-After`` of a 503), and for a few seconds after several failures in a
 row: then the view itself is taken to be the cause, not the conversations asked about. Meanwhile the other is asked.
@@ -15,12 +15,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 
-from genesys_gateway.genesys.client import NoToken, Throttled, TokenDead
+from genesys_gateway.genesys.call import BadAnswer
+from genesys_gateway.genesys.client import Forbidden, NoToken, Throttled, TokenDead
 from genesys_gateway.reconciliation.plan import LIVE
 from genesys_gateway.runtime.backoff import ceiling
 from genesys_gateway.runtime.clock import Clock
-from genesys_gateway.runtime.errors import NotSent, TransientFailure
+from genesys_gateway.runtime.errors import NotSent, PermanentFailure, TransientFailure
+from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings import Settings
+
+log = get_logger(__name__)
 
 #: Longest rest in seconds of a view that demanded none. A view that is down costs at most one call in this time.
 LONGEST_REST = 5.0
@@ -38,6 +42,13 @@ class View(Enum):
     LIVE = "live view"
     #: up to 50 conversations a call, late
     ANALYTICS = "analytics"
+
+
+#: A view that is forbidden is asked at least this often, in seconds, to notice soon that it is no longer.
+PROBE_SECONDS = 4.0
+
+#: The permission that each view needs.
+PERMISSIONS = {View.LIVE: "conversation:communication:view", View.ANALYTICS: "analytics:conversationDetail:view"}
 
 
 class Resting(TransientFailure):
@@ -108,6 +119,66 @@ class Availability:
         if state.down and error.retry_after is None:
             rest = ceiling(self._base, self._longest, max(0, state.failures - FAILURES_IN_A_ROW))
         state.opens_at = max(state.opens_at, self._clock.monotonic() + rest)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Asked:
+    """The latest question to one view."""
+
+    conversation_id: str
+    #: monotonic seconds
+    at: float
+    #: since when it is forbidden, in monotonic seconds; None if it is not
+    forbidden_since: float | None = None
+
+
+class Permissions:
+    """Which views are forbidden, as far as their latest answers tell.
+
+    A missing permission is missing for all conversations alike. Only an answer that is no 403 shows that it was
+    granted: a failure says nothing about it.
+
+    Args:
+        clock: Only its monotonic time is used.
+    """
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._asked: dict[View, _Asked] = {}
+
+    @contextmanager
+    def asking(self, view: View, conversation_id: str) -> Iterator[None]:
+        """Make one call to the view in the body of the ``with``, and learn from its outcome."""
+        now = self._clock.monotonic()
+        asked = self._asked.setdefault(view, _Asked(conversation_id=conversation_id, at=now))
+        asked.conversation_id, asked.at = conversation_id, now
+        try:
+            yield
+        except Forbidden as error:
+            if asked.forbidden_since is None:
+                asked.forbidden_since = now
+                log.error("permission_missing", permission=PERMISSIONS[view], error=str(error))
+            raise
+        except (PermanentFailure, BadAnswer):
+            self._granted(view, asked)
+            raise
+        self._granted(view, asked)
+
+    def _granted(self, view: View, asked: _Asked) -> None:
+        if asked.forbidden_since is not None:
+            asked.forbidden_since = None
+            log.info("permission_granted", permission=PERMISSIONS[view])
+
+    def forbidden(self) -> dict[View, float]:
+        """The views that are forbidden, each with the monotonic second since which it is."""
+        return {view: one.forbidden_since for view, one in self._asked.items() if one.forbidden_since is not None}
+
+    def due(self) -> list[tuple[View, str]]:
+        """The forbidden views that were not asked for PROBE_SECONDS, each with the conversation asked about last."""
+        latest = self._clock.monotonic() - PROBE_SECONDS
+        return [
+            (view, self._asked[view].conversation_id) for view in self.forbidden() if self._asked[view].at <= latest
+        ]
 
 
 class Pace:

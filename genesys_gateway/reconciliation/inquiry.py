@@ -5,13 +5,20 @@ view can't answer about one conversation, analytics are asked about it.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from genesys_gateway.genesys import Genesys
 from genesys_gateway.genesys.analytics import Details
 from genesys_gateway.genesys.client import Forbidden, NotFound, Throttled
 from genesys_gateway.genesys.live_view import Conversation
-from genesys_gateway.reconciliation.availability import OF_NO_CONVERSATION, Availability, Resting, View
+from genesys_gateway.reconciliation.availability import (
+    OF_NO_CONVERSATION,
+    Availability,
+    Permissions,
+    Resting,
+    View,
+)
 from genesys_gateway.reconciliation.evidence import all_wrapped_up, completes, finished_acw, judge
 from genesys_gateway.reconciliation.finding import Finding, LastFinding
 from genesys_gateway.runtime.clock import Clock
@@ -37,8 +44,9 @@ class Inquiry:
         self._logger = SampledLog(log, self._clock)
         #: learns from each call, and keeps a view from being asked while it rests
         self.availability = Availability(settings, clock)
+        #: learns from each call whether the permission for it is missing
+        self.permissions = Permissions(clock)
         self._settle_ms = round(settings.analytics_settle_seconds * 1000)
-        self._forbidden: set[str] = set()
 
     def live(self, one: Due) -> Finding:
         """Ask the live view about one conversation, and analytics as well where the live view can't name everything.
@@ -51,8 +59,7 @@ class Inquiry:
         """
         asked_at = self._clock.now()
         try:
-            with self.availability.asking(View.LIVE):
-                conversation = self._genesys.conversation(one.id)
+            conversation = self._conversation(one.id)
         except PermanentFailure as error:
             return self._from_analytics_alone(one, asked_at, error)
         except (Resting, Throttled, *OF_NO_CONVERSATION):
@@ -93,8 +100,7 @@ class Inquiry:
             TransientFailure: The live view itself is down or rests, or all calls have to wait.
         """
         try:
-            with self.availability.asking(View.LIVE):
-                verdict = judge(self._genesys.conversation(conversation_id))
+            verdict = judge(self._conversation(conversation_id))
         except PermanentFailure:
             return None
         except TransientFailure as error:
@@ -103,13 +109,29 @@ class Inquiry:
             return None
         return LastFinding(finished=verdict.finished, complete=verdict.over and verdict.nameable)
 
+    def ask_forbidden(self) -> None:
+        """Ask each view whose permission is missing again, unless it was asked just now. At most one call a view."""
+        for view, conversation_id in self.permissions.due():
+            with suppress(
+                PermanentFailure, TransientFailure
+            ):  # what follows from a failure is noted where it is raised
+                if view is View.LIVE:
+                    self._conversation(conversation_id)
+                else:
+                    self._details([conversation_id])
+
+    def _conversation(self, conversation_id: str) -> Conversation:
+        with self.availability.asking(View.LIVE), self.permissions.asking(View.LIVE, conversation_id):
+            return self._genesys.conversation(conversation_id)
+
     def _details(self, conversation_ids: Sequence[str]) -> Sequence[Details]:
         """Ask analytics. The answer is empty without permission, and if they don't know the only one asked about."""
         with self.availability.asking(View.ANALYTICS):
             try:
-                return self._genesys.conversation_details(conversation_ids)
-            except Forbidden as error:
-                self._log_forbidden("analytics:conversationDetail:view", error)
+                with self.permissions.asking(View.ANALYTICS, conversation_ids[0]):
+                    return self._genesys.conversation_details(conversation_ids)
+            except Forbidden:
+                return ()
             except NotFound as error:
                 if len(conversation_ids) > 1:
                     raise BulkRefused(str(error)) from error
@@ -212,13 +234,5 @@ class Inquiry:
         )
 
     def _log_refusal(self, conversation_id: str, refusal: PermanentFailure | None) -> None:
-        if isinstance(refusal, Forbidden):
-            self._log_forbidden("conversation:communication:view", refusal)
-        elif refusal is not None and not isinstance(refusal, NotFound):
+        if refusal is not None and not isinstance(refusal, NotFound | Forbidden):
             self._logger.error("question_refused", conversation=conversation_id, error=str(refusal))
-
-    def _log_forbidden(self, permission: str, error: PermanentFailure) -> None:
-        """Log each missing permission once: it is missing for all conversations."""
-        if permission not in self._forbidden:
-            self._forbidden.add(permission)
-            log.error("permission_missing", permission=permission, error=str(error))

@@ -29,7 +29,8 @@
         ├── BulkRefused             reconciliation.inquiry: analytics answered 4xx
         ├── TokenDead               genesys.client: Genesys answered 401
         ├── NoToken                 genesys.client: no token until a person fixes the cause, but retries are harmless
-        ├── AssertionMissing        genesys.assertions.source: no SAML assertion that may be sent
+        ├── NoAssertion             genesys.assertions.source: no SAML assertion that may be sent
+        │   └── AssertionMissing        genesys.assertions.source: the same, but a retry is harmless
         └── SocketLost              genesys.websocket: the socket is gone, the channel is not
 
 Invariant: apart from these, only ValueError is raised on purpose, by functions that read a text, and errors that stay

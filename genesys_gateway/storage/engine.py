@@ -17,6 +17,7 @@ from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.group_commit import GroupCommit
+from genesys_gateway.storage.portable import write_nothing
 from genesys_gateway.storage.postgresql import PostgresDatabase
 from genesys_gateway.storage.sqlite import Job, SqliteDatabase
 
@@ -34,6 +35,7 @@ class Database(Protocol):
     def open(self) -> None: ...
     def run(self, job: Job) -> object: ...
     def run_for_request(self, job: Job) -> object: ...
+    def take_room(self) -> OSError | None: ...
     def close(self) -> None: ...
 
 
@@ -139,6 +141,16 @@ class Storage:
         """Note that a job stored so many pieces of work together. On SQLite the group of jobs is counted instead."""
         if isinstance(self._database, PostgresDatabase):
             self._listener.grouped(items)
+
+    def probe(self) -> None:
+        """Commit a write that changes nothing, and make sure that the disk takes more. It may take as long as the disk.
+
+        Raises:
+            StorageUnavailable: Commits fail now, or soon will.
+        """
+        self.run(write_nothing, for_request=True)
+        if error := self._database.take_room():
+            raise StorageUnavailable("the disk takes no more") from error
 
     # A failure is logged once when it begins and once when it ends, so that a full disk does not fill the log.
 

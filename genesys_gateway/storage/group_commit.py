@@ -108,6 +108,11 @@ class GroupCommit:
     #: jobs share their commits, so that none needs precedence
     run_for_request = run
 
+    def take_room(self) -> OSError | None:
+        """Take some room on the disk for a moment, in a thread; returns why there is none. It waits for the disk."""
+        error: OSError | None = gevent.get_hub().threadpool.apply(self._database.take_room)
+        return error
+
     def close(self) -> None:
         """Commit the waiting jobs, then close. It takes at most twice the patience, even if the disk hangs."""
         self._closing = True

@@ -98,6 +98,9 @@ class PostgresDatabase:
         """Run a job like :meth:`run`, also in one of the connections that are kept for requests."""
         return self._run(job, for_request=True)
 
+    def take_room(self) -> None:
+        """Do nothing: the server reports a full disk at the commit."""
+
     def close(self) -> None:
         """Close the idle connections; the others close when their jobs end."""
         self._engine.dispose()

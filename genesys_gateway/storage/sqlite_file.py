@@ -14,6 +14,8 @@ from genesys_gateway.runtime.errors import UnsafeDatabase
 
 _OWNER_ONLY = 0o600
 _FOLDER_OWNER_ONLY = 0o700
+#: Room that a disk must have: about what a group of commits adds to the log.
+_ROOM_BYTES = 256 * 1024
 #: Length of the log, in pages of 4 KiB, from which on a commit makes a checkpoint itself, as SQLite does from 1,000 on.
 #: So many come together only while commits leave :func:`checkpoint` no moment in which it has copied everything.
 _LONG_LOG = 16_000
@@ -46,6 +48,20 @@ def prepare(path: Path) -> None:
     if path.stat().st_nlink > 1:
         # The log and the lock lie beside a name: under the other name a process would find neither.
         raise UnsafeDatabase(f"{path} has a second name (a hard link), under which commits can be lost: remove it")
+
+
+def take_room(path: Path) -> None:
+    """Take some room on the file system for a moment, in a file beside the database. Raises OSError if there is none.
+
+    On a full disk a small commit may still succeed, because SQLite writes over the beginning of its log.
+    """
+    beside = path.with_name(f"{path.name}-room")
+    file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, _OWNER_ONLY)
+    try:
+        beside.unlink()  # first, so that no crash leaves it
+        os.posix_fallocate(file, 0, _ROOM_BYTES)
+    finally:
+        os.close(file)
 
 
 def look(path: Path, busy_seconds: float) -> sqlite3.Connection:

@@ -15,8 +15,12 @@ _BLANKS = re.compile(r"[ \t\r\n\f\v]+")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 
 
-class AssertionMissing(TransientFailure):
-    """There is no assertion that could be sent. The message says what to fix; trying again costs nothing."""
+class NoAssertion(TransientFailure):
+    """There is no assertion that could be sent. The message says what to fix."""
+
+
+class AssertionMissing(NoAssertion):
+    """There is none, and trying again costs nothing."""
 
 
 class Assertions(Protocol):
@@ -27,7 +31,7 @@ class Assertions(Protocol):
 
         Raises:
             AssertionMissing: There is none here that may be sent.
-            TransientFailure: A call to another host gave none; call again only after a pause.
+            NoAssertion: A call to another host gave none; call again only after a pause.
         """
 
     def granted(self) -> None:

@@ -3,7 +3,7 @@
 from urllib.parse import urlsplit
 
 from genesys_gateway.genesys.assertions.history import AssertionHistory
-from genesys_gateway.genesys.assertions.source import MAX_BYTES, assertion_in
+from genesys_gateway.genesys.assertions.source import MAX_BYTES, NoAssertion, assertion_in
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import TransientFailure
 from genesys_gateway.runtime.http_client import HttpClient, Reply
@@ -37,7 +37,7 @@ class AssertionUrl:
         """Fetch an assertion once, within GATEWAY_HTTP_TIMEOUT_SECONDS; without one, the last that may be sent again.
 
         Raises:
-            TransientFailure: There is neither.
+            NoAssertion: There is neither.
         """
         return self._history.next_to_send(self._usable)
 
@@ -57,7 +57,7 @@ class AssertionUrl:
     def _usable(self) -> str:
         assertion = self._fetch()
         if not self._history.may_be_sent(assertion):
-            raise TransientFailure(
+            raise NoAssertion(
                 f"{_NAME} gives an assertion that was refused or is out of date; it must make a new one each time"
             )
         return assertion
@@ -66,12 +66,12 @@ class AssertionUrl:
         try:
             reply = self._http.call("GET", self._target, headers=self._headers())
         except TransientFailure as error:
-            raise TransientFailure(f"no assertion from {_NAME}: {error}", error.retry_after) from error
+            raise NoAssertion(f"no assertion from {_NAME}: {error}", error.retry_after) from error
         if reply.status != 200:
             self._refuse(reply)
         assertion = None if len(reply.body) > MAX_BYTES else assertion_in(_text(reply))
         if assertion is None:
-            raise TransientFailure(f"{_NAME} answers with something else than a SAMLResponse in Base64")
+            raise NoAssertion(f"{_NAME} answers with something else than a SAMLResponse in Base64")
         return assertion
 
     def _headers(self) -> dict[str, str]:
@@ -83,11 +83,11 @@ class AssertionUrl:
         if reply.status in (401, 403) and self._token is not None:
             self._token.refresh()
         advice = f"; check {_NAME}_TOKEN" if reply.status in (401, 403) else ""
-        raise TransientFailure(f"{_NAME} answers {reply.status}{advice}", reply.retry_after)
+        raise NoAssertion(f"{_NAME} answers {reply.status}{advice}", reply.retry_after)
 
 
 def _text(reply: Reply) -> str:
     try:
         return plain_text(reply.body)
     except ValueError as error:
-        raise TransientFailure(f"the answer of {_NAME} {error}") from error
+        raise NoAssertion(f"the answer of {_NAME} {error}") from error
