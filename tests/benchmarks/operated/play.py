@@ -32,7 +32,7 @@ _FILL_MORE_SECONDS = 120.0
 #: Time for the first works to be done; and for the last requests of dashboards to be answered.
 _WARM_UP_SHARE, _PAUSE_SECONDS = 0.2, 3.0
 _LAST_RECORDS_SECONDS = 60.0
-_LAG = "genesys_gateway_hub_lag_seconds"
+_LAG = "genesys_gateway_hub_lag_probe_seconds"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
