@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import gevent
 
@@ -74,6 +75,8 @@ class Phase:
     notes: Notes
     #: share of a core that the gateway's worker used
     processor: float
+    #: share of the time in which the worker's main thread was ready and had to wait for a core
+    waited: float
     #: 99 % of the event loop's delays by the gateway's own histogram; None if it has none
     hub_lag: float | None
 
@@ -161,11 +164,11 @@ def _measure(plan: Plan, gateway: Gateway, report: Report) -> tuple[list[Phase],
 def _phase(name: str, gateway: Gateway, phases: list[Phase], notes: Notes | None = None) -> Iterator[None]:
     """Measure the block, and append it to the phases."""
     noted = notes or Notes()
-    used, begin = processor_seconds(gateway.worker), time.time()
+    used, waited, begin = processor_seconds(gateway.worker), _waited_seconds(gateway.worker), time.time()
     with watching(gateway, noted):
         yield
     end = time.time()
-    used = processor_seconds(gateway.worker) - used
+    used, waited = processor_seconds(gateway.worker) - used, _waited_seconds(gateway.worker) - waited
     first, last = (buckets(text, _LAG) for text in (noted.scrapes[0], noted.scrapes[-1]))
     phases.append(
         Phase(
@@ -173,9 +176,15 @@ def _phase(name: str, gateway: Gateway, phases: list[Phase], notes: Notes | None
             window=Window(begin=round(begin * 1000), end=round(end * 1000)),
             notes=noted,
             processor=used / (end - begin),
+            waited=waited / (end - begin),
             hub_lag=quantile_between(first, last, 0.99),
         )
     )
+
+
+def _waited_seconds(pid: int) -> float:
+    """How long the main thread of a process was ready and had to wait for a core, since its start."""
+    return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text(encoding="ascii").split()[1]) / 1e9
 
 
 def _followed(gateway: Gateway) -> int:

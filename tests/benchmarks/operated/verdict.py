@@ -46,7 +46,8 @@ def note(report: Report, played: Played) -> None:
         report.note(
             f"{phase.name} dashboards: registrations {_delays(played.registrations[phase.name])}; "
             f"records {_delays(played.freshness[phase.name])}; {PROBE} {_ms(probe.median)}, {_ms(probe.p99)}, "
-            f"{_ms(probe.most)} ms{lag}; worker {phase.processor:.0%} of a core"
+            f"{_ms(probe.most)} ms{lag}; worker {phase.processor:.0%} of a core, "
+            f"waited for one {phase.waited:.0%} of the time"
         )
     report.note(f"registrations with dashboards : without = {_ratio(played):.2f} (median)")
     streams = _phase(played, WITH).notes
@@ -81,6 +82,7 @@ def _phase_json(phase: Phase, played: Played) -> dict[str, Any]:
         "freshness": _delays_json(played.freshness[phase.name]),
         "hubLagP99": phase.hub_lag,
         "processor": phase.processor,
+        "waitedForProcessor": phase.waited,
         "streams": dict(phase.notes.streams),
         "longestSilence": phase.notes.silence,
         "unexpected": dict(phase.notes.unexpected),
