@@ -16,6 +16,7 @@
 #   make run              runs the gateway alone, with the settings of the environment
 #   make simulator        runs the simulator alone (ARGS=--help)
 #   make bench            compares the speed with that of rivals (ARGS="speed --quick"); other benchmarks by name (ARGS=motion)
+#   make pictures         takes the pictures of the dashboard for the documents, with Debian's Chromium
 #   make openapi          writes docs/openapi.json from schemas and operations
 #   make metrics-reference  writes docs/metrics.md from the code and the alerts
 #   make lock             writes requirements*.txt from requirements*.in
@@ -87,6 +88,9 @@ simulator: $(RUNTIME)
 
 bench: $(TOOLS)
 	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+pictures: $(TOOLS)
+	@$(BIN)/python -m tests.pictures
 
 openapi: $(RUNTIME)
 	@$(BIN)/python -m genesys_gateway.web.openapi > docs/openapi.json

@@ -61,17 +61,15 @@ def a_status(*codes: str, unaccounted: int = 0) -> Status:
     )
 
 
-class FakeWatch:
+class ShownWatch:
     """Shows :attr:`latest`; :meth:`show` is a further look."""
 
     def __init__(self, status: Status | None = None) -> None:
         self.latest = status or a_status()
         self.draining = False
-        self.looks = 0
         self._looked = Event()
 
     def status(self) -> Status:
-        self.looks += 1
         return self.latest
 
     def show(self, status: Status) -> None:
@@ -87,8 +85,8 @@ class FakeWatch:
         return self.latest if self.latest.at > after else None
 
 
-def a_busy_hour(metrics: Metrics) -> Hour:
-    """An hour of a contact centre in which CommunicationHistory was away for some minutes."""
+def a_busy_hour(metrics: Metrics, away_at: range = range(210, 246)) -> Hour:
+    """An hour of a contact centre in which CommunicationHistory was away for some of the 360 steps."""
     clock = FakeClock(NOW - 60 * MINUTE)
     hour = Hour(metrics, clock)
     metrics.api_calls_left.set(300)
@@ -96,7 +94,7 @@ def a_busy_hour(metrics: Metrics) -> Hour:
     for step in range(360):
         clock.advance(STEP_SECONDS)
         wave = 1 + 0.35 * math.sin(step / 40) + 0.18 * math.sin(step / 7.3) + 0.09 * math.sin(step * 1.7)
-        away = 210 <= step < 246
+        away = step in away_at
         came, acws = round(5.2 * wave), round(4.9 * wave + math.sin(step / 3))
         metrics.conversations_accepted.inc(came)
         metrics.events_received.labels(source="live").inc(acws)

@@ -3,6 +3,7 @@
 Invariant: everything that a template writes is escaped, unless this package made it as HTML.
 """
 
+from flask import Response, g
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from genesys_gateway.web.ops import assets, charts, words
@@ -26,6 +27,7 @@ TEMPLATES.filters.update(
     moment=words.moment,
     percent=charts.percent,
     title_of=words.title,
+    told=words.told,
     tone=words.tone,
 )
 
@@ -33,3 +35,9 @@ TEMPLATES.filters.update(
 def rendered(template: str, **values: object) -> str:
     """A page as text."""
     return TEMPLATES.get_template(template).render(values)
+
+
+def page_of(template: str, status: int = 200, **values: object) -> Response:
+    """Answer the operator of this request with a page."""
+    text = rendered(template, operator=g.operator, **values)
+    return Response(text, status, content_type="text/html; charset=utf-8")

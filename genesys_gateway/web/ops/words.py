@@ -3,12 +3,15 @@
 Invariant: pure. Every time is written in UTC, and its element carries it for programs, too.
 """
 
-from markupsafe import Markup
+import re
 
-from genesys_gateway.runtime.clock import isoformat
+from markupsafe import Markup, escape
+
+from genesys_gateway.runtime.clock import isoformat, parse_iso
 
 _DAY_MS = 86_400_000
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)")
 _UNITS = (("days", 86_400), ("h", 3600), ("min", 60))
 
 
@@ -91,6 +94,12 @@ def moment(at: int | None, now: int | None = None) -> Markup:
     else:
         text = f"{whole[11:19]} UTC"
     return Markup('<time datetime="{}">{}</time>').format(whole, text)
+
+
+def told(sentence: str, now: int) -> Markup:
+    """A sentence with its times as :func:`moment` writes them."""
+    pieces = _ISO.split(sentence)
+    return Markup("").join(moment(parse_iso(one), now) if n % 2 else escape(one) for n, one in enumerate(pieces))
 
 
 def distance(at: int | None, now: int) -> str:

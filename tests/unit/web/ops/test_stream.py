@@ -8,14 +8,14 @@ import pytest
 from genesys_gateway.settings import Settings
 from genesys_gateway.web.ops.overview import SECTIONS, Overview
 from genesys_gateway.web.ops.stream import STREAMS, Stream
-from tests.doubles.operated import FakeWatch, a_status
+from tests.doubles.operated import ShownWatch, a_status
 from tests.doubles.runtime import FakeClock
 from tests.doubles.web import ENVIRON, FakeGateway
 
 
 @pytest.fixture
-def watch() -> FakeWatch:
-    return FakeWatch()
+def watch() -> ShownWatch:
+    return ShownWatch()
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def stream(watch: FakeWatch, overview: Overview, clock: FakeClock) -> Stream:
+def stream(watch: ShownWatch, overview: Overview, clock: FakeClock) -> Stream:
     return Stream(watch, overview, clock)
 
 
@@ -41,7 +41,7 @@ def sections_of(event: bytes) -> dict[str, str]:
     return found
 
 
-def test_the_first_event_has_every_section_and_the_next_one_what_changed(stream: Stream, watch: FakeWatch) -> None:
+def test_the_first_event_has_every_section_and_the_next_one_what_changed(stream: Stream, watch: ShownWatch) -> None:
     events = stream.events(watch.status())
     assert next(events) == b"retry: 1000\n\n"
     assert list(sections_of(next(events))) == list(SECTIONS)
@@ -53,7 +53,7 @@ def test_the_first_event_has_every_section_and_the_next_one_what_changed(stream:
     assert "troubles" not in changed
 
 
-def test_all_who_have_seen_the_same_get_the_same_bytes(stream: Stream, watch: FakeWatch) -> None:
+def test_all_who_have_seen_the_same_get_the_same_bytes(stream: Stream, watch: ShownWatch) -> None:
     first, second = (stream.events(watch.status()) for _ in range(2))
     assert next(first) == next(second)
     assert next(first) is next(second)
@@ -66,7 +66,7 @@ def test_a_status_is_rendered_once(overview: Overview) -> None:
     assert overview.of(status) is overview.of(status)
 
 
-def test_a_stream_ends_after_a_while(stream: Stream, watch: FakeWatch, clock: FakeClock) -> None:
+def test_a_stream_ends_after_a_while(stream: Stream, watch: ShownWatch, clock: FakeClock) -> None:
     events = stream.events(watch.status())
     next(events)
     next(events)
@@ -74,7 +74,7 @@ def test_a_stream_ends_after_a_while(stream: Stream, watch: FakeWatch, clock: Fa
     assert list(events) == []
 
 
-def test_a_stream_ends_when_the_process_drains(stream: Stream, watch: FakeWatch) -> None:
+def test_a_stream_ends_when_the_process_drains(stream: Stream, watch: ShownWatch) -> None:
     events = stream.events(watch.status())
     next(events)
     next(events)

@@ -43,6 +43,12 @@ def test_a_distance_says_which_way() -> None:
     ]
 
 
+def test_the_times_of_a_sentence_are_written_for_people_and_the_rest_is_escaped() -> None:
+    assert words.told("Since 2026-11-22T02:13:04.000Z <b>", NOW) == (
+        'Since <time datetime="2026-11-22T02:13:04.000Z">02:13:04 UTC</time> &lt;b&gt;'
+    )
+
+
 def test_numbers_have_their_thousands_apart() -> None:
     assert [words.count(1234567.4), words.counted(1, "record"), words.counted(1200, "record")] == [
         "1,234,567",
