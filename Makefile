@@ -11,6 +11,7 @@
 #   make syscalls         lets the n-th write or fsync of SQLite fail (needs strace)
 #   make mutants          changes the pure rules, one place at a time, and counts changes that no unit test notices
 #   make model            explores the protocol between instances in each state that a fault can lead to (ARGS="--traces fence")
+#   make tracing          installs what exports traces (OpenTelemetry), for OTEL_EXPORTER_OTLP_ENDPOINT
 #   make check            lint, format, types, imports between layers
 #   make audit            looks for known vulnerabilities of what is installed (fails if PyPI's advisories can't be reached)
 #   make run              runs the gateway alone, with the settings of the environment
@@ -35,7 +36,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run simulator bench openapi metrics-reference lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench openapi metrics-reference lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -82,6 +83,9 @@ audit: $(TOOLS)
 
 run: $(RUNTIME)
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+
+tracing: $(RUNTIME)
+	@$(INSTALL) -r requirements-tracing.txt
 
 simulator: $(RUNTIME)
 	@exec $(BIN)/python -m genesys_gateway simulator $(ARGS)

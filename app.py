@@ -11,7 +11,7 @@ from genesys_gateway.gateway import Gateway
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.settings.checked import kept_or_read
-from genesys_gateway.web import docs, json_body, problems, routes
+from genesys_gateway.web import docs, json_body, problems, routes, traced
 from genesys_gateway.web.auth import guard_of
 from genesys_gateway.web.ops import site
 from genesys_gateway.web.request_metrics import RequestMetrics
@@ -54,6 +54,8 @@ def create_app(gateway: routes.GatewayFacade | None = None, *, body_seconds: flo
     app.register_blueprint(docs.blueprint)
     site.install(app, served.settings, guard, SystemClock())
     problems.install(app)
+    if served.settings.otel_exporter_otlp_endpoint is not None:
+        traced.install(app)
     RequestMetrics(app, served.metrics)
     return app
 

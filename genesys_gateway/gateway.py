@@ -12,6 +12,7 @@ from random import Random
 import gevent
 
 from genesys_gateway.parts import Parts
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.database_clock import DatabaseClock
 from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, StorageUnavailable
@@ -102,6 +103,11 @@ class Gateway:
 
     def begin(self) -> None:
         """Start in the background; returns at once."""
+        if self.settings.otel_exporter_otlp_endpoint is not None:
+            # Here, and in this process: whoever traces nothing needs none of these packages.
+            from genesys_gateway.runtime import tracing_sdk
+
+            tracing_sdk.start(self.settings.otel_exporter_otlp_endpoint, self._clock)
         self._tasks.spawn("hub-lag", self._parts.hub_lag.run, self._tasks)
         self._tasks.spawn("start", self._start)
         self._tasks.spawn("watch", self.watch.run, self._tasks)
@@ -152,6 +158,9 @@ class Gateway:
             client.close()
         if self._lock is not None:
             self._lock.release()
+        if (tracer := tracing.active()) is not None:
+            tracing.use(None)
+            tracer.stop(1.5)  # a collector that is down must not delay the end
         flush_all()
         log.info("stopped", late=late)
 

@@ -13,6 +13,7 @@ from genesys_gateway.domain import record
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.outbox import INVALID, UNREADABLE, Decision, GiveUp, NotBegun
 from genesys_gateway.domain.record_schema import mistakes
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -75,6 +76,8 @@ class Sender:
         try:
             if not probe and self._breaker.wait(self._clock.monotonic()) != 0:
                 return NotBegun()
+            if (tracer := tracing.active()) is not None:
+                return self._traced(tracer, claim, lease)
             return self._attempt(claim, lease)
         except Exception:
             self._logger.exception("attempt_failed_unexpectedly", record=claim.entry.id)
@@ -82,6 +85,12 @@ class Sender:
         finally:
             if probe:
                 self._breaker.end_probe(self._clock.monotonic())
+
+    def _traced(self, tracer: tracing.Tracer, claim: Claim, lease: Deadline) -> Decision:
+        with tracer.attempt((claim.entry.conversation_id, claim.entry.id), claim.attempt) as span:
+            decision = self._attempt(claim, lease)
+            span.conclude(type(decision).__name__, getattr(decision, "error", None))
+            return decision
 
     def _attempt(self, claim: Claim, lease: Deadline) -> Decision:
         built = self._build(claim)

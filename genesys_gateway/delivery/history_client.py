@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from genesys_gateway.delivery.outcome import Outcome, Result, of_lookup, of_post
 from genesys_gateway.domain.record import Record
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.clock import Clock, Deadline
 from genesys_gateway.runtime.errors import NoReply, NotSent
 from genesys_gateway.runtime.http_client import HttpClient, Reply
@@ -74,6 +75,8 @@ class HistoryClient:
 
     def _once(self, method: str, path: str, record: Record | None, token: str | None, deadline: Deadline) -> Reply:
         headers = {"Idempotency-Key": record["id"]} if record else {}
+        if (tracer := tracing.active()) is not None:
+            headers |= tracer.headers()
         if token is not None:
             headers["Authorization"] = f"Bearer {token}"
         return self._counted(

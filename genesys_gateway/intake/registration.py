@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.shared import Runtime
@@ -70,6 +71,8 @@ class Registration:
             due_at=now + self._due_after_ms,
             deadline_at=now + self._deadline_after_ms,
         )
+        if (tracer := tracing.active()) is not None:
+            tracer.requested(interaction_id)
         pairing, view = Pairing.NEW, self._new.run(newcomer)
         if view is None:
             pairing, view = self._storage.run(partial(self._register, newcomer=newcomer), for_request=True)

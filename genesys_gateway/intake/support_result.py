@@ -7,6 +7,7 @@ followed.
 from collections.abc import Callable
 
 from genesys_gateway.domain.after_call_work import AcwEvent
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage import Connection, Storage, database_now
@@ -59,6 +60,8 @@ class SupportResults:
                 deadline_at=now + round(self._settings.follow_deadline_seconds * 1000),
             )
 
+        if (tracer := tracing.active()) is not None:
+            tracer.requested(result.conversation_id)
         receipt = self._storage.run(job, for_request=True)
         self._metrics.events_received.labels(source=SUPPORT_RESULT).inc()
         self._metrics.events_duplicate.inc(receipt.result is IntakeResult.DUPLICATE)

@@ -18,6 +18,8 @@ The files, in reading order:
     logs                 every log line as one JSON object, or as text in a terminal
     log_format           makes the text of a line: JSON for programs, aligned words for people
     sampled_log          logs what repeats once a minute, with the number of repetitions
+    tracing              tells tracing, if it is on, about requests, entries and attempts
+    tracing_sdk          makes the spans with OpenTelemetry; imported only if tracing is on
     log_writer           writes the lines in a thread, so that nothing waits for their reader
     process              a process of this machine, and whether it is gone
     identity             the id of this instance among others

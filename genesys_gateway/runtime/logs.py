@@ -27,6 +27,8 @@ from genesys_gateway.runtime.log_writer import LogWriter
 _LAST_LINES_SECONDS = 2.0
 #: Loggers of libraries that below WARNING would write statements with their values, hosts, paths or headers.
 _NEVER_BELOW_WARNING = ("urllib3", "websocket", "alembic", "sqlalchemy")
+#: see :func:`add_to_lines`
+_added: list[Callable[[], Mapping[str, str]]] = []
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
@@ -63,6 +65,11 @@ def configure(
     for name in _NEVER_BELOW_WARNING:
         logging.getLogger(name).setLevel(max(number, logging.WARNING))
     logging.captureWarnings(True)
+
+
+def add_to_lines(fields: Callable[[], Mapping[str, str]] | None) -> None:
+    """Add to each line of our own loggers the fields that this returns when the line is logged; None ends that."""
+    _added[:] = [] if fields is None else [fields]
 
 
 def flush() -> None:
@@ -152,6 +159,8 @@ class _Handler(logging.Handler):
 
     def line_of_event(self, logger: _Named, level: str, event: EventDict) -> str:
         """Called by structlog for the line of an event."""
+        for fields in _added:
+            event.update(fields())
         return self._line(logger.name, level, event.pop("event", "-"), event)
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -1,7 +1,7 @@
 """Every setting of the service: its name, default and limits, read once and checked together.
 
 The variable of a field is the field's name in upper case, after ``GATEWAY_`` unless it starts with ``GENESYS_``,
-``COMMUNICATION_HISTORY_`` or ``DATABASE_``.
+``COMMUNICATION_HISTORY_``, ``DATABASE_`` or ``OTEL_``.
 
 Invariant: mistakes are found before the first worker starts and reported all at once; no secret is shown.
 """
@@ -18,7 +18,7 @@ from genesys_gateway.settings.environment import Environment, HostPort
 from genesys_gateway.settings.secret import Secret, one_word, role_tokens
 
 #: Beginnings of the fields whose variables do not start with GATEWAY_.
-_WITHOUT_PREFIX = ("genesys_", "communication_history_", "database_")
+_WITHOUT_PREFIX = ("genesys_", "communication_history_", "database_", "otel_")
 
 
 class SettingsError(PermanentFailure):
@@ -163,6 +163,9 @@ class Settings:
     log_level: str = _parsed(environment.one_of("debug", "info", "warning", "error", "critical"), "info")
     #: ``auto`` is ``text`` where stderr is a terminal, else ``json``.
     log_format: str = _parsed(environment.one_of("auto", "json", "text"), "auto")
+
+    #: Where traces go, over OTLP/HTTP; None: nothing is traced. OpenTelemetry's SDK reads all other OTEL_ variables.
+    otel_exporter_otlp_endpoint: str | None = _parsed(rules.traces_endpoint)
 
     #: Risky but allowed values, to be logged at the start.
     warnings: tuple[str, ...] = field(default=())

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from genesys_gateway.settings import environment
 from genesys_gateway.settings.database_url import check_database_url
 from genesys_gateway.settings.environment import Environment
 from genesys_gateway.settings.secret import one_word, role_tokens
+
+#: What runtime.tracing_sdk imports.
+_TRACING_PACKAGES = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 
 #: Names of the loopback interface. What is sent there never leaves this machine, so it needs no TLS.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -135,6 +139,17 @@ def domains(value: str) -> Mapping[str, str]:
         if not isinstance(domain, str) or not domain.strip() or not domain.isprintable():
             raise ValueError("has a domain that is no text")
     return {queue_id.lower(): domain.strip() for queue_id, domain in domain_of.items()}
+
+
+def traces_endpoint(value: str) -> str:
+    """The base URL of a collector of traces. The packages that export them must be installed."""
+    try:
+        installed = all(map(find_spec, _TRACING_PACKAGES))
+    except ModuleNotFoundError:  # not even the package around one of them
+        installed = False
+    if not installed:
+        raise ValueError("needs packages that are not installed: run make tracing (requirements-tracing.txt)")
+    return environment.url(value)
 
 
 def check(env: Environment, values: Mapping[str, Any]) -> None:

@@ -142,9 +142,10 @@ class Receiver:
         rule = next((one for one in (*behaviour.rules, behaviour.rule) if one.selects(record, request.body)), Rule())
         mode = rule.use()
         stored = self._store(record, request) if mode in ("ok", "slow") or mode.startswith("apply") else None
-        self.attempts.append(
-            {"at": iso(self.clock.wall()), "id": record["id"], "mode": mode, "stored": stored is not None}
-        )
+        attempt = {"at": iso(self.clock.wall()), "id": record["id"], "mode": mode, "stored": stored is not None}
+        if traceparent := request.header("traceparent"):
+            attempt["traceparent"] = traceparent
+        self.attempts.append(attempt)
         return self._answer(mode, stored or 0, behaviour, rule)
 
     def get(self, record_id: str, request: Request) -> Answer:

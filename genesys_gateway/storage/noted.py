@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.logs import get_logger
 
 log = get_logger(__name__)
@@ -25,6 +26,7 @@ _FIELDS = {"closed": "outcome", "rejected": "reason", "requeued": "reason", "rev
 _WITHOUT_RECORD = frozenset({"closed", "rejected"})
 #: Events that are logged by the part that decides them, with more than the timeline holds.
 _LOGGED_ELSEWHERE = frozenset({"attempt_failed", "dead"})
+_STORED = frozenset({"event_stored", "backfilled"})
 _ALARMING = frozenset({"rejected", "unknown_to_genesys"})
 
 #: conversation, event and detail of a line in a timeline
@@ -60,7 +62,9 @@ def take(connection: Connection) -> list[Noted]:
 
 
 def write(noted: Sequence[Noted]) -> None:
-    """Log transitions that are committed."""
+    """Log transitions that are committed, and have new entries traced."""
+    if (tracer := tracing.active()) is not None:
+        tracer.stored([(one, detail) for one, event, detail in noted if event in _STORED and detail])
     kinds: dict[tuple[str, str], list[tuple[str, str]]] = {}
     for conversation, event, detail in noted:
         if event not in _LOGGED_ELSEWHERE:

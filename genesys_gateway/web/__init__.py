@@ -8,6 +8,7 @@ The files, in reading order:
     routes               the Flask blueprint: one function for each endpoint
     json_body            reads a JSON body: bounded, and checked in the promised order
     request_metrics      counts requests, and how long their answers take
+    traced               a span for each registration and supportResult, if tracing is on
     problems             every error as ``application/problem+json``
     auth                 authentication, roles and the rate limit of callers
     jwt                  verifies the issuer's JSON Web Tokens and reads their roles

@@ -12,6 +12,7 @@ from typing import Any
 from gunicorn.glogging import Logger
 
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.web.traced import TRACE_ID
 
 #: Maximum length of a logged path. The service's own paths are shorter; those that scanners send may be cut.
 _LONGEST_PATH = 200
@@ -37,12 +38,14 @@ class GunicornLogger(Logger):
 
     def access(self, resp: Any, _req: Any, environ: Mapping[str, Any], request_time: timedelta) -> None:
         """Called by gunicorn after each answered request: log one line."""
+        trace_id = environ.get(TRACE_ID)
         self._access.info(
             "request",
             method=str(environ.get("REQUEST_METHOD", "-"))[:20],
             path=str(environ.get("PATH_INFO", "-"))[:_LONGEST_PATH],
             status=int(resp.status[:3]),
             ms=round(request_time.total_seconds() * 1000, 1),
+            **({} if trace_id is None else {"trace_id": trace_id}),
         )
 
 

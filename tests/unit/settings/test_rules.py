@@ -1,5 +1,7 @@
 """Values must follow the rules of their setting, and must not contradict each other."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -128,3 +130,28 @@ def test_a_database_url_may_stand_in_a_file(tmp_path: Path) -> None:
     file.write_text("postgresql+psycopg://gateway:canary@db.example/gateway\n")
 
     assert read(DATABASE_URL_FILE=str(file)).database_url == "postgresql+psycopg://gateway:canary@db.example/gateway"
+
+
+_WITHOUT_PACKAGES = """
+import sys
+sys.modules["opentelemetry"] = None
+from tests.doubles.environment import mistakes
+print("\\n".join(mistakes("GENESYS_CLIENT_ID", OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:4318")))
+"""
+
+
+def test_traces_need_their_packages_and_that_is_one_of_the_mistakes() -> None:
+    done = subprocess.run([sys.executable, "-c", _WITHOUT_PACKAGES], capture_output=True, text=True, timeout=60)
+
+    assert done.stdout.splitlines() == [
+        "GENESYS_CLIENT_ID is missing",
+        "OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: "
+        "run make tracing (requirements-tracing.txt)",
+    ]
+
+
+def test_the_address_for_traces_is_a_base_url() -> None:
+    assert read(OTEL_EXPORTER_OTLP_ENDPOINT="http://collector:4318/").otel_exporter_otlp_endpoint == (
+        "http://collector:4318"
+    )
+    assert mistakes(OTEL_EXPORTER_OTLP_ENDPOINT="collector:4318")[0].startswith("OTEL_EXPORTER_OTLP_ENDPOINT must be")
