@@ -10,12 +10,12 @@ from dataclasses import dataclass
 
 #: Size of the drawing inside a chart; it is stretched to the size of its place.
 WIDTH, HEIGHT = 1000, 100
-#: Seconds from the left edge of a chart to its right edge.
-SPAN_SECONDS = 3600.0
-#: Seconds between two points of a line: closer ones could not be told apart.
-_POINT_SECONDS = 30.0
-#: Seconds between two rows of the table that belongs to a chart.
-_ROW_SECONDS = 300.0
+#: Seconds from the left edge of a chart to its right edge: as few as its oldest moment needs.
+_SPANS = (300.0, 600.0, 1200.0, 1800.0, 3600.0)
+#: Maximum number of points of a line: more could not be told apart.
+_POINTS = 120
+#: Maximum number of rows, after the first, of the table that belongs to a chart.
+_ROWS = 12
 #: The scale of a chart ends at one of these times a power of ten: half of it is written without a fraction, too.
 _ROUND = (1.0, 2.0, 4.0, 6.0, 8.0, 10.0)
 
@@ -69,6 +69,8 @@ class Chart:
     unit: str
     lines: tuple[Line, ...]
     ticks: tuple[Tick, ...]
+    #: the times at the left edge, in the middle, and at the right edge
+    times: tuple[str, str, str]
     rows: tuple[Row, ...]
     #: says what the chart shows, for those who don't see it
     description: str
@@ -130,17 +132,20 @@ def chart(
     scale: Scale | DurationScale = (
         DurationScale(min(known, default=0.1), max(known, default=1.0)) if durations else Scale(max(known, default=0.0))
     )
-    kept = _each(moments, _POINT_SECONDS)
-    lines = tuple(_line(one, moments, kept, scale, words) for one in series)
+    oldest = max((age for _, age in moments), default=0.0)
+    span = next((one for one in _SPANS if one >= oldest), _SPANS[-1])
+    kept = _each(moments, span / _POINTS)
+    lines = tuple(_line(one, [(n, WIDTH * (1 - moments[n][1] / span)) for n in kept], scale, words) for one in series)
     return Chart(
         key=key,
         title=title,
         unit=unit,
         lines=lines,
         ticks=tuple(Tick(y=f"{100 * (1 - scale.place(one)):.1f}%", label=words(one)) for one in scale.ticks()),
+        times=(f"{span / 60:.0f} min ago", f"{span / 120:g} min", "now"),
         rows=tuple(
             Row(at=moments[index][0], values=tuple(_in_words(one.values[index], words) for one in series))
-            for index in reversed(_each(moments, _ROW_SECONDS))
+            for index in reversed(_each(moments, span / _ROWS))
         ),
         description=_description(series, lines, unit, words),
     )
@@ -172,18 +177,17 @@ def _each(moments: Sequence[tuple[int, float]], seconds: float) -> list[int]:
 
 def _line(
     series: Series,
-    moments: Sequence[tuple[int, float]],
-    kept: Sequence[int],
+    places: Sequence[tuple[int, float]],
     scale: Scale | DurationScale,
     words: Callable[[float], str],
 ) -> Line:
+    """The line through the values at these indexes, each at its distance from the left edge."""
     pieces: list[list[tuple[float, float]]] = [[]]
-    for index in kept:
+    for index, x in places:
         value = series.values[index]
         if value is None:
             pieces.append([])
         else:
-            x = WIDTH * (1 - moments[index][1] / SPAN_SECONDS)
             pieces[-1].append((x, HEIGHT * (1 - scale.place(value))))
     drawn = [piece for piece in pieces if piece]
     latest = series.values[-1] if series.values else None

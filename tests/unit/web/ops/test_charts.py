@@ -62,6 +62,20 @@ def test_a_line_has_a_point_each_half_minute() -> None:
     assert line.path.count("L") == 120
 
 
+@pytest.mark.parametrize(
+    ("seconds", "times"),
+    [
+        (0, ("5 min ago", "2.5 min", "now")),
+        (310, ("10 min ago", "5 min", "now")),
+        (1800, ("30 min ago", "15 min", "now")),
+        (3600, ("60 min ago", "30 min", "now")),
+    ],
+)
+def test_a_chart_goes_back_as_far_as_its_values(seconds: int, times: tuple[str, str, str]) -> None:
+    moments = [one for one in HOUR if one[1] <= seconds]
+    assert drawn(Series(name="A", values=[1.0] * len(moments)), moments=moments).times == times
+
+
 def test_where_there_is_no_value_the_line_is_broken() -> None:
     moments = [(0, 90.0), (1, 60.0), (2, 30.0), (3, 0.0)]
     (line,) = drawn(Series(name="A", values=[1.0, None, 2.0, 2.0]), moments=moments).lines
