@@ -47,7 +47,7 @@ def test_after_each_fault_all_is_well_again(fault: Fault, scene: Scene, sim: Sim
     assert sim.sim("GET", "faults")["on"] == []
     assert sim.sim("GET", "settings") == settings
     assert sim.http("POST", "/history/communicationRecords", json={"id": "Maria Cruz"}).status_code == 201
-    assert scene.identity_provider.gives
+    assert scene.identity_provider.works
     sqlite3.connect(scene.database, timeout=0).execute("CREATE TABLE free (id)").connection.close()
 
 

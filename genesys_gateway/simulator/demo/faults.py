@@ -52,7 +52,7 @@ class Fault:
 def all_well(scene: Scene) -> None:
     """Switch off whatever is on. Raises DemoFailed."""
     scene.undo.close()
-    scene.identity_provider.gives = True
+    scene.identity_provider.recover()
     _switch_off(scene)
 
 
@@ -89,7 +89,7 @@ def _send_again(scene: Scene) -> None:
 
 
 def _give_no_assertion(scene: Scene) -> None:
-    scene.identity_provider.gives = False
+    scene.identity_provider.fail()
     _calls(("PATCH", "/settings", {"refuseReplays": True}), _REVOKE)(scene)
 
 
@@ -106,7 +106,7 @@ FAULTS = (
         seconds=40,
         code="receiver_down",
         begin=_calls(_receiver("down")),
-        hint="records wait in the backlog; all are sent when it is back",
+        hint="records wait on the gateway's disk; all are sent when it is back",
     ),
     Fault(
         title="Genesys closes every WebSocket and refuses new ones",
@@ -162,11 +162,11 @@ FAULTS = (
         hint="delivery pauses and tries one record now and then; none is given up",
     ),
     Fault(
-        title="The identity provider gives no fresh assertion, and Genesys takes none twice",
+        title="The identity provider gives no assertion, and Genesys takes none twice",
         seconds=30,
         code="assertion_stale",
         begin=_give_no_assertion,
-        hint="until there is a fresh one, the gateway can't log in",
+        hint="the gateway can't log in until there is a fresh one",
     ),
     Fault(
         title="CommunicationHistory refuses every record",

@@ -14,13 +14,27 @@ class IdentityProvider:
 
     def __init__(self, file: Path) -> None:
         self.file = file
-        #: Whether it does its work.
-        self.gives = True
-        self._next = 0.0
+        #: When it writes the next one; None: it does not work.
+        self._next: float | None = 0.0
+
+    @property
+    def works(self) -> bool:
+        """Whether it writes assertions."""
+        return self._next is not None
+
+    def fail(self) -> None:
+        """Write no more, and take the last one away."""
+        self._next = None
+        self.file.unlink(missing_ok=True)
+
+    def recover(self) -> None:
+        """Write again if it failed."""
+        if self._next is None:
+            self._next = 0.0
 
     def write_if_due(self) -> None:
         """Write a fresh assertion if the last one is old enough."""
-        if not self.gives or time.monotonic() < self._next:
+        if self._next is None or time.monotonic() < self._next:
             return
         fresh = self.file.with_suffix(".new")
         fresh.touch(mode=0o600)
