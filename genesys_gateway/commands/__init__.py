@@ -1,12 +1,14 @@
 """Commands that an operator runs beside the service, one module for each.
 
-Invariant: a command needs no setting but DATABASE_URL (``check`` needs all), shows nothing personal without an option,
-and exits with one of three codes: 0 done, 1 nothing found or not done, 2 wrong usage or a database that can't be used.
+Invariant: a command needs no setting but DATABASE_URL (``check`` needs all, ``status`` the gateway's address and a
+token), shows nothing personal without an option, and exits with one of three codes: 0 done, 1 nothing found, not done
+or a trouble, 2 wrong usage, or a database or a gateway that can't be used.
 
 The files, in reading order:
 
     cli                  the command line: names, options, exit codes; also starts migrate, demo and simulator
     check                checks everything the gateway needs before it goes live
+    status               asks a running gateway what is wrong
     why                  explains the state of one conversation
     instances            lists the instances on the database
     dead_letters         records that were given up: list, show, requeue

@@ -153,6 +153,27 @@ def instances(as_json: bool) -> None:
 
 
 @main.command()
+@click.option("--url", help="Address of the gateway.  [default: from GATEWAY_BIND]")
+@click.option(
+    "--token-file",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File with a token of the role ops, or with role:token pairs.  [default: GATEWAY_TOKENS]",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the answer as it came.")
+def status(url: str | None, token_file: Path | None, as_json: bool) -> None:
+    """Ask a running gateway what is wrong: whether the promise is kept, and each trouble with what to do.
+
+    It answers for all instances on its database. Nothing personal is shown. The codes are explained in
+    docs/runbook.md.
+
+    Exit code 1: there is a trouble. Exit code 2: the gateway can't be asked.
+    """
+    from genesys_gateway.commands.status import status as ask
+
+    sys.exit(ask(url, token_file, os.environ, as_json=as_json))
+
+
+@main.command()
 @click.option("--customer", "customer_id", type=_UUID_OR_STDIN, help="The id; - reads it from stdin.")
 @click.option("--interaction", "interaction_id", type=_UUID, help="One interaction, also one never registered.")
 @click.option("--even-undelivered", is_flag=True, help="Give up records that are not in CommunicationHistory yet.")
