@@ -137,6 +137,12 @@ def put_frame(connection: Connection, frame: str, at: int = NOW, topic: str | No
     put(connection, quarantine, {"at": at, "reason": "not_an_event", "topic": topic, "frame": frame})
 
 
+def put_timeline(connection: Connection, conversation_id: str, *lines: tuple[int, str, str | None]) -> None:
+    """Add lines: when, which event, and its detail."""
+    for at, event, detail in lines:
+        put(connection, transition, {"conversation_id": conversation_id, "at": at, "event": event, "detail": detail})
+
+
 def get_conversation(connection: Connection, conversation_id: str) -> Row[*tuple[Any, ...]]:
     return connection.execute(select(conversation).where(conversation.c.id == conversation_id)).one()
 

@@ -124,10 +124,11 @@ _UNCOVERED = select(func.count(), func.min(_UNCOVERED_SINCE)).where(
     NOT_RELEASED,
     bindparam("before", type_=BigInteger) >= _UNCOVERED_SINCE,
 )
-_LEFT_IN_DOUBT = (
-    select(func.count(), func.min(func.coalesce(_row.renewed_at, _conversation.created_at)))
-    .select_from(conversation.outerjoin(instance, _row.id == _conversation.owner))
-    .where(FOLLOWED, _conversation.state == SUBSCRIBED, _conversation.owner.not_in(owners.CERTAIN))
+_IN_DOUBT = select(_row.id, _row.renewed_at, _row.lease_until).where(_row.id.not_in(owners.CERTAIN))
+_STORED_AS_COVERED = (
+    select(_conversation.owner, func.count())
+    .where(FOLLOWED, _conversation.state == SUBSCRIBED, _conversation.owner.in_(bindparam("owners", expanding=True)))
+    .group_by(_conversation.owner)
 )
 
 
@@ -139,11 +140,24 @@ def uncovered(connection: Connection, *, before: int) -> Counted | None:
     Args:
         before: Epoch milliseconds.
     """
-    found = [connection.execute(_UNCOVERED, {"before": before}).one()]
+    count, since = connection.execute(_UNCOVERED, {"before": before}).one()
+    found = [(count, since)] if count else []
     if connection.dialect.name == "postgresql":
-        found.append(connection.execute(_LEFT_IN_DOUBT).one())
-    count = sum(number for number, _ in found)
-    return Counted(count=count, since=min(since for number, since in found if number)) if count else None
+        found += _left_in_doubt(connection)
+    if not found:
+        return None
+    return Counted(count=sum(number for number, _ in found), since=min(at for _, at in found))
+
+
+def _left_in_doubt(connection: Connection) -> list[tuple[int, int]]:
+    """For each owner that may be gone: how many conversations it is said to cover, and until when that is certain."""
+    certain_until = {
+        row.id: row.lease_until if row.renewed_at is None else row.renewed_at for row in connection.execute(_IN_DOUBT)
+    }
+    if not certain_until:
+        return []
+    covered = connection.execute(_STORED_AS_COVERED, {"owners": list(certain_until)})
+    return [(count, certain_until[owner]) for owner, count in covered]
 
 
 def lost(connection: Connection) -> Lost | None:

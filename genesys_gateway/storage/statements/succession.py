@@ -43,15 +43,16 @@ def unreplaced(lives: Iterable[Life], now: int) -> list[Life]:
     successors = sorted((one for one in known if not one.left), key=lambda one: (one.started_at, one.id))
     lost = [one for one in known if one.lost(now)]
     for gone in [one for one in known if one.endpoint is not None and not one.runs(now)]:
-        there = [other for other in successors if other.endpoint == gone.endpoint]
-        if _take_first(there, gone, successors) and gone in lost:
-            lost.remove(gone)
-    return [one for one in lost if not _take_first(list(successors), one, successors)]
-
-
-def _take_first(candidates: Iterable[Life], gone: Life, successors: list[Life]) -> bool:
-    """Give the place of an instance to the first candidate that began later; False if there is none."""
-    successor = next((one for one in candidates if one.started_at > gone.renewed_at), None)
-    if successor is not None:
-        successors.remove(successor)
-    return successor is not None
+        # At a reload the successor begins while the other is still there.
+        there = [one for one in successors if one.endpoint == gone.endpoint and one.started_at > gone.started_at]
+        if there:
+            successors.remove(there[0])
+            lost = [one for one in lost if one is not gone]
+    missing = []
+    for gone in lost:
+        later = [one for one in successors if one.started_at > gone.renewed_at]
+        if later:
+            successors.remove(later[0])
+        else:
+            missing.append(gone)
+    return missing

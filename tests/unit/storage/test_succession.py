@@ -1,0 +1,107 @@
+"""Which lost instances nothing runs in place of: one newcomer takes one place."""
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genesys_gateway.storage.statements.succession import Life, unreplaced
+
+NOW = 1000
+
+
+def running(name: str, started_at: int, endpoint: str | None = None) -> Life:
+    return life(name, started_at, endpoint=endpoint, renewed_at=NOW - 1, lease_until=NOW + 20)
+
+
+def lost(name: str, renewed_at: int, endpoint: str | None = None, *, declared: bool = True) -> Life:
+    ended_at = renewed_at + 30 if declared else None
+    return life(name, 0, endpoint=endpoint, renewed_at=renewed_at, lease_until=renewed_at + 20, ended_at=ended_at)
+
+
+def left(name: str, ended_at: int, endpoint: str | None = None) -> Life:
+    return life(name, 1, endpoint=endpoint, renewed_at=ended_at, lease_until=ended_at, ended_at=ended_at, left=True)
+
+
+def life(name: str, started_at: int, **facts: Any) -> Life:
+    return Life(id=name, started_at=started_at, **{"ended_at": None, "left": False} | facts)
+
+
+def missing(*lives: Life) -> list[str]:
+    return [one.id for one in unreplaced(lives, NOW)]
+
+
+def test_nothing_is_missing_while_all_run_or_have_left() -> None:
+    assert missing(running("a", 1), running("b", 2), left("c", 500)) == []
+
+
+def test_one_is_lost_from_the_end_of_its_lease_whether_that_was_declared_or_not() -> None:
+    assert missing(running("a", 1), lost("b", 500)) == ["b"]
+    assert missing(running("a", 1), lost("b", 500, declared=False)) == ["b"]
+    assert missing(running("a", 1), lost("b", 990, declared=False)) == [], "its lease is not over"
+
+
+def test_one_that_began_after_its_last_renewal_takes_its_place() -> None:
+    assert missing(running("a", 499), lost("b", 500)) == ["b"]
+    assert missing(running("a", 1), lost("b", 500), running("c", 501)) == []
+
+
+def test_a_newcomer_takes_one_place_the_one_that_was_lost_first() -> None:
+    assert missing(lost("b", 500), lost("c", 400), running("d", 600)) == ["b"]
+    assert missing(lost("b", 500), lost("c", 400), running("d", 600), running("e", 700)) == []
+
+
+def test_a_newcomer_takes_the_place_at_its_endpoint_before_any_other() -> None:
+    assert missing(lost("b", 500, "here"), lost("c", 400, "there"), running("d", 600, "here")) == ["c"]
+
+
+def test_the_successor_of_one_that_left_takes_no_other_place() -> None:
+    """One of three is lost; then the others are restarted one after the other."""
+    gone = lost("c", 400, "third")
+
+    restarted = [left("a", 500, "first"), running("a2", 510, "first"), left("b", 520, "second")]
+
+    assert missing(gone, *restarted) == ["c"]
+    assert missing(gone, *restarted, running("b2", 530, "second")) == ["c"]
+    assert missing(gone, *restarted, running("b2", 530, "second"), running("d", 540, "third")) == []
+
+
+def test_the_successor_of_one_that_left_elsewhere_is_taken_for_a_newcomer() -> None:
+    assert missing(lost("c", 400, "third"), left("a", 500, "pod-1"), running("a2", 510, "pod-2")) == []
+
+
+def test_a_successor_that_was_lost_leaves_its_own_place_empty() -> None:
+    assert missing(lost("b", 300), life("b2", 350, endpoint=None, renewed_at=500, lease_until=520)) == ["b2"]
+
+
+def test_one_that_crashes_again_and_again_at_its_endpoint_is_replaced_by_the_last() -> None:
+    first = lost("b", 300, "here")
+    second = life("b2", 350, endpoint="here", renewed_at=500, lease_until=520)
+
+    assert missing(first, second) == ["b2"]
+    assert missing(first, second, running("b3", 600, "here")) == []
+
+
+def test_at_a_reload_the_successor_begins_while_the_old_one_is_still_there() -> None:
+    assert missing(lost("old", 500, "here"), running("new", 400, "here")) == []
+    assert missing(lost("old", 500, "here"), running("new", 400, "there")) == ["old"]
+
+
+ENDPOINTS = st.sampled_from([None, "here", "there"])
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 900), ENDPOINTS), max_size=5),
+    st.lists(st.tuples(st.integers(1, 900), ENDPOINTS), max_size=5),
+)
+def test_never_more_places_are_filled_than_newcomers_came(
+    gone: list[tuple[int, str | None]], came: list[tuple[int, str | None]]
+) -> None:
+    losses = [lost(f"l{n}", at, there) for n, (at, there) in enumerate(gone)]
+    newcomers = [running(f"r{n}", at, there) for n, (at, there) in enumerate(came)]
+
+    found = unreplaced([*losses, *newcomers], NOW)
+
+    assert len(found) >= len(losses) - len(newcomers)
+    assert set(found) <= set(losses)
+    assert unreplaced([*reversed(newcomers), *losses], NOW) == found
