@@ -78,6 +78,8 @@ class Gateway:
         self.metrics.phase_of(lambda: self._phase.value)
         self.registration = self._parts.registration
         self.support_results = self._parts.support_results
+        self.records = self._parts.records
+        self.conversations = self._parts.conversations
         self.hour = self._parts.hour
         self.watch = self._parts.watch
 

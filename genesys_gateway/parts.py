@@ -22,9 +22,11 @@ from genesys_gateway.maintenance.lease import LeaseListener, Terms
 from genesys_gateway.maintenance.live_gauges import show_live
 from genesys_gateway.maintenance.ownership import Places
 from genesys_gateway.oversight.channel_list import channel_list
+from genesys_gateway.oversight.conversations import Conversations
 from genesys_gateway.oversight.hour import Hour
 from genesys_gateway.oversight.own import OwnFindings, Sources
 from genesys_gateway.oversight.probes import DiskProbe, Probes
+from genesys_gateway.oversight.records import Records
 from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.reconciliation import Inquiry, Reconciliation, ReconciliationListener
 from genesys_gateway.runtime.clock import Clock
@@ -162,6 +164,8 @@ class Parts:
             unfollow=self._unfollow,
         )
         self.support_results = SupportResults(storage, settings, runtime, stored=stored, due=due)
+        self.records = Records(storage, settings, runtime, requeued=self.delivery.wake)
+        self.conversations = Conversations(storage)
 
     def _compose_channels(self, genesys: Genesys) -> None:
         settings, clock, identity = self.settings, self._clock, self.identity
@@ -275,5 +279,6 @@ class Parts:
         self.registry.follow(conversation_id)
 
     def _look_for_work(self) -> None:
+        self.delivery.wake()  # records may have been requeued
         self.ownership.wake()
         self.registry.places_freed()

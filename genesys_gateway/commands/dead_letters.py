@@ -4,7 +4,9 @@ Invariant: personal content is hidden unless the operator asks for it; a field t
 as personal.
 """
 
+import getpass
 import json
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import partial
@@ -15,12 +17,13 @@ from genesys_gateway.commands.output import (
     NOT_DONE,
     counted,
     indented,
-    json_fields,
     print_error,
     print_json,
     print_lines,
     table,
 )
+from genesys_gateway.oversight.account import json_fields
+from genesys_gateway.oversight.records import note_reveal
 from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.operator_session import OperatorSession
@@ -74,13 +77,15 @@ def _row(one: DeadLetter) -> Sequence[object]:
 
 
 def show(session: OperatorSession, record_id: str, *, reveal: bool, as_json: bool) -> int:
-    """Print one dead record, personal content only with ``reveal``."""
+    """Print one dead record, personal content only with ``reveal``, which is noted in the timeline."""
     record = session.read(lambda connection: inspection.record_content(connection, record_id))
     if record is None:
         return print_error(f"There is no record {record_id}.", code=NOT_DONE)
     if record.facts.state != DEAD:
         advice = f"python -m genesys_gateway why {record.conversation_id}"
         return print_error(f"{record_id} is {record.facts.state}, not dead; see: {advice}", code=NOT_DONE)
+    if reveal:
+        session.write(partial(note_reveal, record_id=record_id, by=_user()))
     facts = json_fields({"conversation_id": record.conversation_id, **asdict(record.facts)})
     parts = {"event": record.content, "amended": record.amended_content, "names": record.names}
     content = {name: _masked(text, reveal=reveal) for name, text in parts.items()}
@@ -93,6 +98,15 @@ def show(session: OperatorSession, record_id: str, *, reveal: bool, as_json: boo
     if not reveal:
         print_lines("", f"{HIDDEN} is personal; --reveal shows it.")
     return DONE
+
+
+def _user() -> str:
+    """Who runs this command, for the timeline."""
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a container may have no name for its user
+        name = str(os.getuid())
+    return f"user {name.encode('ascii', 'replace').decode()}"
 
 
 def _masked(text: str | None, *, reveal: bool) -> dict[str, Any] | None:

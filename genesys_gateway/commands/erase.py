@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, fields
 from functools import partial
 
-from genesys_gateway.commands.output import DONE, NOT_DONE, counted, json_fields, print_error, print_json, print_lines
+from genesys_gateway.commands.output import DONE, NOT_DONE, counted, print_error, print_json, print_lines
+from genesys_gateway.oversight.account import json_fields
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import customer, erasure

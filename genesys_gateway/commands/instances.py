@@ -2,7 +2,8 @@
 
 from dataclasses import asdict
 
-from genesys_gateway.commands.output import DONE, NOT_DONE, json_fields, print_error, print_json, print_lines, table
+from genesys_gateway.commands.output import DONE, NOT_DONE, print_error, print_json, print_lines, table
+from genesys_gateway.oversight.account import json_fields
 from genesys_gateway.oversight.explanation import moment
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.operator_session import OperatorSession

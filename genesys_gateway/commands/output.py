@@ -6,11 +6,10 @@ Invariant: no text from the database can move the cursor of the terminal or chan
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeGuard
 
 import click
 
-from genesys_gateway.runtime.clock import SystemClock, isoformat
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.log_format import escaped
 from genesys_gateway.storage.operator_session import OperatorSession
@@ -48,20 +47,6 @@ def print_json(value: object) -> None:
 def counted(count: int, word: str) -> str:
     """``1 record``, ``2 records``."""
     return f"{count} {word}" if count == 1 else f"{count} {word}s"
-
-
-def json_fields(values: Mapping[str, object]) -> dict[str, object]:
-    """The values as in our HTTP answers: names in camel case, times (epoch milliseconds) in ISO 8601."""
-    return {_camel(name): isoformat(v) if _is_time(v, name) else v for name, v in values.items()}
-
-
-def _is_time(value: object, name: str) -> TypeGuard[int]:
-    return name.rpartition("_")[2] in ("now", "at", "since", "until", "time") and type(value) is int
-
-
-def _camel(name: str) -> str:
-    first, *others = name.split("_")
-    return first + "".join(word.capitalize() for word in others)
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> list[str]:

@@ -1,9 +1,7 @@
 """``why``: explains the state of one conversation and of its records."""
 
-from dataclasses import asdict
-from typing import Any
-
-from genesys_gateway.commands.output import DONE, NOT_DONE, json_fields, print_error, print_json, print_lines
+from genesys_gateway.commands.output import DONE, NOT_DONE, print_error, print_json, print_lines
+from genesys_gateway.oversight.account import account
 from genesys_gateway.oversight.explanation import Explanation, explain
 from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage.operator_session import OperatorSession
@@ -18,7 +16,7 @@ def why(session: OperatorSession, interaction_id: str, *, as_json: bool) -> int:
         return print_error(f"{interaction_id} was never registered.", code=NOT_DONE)
     explanation = explain(facts)
     if as_json:
-        print_json(_json(facts, explanation))
+        print_json(account(facts, explanation))
     else:
         print_lines(*_lines(facts, explanation))
     return DONE
@@ -45,16 +43,3 @@ def _lines(facts: ConversationFacts, explanation: Explanation) -> list[str]:
         "What happened",
         *(f"  {isoformat(item.at)}  {text}" for item, text in zip(facts.timeline, explanation.timeline, strict=True)),
     ]
-
-
-def _json(facts: ConversationFacts, explanation: Explanation) -> dict[str, Any]:
-    fields = asdict(facts)
-    records, items = fields.pop("records"), fields.pop("timeline")
-    sentences = {name: getattr(explanation, name) for name in ("state", "coverage", "owner", "customer", "awaited")}
-    return {
-        "interactionId": fields.pop("id"),
-        **json_fields(fields),
-        "explanation": sentences,
-        "records": [json_fields(one) | {"text": text} for one, text in zip(records, explanation.records, strict=True)],
-        "timeline": [json_fields(one) | {"text": text} for one, text in zip(items, explanation.timeline, strict=True)],
-    }

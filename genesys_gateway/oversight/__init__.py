@@ -17,6 +17,11 @@ The files, in reading order:
     probes               asks again about what nothing else would ask: disk, login, forbidden views
     own                  what this instance knows to be wrong by itself
     explanation          explains the state of one conversation in sentences
+    account              everything known of one conversation, with these sentences, as JSON
+    paging               pages of lists, and their cursors
+    conversations        the list of conversations, and what is known of one
+    last_error           names the last error of a record: a status, or one of a few kinds
+    records              the list of records; one record masked or revealed; dead ones requeued
 """
 
 from genesys_gateway.oversight.finding import Finding

@@ -14,7 +14,9 @@ The files, in reading order:
     jwt                  verifies the issuer's JSON Web Tokens and reads their roles
     jwks                 the issuer's public keys, fetched and cached
     schemas              the JSON of requests and replies
-    operations           what each endpoint takes and answers, with examples
+    operation            what is described of one endpoint
+    operator_operations  what each endpoint for operators takes and answers, with examples
+    operations           the same of all endpoints
     openapi              the OpenAPI document, made from schemas and operations
     docs                 a second blueprint: ``/openapi.json`` and ``/docs``
     ops                  what operators see: JSON, pages, and the sessions in which a browser reads them

@@ -16,6 +16,9 @@ LIMIT = 16 * 1024
 #: Seconds within which the whole body must arrive. A body of the maximum size takes milliseconds.
 BODY_SECONDS = 5.0
 
+#: Key in a request's environment of the body that was read.
+_READ = "genesys_gateway.body"
+
 
 def read(request: Request, seconds: float = BODY_SECONDS) -> Any:
     """The body's JSON value.
@@ -50,11 +53,14 @@ def _is_json(request: Request) -> bool:
 
 
 def content(request: Request, seconds: float = BODY_SECONDS) -> bytes:
-    """The bytes of the body, whatever its content type.
+    """The bytes of the body, whatever its content type; a repetition returns the same.
 
     Raises:
         RequestTimeout, RequestEntityTooLarge, BadRequest: As :func:`read`.
     """
+    known: bytes | None = request.environ.get(_READ)
+    if known is not None:
+        return known
     announced = request.content_length
     if announced is not None and announced > LIMIT:
         raise RequestEntityTooLarge
@@ -74,6 +80,7 @@ def content(request: Request, seconds: float = BODY_SECONDS) -> bytes:
         raise RequestEntityTooLarge
     if announced is not None and len(body) != announced:
         raise BadRequest
+    request.environ[_READ] = body
     return body
 
 

@@ -16,12 +16,13 @@ from marshmallow import Schema
 from marshmallow.fields import Field
 
 from genesys_gateway.web import problems
-from genesys_gateway.web.operations import CALLERS, OPERATIONS, OPERATORS, Examples, Operation, Reply
+from genesys_gateway.web.operation import CALLERS, OPERATORS, Examples, Operation, Parameter, Reply
+from genesys_gateway.web.operations import OPERATIONS
 from genesys_gateway.web.schemas.replies import ProblemReply
 from genesys_gateway.web.schemas.requests import UUID_PATTERN
 
 #: Increased for each change that callers notice: the last number for an addition, the first if old callers would fail.
-VERSION = "1.0.0"
+VERSION = "1.0.1"
 
 _ABOUT = """\
 The bank's front-end registers interactions here; each after-call work of an interaction becomes a record at \
@@ -44,13 +45,14 @@ _WHEN = {
     400: "The body is not JSON, or two parsers could read it differently.",
     401: "The request has no credential, or an unknown one.",
     403: "The credential is known but does not have the role.",
-    404: "The interaction was never registered, or there is nothing at this address.",
+    404: "The interaction was never registered, there is no such record, or there is nothing at this address.",
     405: "The address exists, but not with this method. Any address may answer this.",
-    409: "The interaction belongs to another customer, and delivery of one of its records has begun.",
+    409: "The interaction belongs to another customer, and delivery of one of its records has begun; or the record"
+    " is not dead.",
     408: "The body did not arrive within seconds.",
     413: "The body is larger than 16 KiB.",
     415: "The content type of the body is not application/json in UTF-8.",
-    422: "A field is missing or wrong; errors names each.",
+    422: "A field or a parameter is missing or wrong; errors names each.",
     429: "The credential called more often than the configured limit allows.",
     500: "An error of the gateway. It is unknown whether the request was committed; repeat it.",
     503: "The request can't be committed now; repeat it.",
@@ -109,8 +111,9 @@ def _operation(one: Operation) -> dict[str, Any]:
         "responses": {str(status): _reply(reply) for status, reply in one.replies.items()}
         | {str(status): _problem_name(status) for status in sorted(one.problems)},
     }
-    if one.path_ids:
-        described["parameters"] = [_path_id(name, example) for name, example in one.path_ids.items()]
+    parameters = [_path_id(name, example) for name, example in one.path_ids.items()]
+    if parameters := parameters + [_parameter(parameter) for parameter in one.query]:
+        described["parameters"] = parameters
     if one.takes is not None:
         content = {"schema": one.takes, "examples": _examples(one.examples)}
         described["requestBody"] = {"required": True, "content": {"application/json": content}}
@@ -127,8 +130,15 @@ def _path_id(name: str, example: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema, "example": example}
 
 
+def _parameter(one: Parameter) -> dict[str, Any]:
+    described = {"name": one.name, "in": "query", "description": one.description, "schema": dict(one.schema)}
+    return described if one.example is None else described | {"example": one.example}
+
+
 def _reply(reply: Reply) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": reply.schema or {"type": "string"}}
+    if reply.many:
+        content = {"schema": {"type": "array", "items": reply.schema}}
     if reply.media_type == "application/json" and reply.schema is None:
         content = {"schema": {"type": "object"}}
     if reply.examples:

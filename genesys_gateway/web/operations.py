@@ -3,19 +3,19 @@
 Invariant: tests compare this table with the routes, and every example with its schema.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Sequence
 
-from marshmallow import Schema
-
+from genesys_gateway.web.operation import (
+    BODY_PROBLEMS,
+    CALLER_PROBLEMS,
+    OPERATORS,
+    Examples,
+    Operation,
+    Reply,
+)
+from genesys_gateway.web.operator_operations import OPERATOR_OPERATIONS
 from genesys_gateway.web.schemas.replies import HealthReply, SupportInteractionReply, SupportResultReply
 from genesys_gateway.web.schemas.requests import SupportInteractionRequest, SupportResultRequest
-
-Examples = Mapping[str, Any]
-
-#: Headings under which the operations are shown.
-CALLERS, OPERATORS = "For callers", "For operators"
 
 _CUSTOMER = "54e1e41b-4f5f-40ff-aa20-dfe79e4fc1d4"
 _INTERACTION = "633ba5f4-38cd-48fc-bb4c-d77057990b9e"
@@ -66,44 +66,6 @@ _METRICS = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
-    """A 2xx answer."""
-
-    description: str
-    schema: type[Schema] | None = None
-    media_type: str = "application/json"
-    examples: Examples = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
-    """One method of one endpoint."""
-
-    name: str
-    method: str
-    path: str
-    tag: str = CALLERS
-    summary: str
-    description: str = ""
-    #: the caller needs one of these; empty: no credential is needed
-    roles: Sequence[str] = ()
-    #: schema of the request's body
-    takes: type[Schema] | None = None
-    #: examples of the request's body
-    examples: Examples = field(default_factory=dict)
-    #: name of each id in the path, with an example
-    path_ids: Mapping[str, str] = field(default_factory=dict)
-    #: 2xx answers by status
-    replies: Mapping[int, Reply]
-    #: statuses of the problems it may answer with
-    problems: Sequence[int] = ()
-
-
-#: Statuses that any endpoint with a credential, and any endpoint with a body, may answer with.
-_CALLER_PROBLEMS = (401, 403, 429, 500, 503)
-_BODY_PROBLEMS = (400, 408, 413, 415, 422)
-
 REGISTER = Operation(
     name="registerSupportInteraction",
     method="post",
@@ -124,7 +86,7 @@ REGISTER = Operation(
             description="It was registered before.", schema=SupportInteractionReply, examples={"followed": _FOLLOWED}
         ),
     },
-    problems=(*_CALLER_PROBLEMS, *_BODY_PROBLEMS, 409),
+    problems=(*CALLER_PROBLEMS, *BODY_PROBLEMS, 409),
 )
 SHOW = Operation(
     name="showSupportInteraction",
@@ -140,7 +102,7 @@ SHOW = Operation(
             examples={"followed": _FOLLOWED, "closed": _CLOSED, "erased": _ERASED},
         )
     },
-    problems=(*_CALLER_PROBLEMS, 404, 422),
+    problems=(*CALLER_PROBLEMS, 404, 422),
 )
 TAKE_RESULT = Operation(
     name="takeSupportResult",
@@ -165,7 +127,7 @@ TAKE_RESULT = Operation(
             examples={"known": {"recordId": _RECORD, "state": "delivered"}},
         ),
     },
-    problems=(*_CALLER_PROBLEMS, *_BODY_PROBLEMS),
+    problems=(*CALLER_PROBLEMS, *BODY_PROBLEMS),
 )
 
 
@@ -189,6 +151,7 @@ OPERATIONS = (
     REGISTER,
     SHOW,
     TAKE_RESULT,
+    *OPERATOR_OPERATIONS,
     _health("livez", "/livez", "Whether the process is alive; nothing outside it is checked", "alive", 500),
     _health("readyz", "/readyz", "Whether a commit works and the process is not ending", "ready", 500, 503),
     _file("metrics", "/metrics", "Metrics for Prometheus", "text/plain", _METRICS),

@@ -15,7 +15,9 @@ from marshmallow import Schema, ValidationError
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake import Registration, SupportResults
 from genesys_gateway.intake.support_result import IntakeResult
+from genesys_gateway.oversight.conversations import Conversations
 from genesys_gateway.oversight.hour import Hour
+from genesys_gateway.oversight.records import Records
 from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.greenlets import pause
@@ -60,6 +62,14 @@ class GatewayFacade(Protocol):
         """The use case behind ``supportResult``."""
 
     @property
+    def records(self) -> Records:
+        """What operators see and do about records."""
+
+    @property
+    def conversations(self) -> Conversations:
+        """What operators see of conversations."""
+
+    @property
     def settings(self) -> Settings:
         """The settings that the gateway was made from."""
 
@@ -83,12 +93,17 @@ class GatewayFacade(Protocol):
         """Whether a commit works and the process is not about to end."""
 
 
+def gateway() -> GatewayFacade:
+    """The gateway, also while it starts or ends."""
+    return cast(GatewayFacade, current_app.extensions[GATEWAY])
+
+
 def serving_gateway() -> GatewayFacade:
     """The gateway. Answers 503 while it starts or waits for the lock of the previous process."""
-    gateway = cast(GatewayFacade, current_app.extensions[GATEWAY])
-    if not gateway.serving:
+    here = gateway()
+    if not here.serving:
         raise Unavailable("the gateway is starting or ending", _RETRY_SECONDS)
-    return gateway
+    return here
 
 
 def _requires(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
@@ -111,7 +126,7 @@ def _requires(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callab
 @_requires(_BOFE)
 def register() -> Response:
     """Register an interaction for a customer and follow it."""
-    pair = _loaded(_INTERACTION)
+    pair = loaded(_INTERACTION)
     registered = serving_gateway().registration.register(pair["customer_id"], pair["interaction_id"])
     return _json(replies.interaction(registered.view), 201 if registered.created else 200)
 
@@ -134,7 +149,7 @@ def show(interaction_id: str) -> Response:
 @_requires(_BACKOFFICE)
 def take_result() -> Response:
     """Store an after-call work that the older trigger reports."""
-    result = AcwEvent(**_loaded(_RESULT))
+    result = AcwEvent(**loaded(_RESULT))
     receipt = serving_gateway().support_results.take(result)
     return _json(replies.support_result(receipt), 202 if receipt.result is IntakeResult.STORED else 200)
 
@@ -164,7 +179,13 @@ def metrics() -> Response:
     return Response(page.body, content_type=page.content_type, headers={"Vary": "Accept"})
 
 
-def _loaded(schema: Schema) -> dict[str, Any]:
+def loaded(schema: Schema) -> dict[str, Any]:
+    """The JSON body of the request, as the schema converts it.
+
+    Raises:
+        InvalidRequest: It does not fit the schema.
+        HTTPException: :func:`json_body.read` raised it.
+    """
     try:
         return cast(dict[str, Any], schema.load(json_body.read(request, current_app.config[BODY_SECONDS])))
     except ValidationError as error:

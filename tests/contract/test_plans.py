@@ -35,6 +35,7 @@ from genesys_gateway.storage.statements import (
     instances,
     intake,
     last_look,
+    listing,
     locks,
     outbox,
     oversight,
@@ -75,7 +76,7 @@ OF_THE_PRESENT = (
 #: As many records wait for their first attempt, because the receiver was down.
 WAITING = text(
     "INSERT INTO entry (id, conversation_id, source, stored_at, state, next_at, attempt)"
-    " SELECT replace(id, '-9000-', '-a000-'), conversation_id, 'live', :now, 'pending', :now, 0 FROM entry"
+    " SELECT replace(id, '-9000-', '-a000-'), conversation_id, 'live', stored_at, 'pending', :now, 0 FROM entry"
     " WHERE id LIKE '%-9000-%'"
 )
 
@@ -279,6 +280,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "oversight.lost": oversight.lost,
     "oversight.publish": lambda c: oversight.publish(c, OWNER, "{}"),
     "oversight.reports": lambda c: oversight.reports(c, fresh_ms=LATER),
+    "owners.certain": owners.certain,
     "owners.is_certain": lambda c: owners.is_certain(c, OWNER),
     "ownership.adopt": lambda c: [
         ownership.adopt(c, "another", lease_ms=20_000, now=NOW, limit=500, ended_ms_ago=ago) for ago in (0, 5000)
@@ -323,6 +325,18 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "inspection.conversation_facts": lambda c: inspection.conversation_facts(c, CLOSED),
     "inspection.places": lambda c: inspection.places(c, "a client"),
     "inspection.record_content": lambda c: inspection.record_content(c, RECORD),
+    "listing.conversations": lambda c: [
+        listing.conversations(c, state=state, beginning=beginning, after=after, limit=2)
+        for state in (None, "pending", "subscribed", "closed")
+        for beginning in (None, CLOSED[:6], FOLLOWED[0])
+        for after in (None, listing.Place(at=NOW - 31 * DAY, id=CLOSED))
+    ],
+    "listing.records": lambda c: [
+        listing.records(c, state=state, after=after, limit=2)
+        for state in (None, "pending", "delivered", "dead")
+        for after in (None, listing.Place(at=NOW - 31 * DAY, id=RECORD))
+    ],
+    "listing.dead_causes": listing.dead_causes,
 }
 #: Calls that read a fixed number of the latest lines of all timelines, 10,000.
 BOUNDED = {"dead_letters.latest_ends"}

@@ -1,11 +1,14 @@
 """A gateway that stores in a dictionary, for tests of the HTTP interface, and the requests that they send."""
 
+from functools import cached_property
 from typing import Any, cast
 
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.intake.registration import Registered, Registration
 from genesys_gateway.intake.support_result import SupportResults
+from genesys_gateway.oversight.conversations import Conversations
 from genesys_gateway.oversight.hour import Hour
+from genesys_gateway.oversight.records import Records
 from genesys_gateway.oversight.status import Promise, Status
 from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.runtime.clock import SystemClock
@@ -14,6 +17,8 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.storage.statements.conversations import ConversationView
 from genesys_gateway.storage.statements.intake import IntakeResult, SupportResultReceipt
+from tests.doubles.runtime import FakeClock, runtime
+from tests.doubles.storage_in_memory import StorageInMemory
 
 BOFE_TOKEN = "bofe-token-for-tests-0001"
 OPS_TOKEN = "ops-token-for-tests-00001"
@@ -99,6 +104,9 @@ class FakeGateway:
         self.watching = FakeWatch()
         self.serving = True
         self.is_ready = True
+        self.clock = FakeClock()
+        #: how often records were requeued
+        self.requeued = 0
 
     @property
     def registration(self) -> Registration:
@@ -111,6 +119,31 @@ class FakeGateway:
     @property
     def watch(self) -> Watch:
         return cast(Watch, self.watching)
+
+    @cached_property
+    def storage(self) -> StorageInMemory:
+        """Where operators look; it stands apart from what is registered above."""
+        return StorageInMemory(self.clock)
+
+    @cached_property
+    def records(self) -> Records:
+        return Records(
+            self.storage, self.settings, runtime(self.clock, [], metrics=self.metrics), requeued=self._note_requeued
+        )
+
+    @cached_property
+    def conversations(self) -> Conversations:
+        return Conversations(self.storage)
+
+    def close(self) -> None:
+        """Close what operators look at; it is empty when it is used again."""
+        if "storage" in self.__dict__:
+            self.storage.close()
+        for name in ("storage", "records", "conversations"):
+            self.__dict__.pop(name, None)
+
+    def _note_requeued(self) -> None:
+        self.requeued += 1
 
     def ready(self) -> bool:
         return self.is_ready

@@ -30,4 +30,5 @@ The files, in reading order:
     customer             erases the personal content of one customer
     oversight            what is wrong as far as the database tells it, and what instances say of themselves
     inspection           everything known of one conversation or record, for people
+    listing              conversations and records in pages, newest first, for people
 """

@@ -96,6 +96,8 @@ class RecordContent:
     amended_content: str | None
     #: JSON; None before the first attempt
     names: str | None
+    #: with whom its conversation is paired now; None if it was never registered, or once erased
+    customer_id: str | None
 
 
 #: Fields that are columns of the same name.
@@ -140,7 +142,9 @@ def record_content(connection: Connection, record_id: str) -> RecordContent | No
     row = connection.execute(select(entry).where(_entry.id == record_id)).first()
     if row is None:
         return None
-    return RecordContent(facts=_record(row), **_values_of(row, _OF_CONTENT))
+    customer = select(_conversation.customer_id).where(_conversation.id == row.conversation_id)
+    customer_id = connection.execute(customer).scalar()
+    return RecordContent(facts=_record(row), customer_id=customer_id, **_values_of(row, _OF_CONTENT))
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> RecordFacts:

@@ -23,6 +23,13 @@ _IS_CERTAIN = select(literal_column(_CERTAIN, Boolean)).where(instance.c.id == b
 CERTAIN: Select[tuple[str]] = select(instance.c.id).where(literal_column(_CERTAIN, Boolean))
 
 
+def certain(connection: Connection) -> frozenset[str] | None:
+    """The ids of all these instances; None on SQLite, where it is certain of each."""
+    if connection.dialect.name != "postgresql":
+        return None
+    return frozenset(str(one) for (one,) in connection.execute(CERTAIN))
+
+
 def is_certain(connection: Connection, instance_id: str | None) -> bool:
     """Whether what this instance reported as covered is covered now.
 

@@ -10,6 +10,8 @@ The files, in reading order:
     session              sessions in signed cookies
     forms                what a browser sends: forms, and from which site
     login                the form that opens a session, and its end
+    query                the query of a list
+    api                  JSON for programs
     pages                the overview with its stream, the runbook, and the files that pages load
     overview             the overview in sections of HTML, rendered once for all who look at it
     stream               sends the sections that changed to the pages that are open

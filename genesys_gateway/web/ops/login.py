@@ -85,9 +85,11 @@ def log_in() -> Response:
     except (NotAuthenticated, NotAllowed) as error:
         failed.note(address)
         known = isinstance(error, NotAllowed)
+        _count("wrong_role" if known else "wrong_token")
         log.warning("login_failed", address=address, reason="role" if known else "token")
         return _form(403, _OTHER_ROLE) if known else _form(401, _WRONG, {"WWW-Authenticate": "Bearer"})
     session = access.sessions().open(holder)
+    _count("ok")
     log.info("logged_in", operator=holder.name, address=address)
     response = make_response(redirect(_FIRST_PAGE, 303))
     access.give_cookie(response, access.sessions().cookie(session))
@@ -111,6 +113,10 @@ def _form(status: int, trouble: str | None = None, headers: dict[str, str] | Non
     response = make_response(rendered("login.html", trouble=trouble, operator=None), status)
     response.headers.update(headers or {})
     return response
+
+
+def _count(outcome: str) -> None:
+    routes.gateway().metrics.ops_logins.labels(outcome=outcome).inc()
 
 
 def _address() -> str:

@@ -6,4 +6,5 @@ The files, in reading order:
 
     requests             the bodies that callers send
     replies              the bodies that callers receive, made without their schemas because that is faster
+    ops                  the same below ``/ops/api/``
 """

@@ -30,6 +30,7 @@ TIMELINE_EVENTS = (
     "unknown_to_genesys",
     "closed",
     "followed_again",
+    "revealed",
     "released",
     "erased",
 )

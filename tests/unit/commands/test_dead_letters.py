@@ -45,6 +45,9 @@ def test_a_dead_one_is_revealed_on_demand(full: Terminal) -> None:
 
     assert not [value for value in PERSONAL if value not in result.stdout]
     assert full.json("dead-letters", "show", RECORD, "--reveal")["content"]["names"]["customerId"] == CUSTOMER
+    lines = [one for one in full.json("why", CONVERSATION)["timeline"] if one["event"] == "revealed"]
+    assert len(lines) == 2
+    assert lines[0]["detail"].startswith(f"{RECORD} user ")
 
 
 def test_what_is_revealed_can_not_move_the_cursor(terminal: Terminal) -> None:

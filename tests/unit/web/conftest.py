@@ -1,5 +1,7 @@
 """Fixtures of the HTTP interface's tests: a clock that stands still, a gateway without a database, and its client."""
 
+from collections.abc import Iterator
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -14,8 +16,10 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def gateway() -> FakeGateway:
-    return FakeGateway()
+def gateway() -> Iterator[FakeGateway]:
+    gateway = FakeGateway()
+    yield gateway
+    gateway.close()
 
 
 @pytest.fixture

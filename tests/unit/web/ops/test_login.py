@@ -112,6 +112,17 @@ def test_what_is_no_form_is_refused(client: FlaskClient, body: bytes, content_ty
     assert answer.content_type == "application/problem+json"
 
 
+def test_logins_are_counted_by_outcome(client: FlaskClient, gateway: FakeGateway) -> None:
+    for token in (OPS_TOKEN, BOFE_TOKEN, "wrong-token", "wrong-token"):
+        log_in(client, token)
+
+    counted = {
+        outcome: gateway.metrics.registry.get_sample_value("genesys_gateway_ops_logins_total", {"outcome": outcome})
+        for outcome in ("ok", "wrong_role", "wrong_token")
+    }
+    assert counted == {"ok": 1, "wrong_role": 1, "wrong_token": 2}
+
+
 def test_after_ten_wrong_tokens_in_a_minute_an_address_must_wait(client: FlaskClient) -> None:
     assert [log_in(client, "wrong-token").status_code for _ in range(10)] == [401] * 10
 
