@@ -52,7 +52,7 @@ class Batch:
 
 def batches() -> list[list[str]]:
     """Return pytest's arguments for each batch, the longest first. Each test file is in exactly one batch."""
-    files = [file for file in Path("tests/flow").glob("test_*.py") if file != _STORIES]
+    files = [file for file in Path("tests/flow").rglob("test_*.py") if file != _STORIES]
     files.sort(key=lambda file: file.stat().st_size, reverse=True)
     striped = [[str(file) for file in files[start::_FLOW_BATCHES]] for start in range(_FLOW_BATCHES)]
     rest = ["tests", *(f"--ignore={folder}" for folder in (*_FOLDERS, "tests/flow"))]

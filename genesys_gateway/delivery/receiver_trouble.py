@@ -69,7 +69,7 @@ class ReceiverTroubles:
         if result.outcome is Outcome.STORED:
             self._rows.clear()
             return
-        kind, error = _kind(result.outcome), result.error or result.outcome.name.lower()
+        kind, error = _kind(result.outcome), (result.error or result.outcome.name.lower()).removeprefix("lookup: ")
         if result.outcome in (Outcome.REFUSED, Outcome.MISDEPLOYED):
             self._rows.pop(Kind.DOWN, None)  # it answers
         if not counts and result.outcome is not Outcome.UNREACHED:  # no record keeps a connection from being made

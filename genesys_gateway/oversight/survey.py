@@ -17,6 +17,8 @@ from genesys_gateway.storage.statements.oversight import Counted, Lost
 LATE_MS = 3500
 #: How long a report of an instance counts, in milliseconds. An instance that hangs for longer tells nothing.
 _FRESH_MS = 6000
+#: How long after an attempt has ended that is stored at most, in the ordinary way, in milliseconds.
+_STORED_MS = 2000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,8 @@ class Survey:
     set_aside: Counted | None = None
     uncovered: Counted | None = None
     lost: Lost | None = None
+    #: when the latest record was stored as delivered, by any instance
+    delivered_at: int | None = None
 
 
 def survey(connection: Connection, *, report: tuple[str, str] | None) -> Survey:
@@ -59,10 +63,23 @@ def survey(connection: Connection, *, report: tuple[str, str] | None) -> Survey:
         set_aside=oversight.set_aside(connection, now),
         uncovered=oversight.uncovered(connection, before=now - LATE_MS),
         lost=oversight.lost(connection),
+        delivered_at=oversight.last_delivery(connection),
     )
     if report is not None:
         oversight.publish(connection, *report)  # last: its row is locked from here to the commit
     return found
+
+
+def is_over(finding: Finding, known: Survey) -> bool:
+    """Whether the database shows that the receiver is well again, which the instance that met its trouble can't see.
+
+    Another instance may have delivered what this one would try again; or nothing is left that could be tried.
+    """
+    failed_at = finding.facts.get("failed_at")
+    if not isinstance(failed_at, int):
+        return False
+    later = known.delivered_at is not None and known.delivered_at > failed_at + _STORED_MS
+    return later or not known.backlog
 
 
 def _status(one: instances.InstanceFacts) -> InstanceStatus:

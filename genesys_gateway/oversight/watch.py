@@ -16,7 +16,7 @@ from genesys_gateway.oversight.debounce import Debounce
 from genesys_gateway.oversight.finding import Code, Finding
 from genesys_gateway.oversight.report import Report, from_json, to_json
 from genesys_gateway.oversight.status import ChannelStatus, Promise, Status
-from genesys_gateway.oversight.survey import Survey, findings, survey
+from genesys_gateway.oversight.survey import Survey, findings, is_over, survey
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
@@ -180,7 +180,7 @@ class Watch:
 
     def _show(self, known: Survey, reports: Sequence[Report]) -> None:
         """Put together what all instances say and what the database told."""
-        said = merged(one for report in reports for one in report.findings)
+        said = merged(one for report in reports for one in report.findings if not is_over(one, known))
         waiting = sum(int(one.facts.get("waiting", 0)) for one in said if one.code == "channels_full")
         shown = _earliest(report.shown for report in reports)
         found = merged([*said, *findings(known, waiting=waiting)])

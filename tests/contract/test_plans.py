@@ -275,6 +275,7 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "instances.lives_of": instances.lives_of,
     "oversight.dead": oversight.dead,
     "oversight.unresolved": oversight.unresolved,
+    "oversight.last_delivery": oversight.last_delivery,
     "oversight.set_aside": lambda c: oversight.set_aside(c, NOW),
     "oversight.uncovered": lambda c: oversight.uncovered(c, before=LATER),
     "oversight.lost": oversight.lost,

@@ -256,11 +256,34 @@ def test_a_full_disk_makes_it_unavailable_until_there_is_space(
         storage.close()
 
 
+def test_a_probe_leaves_no_file_and_fails_while_the_disk_is_full(
+    tmp_path: Path, migrated_file: Path, clock: FakeClock
+) -> None:
+    with small_disk(tmp_path / "disk", megabytes=4) as disk:
+        path = disk / "gateway.db"
+        shutil.copy(migrated_file, path)
+        storage = Storage(f"sqlite:///{path}", clock, patience_seconds=0.5)
+        storage.open()
+        storage.probe()
+        assert {file.name for file in disk.iterdir()} == {"gateway.db", "gateway.db-wal", "gateway.db-shm"}
+
+        filler = disk / "filler"
+        with pytest.raises(OSError, match="No space left"):
+            filler.write_bytes(b"x" * 4 * 1024 * 1024)
+        with pytest.raises(StorageUnavailable):
+            storage.probe()
+
+        filler.unlink()
+        storage.probe()
+        storage.close()
+
+
 @contextmanager
-def small_disk(folder: Path) -> Iterator[Path]:
-    """A file system of one megabyte. The test is skipped where mounting is not allowed."""
+def small_disk(folder: Path, megabytes: int = 1) -> Iterator[Path]:
+    """A file system of that size. The test is skipped where mounting is not allowed."""
     folder.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)], capture_output=True)
+    command = ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)]
+    mounted = subprocess.run(command, capture_output=True)
     if mounted.returncode:
         pytest.skip("a small disk can't be mounted here; other tests use limits instead")
     try:

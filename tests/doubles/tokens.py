@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from genesys_gateway.genesys.assertions.history import SentAssertions
-from genesys_gateway.genesys.tokens import Token, Tokens
+from genesys_gateway.genesys.tokens import Token, Tokens, TokenTrouble
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.runtime.http_client import HttpClient
 from genesys_gateway.runtime.metrics import Metrics
@@ -49,6 +49,13 @@ class TokensOnMockedLogin:
 
     def discard(self, token: Token) -> None:
         self._tokens.discard(token)
+
+    def accepted(self, token: Token) -> None:
+        self._tokens.accepted(token)
+
+    @property
+    def trouble(self) -> TokenTrouble | None:
+        return self._tokens.trouble
 
     def stale(self) -> float | None:
         """The gauge assertion_stale after another check."""

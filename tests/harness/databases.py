@@ -129,6 +129,11 @@ class OwnServer:
         """Stop it at once, like a power cut: the latest commits are in its log only."""
         self._pg_ctl("stop", "-m", "immediate")
 
+    @property
+    def pid(self) -> int:
+        """Pid of its first process, the parent of those of its sessions."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().split()[0])
+
     def end(self) -> None:
         """Stop it at once if it runs."""
         if (self._folder / "data" / "postmaster.pid").exists():

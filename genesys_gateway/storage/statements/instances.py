@@ -292,7 +292,8 @@ def lives_of(connection: Connection) -> list[Life]:
         Life(
             id=row.id,
             started_at=row.started_at,
-            renewed_at=row.renewed_at,
+            # It reports more often than it renews: what began before its latest report did not take its place.
+            renewed_at=max(row.renewed_at, row.reported_at or 0),
             lease_until=row.lease_until,
             endpoint=row.endpoint,
             ended_at=row.ended_at,

@@ -199,4 +199,5 @@ def backlog(connection: Connection, now: int) -> Backlog:
     """Return how many entries wait and are dead, without the erased ones, which can't be delivered any longer."""
     counted, oldest_at = connection.execute(_COUNTED).one(), connection.execute(_OLDEST_PENDING).scalar()
     oldest_ms = 0 if oldest_at is None else max(0, now - oldest_at)
-    return Backlog(pending=counted.pending, dead=counted.dead, oldest_ms=oldest_ms)
+    # PostgreSQL's sum of numbers is no whole number of Python's.
+    return Backlog(pending=int(counted.pending), dead=int(counted.dead), oldest_ms=oldest_ms)

@@ -117,6 +117,17 @@ def set_aside(connection: Connection, now: int) -> Counted | None:
     return Counted(count=reasons.total(), since=min(first for _, _, first in rows), most=_most(reasons))
 
 
+_LAST_DELIVERY = select(func.max(_entry.delivered_at)).where(
+    _entry.erased_at.is_(None), _entry.delivered_at.is_not(None)
+)
+
+
+def last_delivery(connection: Connection) -> int | None:
+    """Return when the latest record was stored as delivered, by any instance; None if that is not known."""
+    found: int | None = connection.execute(_LAST_DELIVERY).scalar_one()
+    return found
+
+
 _UNCOVERED_SINCE = func.coalesce(_conversation.uncovered_since, _conversation.created_at)
 _UNCOVERED = select(func.count(), func.min(_UNCOVERED_SINCE)).where(
     FOLLOWED,

@@ -1,7 +1,7 @@
 """Decides which lost instances nothing runs in place of.
 
-Invariant: pure. An instance is lost if its lease ended although it did not leave. One that began after the latest
-renewal of another one takes the place of at most one of those that are gone.
+Invariant: pure. An instance is lost if its lease ended although it did not leave. One that began after another
+one was last seen alive takes the place of at most one of those that are gone.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ class Life:
 
     id: str
     started_at: int
-    #: its latest renewal of the lease, and when the lease ends
+    #: when it was last seen alive, by its latest renewal or report, and when its lease ends
     renewed_at: int
     lease_until: int
     #: where it listens; None if another may listen there, too

@@ -356,3 +356,30 @@ def test_a_pause_delays_calls_that_have_room_and_a_full_window_those_after_the_p
 
     assert waited(clock, lambda: spend(limiter, 1)) == 8
     assert waited(clock, lambda: spend(limiter, 1)) == WINDOW_SECONDS - 8
+
+
+def test_calls_are_exhausted_while_one_waits_and_none_is_left() -> None:
+    clock = HeldClock()
+    limiter = RateLimiter(2, clock)
+    spend(limiter, 2)
+    assert limiter.exhausted_since() is None
+    began = clock.monotonic()
+
+    waiter = gevent.spawn(spend, limiter, 1)
+    until(lambda: limiter.exhausted_since() == began)
+    clock.advance(WINDOW_SECONDS)
+    waiter.join()
+
+    assert limiter.exhausted_since() is None
+
+
+def test_a_question_that_leaves_calls_to_the_others_does_not_mean_that_they_are_exhausted() -> None:
+    clock = HeldClock()
+    limiter = RateLimiter(10, clock)
+    spend(limiter, 8, Priority.BULK_QUESTIONS)
+
+    waiter = gevent.spawn(spend, limiter, 1, Priority.BULK_QUESTIONS)
+    until(lambda: limiter.waiting(Priority.BULK_QUESTIONS))
+
+    assert limiter.exhausted_since() is None
+    waiter.kill()

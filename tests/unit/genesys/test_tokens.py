@@ -274,3 +274,65 @@ def test_a_token_is_dated_as_channels_are_and_the_assertion_for_it_by_the_machin
     conditions = etree.fromstring(base64.b64decode(sent)).find(".//{*}Conditions")
     assert conditions is not None
     assert conditions.get("NotBefore") == isoformat(machine.now() - 60_000)
+
+
+def test_a_login_that_fails_is_a_trouble_from_its_first_failure_until_a_token_is_issued(
+    login: requests_mock.Mocker,
+) -> None:
+    login.post(TOKEN_URL, [{"status_code": 503}, {"status_code": 503}, granted()])
+    tokens = TokensOnMockedLogin()
+    assert tokens.trouble is None
+    began = tokens.clock.monotonic()
+
+    for _ in range(2):
+        tokens.error()
+        tokens.clock.advance(10)
+    assert tokens.trouble is not None
+    assert (tokens.trouble.since, tokens.trouble.error) == (began, "the login host answered 503")
+
+    tokens.value()
+    assert tokens.trouble is None
+
+
+def test_a_refused_login_is_told_without_what_the_host_says_about_it(login: requests_mock.Mocker) -> None:
+    login.post(TOKEN_URL, **refused("invalid_client", "maria.cruz@example.com is unknown"))
+    tokens = TokensOnMockedLogin()
+    tokens.error()
+
+    assert tokens.trouble is not None
+    assert tokens.trouble.error == "the login host answered 400 invalid_client"
+
+
+def test_a_renewal_that_fails_is_a_trouble_although_the_old_token_lives(login: requests_mock.Mocker) -> None:
+    login.post(TOKEN_URL, [granted("first", 1000), {"status_code": 503}])
+    tokens = TokensOnMockedLogin()
+    tokens.value()
+    tokens.clock.advance(950)
+
+    assert tokens.value() == "first"
+    assert tokens.trouble is not None
+
+
+def test_tokens_that_genesys_refuses_at_once_are_a_trouble_until_it_accepts_one(login: requests_mock.Mocker) -> None:
+    login.post(TOKEN_URL, **granted())
+    tokens = TokensOnMockedLogin()
+    tokens.discard(tokens.current())
+    assert tokens.trouble is None
+    tokens.discard(tokens.current())
+    assert tokens.trouble is not None
+    began = tokens.trouble.since
+
+    tokens.clock.advance(10)
+    token = tokens.current()
+    assert tokens.trouble.since == began
+    tokens.accepted(token)
+    assert tokens.trouble is None
+
+
+def test_without_a_token_a_missing_assertion_is_stale_at_once(login: requests_mock.Mocker, tmp_path: Path) -> None:
+    login.post(TOKEN_URL, **granted())
+    tokens = tokens_by_file(tmp_path)
+    tokens.discard(tokens.current())
+    (tmp_path / "assertion").write_text("no assertion!")
+
+    assert tokens.stale() == 1

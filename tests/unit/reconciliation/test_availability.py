@@ -5,8 +5,16 @@ from contextlib import suppress
 import pytest
 
 from genesys_gateway.genesys.call import BadAnswer
-from genesys_gateway.genesys.client import NotFound, NoToken, Throttled
-from genesys_gateway.reconciliation.availability import FAILURES_IN_A_ROW, LONGEST_REST, Availability, Resting, View
+from genesys_gateway.genesys.client import Forbidden, NotFound, NoToken, Throttled
+from genesys_gateway.reconciliation.availability import (
+    FAILURES_IN_A_ROW,
+    LONGEST_REST,
+    PROBE_SECONDS,
+    Availability,
+    Permissions,
+    Resting,
+    View,
+)
 from genesys_gateway.runtime.errors import NoReply, NotSent, PermanentFailure, TransientFailure
 from tests.doubles.channels import quick
 from tests.doubles.runtime import FakeClock
@@ -82,3 +90,32 @@ def test_a_shorter_rest_never_ends_a_longer_one(views: Views) -> None:
     views.call(LIVE, TransientFailure("503", retry_after=300.0))
     views.clock.advance(299)
     assert views.known.opens_in(LIVE) == 1
+
+
+def test_a_forbidden_view_is_asked_again_after_a_while_about_the_conversation_asked_about_last() -> None:
+    clock = FakeClock()
+    permissions = Permissions(clock)
+    for one in ("a", "b"):
+        with pytest.raises(Forbidden), permissions.asking(View.LIVE, one):
+            raise Forbidden("403")
+    assert permissions.forbidden() == {View.LIVE: clock.monotonic()}
+    assert permissions.due() == []
+
+    clock.advance(PROBE_SECONDS)
+    assert permissions.due() == [(View.LIVE, "b")]
+
+
+@pytest.mark.parametrize("answer", [NotFound("404"), PermanentFailure("400"), BadAnswer("no JSON")])
+def test_any_answer_but_403_shows_that_a_view_is_no_longer_forbidden(answer: Exception) -> None:
+    permissions = Permissions(FakeClock())
+    with pytest.raises(Forbidden), permissions.asking(View.ANALYTICS, "a"):
+        raise Forbidden("403")
+    for failure in (Throttled("429", 1.0), TransientFailure("503")):
+        with pytest.raises(TransientFailure), permissions.asking(View.ANALYTICS, "a"):
+            raise failure
+    assert View.ANALYTICS in permissions.forbidden()
+
+    with pytest.raises(type(answer)), permissions.asking(View.ANALYTICS, "a"):
+        raise answer
+    assert permissions.forbidden() == {}
+    assert permissions.due() == []
