@@ -29,3 +29,4 @@ class Served:
         """End all streams and the server."""
         self.watch.draining = True
         self._server.stop(timeout=5)
+        self.gateway.close()

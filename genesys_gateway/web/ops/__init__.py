@@ -13,6 +13,7 @@ The files, in reading order:
     query                the query of a list
     api                  JSON for programs
     pages                the overview with its stream, the runbook, and the files that pages load
+    lists                the pages of conversations, records and dead letters
     overview             the overview in sections of HTML, rendered once for all who look at it
     stream               sends the sections that changed to the pages that are open
     charts               computes the charts of the last hour

@@ -9,6 +9,7 @@ import orjson
 from flask import Blueprint, Response, current_app, request
 from werkzeug.exceptions import NotFound
 
+from genesys_gateway.oversight.status import Status
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.web import problems, routes
@@ -33,7 +34,7 @@ _FULL_RETRY_SECONDS = "10"
 def overview() -> Response:
     """Whether the promise is kept, what is wrong, and how the service is."""
     rendering = _rendering()
-    return page_of("overview.html", names=SECTIONS, html=rendering.html, troubles=rendering.troubles)
+    return page_of("overview.html", {"names": SECTIONS, "html": rendering.html, "troubles": rendering.troubles})
 
 
 @blueprint.get("/sections")
@@ -47,16 +48,12 @@ def sections() -> Response:
 @access.watcher
 def stream() -> Response:
     """The sections that change, as server-sent events."""
-    gateway = _gateway()
-    streams = _stream(gateway)
+    gateway = routes.gateway()
+    status, streams = _status(gateway), _stream(gateway)
     give_back = streams.begin()
     if give_back is None:
         return problems.answer(503, _FULL, headers={"Retry-After": _FULL_RETRY_SECONDS})
-    try:
-        response = Response(streams.events(gateway.watch.status()), content_type="text/event-stream")
-    except BaseException:
-        give_back()
-        raise
+    response = Response(streams.events(status), content_type="text/event-stream")
     response.call_on_close(give_back)
     response.headers["X-Accel-Buffering"] = "no"  # a proxy must not collect what should arrive now
     return response
@@ -66,7 +63,7 @@ def stream() -> Response:
 @access.page
 def whole_runbook() -> Response:
     """What to do about each trouble."""
-    return page_of("runbook.html", runbook=runbook())
+    return page_of("runbook.html", {"runbook": runbook()})
 
 
 @blueprint.get("/static/<name>")
@@ -81,14 +78,15 @@ def file(name: str) -> Response:
     return response
 
 
-def _gateway() -> routes.GatewayFacade:
-    """The gateway, also while it does not serve yet: then the overview says why."""
-    return cast(routes.GatewayFacade, current_app.extensions[routes.GATEWAY])
+def _status(gateway: routes.GatewayFacade) -> Status:
+    """The latest status. While the gateway starts there is one only if that goes wrong; else it answers 503."""
+    status = gateway.watch.status()
+    return status if gateway.serving or status.troubles else routes.serving_gateway().watch.status()
 
 
 def _rendering() -> Rendering:
-    gateway = _gateway()
-    return _overview(gateway).of(gateway.watch.status())
+    gateway = routes.gateway()
+    return _overview(gateway).of(_status(gateway))
 
 
 def _overview(gateway: routes.GatewayFacade) -> Overview:
@@ -99,5 +97,7 @@ def _overview(gateway: routes.GatewayFacade) -> Overview:
 
 def _stream(gateway: routes.GatewayFacade) -> Stream:
     if _STREAM not in current_app.extensions:
-        current_app.extensions[_STREAM] = Stream(gateway.watch, _overview(gateway), SystemClock())
+        current_app.extensions[_STREAM] = Stream(
+            gateway.watch, _overview(gateway), SystemClock(), gateway.metrics.ops_streams
+        )
     return cast(Stream, current_app.extensions[_STREAM])

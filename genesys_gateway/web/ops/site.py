@@ -11,7 +11,7 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
 from genesys_gateway.web import problems
 from genesys_gateway.web.auth import Guard
-from genesys_gateway.web.ops import access, api, forms, login, pages
+from genesys_gateway.web.ops import access, api, forms, lists, login, pages
 from genesys_gateway.web.ops.session import Sessions
 from genesys_gateway.web.ops.templating import rendered
 
@@ -28,7 +28,7 @@ def install(app: Flask, settings: Settings, guard: Guard, clock: Clock) -> None:
     app.extensions[access.SESSIONS] = Sessions(guard, settings.genesys_client_secret, clock)
     app.extensions[login.FAILED_LOGINS] = login.FailedLogins(clock)
     app.url_map.converters["record"] = api.RecordId
-    for blueprint in (login.blueprint, pages.blueprint, api.blueprint):
+    for blueprint in (login.blueprint, pages.blueprint, lists.blueprint, api.blueprint):
         app.register_blueprint(blueprint)
     app.after_request(_finished)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Protocol
 
 import orjson
+from prometheus_client import Gauge
 
 from genesys_gateway.oversight.status import Status
 from genesys_gateway.runtime.clock import Clock, Deadline
@@ -42,12 +43,14 @@ class Stream:
 
     Args:
         clock: Only its monotonic time is used.
+        counted: Shows the number of open streams.
     """
 
-    def __init__(self, looks: Looks, overview: Overview, clock: Clock) -> None:
+    def __init__(self, looks: Looks, overview: Overview, clock: Clock, counted: Gauge) -> None:
         self._looks = looks
         self._overview = overview
         self._clock = clock
+        self._counted = counted
         self._open = 0
 
     @property
@@ -59,16 +62,20 @@ class Stream:
         """Take a place for a stream; returns what gives it back, or None when there is none."""
         if self._open >= STREAMS:
             return None
-        self._open += 1
+        self._change(1)
         given_back = False
 
         def give_back() -> None:
             nonlocal given_back
             if not given_back:
                 given_back = True
-                self._open -= 1
+                self._change(-1)
 
         return give_back
+
+    def _change(self, by: int) -> None:
+        self._open += by
+        self._counted.set(self._open)
 
     def events(self, status: Status) -> Iterator[bytes]:
         """The bytes of one stream, beginning with a status: first all sections, then at each look what changed."""

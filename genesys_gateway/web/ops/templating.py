@@ -3,6 +3,8 @@
 Invariant: everything that a template writes is escaped, unless this package made it as HTML.
 """
 
+from collections.abc import Mapping
+
 from flask import Response, g
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -37,7 +39,7 @@ def rendered(template: str, **values: object) -> str:
     return TEMPLATES.get_template(template).render(values)
 
 
-def page_of(template: str, status: int = 200, **values: object) -> Response:
+def page_of(template: str, values: Mapping[str, object], status: int = 200) -> Response:
     """Answer the operator of this request with a page."""
     text = rendered(template, operator=g.operator, **values)
     return Response(text, status, content_type="text/html; charset=utf-8")

@@ -5,6 +5,7 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.web.ops.overview import SECTIONS, Overview
 from genesys_gateway.web.ops.stream import STREAMS, Stream
@@ -29,8 +30,13 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def stream(watch: ShownWatch, overview: Overview, clock: FakeClock) -> Stream:
-    return Stream(watch, overview, clock)
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def stream(watch: ShownWatch, overview: Overview, clock: FakeClock, metrics: Metrics) -> Stream:
+    return Stream(watch, overview, clock, metrics.ops_streams)
 
 
 def sections_of(event: bytes) -> dict[str, str]:
@@ -82,9 +88,10 @@ def test_a_stream_ends_when_the_process_drains(stream: Stream, watch: ShownWatch
     assert list(events) == []
 
 
-def test_there_are_fifty_at_a_time(stream: Stream) -> None:
+def test_there_are_fifty_at_a_time_which_are_counted(stream: Stream, metrics: Metrics) -> None:
     places = [stream.begin() for _ in range(STREAMS)]
     assert all(places)
+    assert b"genesys_gateway_ops_streams 50.0" in metrics.render()
     assert stream.begin() is None
 
     give_back = places[0]

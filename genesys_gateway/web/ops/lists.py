@@ -1,0 +1,176 @@
+"""The pages about conversations and records: lists, one conversation, one record, dead letters by their reasons.
+
+Invariant: nothing is decided here: each view reads the request, calls one use case and shows what it returns. What
+changes something is a POST, after which the browser is led to a page that it may load again.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, g, make_response, redirect, request
+
+from genesys_gateway.oversight.explanation import explain
+from genesys_gateway.oversight.paging import NotOfThisList, Page
+from genesys_gateway.oversight.records import HIDDEN, ShownRecord
+from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.web import problems
+from genesys_gateway.web.ops import access, forms, query
+from genesys_gateway.web.ops.templating import page_of
+from genesys_gateway.web.routes import serving_gateway
+from genesys_gateway.web.schemas.ops import CONVERSATION_STATES, RECORD_STATES
+
+T = TypeVar("T")
+
+blueprint = Blueprint("ops_lists", __name__, url_prefix="/ops")
+
+#: Number of lines of a page.
+_LINES = 50
+#: Length of a whole interaction id.
+_ID_LENGTH = 36
+_NO_SUCH_RECORD = "There is no such record."
+_NO_BEGINNING = "An interaction id consists of hexadecimal digits and dashes, as in 3e2c5b9a-6f0e."
+_NOT_DEAD = "It could not be requeued: it is not dead any more, or its content was erased."
+_clock = SystemClock()
+
+
+@blueprint.get("/conversations")
+@access.page
+def conversations() -> Response:
+    """Conversations, newest first; a whole id leads to its conversation."""
+    text, state, cursor = _given("q"), _state(CONVERSATION_STATES), _given("cursor")
+    found = serving_gateway().conversations
+    form = {"q": text or "", "chosen": state, "states": CONVERSATION_STATES, "now": _clock.now()}
+    if text is not None and not query.begins_an_id(text):
+        return page_of("conversations.html", {**form, "wrong": _NO_BEGINNING, **_shown("conversations", None, {})}, 422)
+    beginning = text and text.lower()
+    if beginning is not None and len(beginning) == _ID_LENGTH and found.facts(beginning) is not None:
+        return make_response(redirect(f"/ops/conversations/{beginning}", 303))
+    page = _of_list(lambda: found.page(state=state, beginning=beginning, cursor=cursor, limit=_LINES))
+    shown = _shown("conversations", page, {"q": beginning, "state": state})
+    return page_of("conversations.html", {**form, "wrong": None, **shown})
+
+
+@blueprint.get("/conversations/<interaction_id>")
+@access.page
+def conversation(interaction_id: str) -> Response:
+    """One conversation, as the command ``why`` tells it."""
+    facts = serving_gateway().conversations.facts(query.path_id("interactionId", interaction_id))
+    if facts is None:
+        raise problems.NeverRegistered
+    return page_of("conversation.html", {"facts": facts, "words": explain(facts)})
+
+
+@blueprint.get("/records")
+@access.page
+def records() -> Response:
+    """Records, newest first."""
+    state, cursor = _state(RECORD_STATES), _given("cursor")
+    page = _of_list(lambda: serving_gateway().records.page(state=state, cursor=cursor, limit=_LINES))
+    form = {"chosen": state, "states": RECORD_STATES, "now": _clock.now()}
+    return page_of("records.html", {**form, **_shown("records", page, {"state": state})})
+
+
+@blueprint.get("/dead-letters")
+@access.page
+def dead_letters() -> Response:
+    """What was given up: by reason, and one by one."""
+    cursor, requeued = _given("cursor"), _given("requeued")
+    found = serving_gateway().records
+    page = _of_list(lambda: found.page(state="dead", cursor=cursor, limit=_LINES))
+    told = {
+        "reasons": found.reasons().items(),
+        "requeued": int(requeued) if requeued is not None and re.fullmatch("[0-9]{1,9}", requeued) else None,
+        "now": _clock.now(),
+    }
+    return page_of("dead_letters.html", {**told, **_shown("dead-letters", page, {})})
+
+
+@blueprint.post("/dead-letters/requeue")
+@access.page
+def requeue_alike() -> Response:
+    """Have all records delivered again that were given up for one reason."""
+    count = serving_gateway().records.requeue_alike(forms.fields().get("reason", ""), by=g.operator.name)
+    return make_response(redirect(f"/ops/dead-letters?requeued={count}", 303))
+
+
+@blueprint.get("/records/<record_id>")
+@access.page
+def record(record_id: str) -> Response:
+    """One record, masked."""
+    one = _found(serving_gateway().records.masked(query.path_id("recordId", record_id)))
+    return _record(one, requeued=_given("requeued") is not None)
+
+
+@blueprint.post("/records/<record_id>/reveal")
+@access.page
+def reveal(record_id: str) -> Response:
+    """One record with what is personal; who asked for it is noted."""
+    one = query.path_id("recordId", record_id)
+    return _record(_found(serving_gateway().records.reveal(one, by=g.operator.name)), revealed=True)
+
+
+@blueprint.post("/records/<record_id>/requeue")
+@access.page
+def requeue(record_id: str) -> Response:
+    """Have one record delivered again."""
+    one = query.path_id("recordId", record_id)
+    found = serving_gateway().records
+    if _found(found.requeue(one, by=g.operator.name)):
+        return make_response(redirect(f"/ops/records/{one}?requeued=1", 303))
+    return _record(_found(found.masked(one)), 409, wrong=_NOT_DEAD)
+
+
+def _record(
+    one: ShownRecord, status: int = 200, *, revealed: bool = False, requeued: bool = False, wrong: str | None = None
+) -> Response:
+    values = {
+        "record": one.listed,
+        "fields": list(_fields(one.record or {})),
+        "revealed": revealed,
+        "requeued": requeued,
+        "wrong": wrong,
+        "now": _clock.now(),
+    }
+    return page_of("record.html", values, status)
+
+
+def _fields(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any, bool]]:
+    """Each field of a record with its value, and whether that is masked; those of the body come last."""
+    for name, value in values.items():
+        if not isinstance(value, dict):
+            yield f"{before}{name}", value, value == HIDDEN
+    for name, value in values.items():
+        if isinstance(value, dict):
+            yield from _fields(value, f"{before}{name}.")
+
+
+def _given(name: str) -> str | None:
+    """A parameter of the address; None if it is empty, as browsers send fields that were left out."""
+    return request.args.get(name, "").strip() or None
+
+
+def _state(known: tuple[str, ...]) -> str | None:
+    return query.state(known) if _given("state") else None
+
+
+def _shown(path: str, page: Page[Any] | None, filters: Mapping[str, str | None]) -> dict[str, object]:
+    """A page of a list, with the addresses of the first one, unless this is it, and of the next one, if any."""
+    kept = {name: value for name, value in filters.items() if value}
+    newest = f"/ops/{path}?{urlencode(kept)}" if page and _given("cursor") else None
+    older = f"/ops/{path}?{urlencode({**kept, 'cursor': page.next})}" if page and page.next else None
+    return {"items": page.items if page else (), "newest": newest, "older": older}
+
+
+def _of_list(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except NotOfThisList:
+        raise query.no_such_cursor() from None
+
+
+def _found(value: T | None) -> T:
+    if value is None:
+        raise problems.Explained(404, _NO_SUCH_RECORD)
+    return value
