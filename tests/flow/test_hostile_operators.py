@@ -434,6 +434,32 @@ def test_a_script_in_what_is_stored_is_shown_by_no_json_as_a_page(gateway: Gatew
     assert target != "/ops/api/records" or records["items"][0]["lastError"] in (None, "other", "HTTP 422")
 
 
+@pytest.mark.parametrize(
+    ("target", "method"),
+    [
+        *(("/ops/", "GET"), ("/ops/conversations", "GET"), (f"/ops/conversations/{CONVERSATION}", "GET")),
+        *(("/ops/records", "GET"), (f"/ops/records/{DEAD}", "GET"), (f"/ops/records/{DELIVERED}", "GET")),
+        *(("/ops/dead-letters", "GET"), (f"/ops/records/{DEAD}/reveal", "POST")),
+        *(("/ops/conversations?q=%3Cscript%3Ealert(1)%3C/script%3E", "GET"), ("/ops/%3Cscript%3E", "GET")),
+    ],
+)
+def test_a_page_escapes_what_is_stored_and_what_is_asked_for(
+    gateway: Gateway, words: dict[str, str], target: str, method: str
+) -> None:
+    word = ("X-CSRF-Token: @WORD@",)
+    one = Hostile(name="", status=200, target=target, method=method, session=True, head=("Accept: text/html", *word))
+
+    status, headers, came = answer(gateway, one, words)
+
+    page = came.partition(b"\r\n\r\n")[2].lower()
+    assert status in (200, 404, 422)
+    assert headers["Content-Type"] == "text/html; charset=utf-8"
+    assert b"<script>" not in page
+    assert b"<img src=x" not in page
+    assert b"onerror=" not in re.sub(rb"&lt;img src=x onerror=", b"", page)
+    assert method == "GET" or b"&lt;script&gt;" in page
+
+
 def test_what_is_masked_shows_nothing_of_a_script_and_a_reveal_is_noted(gateway: Gateway) -> None:
     masked = answer(gateway, by_bearer("", 200, RECORD), {})[2]
     before = len(kept(gateway)[1])
