@@ -62,10 +62,10 @@ WORDING: Mapping[Code, Wording] = {
         facts={"error": "no answer"},
     ),
     "assertion_stale": Wording(
-        sentence="There is no SAML assertion that Genesys would take for the next token ({error}); the present"
-        " one lasts {token_seconds:second|seconds} more.",
+        sentence="There is no fresh SAML assertion for the next token ({error}), without which"
+        " {followed:followed conversation loses its socket|followed conversations lose their sockets}.",
         advice="Put a fresh assertion where the gateway reads it, before the present token ends",
-        facts={"error": "no fresh assertion", "token_seconds": 0},
+        facts={"error": "no fresh assertion"},
     ),
     "uncovered": Wording(
         sentence="{uncovered} of {followed:followed conversation is|followed conversations are} covered by no open"

@@ -3,15 +3,17 @@
 Invariant: :func:`findings` is pure, so that all instances that read the same find the same.
 """
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from genesys_gateway.oversight.finding import Finding
+from genesys_gateway.oversight.last_error import shown
 from genesys_gateway.oversight.status import InstanceStatus
 from genesys_gateway.storage import Connection, database_now
 from genesys_gateway.storage.statements import accounting, instances, outbox, oversight
 from genesys_gateway.storage.statements.accounting import Balance
-from genesys_gateway.storage.statements.oversight import Counted, Lost
+from genesys_gateway.storage.statements.oversight import Counted, Dead, Lost
 
 #: How long a conversation is uncovered at most while it is subscribed in the ordinary way, in milliseconds.
 LATE_MS = 3500
@@ -34,7 +36,7 @@ class Survey:
     instances: tuple[InstanceStatus, ...]
     #: what each living instance says of itself, as text
     reports: Mapping[str, str]
-    given_up: Counted | None = None
+    given_up: Dead | None = None
     unresolved: Counted | None = None
     set_aside: Counted | None = None
     uncovered: Counted | None = None
@@ -100,7 +102,7 @@ def findings(known: Survey, *, waiting: int) -> list[Finding]:
     """
     found = []
     if known.given_up is not None:
-        facts = _facts("dead", known.dead, "error", known.given_up.most)
+        facts = _facts("dead", known.dead, "error", _commonest(known.given_up))
         found.append(Finding(code="records_dead", since=known.given_up.since, facts=facts))
     if known.unresolved is not None:
         facts = _facts("unresolved", known.unresolved.count)
@@ -118,6 +120,14 @@ def findings(known: Survey, *, waiting: int) -> list[Finding]:
         facts = {"lost": known.lost.count, "orphans": known.lost.orphans}
         found.append(Finding(code="instance_lost", since=known.lost.since, facts=facts))
     return found
+
+
+def _commonest(dead: Dead) -> str | None:
+    """The error that most of them had; of several the first by name, so that all instances say the same."""
+    counts: Counter[str] = Counter()
+    for (reason, error), count in dead.errors.items():
+        counts[shown(reason, error) or ""] += count
+    return min(counts, key=lambda one: (-counts[one], one)) or None
 
 
 def _facts(count: str, number: int, most: str | None = None, text: str | None = None) -> dict[str, int | str]:

@@ -13,7 +13,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.storage import Storage, database_now
 from genesys_gateway.storage.statements import coverage, instances, oversight
-from genesys_gateway.storage.statements.oversight import Counted
+from genesys_gateway.storage.statements.oversight import Counted, Dead
 from genesys_gateway.storage.tables import conversation, instance
 from tests.doubles import stored_rows as stored
 from tests.doubles.runtime import runtime, until
@@ -83,7 +83,7 @@ def told(storage: Storage) -> Told:
 # --- records, conversations, frames ---
 
 
-def test_dead_records_are_told_with_their_commonest_error_and_the_first_death(told: Told) -> None:
+def test_dead_records_are_told_with_their_errors_and_the_first_death(told: Told) -> None:
     def job(connection: Connection) -> None:
         for number, error in enumerate(["HTTP 422", "HTTP 400", "HTTP 422"]):
             stored.put_entries(connection, stored.dead_row(f"r{number}", A, last_error=error, stored_at=NOW))
@@ -93,7 +93,8 @@ def test_dead_records_are_told_with_their_commonest_error_and_the_first_death(to
     assert told.ask(oversight.dead) is None
     told.ask(job)
 
-    assert told.ask(oversight.dead) == Counted(count=3, since=NOW, most="HTTP 422")
+    refused = "refused with HTTP 422"
+    assert told.ask(oversight.dead) == Dead(since=NOW, errors={(refused, "HTTP 422"): 2, (refused, "HTTP 400"): 1})
 
 
 def test_a_record_that_died_again_is_dead_since_then(told: Told) -> None:
@@ -103,7 +104,7 @@ def test_a_record_that_died_again_is_dead_since_then(told: Told) -> None:
 
     told.ask(job)
 
-    assert told.ask(oversight.dead) == Counted(count=1, since=NOW + 3, most="no valid record")
+    assert told.ask(oversight.dead) == Dead(since=NOW + 3, errors={("no valid record", None): 1})
 
 
 def test_unresolved_conversations_are_told_until_they_are_logged_or_erased(told: Told) -> None:

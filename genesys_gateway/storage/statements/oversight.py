@@ -5,6 +5,7 @@ changes something: what the instance says of itself.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import BigInteger, Connection, and_, bindparam, func, literal_column, select, update
@@ -38,6 +39,16 @@ class Counted:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dead:
+    """The oldest dead records."""
+
+    #: since when the first of them is dead, in epoch milliseconds
+    since: int
+    #: how many there are of each pair of a reason and a last error
+    errors: Mapping[tuple[str | None, str | None], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lost:
     """Instances that ended without leaving, and conversations that still wait for another owner."""
 
@@ -53,20 +64,18 @@ _OLDEST_DEAD = (
     .order_by(_entry.stored_at, _entry.id)
 )
 _SOME_DEAD = _OLDEST_DEAD.limit(_ERRORS_OF).subquery()
-_ERROR = func.coalesce(_SOME_DEAD.c.last_error, _SOME_DEAD.c.reason, "")
-_ERRORS = select(_ERROR, func.count()).select_from(_SOME_DEAD).group_by(_ERROR)
+_PAIR = (_SOME_DEAD.c.reason, _SOME_DEAD.c.last_error)
+_ERRORS = select(*_PAIR, func.count()).group_by(*_PAIR)
 _FIRST_DEAD = _OLDEST_DEAD.limit(_DEATHS_OF)
 _DEATHS = select(transition.c.at, transition.c.detail).where(
     transition.c.conversation_id.in_(bindparam("ids", expanding=True)), transition.c.event == literal_column("'dead'")
 )
 
 
-def dead(connection: Connection) -> Counted | None:
-    """Return what is known of dead records that can be requeued; at most 1,000 are counted. None if there is none."""
-    errors = Counter({row[0]: row[1] for row in connection.execute(_ERRORS)})
-    if not errors:
-        return None
-    return Counted(count=errors.total(), since=_first_death(connection), most=_most(errors))
+def dead(connection: Connection) -> Dead | None:
+    """Return what is known of the oldest 1,000 dead records that can be requeued; None if there is none."""
+    errors = {(reason, error): count for reason, error, count in connection.execute(_ERRORS)}
+    return Dead(since=_first_death(connection), errors=errors) if errors else None
 
 
 def _first_death(connection: Connection) -> int:
