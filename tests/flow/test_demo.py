@@ -34,6 +34,11 @@ class Demo:
     def said(self) -> str:
         return self.process.log.read_text()
 
+    @property
+    def token(self) -> str:
+        """The operators' token that it has printed."""
+        return str(re.findall(r"^  token +(\w+)$", self.said, re.MULTILINE)[0])
+
     def ports(self) -> list[int]:
         return [
             int(port) for port in re.findall(r"^  (?:simulator|gateway) +http://127\.0\.0\.1:(\d+)", self.said, re.M)
@@ -70,13 +75,20 @@ def test_traffic_goes_on_until_it_is_interrupted_and_leaves_nothing_behind(tmp_p
     until(lambda: len(demo.ports()) == 2 and "A contact centre at work" in demo.said, 30)
     simulator = JsonClient(f"http://127.0.0.1:{demo.ports()[0]}")
     until(lambda: simulator.request("GET", "/_sim/state").json["records"] >= 3, 60)
+    operators = JsonClient(f"http://127.0.0.1:{demo.ports()[1]}", demo.token)
+    status = operators.request("GET", "/ops/api/status")
+    operators.close()
 
     demo.process.signal(signal.SIGINT)
     code = demo.process.wait(40)
 
     simulator.close()
+    assert status.status == 200
+    assert status.json["promise"]["accepted"] >= 3
     assert code == 0, demo.said
-    arrived = re.search(r"^(\d+) of \d+ records have arrived, each exactly once; \d+ are under way\.$", demo.said, re.M)
+    arrived = re.search(
+        r"^(\d+) of \d+ records have arrived, each exactly once; the gateway holds \d+\.$", demo.said, re.M
+    )
     assert arrived is not None, demo.said
     assert int(arrived[1]) >= 3
     assert left_behind(demo) == []

@@ -87,9 +87,8 @@ class TrafficRunner:
             if moment >= looked:
                 looked = moment + _LOOK_SECONDS
                 status = self.deployment.operators.status()
-                if status is not None:
-                    self._tell_changes(status, moment)
-                if status is not None and moment >= numbers:
+                self._tell_changes(status, moment)
+                if moment >= numbers:
                     numbers = moment + _NUMBERS_SECONDS
                     self._tell_numbers(status)
             self.deployment.pause(_POLL_SECONDS)
@@ -104,9 +103,9 @@ class TrafficRunner:
         centre = self.deployment.contact_centre
         centre.control("DELETE", "/traffic", {"abandon": True})
         balance = centre.control("GET", "/balance")
-        once, expected, lost = balance["storedOnce"], balance["expected"], balance["lost"]
+        once, expected, held = balance["storedOnce"], balance["expected"], balance["lost"]
         self.screen.line("")
-        self.screen.success(f"{once} of {expected} records have arrived, each exactly once; {lost} are under way.")
+        self.screen.success(f"{once} of {expected} records have arrived, each exactly once; the gateway holds {held}.")
         wrong = int(balance["doubled"] + balance["strange"])
         if wrong:
             self.screen.error(f"Problem: {wrong} records arrived twice, or are of after-call work that was not done.")
