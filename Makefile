@@ -20,6 +20,7 @@
 #   make pictures         takes the pictures of the dashboard for the documents, with Debian's Chromium
 #   make openapi          writes docs/openapi.json from schemas and operations
 #   make metrics-reference  writes docs/metrics.md from the code and the alerts
+#   make log-events       writes docs/log-events.md from the log calls
 #   make lock             writes requirements*.txt from requirements*.in
 #   make clean            removes .venv and all caches
 
@@ -36,7 +37,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench openapi metrics-reference lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench log-events openapi metrics-reference lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -101,6 +102,9 @@ openapi: $(RUNTIME)
 
 metrics-reference: $(RUNTIME)
 	@$(BIN)/python -m genesys_gateway.runtime.metrics.reference deploy/prometheus/alerts.yml > docs/metrics.md
+
+log-events: $(RUNTIME)
+	@$(BIN)/python -m tests.architecture.log_events
 
 lock: $(TOOLS)
 	$(LOCK) --output-file=requirements.txt requirements.in

@@ -80,7 +80,7 @@ class Sender:
                 return self._traced(tracer, claim, lease)
             return self._attempt(claim, lease)
         except Exception:
-            self._logger.exception("attempt_failed_unexpectedly", record=claim.entry.id)
+            self._logger.exception("attempt_failed_unexpectedly", **claim.ids)
             return self._decide(claim, Result(outcome=Outcome.UNKNOWN, error="internal error"))
         finally:
             if probe:

@@ -319,7 +319,7 @@ class Delivery:
             reach("marked")
             self._claimed.pop(claim.entry.id, None)
             if claim.entry.id in late:
-                self._logger.warning("concluded_too_late", record=claim.entry.id, attempt=claim.attempt)
+                self._logger.warning("concluded_too_late", **claim.ids)
             else:
                 self._count(claim, decision)
             if isinstance(decision, TryAgain):
@@ -331,16 +331,15 @@ class Delivery:
         self._unread |= todo.hasten or bool(todo.revive) or len(done.claims) + len(busy.wanted) < len(todo.wanted)
 
     def _count(self, claim: Claim, decision: Decision) -> None:
-        facts = {"record": claim.entry.id, "conversation": claim.entry.conversation_id, "attempt": claim.attempt}
         match decision:
             case Delivered():
                 self._metrics.deliveries.labels(outcome="delivered").inc()
             case TryAgain():
                 self._metrics.deliveries.labels(outcome="failed").inc()
-                self._logger.warning("attempt_failed", error=decision.error, again_ms=decision.after_ms, **facts)
+                self._logger.warning("attempt_failed", error=decision.error, again_ms=decision.after_ms, **claim.ids)
             case GiveUp():
                 self._metrics.deliveries.labels(outcome="dead").inc()
-                self._logger.error("record_dead", reason=decision.reason, error=decision.error, **facts)
+                self._logger.error("record_dead", reason=decision.reason, error=decision.error, **claim.ids)
             case NotBegun():
                 self._unread = True
 

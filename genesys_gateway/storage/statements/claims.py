@@ -69,6 +69,11 @@ class Claim:
         return self.entry.attempt + 1
 
     @property
+    def ids(self) -> dict[str, str | int]:
+        """The fields of a log line about it."""
+        return {"record": self.entry.id, "conversation": self.entry.conversation_id, "attempt": self.attempt}
+
+    @property
     def known(self) -> FirstAttemptFacts:
         """Names and customer. Read only for the attempt, so that a row that can't be read stops no round.
 

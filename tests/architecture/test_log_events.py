@@ -1,0 +1,25 @@
+"""The document of log events is what the code logs, and says a sentence about each."""
+
+from tests.architecture import log_events
+
+
+def test_the_document_is_what_the_code_logs() -> None:
+    assert log_events.DOCUMENT.read_text() == log_events.document(), "run make log-events"
+
+
+def test_each_event_has_a_sentence() -> None:
+    said = log_events.sentences()
+
+    assert [name for name, sentence in said.items() if not sentence.endswith(".")] == []
+    assert said.keys() >= log_events.events().keys()
+
+
+def test_an_event_has_the_same_ids_everywhere() -> None:
+    logged = log_events.events()
+    ours = ("conversation_id", "record_id", "channel_id", "conv", "interaction", "entry")
+
+    assert [name for name, event in logged.items() if event.fields.intersection(ours)] == []
+    # Its transition `requeued` names the conversation.
+    with_record = {one: event.fields for one, event in logged.items() if "record" in event.fields}
+    with_record.pop("record_requeued", None)
+    assert [name for name, fields in with_record.items() if "conversation" not in fields] == []
