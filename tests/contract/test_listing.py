@@ -182,3 +182,20 @@ def test_the_state_of_a_list_is_the_one_that_callers_see(storage: Storage, owner
             assert (one.channel_id is None) == (one.state != "subscribed")
     assert sum(len(listed.page(state=state).items) for state in STATES) == 3
     assert storage.run(lambda c: c.execute(instance.select()).all()) == []
+
+
+def test_a_reveal_and_a_requeue_are_noted_on_either_database(living: Storage, clock: FakeClock) -> None:
+    put(living, range(12), lambda n: NOW + n)
+    records = Records(living, settings(), runtime(clock, []), requeued=lambda: None)
+    first, *others = records.page(state="dead").items
+    (reason,) = records.reasons()
+
+    assert records.reveal(first.id, by="ops 1a2b3c4d") is not None
+    assert records.requeue(first.id, by="ops 1a2b3c4d") is True
+    assert records.requeue_alike(reason, by="ops 1a2b3c4d") == len(others)
+
+    assert records.page(state="dead").items == ()
+    assert living.run(lambda c: stored.get_timeline(c, first.interaction_id)) == [
+        ("revealed", f"{first.id} ops 1a2b3c4d"),
+        ("requeued", f"{first.id} by hand"),
+    ]

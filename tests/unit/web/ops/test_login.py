@@ -1,11 +1,18 @@
 """How does an operator log in and out, and who does not get in?"""
 
+from typing import cast
+
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
+from genesys_gateway.web.auth import Guard
+from genesys_gateway.web.jwt import Caller, JwtVerifier
+from genesys_gateway.web.ops.access import SESSIONS
 from genesys_gateway.web.ops.login import FailedLogins
+from genesys_gateway.web.ops.session import COOKIE, Sessions
+from genesys_gateway.web.routes import GUARD
 from tests.doubles.log_lines import configured, logging_restored, written
 from tests.doubles.runtime import FakeClock
 from tests.doubles.web import BOFE_TOKEN, OPS_TOKEN, FakeGateway, bearer
@@ -163,9 +170,6 @@ def test_a_login_and_a_wrong_one_are_logged_without_the_token(client: FlaskClien
 
 def word(client: FlaskClient) -> str:
     """The word of the client's session, which its pages know."""
-    from genesys_gateway.web.ops.access import SESSIONS
-    from genesys_gateway.web.ops.session import COOKIE
-
     cookie = client.get_cookie(COOKIE, path="/ops")
     assert cookie is not None
     session = client.application.extensions[SESSIONS].read(cookie.value)
@@ -217,3 +221,41 @@ def test_a_login_counts_against_the_rate_of_its_credential() -> None:
     client = create_app(FakeGateway(GATEWAY_CLIENT_RATE_PER_MINUTE="1")).test_client()
 
     assert [log_in(client).status_code for _ in range(2)] == [303, 429]
+
+
+class OneCaller:
+    """Reads the token ``jwt-of-maria`` as that of Maria, who has these roles."""
+
+    def __init__(self, *roles: str, ends_at: int) -> None:
+        self._caller = Caller(roles=frozenset(roles), subject="maria\r\n@bank", ends_at=ends_at)
+
+    def read(self, token: bytes) -> Caller | None:
+        return self._caller if token == b"jwt-of-maria" else None
+
+
+def client_of_issuer(gateway: FakeGateway, clock: FakeClock, *roles: str) -> FlaskClient:
+    """The client of an application that knows no tokens, but an issuer."""
+    app = create_app(gateway)
+    verifier = cast(JwtVerifier, OneCaller(*roles, ends_at=clock.now() + 60_000))
+    guard = app.extensions[GUARD] = Guard(None, 0, clock, verifier)
+    app.extensions[SESSIONS] = Sessions(guard, gateway.settings.genesys_client_secret, clock)
+    return app.test_client()
+
+
+def test_a_jwt_opens_a_session_that_ends_with_it(gateway: FakeGateway, clock: FakeClock) -> None:
+    client = client_of_issuer(gateway, clock, "ops")
+    answer = log_in(client, "jwt-of-maria")
+
+    assert answer.status_code == 303
+    assert "jwt-of-maria" not in cookie_of(answer)
+    cookie = client.get_cookie(COOKIE, path="/ops")
+    assert cookie is not None
+    session = client.application.extensions[SESSIONS].read(cookie.value)
+    assert session.holder.name == "maria\\u000d\\u000a@bank"
+    assert client.get("/ops/api/status").status_code == 200
+    clock.advance(60)
+    assert client.get("/ops/api/status").status_code == 401
+
+
+def test_a_jwt_of_another_role_opens_none(gateway: FakeGateway, clock: FakeClock) -> None:
+    assert log_in(client_of_issuer(gateway, clock, "bofe"), "jwt-of-maria").status_code == 403
