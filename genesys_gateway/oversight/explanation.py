@@ -37,7 +37,7 @@ EVENTS = {
     "unknown_to_genesys": "Genesys has not known it for a long time (by default an hour)",
     "closed": "closed, no longer followed:",
     "followed_again": "followed again: it was registered again, or was not over after its release",
-    "revealed": "an operator has seen the personal content of a record: which one, and who",
+    "revealed": "its personal content was shown to an operator: record",
     "released": "its topic was given back: it is over by the newest answer, and the last proof is awaited",
     "erased": "personal content erased: record",
 }
