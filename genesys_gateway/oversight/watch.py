@@ -72,6 +72,7 @@ class Watch:
     ) -> None:
         self._storage = storage
         self._clock = runtime.clock
+        self._metrics = runtime.metrics
         self._identity = identity
         self._own = own
         self._channels = channels
@@ -213,6 +214,8 @@ class Watch:
         self._log(ordered, {one.code: one.text for one in troubles}, now)
         self._shown = {one.code: one.since for one in ordered}
         self._status = replace(status, at=max(now, self._status.at + 1), troubles=troubles, channels=channels)
+        self._metrics.show_troubles(self._shown)
+        self._metrics.show_instances(one.state for one in status.instances)
         self._looked_at = self._clock.monotonic()
         news, self._news = self._news, Event()
         news.set()

@@ -1,7 +1,7 @@
 """The watch looks at intervals, answers at once whatever the database does, and tells each change once."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import gevent
 import pytest
@@ -13,6 +13,7 @@ from genesys_gateway.oversight.finding import Code, Finding
 from genesys_gateway.oversight.status import ChannelStatus, Status
 from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.runtime.identity import Identity
+from genesys_gateway.runtime.metrics import Metrics, words
 from genesys_gateway.storage.statements import intake
 from tests.doubles.runtime import FakeClock, runtime, until
 from tests.doubles.stepped_tasks import SteppedTaskGroup
@@ -24,16 +25,20 @@ CHANNEL = ChannelStatus(
 )
 
 
+TROUBLE = "genesys_gateway_trouble"
+
+
 class Watched:
     """A watch over a storage in memory, with findings that a test sets."""
 
     def __init__(self) -> None:
+        self.metrics = Metrics()
         self.clock = FakeClock()
         self.storage = StorageInMemory(self.clock)
         self.own: list[Finding] = []
         self.watch = Watch(
             self.storage,
-            runtime(self.clock, []),
+            runtime(self.clock, [], metrics=self.metrics),
             identity=Identity(OWNER),
             own=lambda: list(self.own),
             channels=lambda: [CHANNEL],
@@ -77,6 +82,19 @@ def test_a_gateway_without_trouble_shows_its_figures_and_channels(watched: Watch
     assert (status.uncovered, status.released, status.backlog, status.dead) == (0, 0, 0, 0)
     assert status.channels == (CHANNEL,)
     assert status.troubles == ()
+
+
+def test_the_metrics_show_the_troubles_of_the_latest_look(watched: Watched) -> None:
+    watched.find("receiver_down", error="timeout")
+
+    watched.look()
+
+    shown = {code: watched.metrics.registry.get_sample_value(TROUBLE, {"code": code}) for code in words.TROUBLES}
+    assert [code for code, value in shown.items() if value] == ["receiver_down"]
+
+
+def test_the_metrics_name_every_code() -> None:
+    assert sorted(words.TROUBLES) == sorted(get_args(Code))
 
 
 def test_the_first_who_asks_waits_for_the_first_look(watched: Watched) -> None:
