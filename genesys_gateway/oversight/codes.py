@@ -51,7 +51,7 @@ WORDING: Mapping[Code, Wording] = {
         facts={"refused": 10, "error": "HTTP 422"},
     ),
     "records_dead": Wording(
-        sentence="{dead:record was|records were} given up and wait for a person, the most because of {error}.",
+        sentence="{dead:record was|records were} given up, most often because of {error}.",
         advice="Have the cause fixed where the records are sent to, then requeue them",
         facts={"dead": 1, "error": "an unknown error"},
     ),
@@ -112,7 +112,7 @@ WORDING: Mapping[Code, Wording] = {
         facts={"unaccounted": 1},
     ),
     "frames_set_aside": Wording(
-        sentence="{frames:frame was|frames were} set aside in the last hour, the most because of {reason}.",
+        sentence="{frames:frame was|frames were} set aside in the last hour, most often because of {reason}.",
         advice="Look at what Genesys sent; the conversations that such a frame names are asked about over REST",
         facts={"frames": 1, "reason": "an unknown reason"},
     ),

@@ -15,7 +15,7 @@ from genesys_gateway.oversight.codes import merged, trouble
 from genesys_gateway.oversight.debounce import Debounce
 from genesys_gateway.oversight.finding import Code, Finding
 from genesys_gateway.oversight.report import Report, from_json, to_json
-from genesys_gateway.oversight.status import ChannelStatus, Promise, Status
+from genesys_gateway.oversight.status import ChannelStatus, Promise, Status, Trouble
 from genesys_gateway.oversight.survey import Survey, findings, is_over, survey
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
@@ -211,7 +211,7 @@ class Watch:
         ordered = sorted(lasting, key=lambda one: (one.since, one.code))
         troubles = tuple(trouble(one, figures) for one in ordered)
         now = self._clock.now()
-        self._log(ordered, {one.code: one.text for one in troubles}, now)
+        self._log(troubles, now)
         self._shown = {one.code: one.since for one in ordered}
         self._status = replace(status, at=max(now, self._status.at + 1), troubles=troubles, channels=channels)
         self._metrics.show_troubles(self._shown)
@@ -220,10 +220,10 @@ class Watch:
         news, self._news = self._news, Event()
         news.set()
 
-    def _log(self, found: Sequence[Finding], texts: Mapping[str, str], now: int) -> None:
+    def _log(self, found: Sequence[Trouble], now: int) -> None:
         for one in found:
             if one.code not in self._shown:
-                log.warning("trouble_began", code=one.code, text=texts[one.code])
+                log.warning("trouble_began", code=one.code, text=one.text, advice=one.advice)
         still = {one.code for one in found}
         for code, since in self._shown.items():
             if code not in still:

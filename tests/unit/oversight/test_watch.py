@@ -164,7 +164,7 @@ def test_dead_records_are_a_trouble_with_their_number_and_commonest_error(watche
     status = watched.look()
 
     assert (codes(status), status.dead) == (["records_dead"], 3)
-    assert status.troubles[0].text == "3 records were given up and wait for a person, the most because of HTTP 422."
+    assert status.troubles[0].text == "3 records were given up, most often because of HTTP 422."
 
 
 def test_frames_set_aside_are_a_trouble_for_an_hour(watched: Watched) -> None:
@@ -336,7 +336,7 @@ def test_frames_are_counted_with_their_commonest_reason(watched: Watched) -> Non
     watched.storage.uncounted(job)
 
     assert watched.look().troubles[0].text == (
-        "3 frames were set aside in the last hour, the most because of no_identity."
+        "3 frames were set aside in the last hour, most often because of no_identity."
     )
 
 
