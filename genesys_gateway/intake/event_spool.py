@@ -31,6 +31,7 @@ from genesys_gateway.intake.arrivals import (
     joined,
     split,
 )
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.clock import Deadline
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
@@ -371,14 +372,15 @@ class EventSpool:
         self._due()
 
     def _count(self, frames: Sequence[Frame]) -> None:
-        events = 0
+        events, now, tracer = 0, self._clock.now(), tracing.active()
         for frame in frames:
             match frame.notification:
                 case Acw(event=event, dropped=dropped):
                     events += 1
                     if event.event_time is not None:
-                        age = (frame.received_at - event.event_time) / 1000
-                        self._metrics.event_freshness_seconds.observe(max(0.0, age))
+                        age = max(0.0, (now - event.event_time) / 1000)
+                        trace = tracer.trace_id_of_entry(event.record_id) if tracer and event.identity else None
+                        self._metrics.event_freshness_seconds.observe(age, tracing.exemplar(trace))
                     if dropped:
                         self._metrics.events_rejected.labels(reason="field").inc(len(dropped))
                 case Unreadable(reason=reason, conversation_id=one):

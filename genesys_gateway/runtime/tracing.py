@@ -43,6 +43,9 @@ class Tracer(Protocol):
     def current_trace_id(self) -> str | None:
         """The id of the current span's trace, if that is sampled."""
 
+    def trace_id_of_entry(self, record: str) -> str | None:
+        """The id of the trace of this entry's span, if that is sampled and still remembered."""
+
     def stop(self, seconds: float) -> None:
         """Export what is left, within ``seconds``."""
 
@@ -66,3 +69,8 @@ def active() -> Tracer | None:
 def current_trace_id() -> str | None:
     """The id of the trace that this greenlet works for now, as 32 hexadecimal digits; None without a sampled one."""
     return None if _Use.tracer is None else _Use.tracer.current_trace_id()
+
+
+def exemplar(trace_id: str | None) -> dict[str, str] | None:
+    """What a histogram keeps beside an observation, so that a slow one leads to its trace; None without a trace."""
+    return None if trace_id is None else {"trace_id": trace_id}

@@ -135,8 +135,12 @@ class SdkTracer:
 
     def current_trace_id(self) -> str | None:
         """The id of the current span's trace."""
-        context = trace.get_current_span().get_span_context()
-        return trace.format_trace_id(context.trace_id) if context.trace_flags.sampled else None
+        return _trace_id(trace.get_current_span().get_span_context())
+
+    def trace_id_of_entry(self, record: str) -> str | None:
+        """The id of the trace of this entry's span."""
+        context = self._entries.get(record)
+        return None if context is None else _trace_id(context)
 
     def stop(self, seconds: float) -> None:
         """Export what is left."""
@@ -201,6 +205,10 @@ def _resource() -> Resource:
 
 def _is_set(*names: str) -> bool:
     return any(environ.get(name, "").strip() for name in names)
+
+
+def _trace_id(context: SpanContext) -> str | None:
+    return trace.format_trace_id(context.trace_id) if context.trace_flags.sampled else None
 
 
 def _links(context: SpanContext | None) -> list[Link]:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from flask import Flask, Response, g, request
 
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.metrics import Metrics, words
 
 #: Names the series of a request: route and method.
@@ -22,7 +23,9 @@ class _Series:
 
     def __init__(self, metrics: Metrics, key: _Key) -> None:
         route, method = key
-        self.took: Callable[[float], None] = metrics.http_request_seconds.labels(route, method).observe
+        self.took: Callable[[float, dict[str, str] | None], None] = metrics.http_request_seconds.labels(
+            route, method
+        ).observe
         #: by the first digit of the status; what is not in it (1xx) is never the final answer
         self.count: dict[int, Callable[[], None]] = {
             int(status[0]): metrics.http_requests.labels(route, method, status).inc for status in words.STATUS_CLASSES
@@ -51,7 +54,7 @@ class RequestMetrics:
         rule = request.url_rule
         series = self._series[words.NO_ROUTE if rule is None else rule.rule, _method(request.method)]
         series.count[response.status_code // 100]()
-        series.took(time.perf_counter() - g.begun)
+        series.took(time.perf_counter() - g.begun, tracing.exemplar(tracing.current_trace_id()))
         return response
 
 

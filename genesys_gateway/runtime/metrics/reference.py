@@ -22,7 +22,9 @@ gateway waits for its database, and while it drains. With `Accept: application/o
 OpenMetrics. Numbers of conversations, records, troubles and instances are those of the whole service, and the same on
 every instance; all else is each instance's own.
 
-The alerts are in [alerts.yml](../deploy/prometheus/alerts.yml), what to do about each in the [runbook](runbook.md).
+The alerts are in [alerts.yml](../deploy/prometheus/alerts.yml), what to do about each in the [runbook](runbook.md), a
+board for Grafana in [dashboard.json](../deploy/grafana/dashboard.json); [operations](operations.md#monitoring) says how
+to use them.
 """
 _TAIL = """
 ## Process

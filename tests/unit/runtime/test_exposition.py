@@ -98,3 +98,12 @@ def test_a_scraper_that_is_killed_leaves_the_page_to_the_others() -> None:
 def body_of(scraper: "gevent.Greenlet[[], Scrape]") -> bytes:
     assert scraper.value is not None
     return scraper.value.body
+
+
+def test_an_observation_leads_to_its_trace_in_openmetrics_only() -> None:
+    metrics = Metrics()
+    metrics.event_freshness_seconds.observe(0.2, {"trace_id": "0af7651916cd43dd8448eb211c80319c"})
+
+    exemplar = b'_bucket{le="0.25"} 1.0 # {trace_id="0af7651916cd43dd8448eb211c80319c"} 0.2 '
+    assert exemplar in metrics.scrape("application/openmetrics-text").body
+    assert b"trace_id" not in metrics.render()

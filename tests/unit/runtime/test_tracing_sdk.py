@@ -133,3 +133,12 @@ def test_the_processor_of_the_service_passes_spans_on_and_ends() -> None:
 
     assert [span.name for span in memory.get_finished_spans()] == ["entry stored"]
     assert tracing.active() is None
+
+
+def test_the_trace_of_a_stored_entry_is_known_by_its_record(tracer: Tracer, exporter: InMemorySpanExporter) -> None:
+    tracer.stored([("c", "r")])
+
+    (span,) = exporter.get_finished_spans()
+    assert span.context is not None
+    assert tracer.trace_id_of_entry("r") == f"{span.context.trace_id:032x}"
+    assert tracer.trace_id_of_entry("another") is None

@@ -1,13 +1,17 @@
 """Requests are counted by route, method and class of the status, and by nothing that a caller can choose."""
 
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 from flask.testing import FlaskClient
 
 from app import create_app
+from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.metrics import words
 from tests.doubles.web import ADDRESS, BOFE_TOKEN, INTERACTION, PAIR, FakeGateway, bearer
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
 @pytest.fixture
@@ -76,3 +80,21 @@ def test_every_route_has_all_its_series_before_the_first_request(client: FlaskCl
         for status in words.STATUS_CLASSES:
             assert f'http_requests_total{{method="{"POST" if "POST" in (rule.methods or ()) else "GET"}"' in shown
             assert f'route="{rule.rule}",status="{status}"}} 0.0' in shown
+
+
+def test_a_traced_request_leads_to_its_trace(client: FlaskClient, gateway: FakeGateway) -> None:
+    tracing.use(cast("tracing.Tracer", TracerOfOneRequest()))
+    try:
+        client.get("/livez")
+    finally:
+        tracing.use(None)
+
+    shown = client.get("/metrics", headers={"Accept": "application/openmetrics-text"}).text
+    assert f'# {{trace_id="{TRACE}"}}' in shown
+
+
+class TracerOfOneRequest:
+    """A tracer with one trace, which is always the current one."""
+
+    def current_trace_id(self) -> str:
+        return TRACE
