@@ -94,5 +94,7 @@ class HistoryClient:
             raise
         finally:
             self._metrics.history_requests.labels(operation, outcome).inc()
-            self._metrics.history_request_seconds.labels(operation).observe(time.perf_counter() - begun)
+            self._metrics.history_request_seconds.labels(operation).observe(
+                time.perf_counter() - begun, tracing.exemplar(tracing.current_trace_id())
+            )
         return reply
