@@ -83,6 +83,7 @@ def test_neither_redirects_nor_addresses_in_answers_nor_the_environment_lead_it_
         simulator.control("POST", "/faults", {"name": "answer", "path": path} | elsewhere)
     for uri in (f"ws://127.0.0.1:{watched.trap.port}/channels/x", "wss://evil.example/channels/x", "ws://u@127.0.0.1/"):
         simulator.control("POST", "/faults", {"name": "connect_uri", "uri": uri, "count": 1})
+    simulator.control("POST", "/faults", {"name": "revoked_token"})  # it has one since its start
 
     call = Call(simulator, watched.gateway).register().until("subscribed", 40)
     call.act("wrapup", notes=f"see {watched.lure}").until_delivered(40)
