@@ -32,7 +32,7 @@ _PERIOD_SECONDS, _PERIOD_SHARE = 2.0, 1 / 10
 #: Time between two looks while something is kept back that may be a trouble.
 _SOON_SECONDS = 1.0
 #: How old an answer may be, and how long the one who asks waits for a newer one, in seconds.
-_FRESH_SECONDS, _PATIENCE_SECONDS = 1.0, 1.0
+_FRESH_SECONDS, PATIENCE_SECONDS = 1.0, 1.0
 #: After so many seconds a look at the database has failed.
 _LOOK_SECONDS = 4.0
 
@@ -57,6 +57,7 @@ class Watch:
         channels: The channels of this instance; must not wait.
         shared: Whether other instances may use the same database.
         lease_seconds: How long the lease of an instance lasts.
+        patience_seconds: How long the one who asks waits for a look.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Watch:
         channels: Callable[[], Sequence[ChannelStatus]],
         shared: bool,
         lease_seconds: float,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._storage = storage
         self._clock = runtime.clock
@@ -77,6 +79,7 @@ class Watch:
         self._own = own
         self._channels = channels
         self._shared = shared
+        self._patience_seconds = patience_seconds
         self._period = min(_PERIOD_SECONDS, lease_seconds * _PERIOD_SHARE)
         self._flight: SingleFlight[str, bool] = SingleFlight("watch")
         self._debounce = Debounce()
@@ -132,7 +135,7 @@ class Watch:
         It takes about a second at most.
         """
         if self._age() > _FRESH_SECONDS:
-            self._looked_within(_PATIENCE_SECONDS)
+            self._looked_within(self._patience_seconds)
         return self._status
 
     def wait(self, after: int, seconds: float) -> Status | None:

@@ -284,6 +284,7 @@ class Two:
             channels=list,
             shared=True,
             lease_seconds=LEASE / 1000,
+            patience_seconds=30.0,
         )
         watch.opened()
         return watch

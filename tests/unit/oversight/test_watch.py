@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from genesys_gateway.domain.after_call_work import Unreadable
 from genesys_gateway.oversight.finding import Code, Finding
 from genesys_gateway.oversight.status import ChannelStatus, Status
-from genesys_gateway.oversight.watch import Watch
+from genesys_gateway.oversight.watch import PATIENCE_SECONDS, Watch
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.metrics import Metrics, words
 from genesys_gateway.storage.statements import intake
@@ -29,9 +29,13 @@ TROUBLE = "genesys_gateway_trouble"
 
 
 class Watched:
-    """A watch over a storage in memory, with findings that a test sets."""
+    """A watch over a storage in memory, with findings that a test sets.
 
-    def __init__(self) -> None:
+    Args:
+        patience_seconds: Real seconds; a loaded machine may take more than one for a look.
+    """
+
+    def __init__(self, patience_seconds: float = 30.0) -> None:
         self.metrics = Metrics()
         self.clock = FakeClock()
         self.storage = StorageInMemory(self.clock)
@@ -44,6 +48,7 @@ class Watched:
             channels=lambda: [CHANNEL],
             shared=False,
             lease_seconds=20.0,
+            patience_seconds=patience_seconds,
         )
         self.watch.opened()
 
@@ -261,6 +266,7 @@ def test_before_the_database_is_open_nothing_is_said_of_it_unless_the_opening_fa
         channels=list,
         shared=False,
         lease_seconds=20.0,
+        patience_seconds=30.0,
     )
 
     assert codes(starting.status()) == []
@@ -274,7 +280,8 @@ def test_before_the_database_is_open_nothing_is_said_of_it_unless_the_opening_fa
     watched.close()
 
 
-def test_a_database_that_hangs_delays_no_answer_for_long(watched: Watched) -> None:
+def test_a_database_that_hangs_delays_no_answer_for_long() -> None:
+    watched = Watched(patience_seconds=PATIENCE_SECONDS)
     first = watched.look()
     release = Event()
     watched.storage.after_commit = release.wait
@@ -285,6 +292,7 @@ def test_a_database_that_hangs_delays_no_answer_for_long(watched: Watched) -> No
 
     release.set()
     until(lambda: watched.watch.status().at > first.at)
+    watched.close()
 
 
 def test_the_loop_looks_every_two_seconds_and_sooner_while_something_is_kept_back(watched: Watched) -> None:
