@@ -1,7 +1,7 @@
 """Login and logout of operators: a form takes a token of the role ops, or a JWT, and opens a session.
 
-Invariant: a token is never logged or shown again. After ten wrong ones within a minute from one address further ones
-from there are refused unread.
+Invariant: a token is never logged or shown again. After ten wrong ones within a minute from one address, further wrong
+ones from there are answered with 429. The right one is taken even then: behind a proxy all may have one address.
 """
 
 import math
@@ -13,6 +13,7 @@ from flask import Blueprint, Response, current_app, make_response, redirect, req
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SOME, SampledLog
 from genesys_gateway.web import problems, routes
 from genesys_gateway.web.auth import Guard, NotAllowed, NotAuthenticated
 from genesys_gateway.web.ops import access, forms
@@ -42,17 +43,22 @@ class FailedLogins:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
+        self._logger = SampledLog(log, clock, most={"login_failed": SOME})
         self._failures: dict[str, deque[float]] = {}
 
     def wait(self, address: str) -> int:
-        """Seconds until this address may try again; 0 if it may now."""
+        """Seconds for which wrong tokens of this address are answered with 429; 0 if they are not."""
         failures = self._failures.get(address)
         if failures is None or len(failures) < _MOST_FAILURES:
             return 0
         return max(0, math.ceil(failures[0] + _WINDOW - self._clock.monotonic()))
 
+    def log(self, address: str, reason: str) -> None:
+        """Log a wrong token; no more than some lines a minute, however many are tried."""
+        self._logger.warning("login_failed", address=address, reason=reason)
+
     def note(self, address: str) -> None:
-        """Note a wrong token."""
+        """Count a wrong token."""
         failures = self._failures.pop(address, None) or deque(maxlen=_MOST_FAILURES)
         failures.append(self._clock.monotonic())
         self._failures[address] = failures  # the last one
@@ -75,22 +81,15 @@ def log_in() -> Response:
     pause()
     if forms.is_foreign():
         raise problems.Explained(403, access.FOREIGN)
-    failed, address = cast(FailedLogins, current_app.extensions[FAILED_LOGINS]), _address()
-    if wait := failed.wait(address):
-        return _form(429, _TOO_OFTEN, {"Retry-After": str(wait)})
     token = forms.fields().get("token", "").strip()
     guard = cast(Guard, current_app.extensions[routes.GUARD])
     try:
         holder = guard.admit(f"Bearer {token}", frozenset({ROLE}))
     except (NotAuthenticated, NotAllowed) as error:
-        failed.note(address)
-        known = isinstance(error, NotAllowed)
-        _count("wrong_role" if known else "wrong_token")
-        log.warning("login_failed", address=address, reason="role" if known else "token")
-        return _form(403, _OTHER_ROLE) if known else _form(401, _WRONG, {"WWW-Authenticate": "Bearer"})
+        return _refused(known=isinstance(error, NotAllowed))
     session = access.sessions().open(holder)
     _count("ok")
-    log.info("logged_in", operator=holder.name, address=address)
+    log.info("logged_in", operator=holder.name, address=_address())
     response = make_response(redirect(_FIRST_PAGE, 303))
     access.give_cookie(response, access.sessions().cookie(session))
     return response
@@ -107,6 +106,17 @@ def log_out() -> Response:
         log.info("logged_out", operator=session.holder.name)
     access.take_cookie(response)
     return response
+
+
+def _refused(*, known: bool) -> Response:
+    """The form again after a wrong token, which is ``known`` if only its role is wrong."""
+    failed, address = cast(FailedLogins, current_app.extensions[FAILED_LOGINS]), _address()
+    _count("wrong_role" if known else "wrong_token")
+    failed.log(address, "role" if known else "token")
+    if wait := failed.wait(address):
+        return _form(429, _TOO_OFTEN, {"Retry-After": str(wait)})
+    failed.note(address)
+    return _form(403, _OTHER_ROLE) if known else _form(401, _WRONG, {"WWW-Authenticate": "Bearer"})
 
 
 def _form(status: int, trouble: str | None = None, headers: dict[str, str] | None = None) -> Response:

@@ -6,7 +6,7 @@ Invariant: the overview asks no database; what it shows is the latest status in 
 from typing import cast
 
 import orjson
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, current_app, make_response, redirect, request
 from werkzeug.exceptions import NotFound
 
 from genesys_gateway.oversight.status import Status
@@ -27,6 +27,13 @@ _OVERVIEW, _STREAM = "genesys_gateway_overview", "genesys_gateway_stream"
 _FILE_SECONDS = 86_400
 _FULL = f"{STREAMS} pages are kept up to date already; ask for /ops/sections now and then."
 _FULL_RETRY_SECONDS = "10"
+
+
+@blueprint.get("")
+def without_slash() -> Response:
+    """Leads to the overview; werkzeug's own redirect would name the host, and ``http`` behind a proxy."""
+    pause()
+    return make_response(redirect("/ops/", 303))
 
 
 @blueprint.get("/")

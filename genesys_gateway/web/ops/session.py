@@ -114,8 +114,10 @@ class Sessions:
         return str(serializer_of(session.key).dumps(values))
 
     def renewed(self, session: Session) -> str | None:
-        """The same; None while the present cookie is young enough."""
-        return self.cookie(session) if abs(self._clock.now() - session.seen_at) >= RENEWAL_MS else None
+        """The same; None while the present cookie is young enough, and for a session that was closed since."""
+        if session.id in self._closed or abs(self._clock.now() - session.seen_at) < RENEWAL_MS:
+            return None
+        return self.cookie(session)
 
     def close(self, session: Session) -> None:
         """End a session: from now on this process refuses all of its cookies."""

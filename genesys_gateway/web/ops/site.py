@@ -1,4 +1,4 @@
-"""Installs everything below ``/ops/``, and what all of its answers have in common.
+"""Installs ``/ops`` and everything below, and what all of its answers have in common.
 
 Invariant: each answer forbids browsers to load anything from elsewhere, to show it in a frame of another page, and to
 store it. A browser gets a problem as a page, any other client as JSON.
@@ -19,7 +19,8 @@ _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
     " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not "no-referrer": with it browsers send "Origin: null" with our own forms, as if they came from another site.
+    "Referrer-Policy": "same-origin",
 }
 
 
@@ -34,7 +35,7 @@ def install(app: Flask, settings: Settings, guard: Guard, clock: Clock) -> None:
 
 
 def _finished(response: Response) -> Response:
-    if not request.path.startswith("/ops/"):
+    if request.path != access.COOKIE_PATH and not request.path.startswith(f"{access.COOKIE_PATH}/"):
         return response
     if response.content_type == problems.CONTENT_TYPE and _is_for_people():
         problem = orjson.loads(response.get_data())

@@ -7,10 +7,11 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
+from genesys_gateway.runtime.sampled_log import PERIOD_SECONDS, SOME, flush_ended
 from genesys_gateway.web.auth import Guard
 from genesys_gateway.web.jwt import Caller, JwtVerifier
 from genesys_gateway.web.ops.access import SESSIONS
-from genesys_gateway.web.ops.login import FailedLogins
+from genesys_gateway.web.ops.login import FAILED_LOGINS, FailedLogins
 from genesys_gateway.web.ops.session import COOKIE, Sessions
 from genesys_gateway.web.routes import GUARD
 from tests.doubles.log_lines import configured, logging_restored, written
@@ -39,7 +40,7 @@ def test_the_form_is_shown_to_anybody(client: FlaskClient) -> None:
     assert "unsafe" not in policy
     assert shown.headers["Cache-Control"] == "no-store"
     assert shown.headers["X-Content-Type-Options"] == "nosniff"
-    assert shown.headers["Referrer-Policy"] == "no-referrer"
+    assert shown.headers["Referrer-Policy"] == "same-origin"
 
 
 def test_a_token_of_an_operator_opens_a_session(client: FlaskClient) -> None:
@@ -130,14 +131,32 @@ def test_logins_are_counted_by_outcome(client: FlaskClient, gateway: FakeGateway
     assert counted == {"ok": 1, "wrong_role": 1, "wrong_token": 2}
 
 
-def test_after_ten_wrong_tokens_in_a_minute_an_address_must_wait(client: FlaskClient) -> None:
+def test_after_ten_wrong_tokens_in_a_minute_wrong_ones_must_wait_and_the_right_one_opens(client: FlaskClient) -> None:
     assert [log_in(client, "wrong-token").status_code for _ in range(10)] == [401] * 10
 
-    answer = log_in(client)
+    answers = [log_in(client, "wrong-token"), log_in(client, BOFE_TOKEN)]
 
-    assert answer.status_code == 429
-    assert 1 <= int(answer.headers["Retry-After"]) <= 60
-    assert log_in(client, **{"X-Forwarded-For": "10.0.0.1, 10.0.0.2"}).status_code == 303
+    assert [one.status_code for one in answers] == [429, 429]
+    assert all(1 <= int(one.headers["Retry-After"]) <= 60 for one in answers)
+    assert all('name="token"' in one.text for one in answers)
+    assert log_in(client, "wrong-token", **{"X-Forwarded-For": "10.0.0.1, 10.0.0.2"}).status_code == 401
+    assert log_in(client).status_code == 303
+
+
+def test_wrong_tokens_without_number_are_some_lines_of_the_log_and_all_are_counted(
+    client: FlaskClient, clock: FakeClock
+) -> None:
+    with logging_restored():
+        stream = configured()
+        client.application.extensions[FAILED_LOGINS] = FailedLogins(clock)
+        for number in range(100):
+            log_in(client, "wrong-token", **{"X-Forwarded-For": f"192.0.2.{number}"})
+        clock.advance(PERIOD_SECONDS)
+        flush_ended()
+        lines = [line for line in written(stream) if line["event"] == "login_failed"]
+
+    assert len(lines) == SOME + 1
+    assert sum(1 + line.get("repeated", 0) for line in lines) == 100
 
 
 def test_wrong_tokens_are_forgotten_after_a_minute(clock: FakeClock) -> None:
@@ -188,6 +207,21 @@ def test_a_logout_ends_the_session_also_for_copies_of_its_cookie(client: FlaskCl
     assert thief.get("/ops/login", headers={"Cookie": copy}).status_code == 200
 
 
+def test_a_logout_takes_the_cookie_however_long_ago_it_was_written(
+    client: FlaskClient, gateway: FakeGateway, clock: FakeClock
+) -> None:
+    guard = client.application.extensions[GUARD]
+    client.application.extensions[SESSIONS] = Sessions(guard, gateway.settings.genesys_client_secret, clock)
+    log_in(client)
+    said = word(client)
+    clock.advance(40)
+
+    answer = client.post("/ops/logout", data={"csrf": said}, headers=BROWSER)
+
+    assert "Max-Age=0" in cookie_of(answer)
+    assert client.get_cookie(COOKIE, path="/ops") is None
+
+
 @pytest.mark.parametrize("sent", [{}, {"csrf": ""}, {"csrf": "0" * 32}, {"csrf": "é"}])
 def test_a_logout_without_the_page_s_word_is_403(client: FlaskClient, sent: dict[str, str]) -> None:
     log_in(client)
@@ -215,6 +249,17 @@ def test_a_problem_is_a_page_for_a_browser_and_json_for_others(client: FlaskClie
         answer = client.get(address, headers={"Accept": accept})
         assert (answer.status_code, answer.content_type) == (404, kind)
         assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("headers", [{}, BROWSER, {"X-Forwarded-Proto": "https", "Host": "evil.example"}])
+def test_the_address_without_a_slash_leads_to_the_one_with(client: FlaskClient, headers: dict[str, str]) -> None:
+    answer = client.get("/ops", headers=headers)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/ops/")
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert client.post("/ops").status_code == 405
+    assert "Content-Security-Policy" not in client.get("/opsx").headers
 
 
 def test_a_login_counts_against_the_rate_of_its_credential() -> None:

@@ -101,8 +101,11 @@ def test_a_closed_session_is_refused_with_each_of_its_cookies(clock: FakeClock, 
     clock.advance(60)
     second = world.sessions.cookie(world.read(first))
 
-    world.sessions.close(world.read(second))
+    session = world.read(second)
+    world.sessions.close(session)
+    clock.advance(60)
 
+    assert world.sessions.renewed(session) is None
     assert world.sessions.read(first) is None
     assert world.sessions.read(second) is None
 
