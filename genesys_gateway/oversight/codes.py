@@ -19,8 +19,8 @@ OF_THE_SERVICE = ("backlog", "followed", "accepted", "closed")
 class Wording:
     """How the findings of one code are put into words.
 
-    A figure is named as ``{frames}``, or with its noun as ``{frames:frame was|frames were}``, which gives ``1 frame
-    was`` or ``1,200 frames were``.
+    A figure is named as ``{frames}``, or with the words after it as ``{frames:frame was|frames were}``, which gives
+    ``1 frame was`` or ``1,200 frames were``.
     """
 
     sentence: str
@@ -39,7 +39,7 @@ WORDING: Mapping[Code, Wording] = {
         facts={"error": "no answer"},
     ),
     "receiver_misdeployed": Wording(
-        sentence="CommunicationHistory answers every record alike with {error}, so delivery is paused and"
+        sentence="CommunicationHistory answers every record alike with {error}, so none is delivered and"
         " {backlog:record waits|records wait}.",
         advice="Check COMMUNICATION_HISTORY_URL and COMMUNICATION_HISTORY_TOKEN with its owners",
         facts={"error": "HTTP 401"},
@@ -51,7 +51,7 @@ WORDING: Mapping[Code, Wording] = {
         facts={"refused": 10, "error": "HTTP 422"},
     ),
     "records_dead": Wording(
-        sentence="{dead:record was|records were} given up, most often because of {error}.",
+        sentence="{dead:record was given up, because of|records were given up, most often because of} {error}.",
         advice="Have the cause fixed where the records are sent to, then requeue them",
         facts={"dead": 1, "error": "an unknown error"},
     ),
@@ -68,35 +68,36 @@ WORDING: Mapping[Code, Wording] = {
         facts={"error": "no fresh assertion"},
     ),
     "uncovered": Wording(
-        sentence="{uncovered} of {followed:followed conversation is|followed conversations are} covered by no open"
-        " socket, so Genesys is asked about them over REST.",
+        sentence="No open socket covers {uncovered} of {followed:followed conversation|followed conversations}, so"
+        " Genesys is asked over REST instead.",
         advice="Look at the channels, and whether Genesys's notification service and the network to it work",
         facts={"uncovered": 1},
     ),
     "channels_full": Wording(
-        sentence="{waiting:conversation waits|conversations wait} for a place, because all {channels} channels that may"
-        " be used are full or taken.",
+        sentence="{waiting:conversation waits|conversations wait} for a place, because none is left on the"
+        " {channels:channel|channels} that may be used.",
         advice="Look for other programs that use channels of the OAuth client, or raise GATEWAY_CHANNEL_BUDGET if"
         " Genesys allows more",
-        facts={"waiting": 1, "channels": "the"},
+        facts={"waiting": 1, "channels": 19},
         summed=frozenset({"waiting"}),
     ),
     "calls_exhausted": Wording(
-        sentence="No call to Genesys is left of {limit} a minute, while {waiting:call waits|calls wait} for one.",
+        sentence="No call to Genesys is left of {limit} a minute, while {waiting:call waits|calls wait}.",
         advice="Look for other programs that use the OAuth client, and at what the calls are made for",
         facts={"limit": 300, "waiting": 1},
         summed=frozenset({"waiting"}),
     ),
     "reads_forbidden": Wording(
-        sentence="Genesys forbids us to read conversations ({error}), so of"
-        " {followed:followed conversation|followed conversations} none closes before its deadline.",
+        sentence="Genesys forbids us to read conversations ({error}), so"
+        " {followed:conversation may stay followed until its deadline|conversations may stay followed until their"
+        " deadlines}.",
         advice="Give the OAuth client the permissions that the command check names",
         facts={"error": "HTTP 403"},
     ),
     "disk_refuses": Wording(
         sentence="The database takes no commit ({error}), so registrations are answered with 503 and"
         " {spooled:frame waits|frames wait} in memory.",
-        advice="Make room on the database's disk, or bring its server back; the gateway goes on by itself",
+        advice="Free space on the database's disk, or bring its server back; the gateway goes on by itself",
         facts={"error": "it can't be written", "spooled": 0},
         summed=frozenset({"spooled"}),
     ),
@@ -112,13 +113,14 @@ WORDING: Mapping[Code, Wording] = {
         facts={"unaccounted": 1},
     ),
     "frames_set_aside": Wording(
-        sentence="{frames:frame was|frames were} set aside in the last hour, most often because of {reason}.",
-        advice="Look at what Genesys sent; the conversations that such a frame names are asked about over REST",
+        sentence="{frames:frame was set aside in the last hour, because of|frames were set aside in the last hour, most"
+        " often because of} {reason}.",
+        advice="Ask BOFE about never_registered, and tell the developers about any other reason",
         facts={"frames": 1, "reason": "an unknown reason"},
     ),
     "instance_lost": Wording(
-        sentence="{lost:instance|instances} ended without leaving, and {orphans:of its conversations waits|of their"
-        " conversations wait} for a living owner.",
+        sentence="{lost:instance|instances} ended without leaving, and"
+        " {orphans:conversation waits|conversations wait} for a living owner.",
         advice="Find out why the process ended, and start another in its place",
         facts={"lost": 1, "orphans": 0},
     ),

@@ -23,14 +23,14 @@ TITLES = {
     "records_dead": "Records were given up",
     "no_token": "Genesys gives no token",
     "assertion_stale": "No fresh SAML assertion",
-    "uncovered": "Conversations without a listening socket",
+    "uncovered": "Conversations without an open socket",
     "channels_full": "All channels are full",
     "calls_exhausted": "No call to Genesys is left",
     "reads_forbidden": "Genesys forbids reading conversations",
     "disk_refuses": "The database can't be written",
     "unresolved": "Conversations closed without a record",
-    "unaccounted": "The balance is wrong",
-    "frames_set_aside": "Notifications could not be read",
+    "unaccounted": "Conversations are not accounted for",
+    "frames_set_aside": "Frames were set aside",
     "instance_lost": "An instance has ended without leaving",
 }
 

@@ -54,6 +54,21 @@ def test_a_figure_takes_the_noun_that_fits_and_separates_thousands() -> None:
     assert many.text == "CommunicationHistory does not take records (timeout); 12,345 records wait for it."
 
 
+@pytest.mark.parametrize(
+    ("code", "facts", "text"),
+    [
+        ("records_dead", {"dead": 1, "error": "HTTP 422"}, "1 record was given up, because of HTTP 422."),
+        ("uncovered", {"uncovered": 1}, "No open socket covers 1 of 12 followed conversations,"),
+        ("channels_full", {"waiting": 2, "channels": 1}, "none is left on the 1 channel that may be used."),
+        ("frames_set_aside", {"frames": 1, "reason": "field"}, "1 frame was set aside in the last hour, because of f"),
+        ("instance_lost", {"lost": 1, "orphans": 0}, "1 instance ended without leaving, and 0 conversations wait for"),
+        ("instance_lost", {"lost": 2, "orphans": 1}, "2 instances ended without leaving, and 1 conversation waits for"),
+    ],
+)
+def test_each_figure_decides_about_its_own_words_only(code: Code, facts: dict[str, int | str], text: str) -> None:
+    assert text in trouble(Finding(code=code, since=1, facts=facts), {"followed": 12}).text
+
+
 def test_a_finding_tells_its_figures_or_the_sentence_has_its_own() -> None:
     told = trouble(Finding(code="records_dead", since=1, facts={"dead": 3, "error": "HTTP 422"}), {})
     untold = trouble(Finding(code="records_dead", since=1), {})

@@ -32,7 +32,7 @@ class FakeRegistry:
     def __init__(self) -> None:
         self.waiting = 0
 
-    def waiting_for_room(self) -> int:
+    def waiting_for_a_place(self) -> int:
         return self.waiting
 
 

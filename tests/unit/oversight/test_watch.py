@@ -215,7 +215,9 @@ def test_only_what_does_not_wait_for_a_place_is_counted_as_uncovered(watched: Wa
     status = [watched.look() for _ in range(8)][-1]
 
     assert sorted(codes(status)) == ["channels_full", "uncovered"]
-    assert next(one for one in status.troubles if one.code == "uncovered").text.startswith("1 of 3 followed")
+    assert next(one for one in status.troubles if one.code == "uncovered").text.startswith(
+        "No open socket covers 1 of 3"
+    )
 
 
 def test_a_lost_conversation_breaks_the_promise(watched: Watched) -> None:
