@@ -60,7 +60,8 @@ def _blocks(text: str) -> Iterator[Markup]:
 
 def _block(block: str) -> Markup:
     if block.startswith("### "):
-        return Markup("<h3>{}</h3>").format(_inline(block[4:]))
+        heading = block[4:]
+        return Markup('<h3 id="{}">{}</h3>').format(heading.replace(" ", "-"), _inline(heading))
     if block.startswith("* "):
         items = Markup("").join(Markup("<li>{}</li>").format(_inline(one)) for one in block[2:].split("\n* "))
         return Markup("<ul>{}</ul>").format(items)

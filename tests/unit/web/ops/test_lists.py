@@ -139,7 +139,7 @@ def test_a_record_is_masked_until_it_is_revealed(client: FlaskClient) -> None:
     assert [one for one in secret if one in masked.text] == []
     assert [one for one in secret if one not in revealed.text] == []
     assert revealed.headers["Cache-Control"] == "no-store"
-    assert "has seen the personal content" in get(client, f"conversations/{CONVERSATION}").text
+    assert "its personal content was shown to an operator" in get(client, f"conversations/{CONVERSATION}").text
 
 
 def test_a_dead_record_is_requeued_and_no_other(client: FlaskClient, gateway: FakeGateway) -> None:
