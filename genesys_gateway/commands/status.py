@@ -157,8 +157,9 @@ def _read(text: str, target: str) -> _Answer:
 def _print(answer: _Answer) -> None:
     promise = answer.promise
     kept = "is kept" if not promise["unaccounted"] else f"is BROKEN ({promise['unaccounted']} unaccounted)"
+    even = promise["accepted"] == promise["followed"] + promise["closed"]
     print_lines(
-        f"The promise {kept}: {promise['accepted']} accepted = {promise['followed']} followed"
+        f"The promise {kept}: {promise['accepted']} accepted {'=' if even else '≠'} {promise['followed']} followed"
         f" + {promise['closed']} closed; {counted(answer.backlog, 'record')} waiting, {answer.dead} dead,"
         f" {counted(answer.uncovered, 'conversation')} uncovered."
     )
