@@ -18,6 +18,7 @@ from genesys_gateway.intake.support_result import IntakeResult
 from genesys_gateway.oversight.conversations import Conversations
 from genesys_gateway.oversight.hour import Hour
 from genesys_gateway.oversight.records import Records
+from genesys_gateway.oversight.status import Status
 from genesys_gateway.oversight.watch import Watch
 from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.runtime.greenlets import pause
@@ -104,6 +105,13 @@ def serving_gateway() -> GatewayFacade:
     if not here.serving:
         raise Unavailable("the gateway is starting or ending", _RETRY_SECONDS)
     return here
+
+
+def current_status() -> Status:
+    """The latest status. While the gateway starts there is one only if that goes wrong; else it answers 503."""
+    here = gateway()
+    status = here.watch.status()
+    return status if here.serving or status.troubles else serving_gateway().watch.status()
 
 
 def _requires(roles: frozenset[str]) -> Callable[[Callable[P, Response]], Callable[P, Response]]:

@@ -3,26 +3,18 @@
 Invariant: nothing is decided or remembered here: each view reads the request, calls one use case and answers.
 """
 
-from collections.abc import Callable
-from typing import TypeVar
-
 import orjson
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.routing import BaseConverter
 
-from genesys_gateway.oversight import Status
 from genesys_gateway.oversight.account import account
 from genesys_gateway.oversight.explanation import explain
-from genesys_gateway.oversight.paging import NotOfThisList
 from genesys_gateway.web import json_body, problems
 from genesys_gateway.web.ops import query
 from genesys_gateway.web.ops.access import operator
-from genesys_gateway.web.routes import BODY_SECONDS, gateway, loaded, serving_gateway
+from genesys_gateway.web.routes import BODY_SECONDS, current_status, loaded, serving_gateway
 from genesys_gateway.web.schemas import ops
 
-T = TypeVar("T")
-
-NO_SUCH_RECORD = "There is no such record."
 NOT_DEAD = "The record is not dead, or its content is erased."
 
 _REQUEUE = ops.RequeueRequest()
@@ -57,7 +49,7 @@ def conversations() -> Response:
     limit, cursor = query.limit(), query.cursor()
     state, beginning = query.state(ops.CONVERSATION_STATES), query.beginning()
     conversations = serving_gateway().conversations
-    page = _of_list(lambda: conversations.page(state=state, beginning=beginning, cursor=cursor, limit=limit))
+    page = query.of_list(lambda: conversations.page(state=state, beginning=beginning, cursor=cursor, limit=limit))
     return _json({"items": [ops.conversation(one) for one in page.items], "next": page.next})
 
 
@@ -77,7 +69,7 @@ def records() -> Response:
     """A page of the records, newest first."""
     limit, cursor, state = query.limit(), query.cursor(), query.state(ops.RECORD_STATES)
     records = serving_gateway().records
-    page = _of_list(lambda: records.page(state=state, cursor=cursor, limit=limit))
+    page = query.of_list(lambda: records.page(state=state, cursor=cursor, limit=limit))
     return _json({"items": [ops.record(one) for one in page.items], "next": page.next})
 
 
@@ -86,7 +78,7 @@ def records() -> Response:
 def record(record_id: str) -> Response:
     """One record, masked."""
     one = query.path_id("recordId", record_id)
-    return _json(ops.shown_record(_found(serving_gateway().records.masked(one))))
+    return _json(ops.shown_record(query.found(serving_gateway().records.masked(one))))
 
 
 @blueprint.post("/ops/api/records/<record:record_id>/reveal")
@@ -95,7 +87,7 @@ def reveal(record_id: str) -> Response:
     """One record with what is personal; who asked for it is noted."""
     _ignore_body()
     one = query.path_id("recordId", record_id)
-    return _json(ops.shown_record(_found(serving_gateway().records.reveal(one, by=g.operator.name))))
+    return _json(ops.shown_record(query.found(serving_gateway().records.reveal(one, by=g.operator.name))))
 
 
 @blueprint.post("/ops/api/records/<record:record_id>/requeue")
@@ -104,7 +96,7 @@ def requeue(record_id: str) -> Response:
     """Have one dead record delivered again."""
     _ignore_body()
     one = query.path_id("recordId", record_id)
-    if not _found(serving_gateway().records.requeue(one, by=g.operator.name)):
+    if not query.found(serving_gateway().records.requeue(one, by=g.operator.name)):
         raise problems.Explained(409, NOT_DEAD)
     return _json({"requeued": 1}, 202)
 
@@ -115,26 +107,6 @@ def requeue_alike() -> Response:
     """Have all records delivered again that are dead for one reason."""
     reason = loaded(_REQUEUE)["reason"]
     return _json({"requeued": serving_gateway().records.requeue_alike(reason, by=g.operator.name)}, 202)
-
-
-def current_status() -> Status:
-    """The latest status. While the gateway starts there is one only if that goes wrong; else it answers 503."""
-    here = gateway()
-    status = here.watch.status()
-    return status if here.serving or status.troubles else serving_gateway().watch.status()
-
-
-def _of_list(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except NotOfThisList:
-        raise query.no_such_cursor() from None
-
-
-def _found(value: T | None) -> T:
-    if value is None:
-        raise problems.Explained(404, NO_SUCH_RECORD)
-    return value
 
 
 def _ignore_body() -> None:

@@ -5,14 +5,14 @@ changes something is a POST, after which the browser is led to a page that it ma
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, make_response, redirect, request
 
 from genesys_gateway.oversight.explanation import explain
-from genesys_gateway.oversight.paging import NotOfThisList, Page
+from genesys_gateway.oversight.paging import Page
 from genesys_gateway.oversight.records import HIDDEN, ShownRecord
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.web import problems
@@ -21,15 +21,12 @@ from genesys_gateway.web.ops.templating import page_of
 from genesys_gateway.web.routes import serving_gateway
 from genesys_gateway.web.schemas.ops import CONVERSATION_STATES, RECORD_STATES
 
-T = TypeVar("T")
-
 blueprint = Blueprint("ops_lists", __name__, url_prefix="/ops")
 
 #: Number of lines of a page.
 _LINES = 50
 #: Length of a whole interaction id.
 _ID_LENGTH = 36
-_NO_SUCH_RECORD = "There is no such record."
 _NO_BEGINNING = "An interaction id consists of hexadecimal digits and dashes, as in 3e2c5b9a-6f0e."
 _NOT_DEAD = "It could not be requeued: it is not dead any more, or its content was erased."
 _clock = SystemClock()
@@ -47,7 +44,7 @@ def conversations() -> Response:
     beginning = text and text.lower()
     if beginning is not None and len(beginning) == _ID_LENGTH and found.facts(beginning) is not None:
         return make_response(redirect(f"/ops/conversations/{beginning}", 303))
-    page = _of_list(lambda: found.page(state=state, beginning=beginning, cursor=cursor, limit=_LINES))
+    page = query.of_list(lambda: found.page(state=state, beginning=beginning, cursor=cursor, limit=_LINES))
     shown = _shown("conversations", page, {"q": beginning, "state": state})
     return page_of("conversations.html", {**form, "wrong": None, **shown})
 
@@ -67,7 +64,7 @@ def conversation(interaction_id: str) -> Response:
 def records() -> Response:
     """Records, newest first."""
     state, cursor = _state(RECORD_STATES), _given("cursor")
-    page = _of_list(lambda: serving_gateway().records.page(state=state, cursor=cursor, limit=_LINES))
+    page = query.of_list(lambda: serving_gateway().records.page(state=state, cursor=cursor, limit=_LINES))
     form = {"chosen": state, "states": RECORD_STATES, "now": _clock.now()}
     return page_of("records.html", {**form, **_shown("records", page, {"state": state})})
 
@@ -78,7 +75,7 @@ def dead_letters() -> Response:
     """What was given up: by reason, and one by one."""
     cursor, requeued = _given("cursor"), _given("requeued")
     found = serving_gateway().records
-    page = _of_list(lambda: found.page(state="dead", cursor=cursor, limit=_LINES))
+    page = query.of_list(lambda: found.page(state="dead", cursor=cursor, limit=_LINES))
     told = {
         "reasons": found.reasons().items(),
         "requeued": int(requeued) if requeued is not None and re.fullmatch("[0-9]{1,9}", requeued) else None,
@@ -99,7 +96,7 @@ def requeue_alike() -> Response:
 @access.page
 def record(record_id: str) -> Response:
     """One record, masked."""
-    one = _found(serving_gateway().records.masked(query.path_id("recordId", record_id)))
+    one = query.found(serving_gateway().records.masked(query.path_id("recordId", record_id)))
     return _record(one, requeued=_given("requeued") is not None)
 
 
@@ -108,7 +105,7 @@ def record(record_id: str) -> Response:
 def reveal(record_id: str) -> Response:
     """One record with what is personal; who asked for it is noted."""
     one = query.path_id("recordId", record_id)
-    return _record(_found(serving_gateway().records.reveal(one, by=g.operator.name)), revealed=True)
+    return _record(query.found(serving_gateway().records.reveal(one, by=g.operator.name)), revealed=True)
 
 
 @blueprint.post("/records/<record_id>/requeue")
@@ -117,9 +114,9 @@ def requeue(record_id: str) -> Response:
     """Have one record delivered again."""
     one = query.path_id("recordId", record_id)
     found = serving_gateway().records
-    if _found(found.requeue(one, by=g.operator.name)):
+    if query.found(found.requeue(one, by=g.operator.name)):
         return make_response(redirect(f"/ops/records/{one}?requeued=1", 303))
-    return _record(_found(found.masked(one)), 409, wrong=_NOT_DEAD)
+    return _record(query.found(found.masked(one)), 409, wrong=_NOT_DEAD)
 
 
 def _record(
@@ -161,16 +158,3 @@ def _shown(path: str, page: Page[Any] | None, filters: Mapping[str, str | None])
     newest = f"/ops/{path}?{urlencode(kept)}" if page and _given("cursor") else None
     older = f"/ops/{path}?{urlencode({**kept, 'cursor': page.next})}" if page and page.next else None
     return {"items": page.items if page else (), "newest": newest, "older": older}
-
-
-def _of_list(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except NotOfThisList:
-        raise query.no_such_cursor() from None
-
-
-def _found(value: T | None) -> T:
-    if value is None:
-        raise problems.Explained(404, _NO_SUCH_RECORD)
-    return value

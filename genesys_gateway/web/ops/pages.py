@@ -9,7 +9,6 @@ import orjson
 from flask import Blueprint, Response, current_app, make_response, redirect, request
 from werkzeug.exceptions import NotFound
 
-from genesys_gateway.oversight.status import Status
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.web import problems, routes
@@ -56,7 +55,7 @@ def sections() -> Response:
 def stream() -> Response:
     """The sections that change, as server-sent events."""
     gateway = routes.gateway()
-    status, streams = _status(gateway), _stream(gateway)
+    status, streams = routes.current_status(), _stream(gateway)
     give_back = streams.begin()
     if give_back is None:
         return problems.answer(503, _FULL, headers={"Retry-After": _FULL_RETRY_SECONDS})
@@ -85,15 +84,8 @@ def file(name: str) -> Response:
     return response
 
 
-def _status(gateway: routes.GatewayFacade) -> Status:
-    """The latest status. While the gateway starts there is one only if that goes wrong; else it answers 503."""
-    status = gateway.watch.status()
-    return status if gateway.serving or status.troubles else routes.serving_gateway().watch.status()
-
-
 def _rendering() -> Rendering:
-    gateway = routes.gateway()
-    return _overview(gateway).of(_status(gateway))
+    return _overview(routes.gateway()).of(routes.current_status())
 
 
 def _overview(gateway: routes.GatewayFacade) -> Overview:

@@ -1,18 +1,23 @@
-"""Reads the query of a list: each parameter once, and only values that the list knows.
+"""Reads the query of a list: each parameter once, and only values that the list knows; refuses what is not there.
 
 Invariant: a value that is not understood is refused, never ignored: an operator who mistypes a filter must not take all
 for what was asked for.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import TypeVar
 
 from flask import request
 from marshmallow import ValidationError
 
-from genesys_gateway.web.problems import InvalidRequest
+from genesys_gateway.oversight.paging import NotOfThisList
+from genesys_gateway.web.problems import Explained, InvalidRequest
 from genesys_gateway.web.schemas.requests import uuid
 
+T = TypeVar("T")
+
+_NO_SUCH_RECORD = "There is no such record."
 #: Lines of a page, and the maximum.
 LIMIT, MOST = 100, 1000
 _NUMBER = re.compile("[1-9][0-9]{0,3}")
@@ -36,9 +41,20 @@ def cursor() -> str | None:
     return _once("cursor")
 
 
-def no_such_cursor() -> InvalidRequest:
-    """What is answered to a cursor that is none of this list."""
-    return InvalidRequest({"cursor": ["Must be the value of next of a page of this list, with the same filters."]})
+def of_list(read: Callable[[], T]) -> T:
+    """What ``read`` returns. Raises InvalidRequest if the cursor is none of its list."""
+    try:
+        return read()
+    except NotOfThisList:
+        text = "Must be the value of next of a page of this list, with the same filters."
+        raise InvalidRequest({"cursor": [text]}) from None
+
+
+def found(value: T | None) -> T:
+    """What was found about a record. Raises Explained (404) for None."""
+    if value is None:
+        raise Explained(404, _NO_SUCH_RECORD)
+    return value
 
 
 def state(known: Collection[str]) -> str | None:
