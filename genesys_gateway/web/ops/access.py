@@ -1,7 +1,7 @@
 """Admits operators to pages and to JSON: by a bearer token of the role ops, or by the session of a browser.
 
 Invariant: the checks are made in the order the interface promises: credential 401; role 403; for a POST its site, and
-in a session the page's word, 403; rate 429. All of them are made before the body is used.
+in a session the page's CSRF token, 403; rate 429. All of them are made before the body is used.
 """
 
 from collections.abc import Callable
@@ -25,13 +25,13 @@ View = Callable[P, ResponseReturnValue]
 
 #: Key of the :class:`Sessions` in ``app.extensions``.
 SESSIONS = "genesys_gateway_sessions"
-#: The header that may carry the page's word, and the form field.
+#: The header that may carry the page's CSRF token (called its word here), and the form field.
 WORD_HEADER, WORD_FIELD = "X-CSRF-Token", "csrf"
 #: The page on which a session is opened, and the cookie's path.
 LOGIN, COOKIE_PATH = "/ops/login", "/ops"
 
 FOREIGN = "A page of another site must not do this."
-WITHOUT_WORD = "The page's word is missing or wrong; load the page again."
+WITHOUT_WORD = "The CSRF token is missing or wrong; load the page again."
 
 _OPS = frozenset({ROLE})
 _CHANGES_NOTHING = frozenset({"GET", "HEAD"})
@@ -43,7 +43,7 @@ class Operator:
 
     #: the role and a fingerprint of the token, or the subject of the JWT
     name: str
-    #: the word that forms of a page must carry; empty without a session
+    #: the CSRF token that forms of a page must carry; empty without a session
     csrf: str
 
 
