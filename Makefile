@@ -37,7 +37,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench log-events openapi metrics-reference lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures log-events openapi metrics-reference lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
