@@ -12,7 +12,7 @@ The folders, in reading order: along the path of the data, then what all of them
 with its invariant and lists its files. Imports go down only; ``make check`` tests this by the rules in pyproject.toml.
 
     domain               pure: after-call work, outbox entry, communication record
-    web                  HTTP interface: authenticate, validate, call one function, answer
+    web                  HTTP interface: authenticate, validate, call one function, answer; pages for operators
     intake               stores what arrives before anything is done about it
     storage              one way to commit, on SQLite or PostgreSQL; all SQL
     channels             notification channels: topics, WebSockets, handover
@@ -20,7 +20,7 @@ with its invariant and lists its files. Imports go down only; ``make check`` tes
     reconciliation       asks Genesys what was missed, and closes conversations that are over
     delivery             sends the entries of the outbox to CommunicationHistory
     maintenance          what runs on a timer: lease, resync, gauges, retention
-    oversight            what operators see: troubles, status, explanations
+    oversight            what operators see: troubles, the last hour, conversations and records, explanations
     parts                composition root: creates all parts and connects them
     gateway              the order in which the parts start and stop
     settings             every setting, read once and checked together

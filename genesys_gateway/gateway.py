@@ -106,7 +106,7 @@ class Gateway:
     def begin(self) -> None:
         """Start in the background; returns at once."""
         if self.settings.otel_exporter_otlp_endpoint is not None:
-            # Here, and in this process: whoever traces nothing needs none of these packages.
+            # Here, and in this process: without tracing, none of these packages has to be installed.
             from genesys_gateway.runtime import tracing_sdk
 
             tracing_sdk.start(self.settings.otel_exporter_otlp_endpoint, self._clock)

@@ -167,7 +167,7 @@ class ChannelRegistry:
         """Number of topics that can still be followed within the budget, without the place kept for handovers."""
         return max(0, self._places_left())
 
-    def waiting_for_room(self) -> int:
+    def waiting_for_a_place(self) -> int:
         """Number of waiting conversations for which the budget has no place; the others wait for Genesys alone."""
         return min(len(self._waiting), max(0, -self._places_left()))
 

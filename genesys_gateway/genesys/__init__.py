@@ -7,7 +7,7 @@ The files, in reading order:
     client               Genesys: every REST call as one method
     call                 makes one counted call and reads its body, or raises BadAnswer
     rate_limiter         permits at most N calls in any minute, the most urgent first; questions leave a reserve
-    load                 tells whether calls are scarce now
+    load                 tells whether calls are scarce now, and how many are left
     tokens               the access token, renewed before it expires
     login                requests a token from the login host
     client_key           names the OAuth client whose budget of channels instances share

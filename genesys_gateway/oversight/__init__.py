@@ -8,14 +8,14 @@ The files, in reading order:
     status               what an operator is shown of the whole service at one moment
     finding              one thing that is wrong, before it is put into words
     codes                the codes of troubles, and how each is put into words
-    hour                 what this instance did in the last hour, as points for charts
+    own                  what this instance knows to be wrong by itself
+    probes               asks again about what nothing else would ask: disk, login, forbidden views
     survey               what the database tells operators, and what is wrong with it
     report               what an instance says of itself, so that each instance can answer for all
     debounce             keeps back what is wrong for a moment only
     channel_list         the channels of this instance as operators see them
     watch                looks again and again, and has the answer ready
-    probes               asks again about what nothing else would ask: disk, login, forbidden views
-    own                  what this instance knows to be wrong by itself
+    hour                 what this instance did in the last hour, as points for charts
     explanation          explains the state of one conversation in sentences
     account              everything known of one conversation, with these sentences, as JSON
     paging               pages of lists, and their cursors

@@ -9,7 +9,7 @@ from genesys_gateway.oversight.paging import Page, page_of, place_of
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.statements import inspection, listing
 from genesys_gateway.storage.statements.inspection import ConversationFacts
-from genesys_gateway.storage.statements.listing import ConversationLine
+from genesys_gateway.storage.statements.listing import ConversationItem
 
 #: Name of the list in its cursors.
 _LIST = "conversations"
@@ -32,7 +32,7 @@ class Conversations:
         beginning: str | None = None,
         cursor: str | None = None,
         limit: int = 100,
-    ) -> Page[ConversationLine]:
+    ) -> Page[ConversationItem]:
         """A page of the conversations, newest first.
 
         Args:

@@ -88,7 +88,7 @@ class OwnFindings:
             yield self._finding("assertion_stale", stale.since, {"error": stale.error})
 
     def _of_channels(self) -> Iterator[Finding]:
-        waiting, now = self._sources.registry.waiting_for_room(), self._clock.monotonic()
+        waiting, now = self._sources.registry.waiting_for_a_place(), self._clock.monotonic()
         if not waiting:
             self._full_since = None
             return

@@ -1,7 +1,7 @@
 """Pages of a list: a page with the cursor of the next one, and the reading of cursors.
 
 A cursor holds the place at which its page has ended, and the name and filters of its list, as a checksum. It is no
-secret: whoever makes one up reads a list that he may read anyway, from another place.
+secret: a caller who makes one up reads a list that the caller may read anyway, from another place.
 
 Invariant: pure. A cursor that was not written for this list with these filters is refused.
 """

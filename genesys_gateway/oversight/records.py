@@ -23,7 +23,7 @@ from genesys_gateway.storage import Connection, Storage, database_now
 from genesys_gateway.storage.portable import give_hint
 from genesys_gateway.storage.statements import dead_letters, inspection, listing, locks, timeline
 from genesys_gateway.storage.statements.inspection import RecordContent
-from genesys_gateway.storage.statements.listing import Place, RecordLine
+from genesys_gateway.storage.statements.listing import Place, RecordItem
 from genesys_gateway.storage.statements.outbox import DEAD, PENDING
 
 log = get_logger(__name__)
@@ -160,7 +160,7 @@ class Records:
             counts[last_error.shown(reason, error) or last_error.OTHER] += count
         return dict(counts.most_common())
 
-    def _lines(self, state: str | None, after: Place | None, limit: int) -> list[RecordLine]:
+    def _lines(self, state: str | None, after: Place | None, limit: int) -> list[RecordItem]:
         read = partial(listing.records, state=state, after=after, limit=limit)
         return self._storage.run(read, for_request=True)
 
@@ -226,7 +226,7 @@ def _masked(values: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]
     return dict(values) | {name: None if values[name] is None else HIDDEN for name in names}
 
 
-def _listed(line: RecordLine) -> ListedRecord:
+def _listed(line: RecordItem) -> ListedRecord:
     return ListedRecord(
         id=line.id,
         interaction_id=line.conversation_id,

@@ -15,11 +15,11 @@ from genesys_gateway.storage.statements import accounting, instances, outbox, ov
 from genesys_gateway.storage.statements.accounting import Balance
 from genesys_gateway.storage.statements.oversight import Counted, Dead, Lost
 
-#: How long a conversation is uncovered at most while it is subscribed in the ordinary way, in milliseconds.
+#: How long a conversation is normally uncovered at most until it is subscribed, in milliseconds.
 LATE_MS = 3500
 #: How long a report of an instance counts, in milliseconds. An instance that hangs for longer tells nothing.
 _FRESH_MS = 6000
-#: How long after an attempt has ended that is stored at most, in the ordinary way, in milliseconds.
+#: How long after the end of an attempt that end is normally stored at the latest, in milliseconds.
 _STORED_MS = 2000
 
 

@@ -108,9 +108,9 @@ class GroupCommit:
     #: jobs share their commits, so that none needs precedence
     run_for_request = run
 
-    def take_room(self) -> OSError | None:
-        """Take some room on the disk for a moment, in a thread; returns why there is none. It waits for the disk."""
-        error: OSError | None = gevent.get_hub().threadpool.apply(self._database.take_room)
+    def take_space(self) -> OSError | None:
+        """Take some space on the disk for a moment, in a thread; returns why there is none. It waits for the disk."""
+        error: OSError | None = gevent.get_hub().threadpool.apply(self._database.take_space)
         return error
 
     def close(self) -> None:

@@ -98,7 +98,7 @@ class PostgresDatabase:
         """Run a job like :meth:`run`, also in one of the connections that are kept for requests."""
         return self._run(job, for_request=True)
 
-    def take_room(self) -> None:
+    def take_space(self) -> None:
         """Do nothing: the server reports a full disk at the commit."""
 
     def close(self) -> None:

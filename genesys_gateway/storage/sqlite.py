@@ -1,7 +1,7 @@
 """Runs jobs on SQLite: one connection, and one transaction for a group of jobs.
 
 Invariant: only the thread that owns the connection calls the methods of :class:`SqliteDatabase`, but ``checkpoint``
-and ``take_room``.
+and ``take_space``.
 When ``commit`` returns, either the whole group is on disk or none of it. A job that fails on its own account affects no
 other job.
 """
@@ -123,15 +123,15 @@ class SqliteDatabase:
             return error
         return None
 
-    def take_room(self) -> OSError | None:
-        """Take some room on the disk for a moment; for any thread.
+    def take_space(self) -> OSError | None:
+        """Take some space on the disk for a moment; for any thread.
 
         Returns:
             Why there is none.
         """
         try:
             if self._path is not None:
-                sqlite_file.take_room(self._path)
+                sqlite_file.take_space(self._path)
         except OSError as error:
             return error
         return None

@@ -14,8 +14,8 @@ from genesys_gateway.runtime.errors import UnsafeDatabase
 
 _OWNER_ONLY = 0o600
 _FOLDER_OWNER_ONLY = 0o700
-#: Room that a disk must have: about what a group of commits adds to the log.
-_ROOM_BYTES = 256 * 1024
+#: Space that a disk must have: about what a group of commits adds to the log.
+_SPACE_BYTES = 256 * 1024
 #: Length of the log, in pages of 4 KiB, from which on a commit makes a checkpoint itself, as SQLite does from 1,000 on.
 #: So many come together only while commits leave :func:`checkpoint` no moment in which it has copied everything.
 _LONG_LOG = 16_000
@@ -50,8 +50,8 @@ def prepare(path: Path) -> None:
         raise UnsafeDatabase(f"{path} has a second name (a hard link), under which commits can be lost: remove it")
 
 
-def take_room(path: Path) -> None:
-    """Take some room on the file system for a moment, in a file beside the database. Raises OSError if there is none.
+def take_space(path: Path) -> None:
+    """Take some space on the file system for a moment, in a file beside the database. Raises OSError if there is none.
 
     On a full disk a small commit may still succeed, because SQLite writes over the beginning of its log.
     """
@@ -59,7 +59,7 @@ def take_room(path: Path) -> None:
     file = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, _OWNER_ONLY)
     try:
         beside.unlink()  # first, so that no crash leaves it
-        os.posix_fallocate(file, 0, _ROOM_BYTES)
+        os.posix_fallocate(file, 0, _SPACE_BYTES)
     finally:
         os.close(file)
 

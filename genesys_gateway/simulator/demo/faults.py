@@ -50,7 +50,7 @@ class Fault:
 
 
 def all_well(scene: Scene) -> None:
-    """Switch off whatever is on. Raises DemoFailed."""
+    """Switch off everything that is on. Raises DemoFailed."""
     scene.undo.close()
     scene.identity_provider.recover()
     _switch_off(scene)
@@ -187,6 +187,6 @@ FAULTS = (
         seconds=14,
         code="disk_refuses",
         begin=_lock_database,
-        hint="registrations get 503 and BOFE comes again; events wait in memory",
+        hint="registrations get 503 and BOFE repeats them; events wait in memory",
     ),
 )

@@ -58,7 +58,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ConversationLine:
+class ConversationItem:
     """One conversation in a list. Times are epoch milliseconds."""
 
     id: str
@@ -80,7 +80,7 @@ class ConversationLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RecordLine:
+class RecordItem:
     """One record in a list. Times are epoch milliseconds."""
 
     id: str
@@ -112,7 +112,7 @@ def conversations(
     after: Place | None,
     limit: int,
     most_sorted: int = _MOST_SORTED,
-) -> list[ConversationLine]:
+) -> list[ConversationItem]:
     """Return at most ``limit`` conversations, newest first.
 
     Args:
@@ -133,7 +133,7 @@ def conversations(
     rows = connection.execute(query.limit(limit)).all()
     counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(_RECORDS, {"ids": [row.id for row in rows]})}
     return [
-        ConversationLine(
+        ConversationItem(
             id=row.id,
             state=(shown := _shown(row.state, row.owner, certain)),
             outcome=row.outcome,
@@ -187,7 +187,7 @@ def _few_begin_with(connection: Connection, beginning: str, most: int) -> bool:
     return connection.execute(select(func.count()).select_from(some)).scalar_one() <= most
 
 
-def records(connection: Connection, *, state: str | None, after: Place | None, limit: int) -> list[RecordLine]:
+def records(connection: Connection, *, state: str | None, after: Place | None, limit: int) -> list[RecordItem]:
     """Return at most ``limit`` records, newest first.
 
     Args:
@@ -213,7 +213,7 @@ def records(connection: Connection, *, state: str | None, after: Place | None, l
     else:
         query = query if state is None else query.where(_entry.state == state)
         query = _by_index(query, _STORED, _entry.id, after)
-    return [RecordLine(**row._mapping) for row in connection.execute(query.limit(limit))]
+    return [RecordItem(**row._mapping) for row in connection.execute(query.limit(limit))]
 
 
 def dead_causes(connection: Connection) -> list[tuple[str | None, str | None, int]]:

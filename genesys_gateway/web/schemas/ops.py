@@ -11,7 +11,7 @@ from genesys_gateway.oversight.codes import WORDING
 from genesys_gateway.oversight.records import ListedRecord, ShownRecord
 from genesys_gateway.oversight.status import ChannelStatus, Status
 from genesys_gateway.runtime.clock import isoformat
-from genesys_gateway.storage.statements.listing import ConversationLine
+from genesys_gateway.storage.statements.listing import ConversationItem
 from genesys_gateway.web.schemas.replies import TIMELINE_EVENTS
 
 CONVERSATION_STATES = ("pending", "subscribed", "closed")
@@ -66,7 +66,7 @@ def channel(shown: ChannelStatus) -> dict[str, object]:
     }
 
 
-def conversation(line: ConversationLine) -> dict[str, object]:
+def conversation(line: ConversationItem) -> dict[str, object]:
     """One conversation of a list; see :class:`ListedConversationReply`."""
     return {
         "interactionId": line.id,

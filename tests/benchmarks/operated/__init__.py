@@ -1,4 +1,4 @@
-"""Operated: ten dashboards are open and read beside a full house, and all that they could slow down is measured.
+"""Operated: ten dashboards are open and read at full load, and all that they could slow down is measured.
 
     figures      pure: quantiles of what was measured
     browser      one operator's browser: session, pages, live stream

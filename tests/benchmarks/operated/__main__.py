@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.operated`: measure a full house while dashboards are open. Exit code 0 if all is kept."""
+"""`python -m tests.benchmarks.operated`: measure the full load with dashboards open. Exit code 0 if all is kept."""
 # ruff: noqa: E402 - nothing may be imported before the patching
 
 from gevent import monkey

@@ -1,4 +1,4 @@
-"""Plays the load against the real service: a full house, without dashboards, with them, and without them again."""
+"""Plays the full load against the real service: without dashboards, with them, and without them again."""
 
 import time
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ _CALL_SECONDS = 0.08
 _TALK_SECONDS, _AFTER_CALL_WORK_SECONDS, _AGENTS = 60.0, 20.0, 200
 #: How long a conversation in motion keeps its topic at most: it lasts, and then analytics have to prove its end.
 _TOPIC_SECONDS = 390.0
-#: How many conversations begin a second until the house is full.
+#: How many conversations begin a second until all are followed.
 _FILLED_PER_SECOND = 250.0
 _FILL_MORE_SECONDS = 120.0
 #: Time for the first works to be done; and for the last requests of dashboards to be answered.

@@ -76,7 +76,7 @@ class Scene:
         assert self._ops.request("POST", f"/ops/api/records/{record}/requeue").status == 202
 
     def support_result(self, conversation: str) -> int:
-        """Report an after-call work by the old way of Backoffice-manager; returns the status of the answer."""
+        """Report an after-call work by supportResult, as the former trigger did; returns the status of the answer."""
         body = {
             "conversationId": conversation,
             "eventTime": "2026-11-22T10:00:00Z",
