@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any, TypeGuard
 
 from genesys_gateway.oversight.explanation import Explanation
+from genesys_gateway.oversight.last_error import shown
 from genesys_gateway.runtime.clock import isoformat
 from genesys_gateway.storage.statements.inspection import ConversationFacts
 
@@ -15,7 +16,7 @@ from genesys_gateway.storage.statements.inspection import ConversationFacts
 def account(facts: ConversationFacts, explanation: Explanation) -> dict[str, Any]:
     """The facts about one conversation, each record and each line of its timeline with its sentence."""
     fields = asdict(facts)
-    records, items = fields.pop("records"), fields.pop("timeline")
+    records, items = [_record(one) for one in fields.pop("records")], fields.pop("timeline")
     sentences = {name: getattr(explanation, name) for name in ("state", "coverage", "owner", "customer", "awaited")}
     return {
         "interactionId": fields.pop("id"),
@@ -24,6 +25,11 @@ def account(facts: ConversationFacts, explanation: Explanation) -> dict[str, Any
         "records": [json_fields(one) | {"text": text} for one, text in zip(records, explanation.records, strict=True)],
         "timeline": [json_fields(one) | {"text": text} for one, text in zip(items, explanation.timeline, strict=True)],
     }
+
+
+def _record(fields: Mapping[str, Any]) -> dict[str, object]:
+    """The fields of a record with its last error as lists name it, so that all that are alike can be requeued by it."""
+    return {**fields, "last_error": shown(fields["reason"], fields["last_error"])}
 
 
 def json_fields(values: Mapping[str, object]) -> dict[str, object]:

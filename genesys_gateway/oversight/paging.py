@@ -1,12 +1,14 @@
 """Pages of a list: a page with the cursor of the next one, and the reading of cursors.
 
 A cursor holds the place at which its page has ended, and the name and filters of its list, as a checksum. It is no
-secret: a caller who makes one up reads a list that the caller may read anyway, from another place.
+secret: a caller who makes one up reads a list that the caller may read anyway, from another place that lines can
+have.
 
 Invariant: pure. A cursor that was not written for this list with these filters is refused.
 """
 
 import hashlib
+import re
 import struct
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Sequence
@@ -18,6 +20,8 @@ from genesys_gateway.storage.statements.listing import Place
 
 T = TypeVar("T")
 
+#: What the ids of lists are made of, and the end of the dates that they may have: the databases know no larger ones.
+_ID, _END = re.compile("[0-9a-f-]{1,36}"), 2**53
 #: Maximum length of a cursor, in characters.
 _LONGEST = 200
 _DATE = struct.Struct(">q")
@@ -70,6 +74,8 @@ def place_of(cursor: str | None, *of: str | None) -> Place | None:
         place = Place(at=_DATE.unpack(held[: _DATE.size])[0], id=held[_DATE.size :].decode())
     except (ValueError, struct.error):
         raise NotOfThisList("no cursor") from None
+    if not (0 <= place.at < _END and _ID.fullmatch(place.id)):
+        raise NotOfThisList("a place that no list has")
     # Written again, because a text may be decoded to the same bytes as another one.
     if cursor_after(place, *of) != cursor:
         raise NotOfThisList("a cursor of another list")

@@ -15,9 +15,11 @@ from typing import Any
 import pytest
 
 from genesys_gateway.domain.record import FirstAttemptFacts
+from genesys_gateway.oversight.paging import cursor_after
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.settings.secret import Secret, role_tokens
 from genesys_gateway.storage.operator_session import OperatorSession
+from genesys_gateway.storage.statements.listing import Place
 from genesys_gateway.storage.tables import registration
 from genesys_gateway.web.auth import Guard
 from genesys_gateway.web.ops.session import COOKIE, IDLE_MS, LIFE_MS, Sessions, serializer_of
@@ -171,6 +173,11 @@ QUERIES = [
     by_bearer("cursor: of another filter", 422, "/ops/api/records?state=dead&cursor=@CURSOR@"),
     by_bearer("cursor: changed", 422, "/ops/api/records?cursor=@CHANGED_CURSOR@"),
     by_bearer("cursor: long", 422, "/ops/api/records?cursor=" + "A" * 1000),
+    *(
+        by_bearer(f"cursor: made up {n}: {what}", 422, f"/ops/api/{what}?cursor={cursor_after(place, what, *of)}")
+        for n, place in enumerate((Place(at=-(2**63), id=DEAD), Place(at=0, id="\0"), Place(at=2**63 - 1, id=DEAD)))
+        for what, of in (("records", (None,)), ("conversations", (None, None)))
+    ),
     by_bearer("a line of 8 KiB", 414, "/ops/api/records?cursor=" + "A" * 8192),
     by_bearer("state: unknown", 422, "/ops/api/records?state=released"),
     by_bearer("state: SQL", 422, "/ops/api/records?state=dead'--"),

@@ -18,9 +18,13 @@ def encoded(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
-@given(st.integers(-(2**63), 2**63 - 1), st.text(max_size=36), st.lists(st.none() | st.text(max_size=5)))
+@given(
+    st.integers(0, 2**53 - 1),
+    st.from_regex("[0-9a-f-]{1,36}", fullmatch=True),
+    st.lists(st.none() | st.text(max_size=5)),
+)
 def test_a_cursor_holds_its_place(at: int, name: str, of: list[str | None]) -> None:
-    place = Place(at=at, id=name.encode("utf-8", "ignore").decode())
+    place = Place(at=at, id=name)
     filters = [None if one is None else one.encode("utf-8", "ignore").decode() for one in of]
     assert place_of(cursor_after(place, *filters), *filters) == place
 
@@ -61,6 +65,18 @@ def test_a_cursor_of_another_list_or_filter_is_refused(of: tuple[str | None, ...
 def test_what_is_no_cursor_is_refused(cursor: str) -> None:
     with pytest.raises(NotOfThisList):
         place_of(cursor, "records", "dead")
+
+
+@pytest.mark.parametrize("at", [-(2**63), -1, 2**53, 2**63 - 1])
+def test_a_cursor_made_up_for_a_date_that_no_line_has_is_refused(at: int) -> None:
+    with pytest.raises(NotOfThisList):
+        place_of(cursor_after(Place(at=at, id=PLACE.id), "records", "dead"), "records", "dead")
+
+
+@pytest.mark.parametrize("name", ["", "\0", f"{PLACE.id}\0", f"{PLACE.id}\n", PLACE.id.upper(), "é", "a" * 37, "' OR"])
+def test_a_cursor_made_up_for_an_id_that_no_line_has_is_refused(name: str) -> None:
+    with pytest.raises(NotOfThisList):
+        place_of(cursor_after(Place(at=PLACE.at, id=name), "records", "dead"), "records", "dead")
 
 
 def test_another_page_follows_only_if_there_is_more() -> None:

@@ -253,6 +253,23 @@ def test_a_conversation_that_is_not_there_is_404_and_no_id_is_422(client: FlaskC
     assert get(client, "conversations/x").status_code == 422
 
 
+def test_the_last_error_of_a_conversation_s_record_is_named_as_in_the_list(
+    client: FlaskClient, gateway: FakeGateway
+) -> None:
+    odd = {"reason": "refused with Maria Cruz", "last_error": "Maria Cruz"}
+    rows = (
+        stored.dead_row(OTHER_RECORD.replace("9", "a"), CONVERSATION, **odd),
+        stored.pending_row(OTHER_RECORD.replace("9", "b"), CONVERSATION, last_error="lookup: connection failed (x)"),
+    )
+    gateway.storage.uncounted(lambda c: stored.put_entries(c, *rows))
+
+    records = found(client, f"conversations/{CONVERSATION}")["records"]
+
+    listed = {one["id"]: one["lastError"] for one in found(client, "records")["items"]}
+    assert {one["lastError"] for one in records} == {"HTTP 422", "other", "connection lost"}
+    assert all(listed[one["id"]] == one["lastError"] for one in records)
+
+
 def test_a_dead_record_is_requeued_once(client: FlaskClient, gateway: FakeGateway) -> None:
     first, second, other = (post(client, f"records/{one}/requeue") for one in (RECORD, RECORD, OTHER_RECORD))
 
