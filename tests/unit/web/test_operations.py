@@ -18,7 +18,7 @@ from tests.doubles.web import BOFE_TOKEN, FakeGateway, bearer
 #: One token with every role; the roles themselves are tested in test_auth and test_routes.
 _ALL_ROLES = f"bofe:{BOFE_TOKEN},ops:{BOFE_TOKEN},backoffice:{BOFE_TOKEN}"
 #: Addresses that only pages for people load: those of operators, apart from their JSON, and a part of the description.
-BROWSERS_ONLY = re.compile(r"/ops/(?!api/).*|/docs/<name>")
+BROWSERS_ONLY = re.compile(r"/ops|/ops/(?!api/).*|/docs/<name>")
 
 GATEWAY = FakeGateway(GATEWAY_TOKENS=_ALL_ROLES)
 
