@@ -1,6 +1,6 @@
-"""Measures how late the gevent event loop wakes those whose time has come.
+"""Measures how late the gevent event loop wakes greenlets.
 
-Invariant: it measures all the time from the start of the process, whatever the database does.
+Invariant: it measures from the start of the process to its end, even if the database does not answer.
 """
 
 import time

@@ -9,7 +9,7 @@ The files, in reading order:
     finding              one thing that is wrong, before it is put into words
     codes                the codes of troubles, and how each is put into words
     own                  what this instance knows to be wrong by itself
-    probes               asks again about what nothing else would ask: disk, login, forbidden views
+    probes               asks about troubles that no other part would ask about: disk, login, forbidden views
     survey               what the database tells operators, and what is wrong with it
     report               what an instance says of itself, so that each instance can answer for all
     debounce             keeps back what is wrong for a moment only

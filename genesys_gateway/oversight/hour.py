@@ -1,6 +1,6 @@
 """What this instance did in the last hour, as points for charts: counts of a minute, levels, and how fresh events were.
 
-Invariant: bounded, whatever the load: one sample each ten seconds, and none older than the hour and its first window.
+Invariant: bounded at any load: one sample every ten seconds, and none older than the hour and its first window.
 """
 
 from collections import deque
@@ -77,7 +77,7 @@ class Hour:
         self.sample()
 
     def run(self, tasks: TaskGroup) -> None:
-        """Take a sample each ten seconds until the task group stops."""
+        """Take a sample every ten seconds until the task group stops."""
         while not tasks.wait(STEP_SECONDS):
             self.sample()
 

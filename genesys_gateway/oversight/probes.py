@@ -1,4 +1,4 @@
-"""Asks again, every few seconds, what operators are told of and nothing else would ask: disk, login, forbidden views.
+"""Asks every few seconds about troubles that no other part would ask about again: disk, login, forbidden views.
 
 Invariant: a probe changes nothing, and none waits for another. What an answer means is noted by the part that asked.
 """
@@ -26,7 +26,7 @@ _LOGIN_SECONDS = 4.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiskTrouble:
-    """That commits fail."""
+    """Why commits fail, and since when."""
 
     #: monotonic seconds
     since: float
@@ -35,7 +35,7 @@ class DiskTrouble:
 
 
 class DiskProbe:
-    """Commits a write that changes nothing, and tries whether the disk takes more.
+    """Commits a write that changes nothing, and tests whether the disk takes more.
 
     Args:
         clock: Only its monotonic time is used.

@@ -1,7 +1,7 @@
 """Looks again and again at what is wrong, and has the answer ready for everybody who asks.
 
 Invariant: all who ask read the same list: the dashboard, the interface, the command and the log. Looking takes no lock
-that work waits for, and an answer is never delayed by more than a second, whatever the database does.
+that work waits for, and an answer is never delayed by more than a second, even if the database does not answer.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ log = get_logger(__name__)
 _PERIOD_SECONDS, _PERIOD_SHARE = 2.0, 1 / 10
 #: Time between two looks while something is kept back that may be a trouble.
 _SOON_SECONDS = 1.0
-#: How old an answer may be, and how long the one who asks waits for a newer one, in seconds.
+#: How old an answer may be, and how long a caller waits for a newer one, in seconds.
 _FRESH_SECONDS, PATIENCE_SECONDS = 1.0, 1.0
 #: After so many seconds a look at the database has failed.
 _LOOK_SECONDS = 4.0
@@ -57,7 +57,7 @@ class Watch:
         channels: The channels of this instance; must not wait.
         shared: Whether other instances may use the same database.
         lease_seconds: How long the lease of an instance lasts.
-        patience_seconds: How long the one who asks waits for a look.
+        patience_seconds: How long a caller waits for a look.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
 """Logs what repeats: the first time at once, then one line a minute that says how often it has happened since.
 
-Invariant: whatever repeats, and however often, each kind adds a bounded number of lines a minute. No repetition is
+Invariant: however often it repeats, each kind adds a bounded number of lines a minute. No repetition is
 lost: the lines of a kind, and the numbers in their fields ``repeated``, add up to how often it happened.
 """
 
@@ -13,7 +13,7 @@ from structlog.typing import FilteringBoundLogger
 
 from genesys_gateway.runtime.clock import Clock
 
-#: For ``most``, where each line tells of another record or conversation that is lost to people until they act.
+#: For ``most`` of events whose every line tells of another record or conversation that a person has to look at.
 SOME = 20
 #: Time in which repetitions of a kind are counted instead of logged, in seconds. If none comes for as long, it is over.
 PERIOD_SECONDS = 60.0

@@ -7,7 +7,7 @@ The files, in reading order:
     tables               the tables, the same for both databases
     triggers             count rows in the table tally
     engine               Storage: runs a job in a transaction
-    commit_listener      what is told of each commit, for those who measure it
+    commit_listener      callbacks about each commit, for the metrics
     joint_job            lets greenlets that want the same job run it once for all
     group_commit         lets the jobs of many greenlets share one transaction of SQLite
     sqlite               SQLite: one connection, owned by one thread

@@ -1,4 +1,4 @@
-"""What is told of each commit, for those who measure it."""
+"""The callbacks that the storage calls about each commit, so that commits can be measured."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -13,7 +13,7 @@ from genesys_gateway.runtime.logs import get_logger
 
 log = get_logger(__name__)
 
-#: Most transitions of a kind in a transaction that get a line each. A line takes about 10 µs, whatever it says.
+#: Maximum number of transitions of a kind in a transaction that get a line each. A line takes about 10 µs.
 _EACH = 8
 #: Maximum number of ids in a line. With these a line is written as a whole, see LogWriter.
 _TOGETHER = 50

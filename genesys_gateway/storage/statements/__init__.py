@@ -20,7 +20,7 @@ The files, in reading order:
     reconciliation       conversations that are due for a question to Genesys
     last_look            closed conversations that are asked about once more, each claimed by one instance
     due_dates            rows whose date has come, or was set by a wrong clock
-    succession           which lost instances nothing runs in place of
+    succession           which lost instances have no successor
     instances            running instances, their leases, how they end, their channels
     ownership            conversations that an instance adopts, takes over, offers, and still has
     places               places of channels in the budget of an OAuth client

@@ -1,4 +1,4 @@
-"""Decides which lost instances nothing runs in place of.
+"""Decides which lost instances have no successor.
 
 Invariant: pure. An instance is lost if its lease ended although it did not leave. One that began after another
 one was last seen alive takes the place of at most one of those that are gone.

@@ -47,7 +47,7 @@ class Session:
     opened_at: int
     #: the latest request that its cookie knows
     seen_at: int
-    #: when it ends, whatever is requested
+    #: when it ends at the latest
     ends_at: int
     #: signs its cookie
     key: bytes = field(repr=False)
