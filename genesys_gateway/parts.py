@@ -190,7 +190,7 @@ class Parts:
 
     def _compose_oversight(self, genesys: Genesys, tokens: Tokens) -> None:
         disk = DiskProbe(self.storage, self._machine)
-        self.probes = Probes(disk, tokens, genesys, self._inquiry)
+        self.probes = Probes(disk, tokens, genesys, self._inquiry, self._clock)
         sources = Sources(
             breaker=self.delivery.breaker,
             tokens=tokens,

@@ -82,8 +82,8 @@ class Channel:
         permitted: Asked right before the first socket is opened; if False, the channel is given up instead.
     """
 
-    #: when a socket last brought a frame (epoch milliseconds); None before the first
-    last_frame_at: int | None = None
+    #: when a socket last brought a frame (epoch milliseconds); before the first, when it was made
+    last_frame_at: int
 
     def __init__(
         self,
@@ -112,7 +112,7 @@ class Channel:
         self._opened = self._created
         self._last_seen = self._created  # the last frame, or the opening of the socket
         self._empty_since = self._created  # the list has held no topic since
-        self._last_seen_ms = self._clock.now()  # the same moment as _last_seen, in epoch milliseconds
+        self._last_seen_ms = self.last_frame_at = self._clock.now()  # as _last_seen, in epoch milliseconds
         self._has_socket = False  # a socket is open, or may be: it is being opened or closed
         self._reconnects = True
         self._handover_failures = 0

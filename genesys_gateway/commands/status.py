@@ -29,7 +29,8 @@ _REFUSED = {
     401: "the token is unknown to this gateway.",
     403: "the token has not the role ops.",
     404: "it has no /ops/api/status: is it a gateway of this release?",
-    503: "it is starting or ending; ask again soon.",
+    503: "it is starting or ending, or has not read its database yet, so the promise can't be checked now; ask again"
+    " soon.",
 }
 
 
@@ -40,6 +41,7 @@ class CannotAsk(Exception):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Answer:
     text: str
+    at: str
     promise: Mapping[str, int]
     backlog: int
     dead: int
@@ -142,6 +144,7 @@ def _read(text: str, target: str) -> _Answer:
         said: dict[str, Any] = orjson.loads(text)
         return _Answer(
             text=text,
+            at=str(said["at"]),
             promise={name: int(said["promise"][name]) for name in ("accepted", "followed", "closed", "unaccounted")},
             backlog=int(said["backlog"]),
             dead=int(said["dead"]),
@@ -156,17 +159,24 @@ def _read(text: str, target: str) -> _Answer:
 
 def _print(answer: _Answer) -> None:
     promise = answer.promise
-    kept = "is kept" if not promise["unaccounted"] else f"is BROKEN ({promise['unaccounted']} unaccounted)"
     even = promise["accepted"] == promise["followed"] + promise["closed"]
     print_lines(
-        f"The promise {kept}: {promise['accepted']} accepted {'=' if even else '≠'} {promise['followed']} followed"
-        f" + {promise['closed']} closed; {counted(answer.backlog, 'record')} waiting, {answer.dead} dead,"
+        f"The promise {_kept(answer)}: {promise['accepted']} accepted {'=' if even else '≠'} {promise['followed']}"
+        f" followed + {promise['closed']} closed; {counted(answer.backlog, 'record')} waiting, {answer.dead} dead,"
         f" {counted(answer.uncovered, 'conversation')} uncovered."
     )
     if not answer.troubles:
         print_lines("No trouble.")
     for one in answer.troubles:
         print_lines("", f"{one['code']}, since {_since(one['since'])}", f"  {one['text']}", f"  {one['advice']}")
+
+
+def _kept(answer: _Answer) -> str:
+    if unaccounted := answer.promise["unaccounted"]:
+        return f"is BROKEN ({unaccounted} unaccounted)"
+    if any(one["code"] == "disk_refuses" for one in answer.troubles):
+        return f"can't be checked now; read {_since(answer.at)}"
+    return "is kept"
 
 
 def _since(text: str) -> str:

@@ -26,6 +26,10 @@ MAX_MARGIN_SECONDS = 300.0
 #: Number of these margins before its end from which on a token must have an assertion ready for its renewal.
 _CHECK_MARGINS = 3
 
+#: The longest back-off, in seconds, unless the settings name a shorter, or the login host a longer one: operators are
+#: told at least every ten seconds of what lasts.
+_LONGEST_BACK_OFF = 5.0
+
 log = get_logger(__name__)
 
 __all__ = ["Token", "TokenRefused", "TokenTrouble", "Tokens"]
@@ -147,6 +151,10 @@ class Tokens:
         if token is self._token:
             self._rejected = None
 
+    def seconds_until_retry(self) -> float:
+        """Seconds until the login host may be asked again after a failure; 0 if nothing forbids it now."""
+        return max(0.0, self._retry_at - self._clock.monotonic())
+
     def _end_is_near(self) -> bool:
         return self._token is None or self._clock.monotonic() >= self._check_from
 
@@ -177,7 +185,7 @@ class Tokens:
             return alive
 
     def _request(self) -> Token:
-        left = self._retry_at - self._clock.monotonic()
+        left = self.seconds_until_retry()
         if left > 0:
             raise _again(self._trouble, left)
         issued_at, begun = self._clock.now(), self._clock.monotonic()
@@ -222,8 +230,9 @@ class Tokens:
         self._without_assertion = text if of_assertion else None
 
     def _back_off(self, error: TransientFailure | TokenRefused) -> None:
-        # Without a token nothing is covered. So the login host is asked as often as a channel is tried to be made.
-        longest = min(self._settings.retry_max_seconds, self._settings.heartbeat_seconds / 4)
+        # Without a token nothing is covered. So the login host is asked at least as often as a channel is tried to be
+        # made.
+        longest = min(self._settings.retry_max_seconds, self._settings.heartbeat_seconds / 4, _LONGEST_BACK_OFF)
         wait = full_jitter(self._random, self._settings.retry_base_seconds, longest, failures=self._failures)
         requested = (error.retry_after or 0.0) if isinstance(error, TransientFailure) else 0.0
         self._failures += 1

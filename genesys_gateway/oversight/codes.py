@@ -144,7 +144,7 @@ def anchor(code: Code) -> str:
     return f"docs/runbook.md#{code}"
 
 
-def trouble(finding: Finding, figures: Mapping[str, int]) -> Trouble:
+def trouble(finding: Finding, figures: Mapping[str, int | str]) -> Trouble:
     """Put a finding into words.
 
     Args:

@@ -14,14 +14,18 @@ from genesys_gateway.reconciliation.availability import PROBE_SECONDS
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import PermanentFailure, StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.storage import Storage
+
+log = get_logger(__name__)
 
 #: Seconds between two looks at the database.
 _DISK_SECONDS = 2.0
 #: Seconds after which a database that does not answer counts as one that refuses.
 _DISK_PATIENCE = 3.0
-#: Seconds between two looks at the token and its assertion.
-_LOGIN_SECONDS = 4.0
+#: Seconds between two looks at the token and its assertion, and at least while the login host fails.
+_LOGIN_SECONDS, _LEAST_SECONDS = 4.0, 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,9 +79,11 @@ class Probes:
 
     Args:
         disk: Looks at the database.
+        clock: Only its monotonic time is used.
     """
 
-    def __init__(self, disk: DiskProbe, tokens: Tokens, genesys: Genesys, inquiry: Inquiry) -> None:
+    def __init__(self, disk: DiskProbe, tokens: Tokens, genesys: Genesys, inquiry: Inquiry, clock: Clock) -> None:
+        self._logger = SampledLog(log, clock)
         self._disk = disk
         self._tokens = tokens
         self._genesys = genesys
@@ -85,9 +91,9 @@ class Probes:
 
     def start(self, tasks: TaskGroup) -> None:
         """Start asking, until the group stops."""
-        tasks.spawn("disk-probe", _repeat, tasks, _DISK_SECONDS, self._disk.look)
-        tasks.spawn("login-probe", _repeat, tasks, _LOGIN_SECONDS, self.ask_for_token)
-        tasks.spawn("permission-probe", _repeat, tasks, PROBE_SECONDS / 4, self._inquiry.ask_forbidden)
+        tasks.spawn("disk-probe", self._repeat, tasks, lambda: _DISK_SECONDS, self._disk.look)
+        tasks.spawn("login-probe", self._repeat, tasks, self._until_login, self.ask_for_token)
+        tasks.spawn("permission-probe", self._repeat, tasks, lambda: PROBE_SECONDS / 4, self._inquiry.ask_forbidden)
 
     def ask_for_token(self) -> None:
         """Have the token renewed if it is due, and check that there is something to renew it with."""
@@ -97,11 +103,19 @@ class Probes:
                 self._genesys.count_channels()  # only a call shows whether Genesys accepts it
         self._tokens.check_renewal()
 
+    def _until_login(self) -> float:
+        """Seconds until the next look at the token: soon after the login host may be asked again."""
+        left = self._tokens.seconds_until_retry()
+        return min(_LOGIN_SECONDS, max(_LEAST_SECONDS, left)) if left > 0 else _LOGIN_SECONDS
 
-def _repeat(tasks: TaskGroup, seconds: float, action: Callable[[], None]) -> None:
-    while not tasks.stopping:
-        action()
-        tasks.wait(seconds)
+    def _repeat(self, tasks: TaskGroup, seconds: Callable[[], float], action: Callable[[], None]) -> None:
+        while not tasks.stopping:
+            try:
+                action()
+            except Exception as error:
+                # A probe only finds out what operators are told; no error of one may end the process.
+                self._logger.exception("probe_failed", error=type(error).__name__)
+            tasks.wait(seconds())
 
 
 def _words(error: StorageUnavailable) -> str:

@@ -66,16 +66,20 @@ class ChannelStatus:
     #: whether its socket is open
     connected: bool
     expires_at: int
-    #: when its socket last brought a frame; None before the first
-    last_frame_at: int | None
+    #: when its socket last brought a frame; before the first, when the channel was made
+    last_frame_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
     """Everything at one moment."""
 
-    #: when it was read, in epoch milliseconds
+    #: when the figures were read from the database, in epoch milliseconds
     at: int
+    #: when it was put together, in epoch milliseconds; later than any before
+    looked_at: int
+    #: whether the figures were ever read; until then they mean nothing
+    known: bool = True
     promise: Promise
     #: records waiting to be delivered
     backlog: int

@@ -11,7 +11,7 @@ from functools import partial
 import gevent
 from gevent.event import Event
 
-from genesys_gateway.oversight.codes import merged, trouble
+from genesys_gateway.oversight.codes import OF_THE_SERVICE, merged, trouble
 from genesys_gateway.oversight.debounce import Debounce
 from genesys_gateway.oversight.finding import Code, Finding
 from genesys_gateway.oversight.report import Report, from_json, to_json
@@ -21,6 +21,7 @@ from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
 from genesys_gateway.runtime.logs import get_logger
+from genesys_gateway.runtime.sampled_log import SampledLog
 from genesys_gateway.runtime.shared import Runtime
 from genesys_gateway.runtime.single_flight import SingleFlight
 from genesys_gateway.storage import Storage
@@ -38,6 +39,8 @@ _LOOK_SECONDS = 4.0
 
 _NOTHING = Status(
     at=0,
+    looked_at=0,
+    known=False,
     promise=Promise(accepted=0, followed=0, closed=0, unaccounted=0),
     backlog=0,
     dead=0,
@@ -75,6 +78,7 @@ class Watch:
         self._storage = storage
         self._clock = runtime.clock
         self._metrics = runtime.metrics
+        self._logger = SampledLog(log, self._clock)
         self._identity = identity
         self._own = own
         self._channels = channels
@@ -139,9 +143,9 @@ class Watch:
         return self._status
 
     def wait(self, after: int, seconds: float) -> Status | None:
-        """Wait for a status later than ``after``, its field ``at``. None if none came in time, or during a drain."""
+        """Wait for a status with a later ``looked_at`` than ``after``. None if none came in time, or during a drain."""
         deadline = self._clock.monotonic() + seconds
-        while self._status.at <= after:
+        while self._status.looked_at <= after:
             left = deadline - self._clock.monotonic()
             if left <= 0 or self._draining:
                 return None
@@ -166,31 +170,39 @@ class Watch:
             return True  # stopped meanwhile
 
     def _look(self) -> bool:
+        """Look; if that goes wrong in a way that nobody foresaw, the last answer stays until the next look."""
+        try:
+            self._look_around()
+        except Exception as error:
+            self._logger.exception("look_failed", error=type(error).__name__)
+            self._looked_at = self._clock.monotonic()
+        return True
+
+    def _look_around(self) -> None:
         own, channels = tuple(self._own()), tuple(self._channels())
         mine = Report(findings=own, channels=channels, shown=self._shown)
         if not self._opened:
             self._failed(self._not_opened)
-            return True
+            return
         me = self._identity.id
         try:
             found = self._storage.run(partial(survey, report=(me, to_json(mine)) if self._shared else None))
         except StorageUnavailable as error:
             self._failed(str(error))
-            return True
+            return
         self._survey, self._failing_since = found, None
         others = [from_json(text) for one, text in sorted(found.reports.items()) if one != me]
         self._show(found, [mine, *others])
-        return True
 
     def _show(self, known: Survey, reports: Sequence[Report]) -> None:
         """Put together what all instances say and what the database told."""
         said = merged(one for report in reports for one in report.findings if not is_over(one, known))
-        waiting = sum(int(one.facts.get("waiting", 0)) for one in said if one.code == "channels_full")
+        waiting = sum(_waiting(one) for one in said if one.code == "channels_full")
         shown = _earliest(report.shown for report in reports)
         found = merged([*said, *findings(known, waiting=waiting)])
         settled = self._debounce.settled(found, shown=shown, now=self._clock.monotonic())
         channels = tuple(one for report in reports for one in report.channels)
-        self._publish(_lasting(settled, shown), _figures(self._status, known), channels)
+        self._publish(_lasting(settled, shown), _figures(self._status, known, self._clock.now()), channels)
 
     def _failed(self, reason: str | None) -> None:
         """Tell what is known without the database: what was read last, and what is wrong here."""
@@ -204,19 +216,14 @@ class Watch:
         self._publish(_lasting(merged(found), self._shown), self._status, tuple(self._channels()))
 
     def _publish(self, lasting: Iterable[Finding], status: Status, channels: tuple[ChannelStatus, ...]) -> None:
-        promise = status.promise
-        figures = {
-            "backlog": status.backlog,
-            "accepted": promise.accepted,
-            "followed": promise.followed,
-            "closed": promise.closed,
-        }
+        figures = _named(status)
         ordered = sorted(lasting, key=lambda one: (one.since, one.code))
         troubles = tuple(trouble(one, figures) for one in ordered)
         now = self._clock.now()
         self._log(troubles, now)
         self._shown = {one.code: one.since for one in ordered}
-        self._status = replace(status, at=max(now, self._status.at + 1), troubles=troubles, channels=channels)
+        looked_at = max(now, self._status.looked_at + 1)
+        self._status = replace(status, looked_at=looked_at, troubles=troubles, channels=channels)
         self._metrics.show_troubles(self._shown)
         self._metrics.show_instances(one.state for one in status.instances)
         self._looked_at = self._clock.monotonic()
@@ -246,10 +253,31 @@ def _earliest(shown: Iterable[Mapping[Code, int]]) -> dict[Code, int]:
     return result
 
 
-def _figures(before: Status, known: Survey) -> Status:
+def _waiting(one: Finding) -> int:
+    """How many conversations wait for a place; 0 unless the finding tells it as a number."""
+    waiting = one.facts.get("waiting")
+    return waiting if isinstance(waiting, int) else 0
+
+
+def _named(status: Status) -> Mapping[str, int | str]:
+    """The figures of the whole service by the names that sentences use."""
+    if not status.known:
+        return dict.fromkeys(OF_THE_SERVICE, "an unknown number of")
+    promise = status.promise
+    return {
+        "backlog": status.backlog,
+        "accepted": promise.accepted,
+        "followed": promise.followed,
+        "closed": promise.closed,
+    }
+
+
+def _figures(before: Status, known: Survey, read_at: int) -> Status:
     balance = known.balance
     return replace(
         before,
+        at=read_at,
+        known=True,
         promise=Promise(
             accepted=balance.accepted,
             followed=balance.followed,

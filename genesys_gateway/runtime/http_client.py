@@ -41,6 +41,8 @@ MAX_RETRY_AFTER_SECONDS = 3600.0
 #: Start of the message of an error between this process and the proxy, or inside the proxy.
 PROXY_FAILED = "proxy"
 
+#: The name that a certificate is not valid for, as OpenSSL's words quote it.
+_QUOTED = re.compile(r" for '.*'", re.DOTALL)
 _CHUNK_BYTES = 64 * 1024
 # A socket's own time limit, as a share of the call's: it passes a little earlier, so that ssl and urllib3 clean up.
 _SOCKET_SHARE = 0.98
@@ -251,9 +253,9 @@ def _root_cause(error: BaseException) -> str:
 
 
 def _safe_details(error: BaseException) -> str:
-    """The part of an error's text that holds no URL and no secret; empty if there is none."""
+    """The part of an error's text that holds no URL, no host and no secret; empty if there is none."""
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f": {error.verify_message}"
+        return ": " + _QUOTED.sub(" for this host", error.verify_message)
     refused = re.match(r"Tunnel connection failed: (\d{3})\b", str(error))
     return f": answered {refused[1]}" if refused else ""
 

@@ -35,6 +35,7 @@ def a_status(*codes: str, unaccounted: int = 0) -> Status:
     topics = (1000, 1000, 983, 742, 387)
     return Status(
         at=NOW,
+        looked_at=NOW,
         promise=Promise(accepted=19_420, followed=4112 - unaccounted, closed=15_308, unaccounted=unaccounted),
         backlog=1284 if "receiver_down" in codes else 6,
         dead=13 if "records_dead" in codes else 0,
@@ -74,15 +75,15 @@ class ShownWatch:
 
     def show(self, status: Status) -> None:
         """Look again, two seconds later."""
-        self.latest = replace(status, at=self.latest.at + 2000)
+        self.latest = replace(status, at=self.latest.at + 2000, looked_at=self.latest.looked_at + 2000)
         self._looked.set()
         self._looked = Event()
 
     def wait(self, after: int, seconds: float) -> Status | None:
         looked = self._looked
-        if self.latest.at <= after:
+        if self.latest.looked_at <= after:
             gevent.with_timeout(seconds, looked.wait, timeout_value=None)
-        return self.latest if self.latest.at > after else None
+        return self.latest if self.latest.looked_at > after else None
 
 
 def a_busy_hour(metrics: Metrics, away_at: range = range(210, 246)) -> Hour:

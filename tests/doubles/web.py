@@ -89,7 +89,7 @@ class FakeWatch:
         return self.latest
 
     def wait(self, after: int, seconds: float) -> Status | None:
-        return self.latest if self.latest.at > after else None
+        return self.latest if self.latest.looked_at > after else None
 
 
 class FakeGateway:
@@ -170,6 +170,7 @@ def status(**changes: Any) -> Status:
     """What operators see of a gateway with nothing to do at 2026-11-22T10:00:00Z, except for the ``changes``."""
     defaults: dict[str, Any] = {
         "at": 1_795_341_600_000,
+        "looked_at": 1_795_341_600_000,
         "promise": Promise(accepted=0, followed=0, closed=0, unaccounted=0),
         "backlog": 0,
         "dead": 0,

@@ -7,8 +7,10 @@ import orjson
 from flask import Blueprint, Response, current_app, g, request
 from werkzeug.routing import BaseConverter
 
+from genesys_gateway.oversight import Status
 from genesys_gateway.oversight.account import account
 from genesys_gateway.oversight.explanation import explain
+from genesys_gateway.runtime.errors import Unavailable
 from genesys_gateway.web import json_body, problems
 from genesys_gateway.web.ops import query
 from genesys_gateway.web.ops.access import operator
@@ -32,14 +34,14 @@ class RecordId(BaseConverter):
 @operator
 def status() -> Response:
     """The whole service at this moment."""
-    return _json(ops.status(current_status()))
+    return _json(ops.status(_known_status()))
 
 
 @blueprint.get("/ops/api/channels")
 @operator
 def channels() -> Response:
     """The notification channels of all instances."""
-    return _json([ops.channel(one) for one in current_status().channels])
+    return _json([ops.channel(one) for one in _known_status().channels])
 
 
 @blueprint.get("/ops/api/conversations")
@@ -107,6 +109,14 @@ def requeue_alike() -> Response:
     """Have all records delivered again that are dead for one reason."""
     reason = loaded(_REQUEUE)["reason"]
     return _json({"requeued": serving_gateway().records.requeue_alike(reason, by=g.operator.name)}, 202)
+
+
+def _known_status() -> Status:
+    """The latest status, which holds figures. Answers 503 until they were read from the database once."""
+    status = current_status()
+    if not status.known:
+        raise Unavailable("the database was not read yet")
+    return status
 
 
 def _ignore_body() -> None:

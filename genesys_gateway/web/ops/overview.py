@@ -22,7 +22,7 @@ SECTIONS = ("promise", "troubles", "figures", "hour", "channels", "instances")
 class Rendering:
     """All sections at one moment."""
 
-    #: when the status was read, in epoch milliseconds
+    #: when the status was put together, in epoch milliseconds
     at: int
     #: number of troubles
     troubles: int
@@ -55,21 +55,21 @@ class Overview:
     def of(self, status: Status) -> Rendering:
         """The sections of a status."""
         latest = self._latest
-        if latest is not None and latest.at == status.at:
+        if latest is not None and latest.at == status.looked_at:
             return latest
         html = {name: self._rendered(name, status) for name in SECTIONS}
         changed = {
-            name: status.at if latest is None or latest.html[name] != html[name] else latest.changed[name]
+            name: status.looked_at if latest is None or latest.html[name] != html[name] else latest.changed[name]
             for name in SECTIONS
         }
-        self._latest = Rendering(at=status.at, troubles=len(status.troubles), html=html, changed=changed)
+        self._latest = Rendering(at=status.looked_at, troubles=len(status.troubles), html=html, changed=changed)
         return self._latest
 
     def _rendered(self, name: str, status: Status) -> str:
         template = TEMPLATES.get_template(f"overview/{name}.html")
         return template.render(
             status=status,
-            now=status.at,
+            now=status.looked_at,
             charts=self._hour_charts(),
             budget=self._budget,
             calls=self._calls,

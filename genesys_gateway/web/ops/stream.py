@@ -35,7 +35,7 @@ class Looks(Protocol):
         """The latest look, or a new one."""
 
     def wait(self, after: int, seconds: float) -> Status | None:
-        """The first look later than ``after`` (epoch milliseconds); None if there is none within that time."""
+        """The first status with a later ``looked_at`` (epoch milliseconds); None if there is none within that time."""
 
 
 class Stream:
@@ -87,7 +87,7 @@ class Stream:
             if look is not None:
                 rendering = self._overview.of(look)
                 yield _event(rendering, seen)
-                seen = look.at
+                seen = look.looked_at
             look = self._looks.wait(seen, min(_STEP_SECONDS, deadline.left()))
 
 

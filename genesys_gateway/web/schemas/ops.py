@@ -62,7 +62,7 @@ def channel(shown: ChannelStatus) -> dict[str, object]:
         "limit": shown.limit,
         "connected": shown.connected,
         "expiresAt": isoformat(shown.expires_at),
-        "lastFrameAt": _moment_or_null(shown.last_frame_at),
+        "lastFrameAt": isoformat(shown.last_frame_at),
     }
 
 
@@ -164,7 +164,7 @@ class InstanceReply(_Reply):
 class StatusReply(_Reply):
     """The whole service at one moment; every instance answers for all."""
 
-    at = _moment("When it was read.")
+    at = _moment("When its figures were read; earlier than now while the database does not answer.")
     promise = fields.Nested(PromiseReply, required=True)
     backlog = _count("Records that wait to be delivered.")
     dead = _count("Records that were given up.")
@@ -188,7 +188,7 @@ class ChannelReply(_Reply):
     connected = fields.Boolean(required=True, metadata={"description": "Whether its socket is open."})
     expires_at = _moment("When it ends by itself. Its topics are handed over before.", data_key="expiresAt")
     last_frame_at = _moment(
-        "When its socket last brought a frame; null before the first.", data_key="lastFrameAt", allow_none=True
+        "When its socket last brought a frame; before the first, when it was made.", data_key="lastFrameAt"
     )
 
 

@@ -143,6 +143,10 @@ def test_it_connects_and_brings_what_is_wanted(channel: ChannelOnFakeGenesys) ->
     assert (channel.ours.free_places, channel.ours.idle_seconds()) == (997, 0)
 
 
+def test_its_last_frame_is_as_old_as_itself_before_the_first(channel: ChannelOnFakeGenesys) -> None:
+    assert channel.ours.last_frame_at == channel.clock.now()
+
+
 def test_notifications_are_handed_on_with_their_frames(channel: ChannelOnFakeGenesys) -> None:
     channel.start()
     channel.socket.push(acw_notification(conversation(1)))

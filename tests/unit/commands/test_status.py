@@ -16,6 +16,7 @@ from genesys_gateway.oversight.finding import Finding
 from tests.doubles.web import OPS_TOKEN
 
 URL = "http://127.0.0.1:8080"
+AT = "2026-11-22T10:00:00.000Z"
 ADDRESS = f"{URL}/ops/api/status"
 DOWN = trouble(Finding(code="receiver_down", since=0, facts={"error": "HTTP 503"}), {"backlog": 2})
 TROUBLE = {"code": DOWN.code, "since": "2026-11-22T10:00:00.000Z", "text": DOWN.text, "advice": DOWN.advice}
@@ -24,7 +25,7 @@ TROUBLE = {"code": DOWN.code, "since": "2026-11-22T10:00:00.000Z", "text": DOWN.
 def answer(*troubles: dict[str, str], unaccounted: int = 0) -> dict[str, Any]:
     promise = {"accepted": 12, "followed": 3, "closed": 9, "unaccounted": unaccounted}
     figures = {"backlog": 1, "dead": 0, "uncovered": 2, "released": 0}
-    return {"promise": promise, **figures, "troubles": list(troubles), "instances": [], "later": "x"}
+    return {"at": AT, "promise": promise, **figures, "troubles": list(troubles), "instances": [], "later": "x"}
 
 
 @pytest.fixture
@@ -72,6 +73,28 @@ def test_each_trouble_is_printed_with_its_time_and_advice(gateway: requests_mock
     assert name.startswith("receiver_down, since 2026-11-22T10:00:00.000Z (")
     assert (text, advice) == (f"  {DOWN.text}", f"  {DOWN.advice}")
     assert advice.endswith("docs/runbook.md#receiver_down")
+
+
+def test_while_the_database_refuses_it_tells_when_the_figures_were_read(
+    gateway: requests_mock.Mocker, token: str
+) -> None:
+    gateway.get(ADDRESS, json=answer(TROUBLE | {"code": "disk_refuses"}))
+
+    head = ask("--url", URL, "--token-file", token).stdout.splitlines()[0]
+
+    assert head.startswith(f"The promise can't be checked now; read {AT} (")
+    assert "): 12 accepted = " in head
+
+
+def test_before_the_database_was_read_it_says_that_the_promise_cannot_be_checked(
+    gateway: requests_mock.Mocker, token: str
+) -> None:
+    gateway.get(ADDRESS, status_code=503)
+
+    result = ask("--url", URL, "--token-file", token)
+
+    assert result.exit_code == 2
+    assert "the promise can't be checked now" in result.stderr
 
 
 @pytest.mark.parametrize(("troubles", "code"), [([], 0), ([TROUBLE], 1)])

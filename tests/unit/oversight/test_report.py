@@ -9,7 +9,7 @@ from genesys_gateway.oversight.report import Report, from_json, to_json
 from genesys_gateway.oversight.status import ChannelStatus
 
 CHANNEL = ChannelStatus(
-    id="c", owner="a", state="open", topics=3, limit=1000, connected=True, expires_at=9, last_frame_at=None
+    id="c", owner="a", state="open", topics=3, limit=1000, connected=True, expires_at=9, last_frame_at=8
 )
 REPORT = Report(
     findings=(Finding(code="no_token", since=5, facts={"error": "HTTP 503", "n": 2}),),

@@ -1,7 +1,7 @@
 """The watch looks at intervals, answers at once whatever the database does, and tells each change once."""
 
 from collections.abc import Callable, Iterator
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import gevent
 import pytest
@@ -21,7 +21,7 @@ from tests.doubles.storage_in_memory import OWNER, StorageInMemory
 from tests.doubles.stored_rows import CONVERSATION, dead_row, put_entries, put_frame
 
 CHANNEL = ChannelStatus(
-    id="c", owner=OWNER, state="open", topics=3, limit=1000, connected=True, expires_at=9, last_frame_at=None
+    id="c", owner=OWNER, state="open", topics=3, limit=1000, connected=True, expires_at=9, last_frame_at=8
 )
 
 
@@ -118,7 +118,7 @@ def test_an_answer_of_this_second_is_given_again(watched: Watched) -> None:
 def test_all_who_ask_at_once_wait_for_one_look(watched: Watched) -> None:
     asking = [gevent.spawn(watched.watch.status) for _ in range(20)]
 
-    assert len({one.get(timeout=30).at for one in asking}) == 1
+    assert len({one.get(timeout=30).looked_at for one in asking}) == 1
     assert watched.storage.jobs == 1
 
 
@@ -254,8 +254,43 @@ def test_while_the_database_refuses_the_last_figures_stay_and_that_is_told(watch
     assert sorted(codes(status)) == ["disk_refuses", "receiver_down", "records_dead"]
     assert "the disk is full" in next(one for one in status.troubles if one.code == "disk_refuses").text
     assert (status.promise.accepted, status.dead, status.channels) == (1, 1, (CHANNEL,))
+    assert status.looked_at - status.at == 1500, "the figures are shown as of when they were read"
     watched.look()
     assert sorted(codes(watched.look())) == ["receiver_down", "records_dead"]
+
+
+def test_figures_that_were_never_read_are_invented_in_no_sentence(watched: Watched) -> None:
+    watched.storage.refuse(1)
+    watched.find("no_token", error="HTTP 503")
+
+    status = watched.look()
+
+    assert not status.known
+    told = next(one for one in status.troubles if one.code == "no_token")
+    assert "about an unknown number of followed conversations" in told.text
+
+
+def test_an_error_that_nobody_foresaw_is_logged_and_the_last_answer_stays(watched: Watched) -> None:
+    before = watched.look()
+    watched.own.append(cast(Finding, None))
+
+    with capture_logs() as lines:
+        assert watched.look() is before
+    assert [(one["event"], one["log_level"], one["error"]) for one in lines] == [
+        ("look_failed", "error", "AttributeError")
+    ]
+
+    watched.own.clear()
+    assert watched.look() is not before
+
+
+def test_a_number_of_waiting_ones_that_is_none_counts_for_nothing(watched: Watched) -> None:
+    watched.storage.register("a")
+    watched.find("channels_full", waiting="many")
+
+    status = [watched.look() for _ in range(8)][-1]
+
+    assert sorted(codes(status)) == ["channels_full", "uncovered"]
 
 
 def test_before_the_database_is_open_nothing_is_said_of_it_unless_the_opening_failed() -> None:
@@ -272,12 +307,15 @@ def test_before_the_database_is_open_nothing_is_said_of_it_unless_the_opening_fa
     )
 
     assert codes(starting.status()) == []
+    assert not starting.status().known
     starting.not_opened()
     watched.clock.advance(2)
     assert codes(starting.status()) == ["disk_refuses"]
+    assert not starting.status().known
     starting.opened()
     watched.clock.advance(2)
     assert codes(starting.status()) == []
+    assert starting.status().known
     starting.stop(1.0)
     watched.close()
 
@@ -293,7 +331,7 @@ def test_a_database_that_hangs_delays_no_answer_for_long() -> None:
         assert watched.watch.status() is first
 
     release.set()
-    until(lambda: watched.watch.status().at > first.at)
+    until(lambda: watched.watch.status().looked_at > first.looked_at)
     watched.close()
 
 
@@ -313,20 +351,20 @@ def test_the_loop_looks_every_two_seconds_and_sooner_while_something_is_kept_bac
 
 def test_who_waits_is_told_of_the_next_look_and_not_of_an_older_one(watched: Watched) -> None:
     first = watched.look()
-    waiting = gevent.spawn(watched.watch.wait, first.at, 30.0)
+    waiting = gevent.spawn(watched.watch.wait, first.looked_at, 30.0)
     gevent.sleep(0)
     assert not waiting.ready()
 
     second = watched.look()
 
     assert waiting.get(timeout=30) is second
-    assert watched.watch.wait(first.at, 30.0) is second
-    assert watched.watch.wait(second.at, 0.0) is None
+    assert watched.watch.wait(first.looked_at, 30.0) is second
+    assert watched.watch.wait(second.looked_at, 0.0) is None
 
 
 @pytest.mark.parametrize("end", [lambda watch: watch.drain(), lambda watch: watch.stop(1.0)])
 def test_a_drain_and_a_stop_end_all_waits(watched: Watched, end: Callable[[Watch], Any]) -> None:
-    at = watched.look().at
+    at = watched.look().looked_at
     waiting = [gevent.spawn(watched.watch.wait, at, 600.0) for _ in range(3)]
     gevent.sleep(0)
 
@@ -335,7 +373,7 @@ def test_a_drain_and_a_stop_end_all_waits(watched: Watched, end: Callable[[Watch
     assert [one.get(timeout=30) for one in waiting] == [None] * 3
     assert watched.watch.draining
     assert watched.watch.wait(at, 600.0) is None
-    assert watched.watch.status().at >= at
+    assert watched.watch.status().looked_at >= at
 
 
 def test_frames_are_counted_with_their_commonest_reason(watched: Watched) -> None:

@@ -443,6 +443,16 @@ def test_tls_is_verified(stack: ExitStack, tmp_path: Path) -> None:
         client_for_url(stack, url).call("GET", "/x")
 
 
+def test_the_name_of_a_host_is_not_told(stack: ExitStack, tmp_path: Path) -> None:
+    url = stack.enter_context(_tls_server(tmp_path)).replace("localhost", "127.0.0.1")
+    client = client_for_url(stack, url, ca_bundle=tmp_path / "cert.pem")
+
+    with pytest.raises(NotSent, match="mismatch, certificate is not valid for this host") as raised:
+        client.call("GET", "/x")
+
+    assert "127.0.0.1" not in str(raised.value)
+
+
 def test_the_configured_authority_is_trusted(stack: ExitStack, tmp_path: Path) -> None:
     url = stack.enter_context(_tls_server(tmp_path))
 

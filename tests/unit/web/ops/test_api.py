@@ -12,8 +12,9 @@ from genesys_gateway.web.ops.access import SESSIONS
 from genesys_gateway.web.ops.session import COOKIE
 from genesys_gateway.web.schemas import ops
 from tests.doubles import stored_rows as stored
+from tests.doubles.operated import a_trouble
 from tests.doubles.stored_rows import CONVERSATION, CUSTOMER, OTHER_CONVERSATION, PERSONAL
-from tests.doubles.web import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway, bearer
+from tests.doubles.web import BACKOFFICE_TOKEN, BOFE_TOKEN, OPS_TOKEN, FakeGateway, bearer, status
 
 RECORD = "97f2f1c4-8d1e-5c1b-9b53-5d1c2f0c7a11"
 OTHER_RECORD = "97f2f1c4-8d1e-5c1b-9b53-5d1c2f0c7a12"
@@ -93,6 +94,15 @@ def test_status_and_channels_are_answered_while_the_database_refuses(client: Fla
         assert answer.status_code == 200 or int(answer.headers["Retry-After"]) >= 1
     for address in POSTS:
         assert post(client, address, {"reason": "HTTP 422"}).status_code == 503
+
+
+def test_figures_that_were_never_read_are_not_answered(client: FlaskClient, gateway: FakeGateway) -> None:
+    gateway.watching.latest = status(known=False, troubles=(a_trouble("disk_refuses"),))
+
+    for address in ("status", "channels"):
+        answer = get(client, address)
+        assert (answer.status_code, answer.content_type) == (503, "application/problem+json")
+        assert int(answer.headers["Retry-After"]) >= 1
 
 
 def test_the_conversations_are_listed_newest_first(client: FlaskClient) -> None:

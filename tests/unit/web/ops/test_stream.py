@@ -9,7 +9,8 @@ from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.web.ops.overview import SECTIONS, Overview
 from genesys_gateway.web.ops.stream import STREAMS, Stream
-from tests.doubles.operated import ShownWatch, a_status
+from genesys_gateway.web.ops.words import moment
+from tests.doubles.operated import NOW, ShownWatch, a_status
 from tests.doubles.runtime import FakeClock
 from tests.doubles.web import ENVIRON, FakeGateway
 
@@ -45,6 +46,22 @@ def sections_of(event: bytes) -> dict[str, str]:
     assert rest.endswith(b"\n\n")
     found: dict[str, str] = orjson.loads(rest)
     return found
+
+
+def test_the_page_shows_no_figures_that_were_never_read(overview: Overview) -> None:
+    html = overview.of(replace(a_status("disk_refuses"), known=False)).html
+
+    assert "The promise can't be checked now." in html["promise"]
+    assert "accepted" not in html["promise"]
+    assert html["figures"].count("<dd>—</dd>") == 4
+
+
+def test_old_figures_are_shown_with_the_time_when_they_were_read(overview: Overview) -> None:
+    html = overview.of(replace(a_status("disk_refuses"), looked_at=NOW + 60_000)).html
+
+    assert "The promise can't be checked now." in html["promise"]
+    assert f"As read {moment(NOW, NOW + 60_000)}: " in html["promise"]
+    assert "19,420" in html["promise"]
 
 
 def test_the_first_event_has_every_section_and_the_next_one_what_changed(stream: Stream, watch: ShownWatch) -> None:
