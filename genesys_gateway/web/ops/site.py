@@ -12,8 +12,9 @@ from genesys_gateway.settings import Settings
 from genesys_gateway.web import problems
 from genesys_gateway.web.auth import Guard
 from genesys_gateway.web.ops import access, api, forms, lists, login, pages
+from genesys_gateway.web.ops.runbook import runbook
 from genesys_gateway.web.ops.session import Sessions
-from genesys_gateway.web.ops.templating import rendered
+from genesys_gateway.web.ops.templating import prepare, rendered
 
 _SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self';"
@@ -32,6 +33,9 @@ def install(app: Flask, settings: Settings, guard: Guard, clock: Clock) -> None:
     for blueprint in (login.blueprint, pages.blueprint, lists.blueprint, api.blueprint):
         app.register_blueprint(blueprint)
     app.after_request(_finished)
+    # Together 0.1 s, in which the first page, and with it every other greenlet, would stand still.
+    prepare()
+    runbook()
 
 
 def _finished(response: Response) -> Response:

@@ -34,6 +34,12 @@ TEMPLATES.filters.update(
 )
 
 
+def prepare() -> None:
+    """Compile all templates, so that the first page of a process does not wait for that; they are kept."""
+    for name in TEMPLATES.list_templates():
+        TEMPLATES.get_template(name)
+
+
 def rendered(template: str, **values: object) -> str:
     """A page as text."""
     return TEMPLATES.get_template(template).render(values)
