@@ -14,10 +14,14 @@ from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 #: Milliseconds that a page may take: the machine may be busy.
 PATIENCE_MS = 45_000.0
 PROGRAM = "chromium"
+#: A name under which the browser finds this machine.
+NAMED = "gateway.test"
 DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 #: What 1280 pixels become at a zoom of 200 %.
 ZOOMED: ViewportSize = {"width": 640, "height": 450}
+
+_OPTIONS = ("--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {NAMED} 127.0.0.1")
 
 
 @contextmanager
@@ -27,7 +31,7 @@ def browser() -> Iterator[Browser]:
     if program is None:
         pytest.skip("no chromium here (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=["--no-sandbox", "--disable-gpu"])
+        launched = playwright.chromium.launch(executable_path=program, args=[*_OPTIONS])
         try:
             yield launched
         finally:

@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.flow.browser import PATIENCE_MS, Visit, browser, violations
+from tests.flow.browser import NAMED, PATIENCE_MS, Visit, browser, violations
 from tests.flow.gateways import start_gateway
 from tests.harness.gateway import OPS_TOKEN, Gateway
 from tests.harness.http import JsonClient
@@ -94,6 +94,13 @@ def test_a_wrong_token_is_refused_a_right_one_opens_the_overview_and_logout_ends
     visit.log_in(OPS_TOKEN)
     expect(page.get_by_role("heading", name="The promise is kept.")).to_be_visible()
     log_out_and_stay_out(page)
+
+
+def test_a_browser_that_knows_us_by_a_name_without_tls_can_log_in_and_out(launched: Browser, scene: Scene) -> None:
+    """It trusts loopback more than any other host: only here it sends ``Origin`` without ``Sec-Fetch-Site``."""
+    visitor = Visit(launched, f"http://{NAMED}:{scene.gateway.port}")
+    log_out_and_stay_out(visitor.log_in(OPS_TOKEN))
+    visitor.context.close()
 
 
 def test_the_overview_follows_without_being_loaded_again_and_keeps_its_focus(visit: Visit, scene: Scene) -> None:

@@ -1,5 +1,6 @@
 """How does an operator log in and out, and who does not get in?"""
 
+import re
 from typing import cast
 
 import pytest
@@ -35,6 +36,7 @@ def test_the_form_is_shown_to_anybody(client: FlaskClient) -> None:
 
     assert shown.status_code == 200
     assert 'name="token"' in shown.text
+    assert re.search('<input name="username"[^>]* autocomplete="username" value="ops" hidden>', shown.text)
     policy = shown.headers["Content-Security-Policy"]
     assert "default-src 'none'" in policy
     assert "unsafe" not in policy
