@@ -30,8 +30,8 @@ class Point:
 
     #: epoch milliseconds
     at: int
-    #: seconds between this moment and the latest sample
-    age: float
+    #: the same in monotonic seconds, from which its age follows
+    moment: float
     #: numbers within the minute before it
     registrations: float
     events: float
@@ -71,7 +71,8 @@ class Hour:
         self._metrics = metrics
         self._clock = clock
         self._bounds: tuple[float, ...] = ()
-        self._samples: deque[_Sample] = deque(maxlen=_IN_AN_HOUR + _FIVE_MINUTES + 1)
+        self._samples: deque[_Sample] = deque(maxlen=_FIVE_MINUTES + 1)
+        self._points: deque[Point] = deque(maxlen=_IN_AN_HOUR + 1)
         #: number of samples taken since the start; while it is the same, :meth:`points` returns the same
         self.taken = 0
         self.sample()
@@ -102,25 +103,22 @@ class Hour:
                 freshness=freshness,
             )
         )
+        self._points.append(self._point())
         self.taken += 1
 
     def latest(self) -> Point:
         """The point of the latest sample."""
-        samples = list(self._samples)
-        return self._point(samples, len(samples) - 1, samples[-1].moment)
+        return self._points[-1]
 
     def points(self) -> tuple[Point, ...]:
         """The points of the last hour, the oldest first; the last one is the latest sample."""
-        samples = list(self._samples)
-        last = samples[-1].moment
-        return tuple(
-            self._point(samples, index, last)
-            for index in range(len(samples))
-            if last - samples[index].moment <= HOUR_SECONDS
-        )
+        last = self._points[-1].moment
+        return tuple(one for one in self._points if last - one.moment <= HOUR_SECONDS)
 
-    def _point(self, samples: Sequence[_Sample], index: int, last: float) -> Point:
-        sample = samples[index]
+    def _point(self) -> Point:
+        """The point of the latest sample. It is computed once: the hour is drawn again and again."""
+        samples = self._samples
+        index, sample = len(samples) - 1, samples[-1]
         before = samples[max(0, index - _MINUTE)].counted
         registrations, events, delivered, failed = (
             now - then for now, then in zip(sample.counted, before, strict=True)
@@ -129,7 +127,7 @@ class Hour:
         counts = [now - then for now, then in zip(sample.freshness, earlier, strict=True)]
         return Point(
             at=sample.at,
-            age=last - sample.moment,
+            moment=sample.moment,
             registrations=registrations,
             events=events,
             delivered=delivered,

@@ -1,13 +1,17 @@
 """The overview of the service in sections of HTML, rendered once for all who look at it.
 
-Invariant: no database is asked and nothing waits: a section is made of the status and the last hour in memory.
+Invariant: no database is asked: a section is made of the status and the last hour in memory. One rendering is made at
+a time, with pauses in which other greenlets run.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gevent.lock import BoundedSemaphore
+
 from genesys_gateway.oversight.hour import Hour, Point
 from genesys_gateway.oversight.status import Status
+from genesys_gateway.runtime.greenlets import paced, pause
 from genesys_gateway.settings import Settings
 from genesys_gateway.web.ops import words
 from genesys_gateway.web.ops.charts import Chart, Series, chart
@@ -50,47 +54,58 @@ class Overview:
         self._calls = settings.api_rate_per_minute
         self._hour = hour
         self._latest: Rendering | None = None
-        self._charts: tuple[int, tuple[Chart, ...]] = (-1, ())
+        self._charts: tuple[int, str] = (-1, "")  # the section of the hour, and after which sample it was made
+        self._rendering = BoundedSemaphore()
 
     def of(self, status: Status) -> Rendering:
-        """The sections of a status."""
-        latest = self._latest
-        if latest is not None and latest.at == status.looked_at:
-            return latest
+        """The sections of a status, or of a later one if there are those already."""
+        with self._rendering:  # who waited here finds what the one before has made
+            if self._latest is None or self._latest.at < status.looked_at:
+                self._latest = self._render(status, self._latest)
+            return self._latest
+
+    def _render(self, status: Status, latest: Rendering | None) -> Rendering:
         html = {name: self._rendered(name, status) for name in SECTIONS}
         changed = {
             name: status.looked_at if latest is None or latest.html[name] != html[name] else latest.changed[name]
             for name in SECTIONS
         }
-        self._latest = Rendering(at=status.looked_at, troubles=len(status.troubles), html=html, changed=changed)
-        return self._latest
+        return Rendering(at=status.looked_at, troubles=len(status.troubles), html=html, changed=changed)
 
     def _rendered(self, name: str, status: Status) -> str:
-        template = TEMPLATES.get_template(f"overview/{name}.html")
-        return template.render(
+        if name == "hour":
+            return self._rendered_hour(status)
+        return _written(
+            name,
             status=status,
             now=status.looked_at,
-            charts=self._hour_charts(),
             budget=self._budget,
             calls=self._calls,
             point=self._hour.latest(),
             runbook=runbook().entries,
         )
 
-    def _hour_charts(self) -> tuple[Chart, ...]:
-        if self._charts[0] != self._hour.taken:
-            self._charts = (self._hour.taken, charts_of(self._hour.points()))
+    def _rendered_hour(self, status: Status) -> str:
+        taken = self._hour.taken
+        if self._charts[0] != taken:
+            charts = charts_of(self._hour.points())
+            self._charts = (taken, _written("hour", charts=charts, now=status.looked_at))
         return self._charts[1]
+
+
+def _written(section: str, **values: object) -> str:
+    return "".join(paced(TEMPLATES.get_template(f"overview/{section}.html").generate(values)))
 
 
 def charts_of(points: tuple[Point, ...]) -> tuple[Chart, ...]:
     """The charts of the last hour."""
-    moments = [(one.at, one.age) for one in points]
+    moments = [(one.at, points[-1].moment - one.moment) for one in points]
 
     def series(name: str, field: str) -> Series:
         return Series(name=name, values=[getattr(one, field) for one in points])
 
     def counts(key: str, title: str, unit: str, *lines: Series) -> Chart:
+        pause()
         return chart(key, title, unit, moments=moments, series=lines, words=words.count)
 
     return (

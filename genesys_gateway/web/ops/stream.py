@@ -87,7 +87,7 @@ class Stream:
             if look is not None:
                 rendering = self._overview.of(look)
                 yield _event(rendering, seen)
-                seen = look.looked_at
+                seen = rendering.at
             look = self._looks.wait(seen, min(_STEP_SECONDS, deadline.left()))
 
 

@@ -29,7 +29,7 @@ def let_pass(hour: Hour, clock: FakeClock, steps: int) -> None:
 def test_the_first_point_is_there_at_once_and_is_empty(metrics: Metrics, clock: FakeClock) -> None:
     (point,) = Hour(metrics, clock).points()
 
-    assert (point.age, point.registrations, point.events, point.fresh_half) == (0, 0, 0, None)
+    assert (point.registrations, point.events, point.fresh_half) == (0, 0, None)
 
 
 def test_a_point_counts_what_happened_in_the_minute_before_it(metrics: Metrics, clock: FakeClock) -> None:
@@ -85,8 +85,17 @@ def test_an_hour_is_kept_and_no_more(metrics: Metrics, clock: FakeClock) -> None
 
     points = hour.points()
     assert len(points) == 361
-    assert points[0].age == 3600
+    assert points[-1].moment - points[0].moment == 3600
     assert points[-1] == hour.latest()
+
+
+def test_a_point_is_computed_once(metrics: Metrics, clock: FakeClock) -> None:
+    hour = Hour(metrics, clock)
+    let_pass(hour, clock, 5)
+    before = hour.points()
+    let_pass(hour, clock, 1)
+
+    assert all(one is other for one, other in zip(before, hour.points(), strict=False))
 
 
 def test_a_wall_clock_that_jumps_moves_no_point(metrics: Metrics, clock: FakeClock) -> None:
@@ -95,7 +104,8 @@ def test_a_wall_clock_that_jumps_moves_no_point(metrics: Metrics, clock: FakeClo
     clock.jump(86_400)
     let_pass(hour, clock, 1)
 
-    assert [one.age for one in hour.points()] == [30, 20, 10, 0]
+    points = hour.points()
+    assert [points[-1].moment - one.moment for one in points] == [30, 20, 10, 0]
 
 
 def test_it_runs_until_its_group_stops(metrics: Metrics, clock: FakeClock) -> None:

@@ -2,15 +2,17 @@
 
 from dataclasses import replace
 
+import gevent
 import orjson
 import pytest
 
+from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.metrics import Metrics
 from genesys_gateway.settings import Settings
 from genesys_gateway.web.ops.overview import SECTIONS, Overview
 from genesys_gateway.web.ops.stream import STREAMS, Stream
 from genesys_gateway.web.ops.words import moment
-from tests.doubles.operated import NOW, ShownWatch, a_status
+from tests.doubles.operated import NOW, ShownWatch, a_busy_hour, a_status
 from tests.doubles.runtime import FakeClock
 from tests.doubles.web import ENVIRON, FakeGateway
 
@@ -62,6 +64,25 @@ def test_old_figures_are_shown_with_the_time_when_they_were_read(overview: Overv
     assert "The promise can't be checked now." in html["promise"]
     assert f"As read {moment(NOW, NOW + 60_000)}: " in html["promise"]
     assert "19,420" in html["promise"]
+
+
+def test_others_run_while_an_hour_is_drawn_and_who_comes_meanwhile_gets_the_same() -> None:
+    overview = Overview(Settings.from_environment(ENVIRON), a_busy_hour(Metrics()))
+    drawing = [gevent.spawn(overview.of, a_status("receiver_down")) for _ in range(3)]
+
+    turns = 0
+    while not all(one.ready() for one in drawing):
+        turns += 1
+        pause()
+
+    assert turns > 5, "at least between the charts"
+    assert {id(one.get()) for one in drawing} == {id(drawing[0].get())}
+
+
+def test_an_older_status_than_the_one_shown_is_not_drawn(overview: Overview) -> None:
+    latest = overview.of(a_status())
+
+    assert overview.of(replace(a_status(), looked_at=NOW - 1)) is latest
 
 
 def test_the_first_event_has_every_section_and_the_next_one_what_changed(stream: Stream, watch: ShownWatch) -> None:
