@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 #: Seconds after which running batches are killed: a test that hangs must not occupy a machine for hours.
-_LIMIT_SECONDS = 1200.0
+_LIMIT_SECONDS = 3000.0
 _TIDY_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 #: Number of pytest processes at a time.
