@@ -30,7 +30,7 @@ from genesys_gateway.storage import instance_lock
 from genesys_gateway.storage.portable import database_now, give_hint, put_new
 from genesys_gateway.storage.statements import tally
 from genesys_gateway.storage.statements.conversations import FOLLOWED
-from genesys_gateway.storage.statements.succession import Life, unreplaced
+from genesys_gateway.storage.statements.succession import Life, telling, unreplaced
 from genesys_gateway.storage.tables import channel, channel_place, conversation, entry, instance
 
 _row = instance.c
@@ -39,6 +39,8 @@ _row = instance.c
 LEFT, PROVEN, LAPSED = "left", "proven", "lapsed"
 #: How long the row of an ended instance is kept at most for its places in the budget, or for its endpoint.
 _SEEN_MS = round(DAY_SECONDS * 1000)
+#: Maximum number of lost instances whose rows are kept: each look reads all.
+_MOST_LOST = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,8 +94,15 @@ def _forgettable(now: BindParameter[int]) -> ColumnElement[bool]:
 
 
 _FORGET_ENDED = delete(instance).where(_forgettable(bindparam("now", type_=BigInteger)))
+_SHOWN = (
+    *(_row.id, _row.client, _row.endpoint, _row.renewed_at, _row.lease_until),
+    *(_row.draining_at, _row.ended_at, _row.ended_how),
+)
 #: Of the release before nobody knows how it ended.
-_LIVES = select(instance).where(_row.client.is_not(None), _row.renewed_at.is_not(None))
+_LIVES = select(
+    *(_row.id, _row.endpoint, _row.started_at, _row.renewed_at, _row.reported_at),
+    *(_row.lease_until, _row.ended_at, _row.ended_how),
+).where(_row.client.is_not(None), _row.renewed_at.is_not(None))
 _FORGET_CHANNELS = delete(channel).where(or_(channel.c.owner.not_in(select(_row.id)), channel.c.closed_at.is_not(None)))
 
 
@@ -247,7 +256,7 @@ def listed(connection: Connection) -> list[InstanceFacts]:
     """Return what is known of each instance, the latest first."""
     channels = select(func.count()).where(channel.c.owner == _row.id, channel.c.closed_at.is_(None)).scalar_subquery()
     followed = select(func.count()).where(FOLLOWED, conversation.c.owner == _row.id).scalar_subquery()
-    query = select(instance, channels.label("channels"), followed.label("conversations")).order_by(_row.epoch.desc())
+    query = select(*_SHOWN, channels.label("channels"), followed.label("conversations")).order_by(_row.epoch.desc())
     now = database_now(connection)
     return [
         InstanceFacts(
@@ -276,10 +285,10 @@ def forget_ended(connection: Connection) -> None:
 
     One that was lost stays until its places in the budget are given to others (or for a day), and until each lost one
     has a successor, so that operators see what is missing. So do those of the last day that left meanwhile: they tell
-    whose successor a newcomer is.
+    whose successor a newcomer is. Of the lost ones only some tell more than the others, and only those stay.
     """
     now = database_now(connection)
-    lives = lives_of(connection)
+    lives = telling(lives_of(connection), now, most=_MOST_LOST)
     missing = unreplaced(lives, now)
     wanted = [one.id for one in lives if missing and (not one.left or _left_lately(one, now))]
     connection.execute(_FORGET_ENDED, {"now": now, "wanted": wanted})

@@ -7,6 +7,9 @@ one was last seen alive takes the place of at most one of those that are gone.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+#: Number of lost instances of which it is tried whether they tell something.
+_TRIED = 20
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
@@ -56,3 +59,27 @@ def unreplaced(lives: Iterable[Life], now: int) -> list[Life]:
         else:
             missing.append(gone)
     return missing
+
+
+def telling(lives: Iterable[Life], now: int, *, most: int) -> list[Life]:
+    """Leave out lost instances if there are more than so many: first those without which the same ones are missing.
+
+    One that crashes again and again leaves a long chain, in which each has replaced the one before. If more than
+    ``most`` are left, the latest of them stay.
+    """
+    kept = list(lives)
+    lost = sorted((one for one in kept if one.lost(now)), key=lambda one: (one.renewed_at, one.id))
+    if len(lost) <= most:
+        return kept
+    missing = _ids(unreplaced(kept, now))
+    for one in lost[:_TRIED]:
+        rest = [other for other in kept if other is not one]
+        if len(lost) > most and _ids(unreplaced(rest, now)) == missing:
+            kept = rest
+            lost.remove(one)
+    gone = _ids(lost[: len(lost) - most])
+    return [one for one in kept if one.id not in gone]
+
+
+def _ids(lives: Iterable[Life]) -> set[str]:
+    return {one.id for one in lives}

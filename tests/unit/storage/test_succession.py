@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genesys_gateway.storage.statements.succession import Life, unreplaced
+from genesys_gateway.storage.statements.succession import Life, telling, unreplaced
 
 NOW = 1000
 
@@ -85,6 +86,31 @@ def test_one_that_crashes_again_and_again_at_its_endpoint_is_replaced_by_the_las
 def test_at_a_reload_the_successor_begins_while_the_old_one_is_still_there() -> None:
     assert missing(lost("old", 500, "here"), running("new", 400, "here")) == []
     assert missing(lost("old", 500, "here"), running("new", 400, "there")) == ["old"]
+
+
+@pytest.mark.parametrize("endpoint", ["here", None])
+def test_of_a_long_chain_of_crashes_only_what_tells_something_stays(endpoint: str | None) -> None:
+    two_gone = [lost("m", 100, "third"), lost("n", 110, "fourth")]
+    chain = [
+        life(f"c{n}", 200 + 10 * n, endpoint=endpoint, renewed_at=205 + 10 * n, lease_until=208 + 10 * n)
+        for n in range(60)
+    ]
+    lives = [*two_gone, *chain, running("r", 900, endpoint), left("x", 500)]
+    before = missing(*lives)
+
+    kept = telling(lives, NOW, most=50)
+
+    assert before
+    assert missing(*kept) == before
+    assert sum(one.lost(NOW) for one in kept) == 50
+    assert {"r", "x"} <= {one.id for one in kept}
+
+
+def test_if_too_many_are_missing_the_latest_stay() -> None:
+    lives = [lost(f"l{n}", n) for n in range(1, 61)]
+
+    assert telling(lives, NOW, most=50) == lives[10:]
+    assert telling(lives, NOW, most=60) == lives
 
 
 ENDPOINTS = st.sampled_from([None, "here", "there"])
