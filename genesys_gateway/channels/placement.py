@@ -6,7 +6,7 @@ filled whole do not wait.
 """
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
 from typing import Protocol, TypeVar
 
 
@@ -29,8 +29,9 @@ class Waiting:
     """The conversations without a home, in the order in which they get one."""
 
     def __init__(self) -> None:
-        self._displaced: dict[str, None] = {}  # they had a home before
-        self._arrived: dict[str, None] = {}
+        # Since when each waits, in monotonic seconds; the earliest come first.
+        self._displaced: dict[str, float] = {}  # they had a home before
+        self._arrived: dict[str, float] = {}
 
     def __len__(self) -> int:
         return len(self._displaced) + len(self._arrived)
@@ -38,13 +39,23 @@ class Waiting:
     def __iter__(self) -> Iterator[str]:
         return chain(self._displaced, self._arrived)
 
-    def arrived(self, conversation_ids: Iterable[str]) -> None:
+    def arrived(self, conversation_ids: Iterable[str], now: float) -> None:
         """Add conversations that were just registered; those that wait already keep their place."""
-        self._arrived.update((one, None) for one in conversation_ids if one not in self._displaced)
+        for one in conversation_ids:
+            if one not in self._displaced:
+                self._arrived.setdefault(one, now)
 
-    def displaced(self, conversation_ids: Iterable[str]) -> None:
+    def displaced(self, conversation_ids: Iterable[str], now: float) -> None:
         """Add conversations whose channel is lost or full: before all that never had one."""
-        self._displaced.update(dict.fromkeys(conversation_ids))
+        for one in conversation_ids:
+            self._displaced.setdefault(one, now)
+
+    def after(self, moment: float) -> int:
+        """Number of conversations that began to wait after that moment."""
+        return sum(
+            sum(1 for _ in takewhile(lambda at: at > moment, reversed(some.values())))
+            for some in (self._displaced, self._arrived)
+        )
 
     def clear(self) -> None:
         """Remove all conversations."""

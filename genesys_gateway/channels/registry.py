@@ -58,7 +58,7 @@ class ChannelRegistry:
 
     def start(self, conversation_ids: Iterable[str]) -> None:
         """Follow these conversations, and those of later calls to :meth:`follow`, until :meth:`stop`. Does not wait."""
-        self._waiting.arrived(conversation_ids)
+        self._waiting.arrived(conversation_ids, self._clock.monotonic())
         self._wake.set()
         self._tasks.spawn("placement", self._place)
         self._tasks.spawn("watch", self._watch)
@@ -118,7 +118,7 @@ class ChannelRegistry:
         """
         home = self._home.get(conversation_id)
         if home is None:
-            self._waiting.arrived([conversation_id])
+            self._waiting.arrived([conversation_id], self._clock.monotonic())
             self._wake.set()
         else:
             self._report_covered(home, [conversation_id])
@@ -167,9 +167,10 @@ class ChannelRegistry:
         """Number of topics that can still be followed within the budget, without the place kept for handovers."""
         return max(0, self._places_left())
 
-    def waiting_for_a_place(self) -> int:
-        """Number of waiting conversations for which the budget has no place; the others wait for Genesys alone."""
-        return min(len(self._waiting), max(0, -self._places_left()))
+    def waiting_for_a_place(self, seconds: float = 0.0) -> int:
+        """Number of conversations for which the budget has no place, and that have waited for so many seconds."""
+        fresh = self._waiting.after(self._clock.monotonic() - seconds)  # places go to those that came before
+        return max(0, min(len(self._waiting), -self._places_left()) - fresh)
 
     def _places_left(self) -> int:
         lost = sum(channel.writer.lost_places for channel in self._channels.values() if channel.usable)
@@ -303,7 +304,7 @@ class ChannelRegistry:
             if self._home.get(one) is channel:
                 del self._home[one]
                 lost.append(one)
-        self._waiting.displaced(lost)
+        self._waiting.displaced(lost, self._clock.monotonic())
         self._wake.set()
 
     def _gone(self, channel: Channel, reason: str) -> None:

@@ -79,7 +79,7 @@ WORDING: Mapping[Code, Wording] = {
         advice="Look for other programs that use channels of the OAuth client, or raise GATEWAY_CHANNEL_BUDGET if"
         " Genesys allows more",
         facts={"waiting": 1, "channels": 19},
-        summed=frozenset({"waiting"}),
+        summed=frozenset({"waiting", "fresh"}),
     ),
     "calls_exhausted": Wording(
         sentence="No call to Genesys is left of {limit} a minute, while {waiting:call waits|calls wait}.",

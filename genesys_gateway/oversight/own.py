@@ -19,6 +19,9 @@ from genesys_gateway.runtime.clock import Clock
 
 #: How long these last before they are shown, in seconds: an ordinary moment of waiting is no trouble.
 _LASTS = 1.5
+#: A conversation that waits for a shorter time is not called uncovered anyway, in seconds: a little less than
+#: :data:`~genesys_gateway.oversight.survey.LATE_MS`, because it is stored before it begins to wait here.
+_FRESH = 3.0
 
 Facts = Mapping[str, int | str]
 
@@ -49,7 +52,7 @@ class OwnFindings:
     """Reads what the parts know.
 
     Conversations that wait for a place within the budget are in the fact ``waiting`` of ``channels_full``: they are
-    not covered, but that is not called ``uncovered``.
+    not covered, but that is not called ``uncovered``. How many of them just came is in the fact ``fresh``.
     """
 
     def __init__(self, sources: Sources, clock: Clock) -> None:
@@ -95,7 +98,8 @@ class OwnFindings:
         if self._full_since is None:
             self._full_since = now
         if now - self._full_since >= _LASTS:
-            facts = {"waiting": waiting, "channels": self._sources.channel_budget - 1}
+            fresh = waiting - self._sources.registry.waiting_for_a_place(_FRESH)
+            facts = {"waiting": waiting, "fresh": fresh, "channels": self._sources.channel_budget - 1}
             yield self._finding("channels_full", self._full_since, facts)
 
     def _of_calls(self) -> Iterator[Finding]:

@@ -254,9 +254,9 @@ def _earliest(shown: Iterable[Mapping[Code, int]]) -> dict[Code, int]:
 
 
 def _waiting(one: Finding) -> int:
-    """How many conversations wait for a place; 0 unless the finding tells it as a number."""
-    waiting = one.facts.get("waiting")
-    return waiting if isinstance(waiting, int) else 0
+    """How many conversations wait for a place, without those that just came; 0 for what is told in no numbers."""
+    waiting, fresh = one.facts.get("waiting"), one.facts.get("fresh", 0)
+    return waiting - fresh if isinstance(waiting, int) and isinstance(fresh, int) else 0
 
 
 def _named(status: Status) -> Mapping[str, int | str]:

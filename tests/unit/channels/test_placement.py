@@ -102,8 +102,8 @@ def test_what_is_left_after_whole_channels_were_filled_does_not_wait_for_them() 
 
 def test_conversations_wait_in_the_order_of_their_registration() -> None:
     waiting = Waiting()
-    waiting.arrived("abc")
-    waiting.arrived("da")
+    waiting.arrived("abc", 0.0)
+    waiting.arrived("da", 0.0)
 
     assert (list(waiting), len(waiting)) == (list("abcd"), 4)
     assert waiting.take(3) == (list("abc"), 3)
@@ -113,14 +113,14 @@ def test_conversations_wait_in_the_order_of_their_registration() -> None:
 
 def test_conversations_that_lost_their_channel_go_before_those_that_never_had_one() -> None:
     waiting = Waiting()
-    waiting.arrived("ab")
-    waiting.displaced("xy")
-    waiting.displaced("z")
-    waiting.arrived("xc")
+    waiting.arrived("ab", 0.0)
+    waiting.displaced("xy", 0.0)
+    waiting.displaced("z", 0.0)
+    waiting.arrived("xc", 0.0)
 
     assert list(waiting) == list("xyzabc")
     assert waiting.take(2) == (["x", "y"], 0)
-    waiting.displaced("xy")
+    waiting.displaced("xy", 0.0)
     assert list(waiting) == list("zxyabc")
     assert waiting.take(4) == (list("zxya"), 1)
     assert list(waiting) == list("bc")
@@ -128,11 +128,20 @@ def test_conversations_that_lost_their_channel_go_before_those_that_never_had_on
 
 def test_a_conversation_that_is_discarded_waits_no_longer() -> None:
     waiting = Waiting()
-    waiting.arrived("ab")
-    waiting.displaced("xy")
+    waiting.arrived("ab", 0.0)
+    waiting.displaced("xy", 0.0)
     for one in "ayn":
         waiting.discard(one)
 
     assert (list(waiting), len(waiting), bool(waiting)) == (["x", "b"], 2, True)
     waiting.take(2)
     assert not waiting
+
+
+def test_those_that_just_came_are_counted() -> None:
+    waiting = Waiting()
+    waiting.arrived("abc", 1.0)
+    waiting.arrived("cd", 2.0)
+    waiting.displaced("xa", 3.0)
+
+    assert [waiting.after(moment) for moment in (0.0, 1.0, 2.0, 3.0)] == [6, 3, 2, 0]

@@ -105,6 +105,7 @@ def test_all_but_one_of_the_budget_work_and_the_rest_waits_until_a_place_is_free
     channels.until(lambda: len(channels.covered) == 6)
     gevent.sleep(0.05)
     assert (channels.registry.connected(), channels.registry.waiting(), channels.server.connected) == (3, 3, 3)
+    assert (channels.registry.waiting_for_a_place(), channels.registry.waiting_for_a_place(1e6)) == (3, 0)
     # When one ends
     channels.unfollow(0)
     # Then the one that waited longest takes its place

@@ -30,10 +30,10 @@ class FakeRegistry:
     """Channels that hold as much as a test says."""
 
     def __init__(self) -> None:
-        self.waiting = 0
+        self.waiting = self.fresh = 0
 
-    def waiting_for_a_place(self) -> int:
-        return self.waiting
+    def waiting_for_a_place(self, seconds: float = 0.0) -> int:
+        return self.waiting - (self.fresh if seconds else 0)
 
 
 class FakeStorage:
@@ -124,7 +124,8 @@ def test_waiting_for_a_place_is_told_when_it_lasts(instance: Instance) -> None:
     assert instance.found() == {}
 
     instance.clock.advance(2)
-    assert instance.found()["channels_full"].facts == {"waiting": 7, "channels": 19}
+    instance.registry.fresh = 3
+    assert instance.found()["channels_full"].facts == {"waiting": 7, "fresh": 3, "channels": 19}
 
     instance.registry.waiting = 0
     assert instance.found() == {}

@@ -220,6 +220,15 @@ def test_only_what_does_not_wait_for_a_place_is_counted_as_uncovered(watched: Wa
     )
 
 
+def test_what_just_came_and_waits_hides_no_gap(watched: Watched) -> None:
+    watched.storage.register("a")
+    watched.find("channels_full", waiting=2, fresh=2)
+
+    status = [watched.look() for _ in range(8)][-1]
+
+    assert sorted(codes(status)) == ["channels_full", "uncovered"]
+
+
 def test_a_lost_conversation_breaks_the_promise(watched: Watched) -> None:
     watched.storage.register("a")
     watched.storage.uncounted(lambda c: c.exec_driver_sql("DELETE FROM conversation").close())
