@@ -106,6 +106,7 @@ class Watch:
     def opened(self) -> None:
         """Note that the database is open: from now on it is looked at."""
         self._opened = True
+        self._looked_at = None  # the look before knew nothing of it
 
     def not_opened(self) -> None:
         """Note that the database could not be opened; the log says why."""

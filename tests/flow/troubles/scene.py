@@ -42,6 +42,8 @@ class Scene:
     def status(self) -> Json:
         """What the gateway tells operators now."""
         reply = self._ops.request("GET", "/ops/api/status", seconds=10)
+        if reply.status == 503:
+            raise NoAnswer("the gateway has not read its database yet")
         assert reply.status == 200, reply.body
         found: Json = reply.json
         return found

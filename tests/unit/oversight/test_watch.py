@@ -322,7 +322,6 @@ def test_before_the_database_is_open_nothing_is_said_of_it_unless_the_opening_fa
     assert codes(starting.status()) == ["disk_refuses"]
     assert not starting.status().known
     starting.opened()
-    watched.clock.advance(2)
     assert codes(starting.status()) == []
     assert starting.status().known
     starting.stop(1.0)
