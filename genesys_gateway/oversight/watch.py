@@ -93,6 +93,7 @@ class Watch:
         self._shown: dict[Code, int] = {}  # troubles of the latest status, and since when
         self._failing_since: int | None = None  # epoch milliseconds
         self._opened = False
+        self._looked_opened = False  # whether the latest look began after that
         self._not_opened: str | None = None
         self._stopped = False
         self._draining = False
@@ -106,7 +107,6 @@ class Watch:
     def opened(self) -> None:
         """Note that the database is open: from now on it is looked at."""
         self._opened = True
-        self._looked_at = None  # the look before knew nothing of it
 
     def not_opened(self) -> None:
         """Note that the database could not be opened; the log says why."""
@@ -137,10 +137,13 @@ class Watch:
     def status(self) -> Status:
         """The state of everything, about a second old at most unless the database is slow or does not answer.
 
-        It takes about a second at most.
+        It takes about a second at most; once the database is open and before its figures are known, a few seconds.
         """
-        if self._age() > _FRESH_SECONDS:
-            self._looked_within(self._patience_seconds)
+        patience = self._patience_seconds if self._status.known else _LOOK_SECONDS
+        if self._age() > _FRESH_SECONDS or self._looked_opened != self._opened:
+            self._looked_within(patience)
+        if self._looked_opened != self._opened:  # that look was under way when the database was opened
+            self._looked_within(patience)
         return self._status
 
     def wait(self, after: int, seconds: float) -> Status | None:
@@ -180,6 +183,7 @@ class Watch:
         return True
 
     def _look_around(self) -> None:
+        self._looked_opened = self._opened
         own, channels = tuple(self._own()), tuple(self._channels())
         mine = Report(findings=own, channels=channels, shown=self._shown)
         if not self._opened:
