@@ -372,11 +372,13 @@ from gevent import monkey
 monkey.patch_all()
 import random, gevent
 from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.runtime import logs
 from genesys_gateway.storage import Storage
 from tests.contract.test_counterparts import BothSources, event, result, NOW
 from tests.contract.test_events_without_session import by_agent
 
 url, source, seed = sys.argv[1:]
+logs.configure("warning")  # to stderr: stdout is for the report
 storage = Storage(url, SystemClock())
 storage.open()
 sources = BothSources(storage)
