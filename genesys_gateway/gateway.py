@@ -218,6 +218,7 @@ class Gateway:
         self._parts.registry.count_places()
         self._parts.ownership.adopt()
         self.watch.opened()
+        self.watch.status()  # from its first moment on operators are told the truth, and the other instances know of it
         reach("adopted")
         return True
 
