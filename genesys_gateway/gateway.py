@@ -12,7 +12,6 @@ from random import Random
 import gevent
 
 from genesys_gateway.parts import Parts
-from genesys_gateway.runtime import tracing
 from genesys_gateway.runtime.clock import Clock, Deadline, SystemClock
 from genesys_gateway.runtime.database_clock import DatabaseClock
 from genesys_gateway.runtime.errors import GatewayError, PermanentFailure, StorageUnavailable
@@ -160,9 +159,10 @@ class Gateway:
             client.close()
         if self._lock is not None:
             self._lock.release()
-        if (tracer := tracing.active()) is not None:
-            tracing.use(None)
-            tracer.stop(1.5)  # a collector that is down must not delay the end
+        if self.settings.otel_exporter_otlp_endpoint is not None:
+            from genesys_gateway.runtime import tracing_sdk
+
+            tracing_sdk.stop(1.5)  # a collector that is down must not delay the end
         flush_all()
         log.info("stopped", late=late)
 
