@@ -58,6 +58,6 @@ def test_what_was_refused_is_seen_revealed_requeued_and_delivered(tmp_path: Path
     assert sorted(story.delivered()) == sorted(one["id"] for one in dead.values())
     assert get("records?state=dead") == {"items": [], "next": None}
     assert {one["state"] for one in get("conversations")["items"]} <= {"pending", "subscribed", "closed"}
-    assert len(get("channels")) == 1
+    until(lambda: len(get("channels")) == 1, what="a look that saw the channel")
     operator.close()
     assert story.gateway.stop() == 0
