@@ -44,6 +44,12 @@ class Scene:
         until(lambda: [one["state"] for one in self.gateway.view(conversation)["records"]] == [state], 20)
         return conversation
 
+    def until_told(self, code: str) -> None:
+        """Wait until the overview has the trouble: a page without JavaScript does not follow."""
+        operators = JsonClient(self.gateway.url, OPS_TOKEN)
+        until(lambda: code in [one["code"] for one in operators.request("GET", "/ops/api/status").json["troubles"]])
+        operators.close()
+
     def record_id(self, conversation: str) -> str:
         return str(self.gateway.view(conversation)["records"][0]["id"])
 
@@ -212,6 +218,7 @@ def test_everything_works_without_javascript(launched: Browser, scene: Scene) ->
     scene.simulator.set_receiver("422")
     conversation = scene.record("dead")
     scene.simulator.set_receiver("ok")
+    scene.until_told("records_dead")
     visit = Visit(launched, scene.gateway.url, java_script_enabled=False)
     page = visit.log_in(OPS_TOKEN)
     expect(page.get_by_role("heading", name="The promise is kept.")).to_be_visible()

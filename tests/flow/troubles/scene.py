@@ -1,7 +1,7 @@
 """A gateway and a simulator of their own, the gateway's list of troubles, and how long each takes to come and to go."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ class Scene:
         return calls
 
     def status(self) -> Json:
-        """What the gateway tells operators now."""
+        """What the gateway tells operators now. Raises NoAnswer when it tells nothing."""
         reply = self._ops.request("GET", "/ops/api/status", seconds=10)
         if reply.status == 503:
             raise NoAnswer("the gateway has not read its database yet")
@@ -49,18 +49,16 @@ class Scene:
         return found
 
     def troubles(self) -> dict[str, Json]:
-        """The troubles by code; without an answer none."""
-        try:
-            return {one["code"]: one for one in self.status()["troubles"]}
-        except NoAnswer:
-            return {}
+        """The troubles by code. Raises NoAnswer as :meth:`status` does."""
+        return {one["code"]: one for one in self.status()["troubles"]}
 
     def comes(self, code: str) -> Json:
         """Wait until the trouble is there, and return it: with its figure, and with what to do."""
         seen: list[Json] = []
 
         def is_there() -> bool:
-            seen[:] = filter(None, [self.troubles().get(code)])
+            with suppress(NoAnswer):
+                seen[:] = filter(None, [self.troubles().get(code)])
             return bool(seen)
 
         took = until(is_there, SECONDS, f"{code} is told")
@@ -69,8 +67,14 @@ class Scene:
         return seen[0]
 
     def goes(self, code: str) -> None:
-        """Wait until the trouble is gone."""
-        took = until(lambda: code not in self.troubles(), SECONDS, f"{code} is over")
+        """Wait until an answer comes without the trouble."""
+
+        def is_gone() -> bool:
+            with suppress(NoAnswer):
+                return code not in self.troubles()
+            return False
+
+        took = until(is_gone, SECONDS, f"{code} is over")
         print(f"{code} went after {took:.1f} s")  # noqa: T201 - as above
 
     def requeue(self, record: str) -> None:
