@@ -42,7 +42,7 @@ def _troubled(backlog: int) -> Status:
 
 def _take(launched: Browser, name: str, scheme: str, size: ViewportSize, *, troubled: bool) -> None:
     served = Served(away_at=_LATELY) if troubled else Served()
-    status = _troubled(round(served.gateway.hour.latest().backlog)) if troubled else a_status()
+    status = _troubled(round(served.gateway.hour.points()[-1].backlog)) if troubled else a_status()
     try:
         visit = Visit(launched, served.url, viewport=size, color_scheme=scheme)
         page = visit.log_in(OPS_TOKEN)

@@ -78,7 +78,10 @@ class Hour:
         self.sample()
 
     def run(self, tasks: TaskGroup) -> None:
-        """Take a sample every ten seconds until the task group stops."""
+        """Begin anew, now that every metric has its value, and take a sample every ten seconds until the end."""
+        self._samples.clear()
+        self._points.clear()
+        self.sample()
         while not tasks.wait(STEP_SECONDS):
             self.sample()
 
@@ -106,9 +109,9 @@ class Hour:
         self._points.append(self._point())
         self.taken += 1
 
-    def latest(self) -> Point:
-        """The point of the latest sample."""
-        return self._points[-1]
+    def calls_left(self) -> float:
+        """Number of calls to Genesys that are left now, without waiting for the next sample."""
+        return _sum(self._metrics.api_calls_left)
 
     def points(self) -> tuple[Point, ...]:
         """The points of the last hour, the oldest first; the last one is the latest sample."""

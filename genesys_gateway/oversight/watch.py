@@ -220,13 +220,12 @@ class Watch:
             found += [one for one in findings(known, waiting=0) if one.code in self._shown]
         self._publish(_lasting(merged(found), self._shown), self._status, tuple(self._channels()))
 
-    def _publish(self, lasting: Iterable[Finding], status: Status, channels: tuple[ChannelStatus, ...]) -> None:
+    def _publish(self, lasting: Sequence[Finding], status: Status, channels: tuple[ChannelStatus, ...]) -> None:
         figures = _named(status)
-        ordered = sorted(lasting, key=lambda one: (one.since, one.code))
-        troubles = tuple(trouble(one, figures) for one in ordered)
+        troubles = tuple(trouble(one, figures) for one in lasting)
         now = self._clock.now()
         self._log(troubles, now)
-        self._shown = {one.code: one.since for one in ordered}
+        self._shown = {one.code: one.since for one in lasting}
         looked_at = max(now, self._status.looked_at + 1)
         self._status = replace(status, looked_at=looked_at, troubles=troubles, channels=channels)
         self._metrics.show_troubles(self._shown)

@@ -315,11 +315,11 @@ def test_both_say_what_either_of_them_knows_since_the_same_moment(two: Two) -> N
     since = two.find(ME, 30, waiting=2, limit=300)
     two.find(OTHER, 10, waiting=3, limit=300)
 
-    text = "No call to Genesys is left of 300 a minute, while 5 calls wait."
+    text = "Genesys takes no call now, at the limit of 300 a minute, and 5 calls wait."
     until(lambda: two.say() == [[("calls_exhausted", since, text)]] * 2)
 
     two.found[ME].clear()
-    text = "No call to Genesys is left of 300 a minute, while 3 calls wait."
+    text = "Genesys takes no call now, at the limit of 300 a minute, and 3 calls wait."
     until(lambda: two.say() == [[("calls_exhausted", since, text)]] * 2)
 
     two.found[OTHER].clear()

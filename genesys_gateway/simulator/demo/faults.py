@@ -129,7 +129,7 @@ FAULTS = (
         code="reads_forbidden",
         begin=_calls(
             _fault("answer", status=403, method="GET", path="/api/v2/conversations/*"),
-            _fault("answer", status=403, method="POST", path="/api/v2/analytics/*"),
+            _fault("answer", status=403, method="GET", path="/api/v2/analytics/*"),
         ),
         hint="events still arrive; no conversation is closed until it may read again",
     ),

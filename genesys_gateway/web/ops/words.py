@@ -25,7 +25,7 @@ TITLES = {
     "assertion_stale": "No fresh SAML assertion",
     "uncovered": "Conversations without an open socket",
     "channels_full": "All channels are full",
-    "calls_exhausted": "No call to Genesys is left",
+    "calls_exhausted": "Genesys takes no more calls",
     "reads_forbidden": "Genesys forbids reading conversations",
     "disk_refuses": "The database can't be written",
     "unresolved": "Conversations closed without a record",

@@ -59,7 +59,7 @@ def test_a_figure_takes_the_noun_that_fits_and_separates_thousands() -> None:
     [
         ("records_dead", {"dead": 1, "error": "HTTP 422"}, "1 record was given up, because of HTTP 422."),
         ("uncovered", {"uncovered": 1}, "No open socket covers 1 of 12 followed conversations,"),
-        ("channels_full", {"waiting": 2, "channels": 1}, "none is left on the 1 channel that may be used."),
+        ("channels_full", {"waiting": 2, "channels": 1}, "1 channel is full, and one more is kept for handovers."),
         ("frames_set_aside", {"frames": 1, "reason": "field"}, "1 frame was set aside in the last hour, because of f"),
         ("instance_lost", {"lost": 1, "orphans": 0}, "1 instance ended without leaving, and 0 conversations wait for"),
         ("instance_lost", {"lost": 2, "orphans": 1}, "2 instances ended without leaving, and 1 conversation waits for"),
@@ -94,7 +94,20 @@ def test_of_other_figures_the_largest_counts_and_of_words_the_earliest() -> None
     assert found.facts == {"refused": 12, "error": "HTTP 422"}
 
 
-def test_troubles_are_ordered_by_their_beginning() -> None:
-    found = merged([Finding(code="uncovered", since=3), Finding(code="no_token", since=1)])
+def test_the_gravest_trouble_comes_first_and_a_cause_before_what_it_causes() -> None:
+    told = [
+        "unresolved",
+        "receiver_refuses",
+        "receiver_down",
+        "uncovered",
+        "channels_full",
+        "no_token",
+        "assertion_stale",
+        "disk_refuses",
+        "unaccounted",
+    ]
 
-    assert [one.code for one in found] == ["no_token", "uncovered"]
+    found = merged(Finding(code=code, since=since) for since, code in enumerate(CODES))
+
+    assert [one.code for one in found if one.code in told] == told[::-1]
+    assert len(found) == len(CODES)

@@ -41,14 +41,14 @@ def test_a_point_counts_what_happened_in_the_minute_before_it(metrics: Metrics, 
     metrics.deliveries.labels(outcome="failed").inc(5)
     let_pass(hour, clock, 1)
 
-    latest = hour.latest()
+    latest = hour.points()[-1]
     assert (latest.registrations, latest.events, latest.delivered, latest.failed) == (3, 3, 4, 5)
 
     let_pass(hour, clock, 5)
-    assert hour.latest().registrations == 3
+    assert hour.points()[-1].registrations == 3
 
     let_pass(hour, clock, 1)
-    assert hour.latest().registrations == 0
+    assert hour.points()[-1].registrations == 0
 
 
 def test_levels_are_those_of_the_moment(metrics: Metrics, clock: FakeClock) -> None:
@@ -57,7 +57,7 @@ def test_levels_are_those_of_the_moment(metrics: Metrics, clock: FakeClock) -> N
     metrics.api_calls_left.set(250)
     let_pass(hour, clock, 1)
 
-    assert (hour.latest().backlog, hour.latest().calls_left) == (7, 250)
+    assert (hour.points()[-1].backlog, hour.points()[-1].calls_left) == (7, 250)
     assert hour.points()[0].backlog == 0
 
 
@@ -68,15 +68,15 @@ def test_freshness_is_that_of_five_minutes(metrics: Metrics, clock: FakeClock) -
     metrics.event_freshness_seconds.observe(40)
     let_pass(hour, clock, 1)
 
-    latest = hour.latest()
+    latest = hour.points()[-1]
     assert latest.fresh_half is not None
     assert 0.05 < latest.fresh_half < 0.1
     assert latest.fresh_most == pytest.approx(0.1)
 
     let_pass(hour, clock, 29)
-    assert hour.latest().fresh_half is not None
+    assert hour.points()[-1].fresh_half is not None
     let_pass(hour, clock, 1)
-    assert hour.latest().fresh_half is None
+    assert hour.points()[-1].fresh_half is None
 
 
 def test_an_hour_is_kept_and_no_more(metrics: Metrics, clock: FakeClock) -> None:
@@ -86,7 +86,7 @@ def test_an_hour_is_kept_and_no_more(metrics: Metrics, clock: FakeClock) -> None
     points = hour.points()
     assert len(points) == 361
     assert points[-1].moment - points[0].moment == 3600
-    assert points[-1] == hour.latest()
+    assert points[-1] == hour.points()[-1]
 
 
 def test_a_point_is_computed_once(metrics: Metrics, clock: FakeClock) -> None:
@@ -116,7 +116,26 @@ def test_it_runs_until_its_group_stops(metrics: Metrics, clock: FakeClock) -> No
     tasks.end()
 
     assert tasks.waits[0] == STEP_SECONDS
-    assert hour.taken == 3
+    assert hour.taken == 4
+
+
+def test_the_hour_begins_when_the_service_runs_and_every_level_is_known(metrics: Metrics, clock: FakeClock) -> None:
+    hour, tasks = Hour(metrics, clock), SteppedTaskGroup(clock)
+    metrics.api_calls_left.set(300)
+
+    tasks.spawn("hour", hour.run, tasks)
+    tasks.step()
+    tasks.end()
+
+    assert {one.calls_left for one in hour.points()} == {300}
+
+
+def test_calls_left_are_told_without_waiting_for_a_sample(metrics: Metrics, clock: FakeClock) -> None:
+    hour = Hour(metrics, clock)
+
+    metrics.api_calls_left.set(17)
+
+    assert hour.calls_left() == 17
 
 
 @pytest.mark.parametrize(
