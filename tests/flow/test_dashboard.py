@@ -83,7 +83,7 @@ def log_out_and_stay_out(page: Page) -> None:
     page.get_by_role("button", name="Log out").click()
     page.wait_for_url("**/ops/login")
     page.goto("/ops/conversations")
-    page.wait_for_url("**/ops/login")
+    page.wait_for_url("**/ops/login?next=/ops/conversations")
 
 
 def test_a_wrong_token_is_refused_a_right_one_opens_the_overview_and_logout_ends_it(visit: Visit) -> None:

@@ -36,6 +36,8 @@ FORM, JSON = "application/x-www-form-urlencoded", "application/json"
 #: Executed by a browser that is shown it without escaping, in text or in an attribute.
 SCRIPT = "\"'><script>alert(1)</script><img src=x onerror=alert(1)>"
 RECORD = f"/ops/api/records/{DEAD}"
+#: An answer that leads to the overview, and nowhere else.
+HOME = ("Location: /ops/\r\n",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +102,23 @@ STRANGERS = [
         head=("Accept: text/html", "X-Forwarded-Host: evil.example"),
         says=("Location: /ops/login\r\n",),
     ),
+    Hostile(
+        name="a browser without a session that asks for a page of another site",
+        status=303,
+        target="/ops/records?next=//evil.example/",
+        head=("Accept: text/html", "X-Forwarded-Host: evil.example", "Referer: http://evil/"),
+        says=("Location: /ops/login\r\n",),
+    ),
+    Hostile(
+        name="a form without a session that names a page of another site",
+        status=303,
+        target=f"/ops/records/{DEAD}/reveal",
+        method="POST",
+        kind=FORM,
+        body=b"next=//evil.example/",
+        head=("Accept: text/html", "Referer: http://evil.example/x"),
+        says=(f"Location: /ops/login?next=/ops/records/{DEAD}\r\n",),
+    ),
     Hostile(name="a stream without a session", status=401, target="/ops/stream", head=("Accept: text/event-stream",)),
 ]
 
@@ -157,6 +176,15 @@ LOGINS = [
     login("a thousand fields", 400, b"&".join(b"a=%d" % n for n in range(1000))),
     login("no UTF-8", 400, b"token=%ff"),
     Hostile(name="login: the token in the query", status=200, target=f"/ops/login?token={OPS_TOKEN}"),
+    *(
+        Hostile(name=f"login: a link to {page}", status=303, target=f"/ops/login?next={page}", session=True, says=HOME)
+        for page in ("//evil.example", "https:%2f%2fevil.example", "/%5Cevil.example", "%2f%2fevil", "/ops/api/status")
+    ),
+    *(
+        Hostile(name=f"login: a cut line {page}", status=303, target=f"/ops/login?next={page}", session=True, says=HOME)
+        for page in ("/ops/records%0d%0aSet-Cookie:%20a=b", "%09/ops/records", "/ops/records%00", "/ops/records%85")
+    ),
+    login("a wrong token with a page elsewhere", 401, b"token=wrong&next=%22%3E%3Cscript%3E//evil.example"),
     Hostile(name="logout by GET", status=405, target="/ops/logout", session=True, says=("Allow: POST",)),
 ]
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
 from typing import ParamSpec, cast
+from urllib.parse import quote
 
 from flask import Response, current_app, g, make_response, redirect, request
 from flask.typing import ResponseReturnValue
@@ -29,6 +30,8 @@ SESSIONS = "genesys_gateway_sessions"
 WORD_HEADER, WORD_FIELD = "X-CSRF-Token", "csrf"
 #: The page on which a session is opened, and the cookie's path.
 LOGIN, COOKIE_PATH = "/ops/login", "/ops"
+#: The parameter of its address, and the field of its form, with the page that it leads to.
+NEXT = "next"
 
 FOREIGN = "A page of another site must not do this."
 WITHOUT_WORD = "The CSRF token is missing or wrong; load the page again."
@@ -70,7 +73,7 @@ def _admitting(view: View[P], *, redirects: bool, keeps_open: bool) -> Callable[
             session = _admit()
         except NotAuthenticated:
             if redirects and forms.wants_page():
-                return make_response(redirect(LOGIN, 303))
+                return make_response(redirect(_login_that_leads_back(), 303))
             raise
         response = make_response(view(*args, **kwargs))
         renewed = sessions().renewed(session) if session is not None and keeps_open else None
@@ -96,6 +99,20 @@ def _admit() -> Session | None:
     return session
 
 
+def _login_that_leads_back() -> str:
+    """The address of the login that leads to the page asked for; from a POST to the page that shows what it is about.
+
+    What the POST asked for is not repeated: the operator sees the page again, and decides anew.
+    """
+    if request.method in _CHANGES_NOTHING:
+        query = request.query_string.decode("ascii", "replace")
+        wanted = f"{request.path}?{query}" if query else request.path
+    else:
+        wanted = request.path.rpartition("/")[0]
+    page = forms.own_page(wanted)
+    return LOGIN if page is None else f"{LOGIN}?{NEXT}={quote(page, safe='/')}"
+
+
 def _word() -> str:
     word = request.headers.get(WORD_HEADER)
     if word is not None or not forms.is_form():
@@ -111,6 +128,11 @@ def current_session() -> Session | None:
     if "Authorization" in request.headers:
         return None
     return sessions().read(request.cookies.get(COOKIE))
+
+
+def had_session() -> bool:
+    """Whether the browser still has the cookie of a session that is open no more."""
+    return COOKIE in request.cookies and current_session() is None
 
 
 def sessions() -> Sessions:

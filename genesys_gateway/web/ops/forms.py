@@ -1,8 +1,9 @@
-"""Reads what a browser sends: the fields of a form, whether it wants a page, and from which site it comes.
+"""Reads what a browser sends: the fields of a form, whether it wants a page, which one, and from which site it comes.
 
-Invariant: a form is bounded like any other body, and is read once.
+Invariant: a form is bounded like any other body, and is read once. No address leads out of our own pages.
 """
 
+import re
 from collections.abc import Mapping
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
@@ -15,6 +16,11 @@ from genesys_gateway.web import json_body, routes
 _FORM = "application/x-www-form-urlencoded"
 #: Maximum number of fields.
 _MOST_FIELDS = 20
+#: A page below /ops/ that a browser may load again, with its query: no host, no dots, nothing that has to be decoded.
+_OWN_PAGE = re.compile(
+    r"/ops/(?:conversations|records|dead-letters|runbook|(?:conversations|records)/[0-9A-Fa-f-]{1,36})"
+    r"(?:\?[0-9A-Za-z_.~%=&+-]{0,600})?"
+)
 
 
 def fields() -> Mapping[str, str]:
@@ -45,6 +51,14 @@ def is_form() -> bool:
 def wants_page() -> bool:
     """Whether the client is a browser that shows what is answered: it names HTML among what it accepts."""
     return any(name.lower() == "text/html" and quality > 0 for name, quality in request.accept_mimetypes)
+
+
+def own_page(address: str | None) -> str | None:
+    """The address if it is a page of ours, other than the overview, to which a login may lead; otherwise None.
+
+    Anybody can make up a link to the login, so that an address of another site must never be followed.
+    """
+    return address if address is not None and _OWN_PAGE.fullmatch(address) else None
 
 
 def is_foreign() -> bool:

@@ -1,11 +1,14 @@
 """Login and logout of operators: a form takes a token of the role ops, or a JWT, and opens a session.
 
-Invariant: a token is never logged or shown again. After ten wrong ones within a minute from one address, further wrong
-ones from there are answered with 429. The right one is taken even then: behind a proxy all may have one address.
+Invariant: a token is never logged or shown again, and a login leads to a page of ours only. After ten wrong tokens within
+a minute from one address, further wrong ones from there are answered with 429. The right one is taken even then: behind
+a proxy all may have one address.
 """
 
 import math
 from collections import deque
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import cast
 
 from flask import Blueprint, Response, current_app, make_response, redirect, request
@@ -26,7 +29,7 @@ blueprint = Blueprint("ops_login", __name__)
 
 #: Key of the :class:`FailedLogins` in ``app.extensions``.
 FAILED_LOGINS = "genesys_gateway_failed_logins"
-#: The first page after a login.
+#: The page after a login that names no other.
 _FIRST_PAGE = "/ops/"
 #: Maximum number of wrong tokens from one address within the window, and its length in seconds.
 _MOST_FAILURES, _WINDOW = 10, 60.0
@@ -35,6 +38,7 @@ _MOST_ADDRESSES = 1000
 
 _WRONG = "This token is not known."
 _OTHER_ROLE = "This token is not one of operators: its role is another one."
+_ENDED = "Your session has ended. Log in again."
 _TOO_OFTEN = "There were too many wrong tokens from this address. Wait a minute."
 
 
@@ -68,11 +72,12 @@ class FailedLogins:
 
 @blueprint.get(access.LOGIN)
 def login_page() -> Response:
-    """The form; an operator whose session is open is sent to the first page instead."""
+    """The form; an operator whose session is open is sent to the page that it leads to instead."""
     pause()
+    page = forms.own_page(request.args.get(access.NEXT))
     if access.current_session() is not None:
-        return make_response(redirect(_FIRST_PAGE, 303))
-    return _form(200)
+        return make_response(redirect(page or _FIRST_PAGE, 303))
+    return _form(200, page, ended=_ENDED if access.had_session() else None)
 
 
 @blueprint.post(access.LOGIN)
@@ -81,16 +86,16 @@ def log_in() -> Response:
     pause()
     if forms.is_foreign():
         raise problems.Explained(403, access.FOREIGN)
-    token = forms.fields().get("token", "").strip()
+    token, page = forms.fields().get("token", "").strip(), forms.own_page(forms.fields().get(access.NEXT))
     guard = cast(Guard, current_app.extensions[routes.GUARD])
     try:
         holder = guard.admit(f"Bearer {token}", frozenset({ROLE}))
     except (NotAuthenticated, NotAllowed) as error:
-        return _refused(known=isinstance(error, NotAllowed))
+        return _refused(page, known=isinstance(error, NotAllowed))
     session = access.sessions().open(holder)
     _count("ok")
     log.info("logged_in", operator=holder.name, address=_address())
-    response = make_response(redirect(_FIRST_PAGE, 303))
+    response = make_response(redirect(page or _FIRST_PAGE, 303))
     access.give_cookie(response, access.sessions().cookie(session))
     return response
 
@@ -108,20 +113,30 @@ def log_out() -> Response:
     return response
 
 
-def _refused(*, known: bool) -> Response:
+def _refused(page: str | None, *, known: bool) -> Response:
     """The form again after a wrong token, which is ``known`` if only its role is wrong."""
     failed, address = cast(FailedLogins, current_app.extensions[FAILED_LOGINS]), _address()
     _count("wrong_role" if known else "wrong_token")
     failed.log(address, "role" if known else "token")
     if wait := failed.wait(address):
-        return _form(429, _TOO_OFTEN, {"Retry-After": str(wait)})
+        return _form(429, page, trouble=_TOO_OFTEN, headers={"Retry-After": str(wait)})
     failed.note(address)
-    return _form(403, _OTHER_ROLE) if known else _form(401, _WRONG, {"WWW-Authenticate": "Bearer"})
+    if known:
+        return _form(403, page, trouble=_OTHER_ROLE)
+    return _form(401, page, trouble=_WRONG, headers={"WWW-Authenticate": "Bearer"})
 
 
-def _form(status: int, trouble: str | None = None, headers: dict[str, str] | None = None) -> Response:
-    response = make_response(rendered("login.html", trouble=trouble, operator=None), status)
-    response.headers.update(headers or {})
+def _form(
+    status: int,
+    page: str | None,
+    *,
+    trouble: str | None = None,
+    ended: str | None = None,
+    headers: Mapping[str, str] = MappingProxyType({}),
+) -> Response:
+    shown = rendered("login.html", page_after=page, trouble=trouble, ended=ended, operator=None)
+    response = make_response(shown, status)
+    response.headers.update(headers)
     return response
 
 

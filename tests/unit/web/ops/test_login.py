@@ -1,7 +1,9 @@
 """How does an operator log in and out, and who does not get in?"""
 
 import re
+from html import unescape
 from typing import cast
+from urllib.parse import urlsplit
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,13 +15,25 @@ from genesys_gateway.web.auth import Guard
 from genesys_gateway.web.jwt import Caller, JwtVerifier
 from genesys_gateway.web.ops.access import SESSIONS
 from genesys_gateway.web.ops.login import FAILED_LOGINS, FailedLogins
-from genesys_gateway.web.ops.session import COOKIE, Sessions
+from genesys_gateway.web.ops.session import COOKIE, IDLE_MS, Sessions
 from genesys_gateway.web.routes import GUARD
 from tests.doubles.log_lines import configured, logging_restored, written
 from tests.doubles.runtime import FakeClock
+from tests.doubles.stored_rows import CONVERSATION
 from tests.doubles.web import BOFE_TOKEN, OPS_TOKEN, FakeGateway, bearer
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+#: No address of these is a page that a login may lead to.
+ELSEWHERE = (
+    *("https://evil.example/", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example"),
+    *("javascript:alert(1)", "data:text/html,x", "evil.example", "http:/ops/records", "/ops//evil.example"),
+    *("//ops/records", "/ops/records//evil.example", "/ops/../evil", "/ops/%2e%2e/evil", "/ops/%2f%2fevil.example"),
+    *("/ops/records\r\nSet-Cookie: a=b", "/ops/records\n", "\t/ops/records", " /ops/records", "/ops/records\0"),
+    *("/ops/records@evil.example", "/ops/records#x", "/ops/records?q=//evil.example", "/ops/records?q=<script>"),
+    *("/ops/login", "/ops/login?next=/ops/login", "/ops/logout", "/ops/stream", "/ops/sections", "/ops/api/status"),
+    *("/ops/records/requeue", f"/ops/records/{CONVERSATION}/reveal", "/ops/dead-letters/requeue", "/livez", "/", ""),
+    *("/OPS/records", "/ops/records?q=" + "a" * 600, "/ops/records/" + "a" * 600, "/ops/reco\u0433ds"),
+)
 
 
 def log_in(client: FlaskClient, token: str = OPS_TOKEN, **headers: str) -> TestResponse:
@@ -240,6 +254,80 @@ def test_a_logout_without_a_session(client: FlaskClient) -> None:
     assert (sent_away.status_code, sent_away.headers["Location"]) == (303, "/ops/login")
     assert client.post("/ops/logout", headers=bearer(OPS_TOKEN)).status_code == 303
     assert client.post("/ops/logout", headers=bearer(OPS_TOKEN) | {"Origin": "http://evil"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        *("/ops/conversations", "/ops/records", "/ops/dead-letters", "/ops/runbook"),
+        f"/ops/conversations/{CONVERSATION}",
+        f"/ops/records/{CONVERSATION}",
+        "/ops/conversations?q=5c1e&state=closed&cursor=a_-9&outcome=%3Cb%3E",
+    ],
+)
+def test_a_page_that_needs_a_login_is_shown_after_it(client: FlaskClient, page: str) -> None:
+    sent_away = client.get(page, headers=BROWSER)
+    assert sent_away.status_code == 303
+    assert urlsplit(sent_away.location).path == "/ops/login"
+
+    form = client.get(sent_away.location, headers=BROWSER).text
+    (kept,) = re.findall('name="next" value="([^"]*)"', form)
+    answer = client.post("/ops/login", data={"token": OPS_TOKEN, "next": unescape(kept)}, headers=BROWSER)
+
+    assert (answer.status_code, answer.location) == (303, page)
+
+
+def test_a_wrong_token_does_not_lose_the_page_and_an_open_session_needs_no_token(client: FlaskClient) -> None:
+    wrong = client.post("/ops/login", data={"token": "wrong", "next": "/ops/records"}, headers=BROWSER)
+    assert 'name="next" value="/ops/records"' in wrong.text
+
+    log_in(client)
+    assert client.get("/ops/login?next=/ops/records").location == "/ops/records"
+
+
+@pytest.mark.parametrize(
+    ("sent", "page"),
+    [
+        (f"records/{CONVERSATION}/reveal", f"/ops/records/{CONVERSATION}"),
+        (f"records/{CONVERSATION}/requeue", f"/ops/records/{CONVERSATION}"),
+        ("dead-letters/requeue", "/ops/dead-letters"),
+        ("logout", None),
+    ],
+)
+def test_what_a_form_sent_too_late_leads_over_the_login_to_its_page(
+    client: FlaskClient, sent: str, page: str | None
+) -> None:
+    answer = client.post(f"/ops/{sent}", headers=BROWSER)
+
+    assert (answer.status_code, answer.location) == (303, "/ops/login" + ("" if page is None else f"?next={page}"))
+
+
+@pytest.mark.parametrize("page", ELSEWHERE)
+def test_a_login_leads_to_no_other_address(client: FlaskClient, page: str) -> None:
+    assert 'name="next"' not in client.get("/ops/login", query_string={"next": page}).text
+
+    answer = client.post("/ops/login", data={"token": OPS_TOKEN, "next": page}, headers=BROWSER)
+    assert (answer.status_code, answer.location) == (303, "/ops/")
+    assert client.get("/ops/login", query_string={"next": page}).location == "/ops/"
+
+
+def test_a_session_that_has_ended_is_told_from_none(
+    client: FlaskClient, gateway: FakeGateway, clock: FakeClock
+) -> None:
+    guard = client.application.extensions[GUARD]
+    client.application.extensions[SESSIONS] = Sessions(guard, gateway.settings.genesys_client_secret, clock)
+    assert "has ended" not in client.get("/ops/login").text
+    log_in(client)
+    clock.advance(IDLE_MS / 1000)
+
+    sent_away = client.get("/ops/dead-letters", headers=BROWSER)
+
+    assert sent_away.location == "/ops/login?next=/ops/dead-letters"
+    assert "Your session has ended. Log in again." in client.get(sent_away.location).text
+    assert "has ended" not in log_in(client, "wrong-token").text
+    log_in(client)
+    client.post("/ops/logout", data={"csrf": word(client)})
+    assert "has ended" not in client.get("/ops/login").text
 
 
 def test_a_problem_is_a_page_for_a_browser_and_json_for_others(client: FlaskClient) -> None:
