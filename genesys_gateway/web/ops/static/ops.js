@@ -8,17 +8,18 @@
 
   const live = document.getElementById("live");
   const announcements = document.getElementById("announcements");
-  const POLL_MS = 5000;
-  const SILENT_MS = 20000;
+  const TICK_MS = 1000;
+  // A look comes every two seconds, or every four while the database hangs.
+  const ASK_MS = 5000;
+  const ANSWER_MS = 4000;
+  const SILENT_MS = 10000;
   let source = null;
-  let polling = 0;
-  let heard = Date.now();
-
-  function say(text, lost) {
-    if (live.textContent !== text) live.textContent = text;
-    live.classList.toggle("lost", lost);
-    live.hidden = !lost;
-  }
+  let heard = Date.now(); // when the latest look came
+  let ticked = Date.now();
+  let asked = 0;
+  let asking = false;
+  let unanswered = false; // whether we asked in vain since the latest look
+  let lost = false;
 
   // Make `old` like `fresh`, with the same elements where they are of the same kind.
   function exchange(old, fresh) {
@@ -64,73 +65,120 @@
 
   function show(sections) {
     const before = troubles();
-    for (const [name, html] of Object.entries(sections)) {
-      const part = document.getElementById(`part-${name}`);
-      if (!part) continue;
-      const template = document.createElement("template");
-      template.innerHTML = html;
-      exchangeChildren(part, template.content);
+    const again = lost;
+    inPlace(() => {
+      if (lost) found();
+      for (const [name, html] of Object.entries(sections)) {
+        const part = document.getElementById(`part-${name}`);
+        if (!part) continue;
+        const template = document.createElement("template");
+        template.innerHTML = html;
+        exchangeChildren(part, template.content);
+      }
+    });
+    announce(before, troubles(), again);
+  }
+
+  // What is read stays where it is when something above it grows or shrinks, unless the page is at its top.
+  function inPlace(change) {
+    const seen = [];
+    if (window.scrollY > 0) {
+      for (const one of document.querySelectorAll(".trouble, .tiles > div, .head h2, .chart, .part tr")) {
+        const { top, height } = one.getBoundingClientRect();
+        if (height && top >= 0 && top < window.innerHeight) seen.push({ one, top, trouble: one.matches(".trouble") });
+      }
     }
-    announce(before, troubles());
+    const below = seen.filter(({ top, trouble }) => !trouble && top < window.innerHeight / 2);
+    const among = seen.filter(({ trouble }) => trouble);
+    change();
+    const kept = [...below, ...among, ...seen].find(({ one }) => one.isConnected);
+    if (kept) window.scrollBy({ top: kept.one.getBoundingClientRect().top - kept.top, behavior: "instant" });
   }
 
   // Only troubles are read aloud, and only when one begins or ends: figures change every other second.
-  function announce(before, after) {
-    const lines = [];
+  function announce(before, after, again) {
+    const lines = again ? ["The gateway answers again."] : [];
     for (const [id, title] of after) if (!before.has(id)) lines.push(`New trouble: ${title}.`);
     for (const [id, title] of before) if (!after.has(id)) lines.push(`Over: ${title}.`);
     if (!lines.length) return;
     announcements.textContent = lines.join(" ");
-    document.title = document.title.replace(/^(\(\d+\) )?/, after.size ? `(${after.size}) ` : "");
+    retitle();
+  }
+
+  function retitle() {
+    const count = troubles().size;
+    const mark = lost ? "(no answer) " : count ? `(${count}) ` : "";
+    document.title = mark + document.title.replace(/^\([^)]*\) /, "");
+  }
+
+  // Nothing that was true once may look as if it were true now. The next look writes over what stands here.
+  function lose() {
+    const promise = document.getElementById("part-promise");
+    const time = promise.querySelector(".verdict time").textContent;
+    lost = true;
+    inPlace(() => {
+      document.body.classList.add("lost");
+      live.textContent = `No answer from the gateway. This page shows what was known at ${time}.`;
+      promise.querySelector("h2").textContent = `Nothing is known since ${time}.`;
+      promise.querySelector(".balance").textContent = "All below is as it was then.";
+      promise.querySelector(".verdict").textContent = "";
+      promise.querySelector(".icon path").setAttribute("d", "M7.4 7.2a2.7 2.7 0 1 1 4 2.3q-1.4.8-1.4 2.3M10 15v.6");
+    });
+    retitle();
+  }
+
+  function found() {
+    lost = false;
+    document.body.classList.remove("lost");
+    live.textContent = "";
+  }
+
+  function look(sections) {
+    heard = Date.now();
+    unanswered = false;
+    show(sections);
   }
 
   function listen() {
+    // A stream that ends is opened again by the browser itself. One that was refused is not: too many watch.
     source = new EventSource(address);
-    source.addEventListener("look", (event) => {
-      heard = Date.now();
-      stopPolling();
-      say("", false);
-      show(JSON.parse(event.data));
-    });
-    source.addEventListener("error", () => {
-      // A stream that ends is opened again by the browser itself. One that was refused is not: too many watch.
-      if (source.readyState === EventSource.CLOSED) startPolling();
-    });
+    source.addEventListener("look", (event) => look(JSON.parse(event.data)));
   }
 
-  function startPolling() {
-    if (!polling) polling = window.setInterval(poll, POLL_MS);
-  }
-
-  function stopPolling() {
-    window.clearInterval(polling);
-    polling = 0;
-  }
-
-  async function poll() {
+  // Ask for what the stream does not bring.
+  async function ask() {
+    asked = Date.now();
+    asking = true;
     try {
-      const answer = await fetch("/ops/sections", { headers: { Accept: "application/json" }, cache: "no-store" });
+      const answer = await fetch("/ops/sections", {
+        headers: { Accept: "application/json" },
+        cache: "no-store",
+        signal: AbortSignal.timeout(ANSWER_MS),
+      });
       if (answer.status === 401) window.location.reload(); // the session has ended: the login is shown
-      if (!answer.ok) return;
-      const sections = await answer.json();
-      heard = Date.now();
-      say("", false);
-      show(sections);
-      if (source.readyState === EventSource.CLOSED) {
-        source.close();
-        listen();
-      }
+      if (!answer.ok) throw new Error(answer.statusText);
+      look(await answer.json());
+      if (source.readyState === EventSource.CLOSED) listen();
     } catch {
-      // The watch below says that nothing is heard.
+      unanswered = true;
+      judge();
+    } finally {
+      asking = false;
     }
   }
 
+  function judge() {
+    if (!lost && unanswered && Date.now() - heard >= SILENT_MS) lose();
+  }
+
   window.setInterval(() => {
-    if (Date.now() - heard < SILENT_MS) return;
-    const time = new Date(heard).toISOString().slice(11, 19);
-    say(`No answer from the gateway. This page shows what was known at ${time} UTC.`, true);
-    startPolling();
-  }, 1000);
+    const now = Date.now();
+    // Timers of a hidden page, and a computer that was closed, sleep: what was heard, or not, before proves nothing.
+    if (now - ticked > 3 * TICK_MS) unanswered = false;
+    ticked = now;
+    judge();
+    if (!asking && now - heard >= ASK_MS && now - asked >= ASK_MS) ask();
+  }, TICK_MS);
 
   listen();
 })();
