@@ -34,7 +34,7 @@ TITLES = {
     "instance_lost": "An instance has ended without leaving",
 }
 
-#: What the state of a channel, an instance, a conversation or a record says, and its tone: good, busy, bad or plain.
+#: What the state of a channel, an instance, a conversation or a record says, and its tone: good, busy, bad or neutral.
 TONES = {
     **dict.fromkeys(("open", "running", "subscribed", "delivered", "logged"), "good"),
     **dict.fromkeys(("connecting", "closing", "waiting", "draining", "pending"), "busy"),
@@ -49,7 +49,7 @@ def title(code: str) -> str:
 
 def tone(state: str) -> str:
     """How a state is coloured; its word is always written beside the colour."""
-    return TONES.get(state, "plain")
+    return TONES.get(state, "neutral")
 
 
 def count(number: float) -> str:
