@@ -178,10 +178,10 @@ class Operators:
     def __init__(self, http: Http) -> None:
         self._http = http
 
-    def status(self) -> Json:
-        """Return what the dashboard shows at its top: promise, backlog, troubles and so on."""
-        _, answer = self._http.call("GET", "/ops/api/status")
-        return dict(answer)
+    def status(self) -> Json | None:
+        """Return what the dashboard shows at its top: promise, backlog, troubles; None while the gateway starts."""
+        code, answer = self._http.call("GET", "/ops/api/status", also=(503,))
+        return dict(answer) if code == 200 else None
 
     def requeue(self, reason: str) -> int:
         """Have all records sent again that are dead for this reason; return their number."""

@@ -75,7 +75,7 @@ def _receiver(mode: str, **details: object) -> Call:
 
 
 _REVOKE: Call = ("POST", "/tokens/revoke", {})
-_switch_off = _calls(("DELETE", "/faults", {}), _receiver("ok"), ("PATCH", "/settings", {"refuseReplays": False}))
+_switch_off = _calls(("DELETE", "/faults", {}), _receiver("ok"))
 
 #: Records of these agents are refused, with this status.
 _REFUSED_AGENTS, _REFUSAL = ("Maria Cruz", "Agent 003", "Agent 007"), 422
@@ -90,7 +90,7 @@ def _send_again(scene: Scene) -> None:
 
 def _give_no_assertion(scene: Scene) -> None:
     scene.identity_provider.fail()
-    _calls(("PATCH", "/settings", {"refuseReplays": True}), _REVOKE)(scene)
+    _calls(_fault("answer", status=400, path="/oauth/token", body={"error": "invalid_grant"}), _REVOKE)(scene)
 
 
 def _lock_database(scene: Scene) -> None:
@@ -162,7 +162,7 @@ FAULTS = (
         hint="delivery pauses and tries one record now and then; none is given up",
     ),
     Fault(
-        title="The identity provider gives no assertion, and Genesys takes none twice",
+        title="The identity provider gives no assertion, and Genesys takes no older one",
         seconds=30,
         code="assertion_stale",
         begin=_give_no_assertion,

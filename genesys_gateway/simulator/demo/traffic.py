@@ -86,11 +86,11 @@ class TrafficRunner:
             self._follow_timetable(moment)
             if moment >= looked:
                 looked = moment + _LOOK_SECONDS
-                status = self.deployment.operators.status()
-                self._tell_changes(status, moment)
-                if moment >= numbers:
-                    numbers = moment + _NUMBERS_SECONDS
-                    self._tell_numbers(status)
+                if (status := self.deployment.operators.status()) is not None:
+                    self._tell_changes(status, moment)
+                    if moment >= numbers:
+                        numbers = moment + _NUMBERS_SECONDS
+                        self._tell_numbers(status)
             self.deployment.pause(_POLL_SECONDS)
 
     def finish(self) -> bool:
