@@ -167,13 +167,17 @@ class Parts:
         self.records = Records(storage, settings, runtime, requeued=self.delivery.wake)
         self.conversations = Conversations(storage)
 
+    def _topic_refused(self, conversation_id: str, reason: str) -> None:
+        self._inquiry.permissions.doubt(conversation_id)
+        self.event_spool.rejected(conversation_id, reason)
+
     def _compose_channels(self, genesys: Genesys) -> None:
         settings, clock, identity = self.settings, self._clock, self.identity
         listener = RegistryListener(
             notified=self.event_spool.notified,
             covered=self.event_spool.covered,
             uncovered=self.event_spool.uncovered,
-            rejected=self.event_spool.rejected,
+            rejected=self._topic_refused,
             created=self.event_spool.channel_created,
             closed=self.event_spool.channel_closed,
         )

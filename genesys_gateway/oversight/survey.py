@@ -4,8 +4,8 @@ Invariant: :func:`findings` is pure, so that all instances that read the same fi
 """
 
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from genesys_gateway.oversight.finding import Finding
 from genesys_gateway.oversight.last_error import shown
@@ -72,16 +72,20 @@ def survey(connection: Connection, *, report: tuple[str, str] | None) -> Survey:
     return found
 
 
-def is_over(finding: Finding, known: Survey) -> bool:
-    """Whether the database shows that the receiver is well again, which the instance that met its trouble can't see.
+def still_so(found: Iterable[Finding], known: Survey) -> Iterator[Finding]:
+    """The findings without those of the receiver that the database shows to be over.
 
-    Another instance may have delivered what this one would try again; or nothing is left that could be tried.
+    The instance that met the trouble can't see its end: another may have delivered since, or nothing is left to be
+    tried. If it fails again much later, its trouble began after the last delivery by any instance.
     """
-    failed_at = finding.facts.get("failed_at")
-    if not isinstance(failed_at, int):
-        return False
-    later = known.delivered_at is not None and known.delivered_at > failed_at + _STORED_MS
-    return later or not known.backlog
+    for one in found:
+        failed_at = one.facts.get("failed_at")
+        if not isinstance(failed_at, int):
+            yield one
+            continue
+        delivered_at = known.delivered_at or 0
+        if known.backlog and delivered_at <= failed_at + _STORED_MS:
+            yield replace(one, since=max(one.since, min(delivered_at, failed_at)))
 
 
 def _status(one: instances.InstanceFacts) -> InstanceStatus:

@@ -16,7 +16,7 @@ from genesys_gateway.oversight.debounce import Debounce
 from genesys_gateway.oversight.finding import Code, Finding
 from genesys_gateway.oversight.report import Report, from_json, to_json
 from genesys_gateway.oversight.status import ChannelStatus, Promise, Status, Trouble
-from genesys_gateway.oversight.survey import Survey, findings, is_over, survey
+from genesys_gateway.oversight.survey import Survey, findings, still_so, survey
 from genesys_gateway.runtime.errors import StorageUnavailable, TransientFailure
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.identity import Identity
@@ -201,7 +201,7 @@ class Watch:
 
     def _show(self, known: Survey, reports: Sequence[Report]) -> None:
         """Put together what all instances say and what the database told."""
-        said = merged(one for report in reports for one in report.findings if not is_over(one, known))
+        said = merged(still_so((one for report in reports for one in report.findings), known))
         waiting = sum(_waiting(one) for one in said if one.code == "channels_full")
         shown = _earliest(report.shown for report in reports)
         found = merged([*said, *findings(known, waiting=waiting)])
@@ -211,7 +211,8 @@ class Watch:
 
     def _failed(self, reason: str | None) -> None:
         """Tell what is known without the database: what was read last, and what is wrong here."""
-        found, known = list(self._own()), self._survey
+        known = self._survey
+        found = list(self._own() if known is None else still_so(self._own(), known))
         if reason is not None:
             if self._failing_since is None:
                 self._failing_since = self._clock.now()

@@ -47,6 +47,9 @@ class View(Enum):
 #: A view that is forbidden is asked at least this often, in seconds, to notice soon that it is no longer.
 PROBE_SECONDS = 4.0
 
+#: An answer of the last so many seconds tells enough about a permission that is in doubt.
+_KNOWN_SECONDS = 60.0
+
 #: The permission that each view needs.
 PERMISSIONS = {View.LIVE: "conversation:communication:view", View.ANALYTICS: "analytics:conversationDetail:view"}
 
@@ -130,6 +133,8 @@ class _Asked:
     at: float
     #: since when it is forbidden, in monotonic seconds; None if it is not
     forbidden_since: float | None = None
+    #: whether it is to be asked soon, because something else was refused that a missing permission explains
+    in_doubt: bool = False
 
 
 class Permissions:
@@ -151,7 +156,7 @@ class Permissions:
         """Make one call to the view in the body of the ``with``, and learn from its outcome."""
         now = self._clock.monotonic()
         asked = self._asked.setdefault(view, _Asked(conversation_id=conversation_id, at=now))
-        asked.conversation_id, asked.at = conversation_id, now
+        asked.conversation_id, asked.at, asked.in_doubt = conversation_id, now, False
         try:
             yield
         except Forbidden as error:
@@ -164,6 +169,17 @@ class Permissions:
             raise
         self._granted(view, asked)
 
+    def doubt(self, conversation_id: str) -> None:
+        """Have the views asked soon, because Genesys refused the topic of this conversation.
+
+        A client without a permission for topics may miss that for a view as well, and nothing else may ask for minutes.
+        """
+        long_ago = self._clock.monotonic() - _KNOWN_SECONDS
+        for view in View:
+            asked = self._asked.setdefault(view, _Asked(conversation_id=conversation_id, at=-math.inf))
+            if asked.at <= long_ago:
+                asked.conversation_id, asked.in_doubt = conversation_id, True
+
     def _granted(self, view: View, asked: _Asked) -> None:
         if asked.forbidden_since is not None:
             asked.forbidden_since = None
@@ -174,10 +190,12 @@ class Permissions:
         return {view: one.forbidden_since for view, one in self._asked.items() if one.forbidden_since is not None}
 
     def due(self) -> list[tuple[View, str]]:
-        """The forbidden views that were not asked for PROBE_SECONDS, each with the conversation asked about last."""
+        """The views to ask now, each with a conversation: those in doubt, and those forbidden PROBE_SECONDS ago."""
         latest = self._clock.monotonic() - PROBE_SECONDS
         return [
-            (view, self._asked[view].conversation_id) for view in self.forbidden() if self._asked[view].at <= latest
+            (view, one.conversation_id)
+            for view, one in self._asked.items()
+            if one.in_doubt or (one.forbidden_since is not None and one.at <= latest)
         ]
 
 

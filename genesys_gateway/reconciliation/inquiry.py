@@ -110,7 +110,7 @@ class Inquiry:
         return LastFinding(finished=verdict.finished, complete=verdict.over and verdict.nameable)
 
     def ask_forbidden(self) -> None:
-        """Ask each view whose permission is missing again, unless it was asked just now. At most one call a view."""
+        """Ask each view whose permission is missing or in doubt, unless that was done just now. One call each."""
         for view, conversation_id in self.permissions.due():
             with suppress(
                 PermanentFailure, TransientFailure

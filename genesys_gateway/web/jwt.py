@@ -25,6 +25,8 @@ log = get_logger(__name__)
 #: Maximum difference in seconds between the issuer's clock and ours.
 LEEWAY = 30
 
+#: Who the caller is, if the token names nobody.
+_NOBODY = "unnamed"
 #: Three parts of Base64, as every signed token has.
 _LOOKS_SIGNED = re.compile(rb"[\w-]+\.[\w-]+\.[\w-]+", re.ASCII)
 _KEY_ID = re.compile(r"[!-~]{1,200}")
@@ -90,7 +92,7 @@ class JwtVerifier:
         ends_at = _seconds(claims, "exp", math.inf)
         return Caller(
             roles=_roles(claims.get("roles")),
-            subject=str(claims.get("sub") or claims.get("client_id")),
+            subject=str(claims.get("sub") or claims.get("client_id") or _NOBODY),
             ends_at=round(ends_at * 1000) if math.isfinite(ends_at) else None,
         )
 

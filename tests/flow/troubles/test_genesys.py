@@ -86,6 +86,22 @@ def test_conversations_that_may_not_be_read(here: Scene, path: str) -> None:
     call.act("end").act("wrapup").until_delivered()
 
 
+def test_a_client_that_may_read_neither_topics_nor_conversations(tmp_path: Path) -> None:
+    with scene(tmp_path, GENESYS_CLIENT_ID="narrow", GENESYS_CLIENT_SECRET="narrow-secret") as here:
+        client = {"id": "narrow", "secret": "narrow-secret", "grant": "client-credentials"}
+        missing = ["analytics:conversationDetail:view", "conversation:communication:view"]
+        here.simulator.control("POST", "/clients", {**client, "missing": missing})
+        here.call().register()
+
+        # No question is due for two minutes: that its topic is refused has the views asked.
+        trouble = here.comes("reads_forbidden")
+        assert " and ".join(sorted(missing, reverse=True)) in trouble["text"]
+
+        here.simulator.control("POST", "/clients", {**client, "missing": []})
+        here.simulator.fault("revoked_token")  # what a token may do is settled when it is issued
+        here.goes("reads_forbidden")
+
+
 def test_frames_that_can_not_be_read(here: Scene) -> None:
     here.call().register().until("subscribed")
 

@@ -268,6 +268,14 @@ def test_while_the_database_refuses_the_last_figures_stay_and_that_is_told(watch
     assert sorted(codes(watched.look())) == ["receiver_down", "records_dead"]
 
 
+def test_a_receiver_that_was_well_again_is_not_told_when_the_database_refuses(watched: Watched) -> None:
+    watched.find("receiver_down", failed_at=watched.clock.now())
+    assert codes(watched.look()) == [], "nothing waits for the receiver"
+    watched.storage.refuse(1)
+
+    assert codes(watched.look()) == ["disk_refuses"]
+
+
 def test_figures_that_were_never_read_are_invented_in_no_sentence(watched: Watched) -> None:
     watched.storage.refuse(1)
     watched.find("no_token", error="HTTP 503")

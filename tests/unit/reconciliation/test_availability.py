@@ -105,6 +105,24 @@ def test_a_forbidden_view_is_asked_again_after_a_while_about_the_conversation_as
     assert permissions.due() == [(View.LIVE, "b")]
 
 
+def test_a_refused_topic_puts_each_view_in_doubt_until_it_is_asked() -> None:
+    clock = FakeClock()
+    permissions = Permissions(clock)
+    with permissions.asking(View.LIVE, "a"):
+        pass
+    permissions.doubt("b")
+    assert permissions.due() == [(View.ANALYTICS, "b")], "the live view has just answered"
+
+    with pytest.raises(Forbidden), permissions.asking(View.ANALYTICS, "b"):
+        raise Forbidden("403")
+    assert permissions.due() == []
+    assert View.ANALYTICS in permissions.forbidden()
+
+    clock.advance(60)
+    permissions.doubt("c")
+    assert permissions.due() == [(View.LIVE, "c"), (View.ANALYTICS, "c")]
+
+
 @pytest.mark.parametrize("answer", [NotFound("404"), PermanentFailure("400"), BadAnswer("no JSON")])
 def test_any_answer_but_403_shows_that_a_view_is_no_longer_forbidden(answer: Exception) -> None:
     permissions = Permissions(FakeClock())

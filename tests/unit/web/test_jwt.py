@@ -71,6 +71,23 @@ def test_roles_are_words(tokens: JwtVerifier, roles: Any, held: set[str]) -> Non
 
 
 @pytest.mark.parametrize(
+    ("named", "subject"),
+    [
+        ({"sub": None, "client_id": "batch"}, "batch"),
+        ({"sub": "", "client_id": None}, "unnamed"),
+        ({"sub": None, "client_id": None}, "unnamed"),
+    ],
+)
+def test_a_caller_without_a_subject_is_its_client_or_unnamed(
+    tokens: JwtVerifier, named: dict[str, Any], subject: str
+) -> None:
+    caller = tokens.read(sign(claims(NOW, **named)).encode())
+
+    assert caller is not None
+    assert caller.subject == subject
+
+
+@pytest.mark.parametrize(
     "changes",
     [
         {"aud": [AUDIENCE, "another"]},
