@@ -1,8 +1,8 @@
 """Login and logout of operators: a form takes a token of the role ops, or a JWT, and opens a session.
 
-Invariant: a token is never logged or shown again, and a login leads to a page of ours only. After ten wrong tokens within
-a minute from one address, further wrong ones from there are answered with 429. The right one is taken even then: behind
-a proxy all may have one address.
+Invariant: a token is never logged or shown again, and a login leads to a page of ours only. After ten wrong tokens
+within a minute from one address, further wrong ones from there are answered with 429. The right one is taken even then:
+behind a proxy all may have one address.
 """
 
 import math
