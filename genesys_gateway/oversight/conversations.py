@@ -32,6 +32,7 @@ class Conversations:
         beginning: str | None = None,
         cursor: str | None = None,
         limit: int = 100,
+        unresolved: bool = False,
     ) -> Page[ConversationItem]:
         """A page of the conversations, newest first.
 
@@ -40,15 +41,22 @@ class Conversations:
             beginning: Only those whose id begins so: hexadecimal digits in lower case, and dashes.
             cursor: That of the page, from the page before; None for the first one.
             limit: Maximum number of conversations.
+            unresolved: Only those that were closed as unresolved, until their content is erased.
 
         Raises:
             NotOfThisList: The cursor is none of this list with these filters.
             StorageUnavailable: The database can't be read now.
         """
-        after = place_of(cursor, _LIST, state, beginning)
-        read = partial(listing.conversations, state=state, beginning=beginning, after=after, limit=limit + 1)
-        lines = self._storage.run(read, for_request=True)
-        return page_of(lines, limit, lambda line: line.place, _LIST, state, beginning)
+        filters = (_LIST, state, beginning, *(["unresolved"] if unresolved else []))
+        read = partial(
+            listing.conversations,
+            state=state,
+            beginning=beginning,
+            after=place_of(cursor, *filters),
+            limit=limit + 1,
+            unresolved=unresolved,
+        )
+        return page_of(self._storage.run(read, for_request=True), limit, lambda line: line.place, *filters)
 
     def facts(self, conversation_id: str) -> ConversationFacts | None:
         """Everything that is known of one conversation, for :func:`~.explanation.explain`; None if never registered.

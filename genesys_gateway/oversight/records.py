@@ -5,8 +5,8 @@ timeline of its conversation, that says who did so.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -25,6 +25,7 @@ from genesys_gateway.storage.statements import dead_letters, inspection, listing
 from genesys_gateway.storage.statements.inspection import RecordContent
 from genesys_gateway.storage.statements.listing import Place, RecordItem
 from genesys_gateway.storage.statements.outbox import DEAD, PENDING
+from genesys_gateway.storage.statements.timeline import TimelineItem
 
 log = get_logger(__name__)
 
@@ -55,6 +56,7 @@ class ListedRecord:
     last_error: str | None
     #: when the next attempt is due; None unless it is pending
     next_at: int | None
+    stored_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,14 @@ class ShownRecord:
     listed: ListedRecord
     #: as it would be sent now; None once erased, or if the stored event can't be read
     record: Record | None = field(repr=False)
+    #: whether the names of its agent and wrap-up code are still to be looked up
+    names_wanted: bool
+    #: when it was delivered, given up and last made pending again, as far as it was; epoch milliseconds
+    delivered_at: int | None
+    given_up_at: int | None
+    requeued_at: int | None
+    #: by whom, or why
+    requeued_by: str | None
 
 
 class Records:
@@ -97,11 +107,13 @@ class Records:
 
     def masked(self, record_id: str) -> ShownRecord | None:
         """One record, without what is personal; None if there is no such record. Raises StorageUnavailable."""
-        found = self._storage.run(lambda c: inspection.record_content(c, record_id), for_request=True)
+        found = self._storage.run(
+            partial(_with_timeline, read=inspection.record_content, record_id=record_id), for_request=True
+        )
         if found is None:
             return None
-        shown = self._shown(found)
-        return ShownRecord(listed=shown.listed, record=None if shown.record is None else masked(shown.record))
+        shown = self._shown(*found)
+        return replace(shown, record=None if shown.record is None else masked(shown.record))
 
     def reveal(self, record_id: str, *, by: str) -> ShownRecord | None:
         """One record with all of its content; None if there is no such record.
@@ -113,12 +125,13 @@ class Records:
         Raises:
             StorageUnavailable: It is not certain that the line of the timeline is on disk.
         """
-        found = self._storage.run(partial(note_reveal, record_id=record_id, by=by), for_request=True)
+        noted = partial(note_reveal, by=by)
+        found = self._storage.run(partial(_with_timeline, read=noted, record_id=record_id), for_request=True)
         if found is None:
             return None
         self._metrics.records_revealed.inc()
-        log.info("record_revealed", record=record_id, conversation=found.conversation_id, operator=by)
-        return self._shown(found)
+        log.info("record_revealed", record=record_id, conversation=found[0].conversation_id, operator=by)
+        return self._shown(*found)
 
     def requeue(self, record_id: str, *, by: str) -> bool | None:
         """Have a dead record delivered again.
@@ -177,8 +190,9 @@ class Records:
         self._metrics.records_requeued.inc(count)
         self._requeued()
 
-    def _shown(self, found: RecordContent) -> ShownRecord:
+    def _shown(self, found: RecordContent, lines: Sequence[TimelineItem]) -> ShownRecord:
         facts = found.facts
+        given_up, requeued = (_latest(lines, event, facts.id) for event in ("dead", "requeued"))
         listed = ListedRecord(
             id=facts.id,
             interaction_id=found.conversation_id,
@@ -187,8 +201,17 @@ class Records:
             attempts=facts.attempt,
             last_error=last_error.shown(facts.reason, facts.last_error),
             next_at=facts.next_at if facts.state == PENDING else None,
+            stored_at=facts.stored_at,
         )
-        return ShownRecord(listed=listed, record=self._built(found))
+        return ShownRecord(
+            listed=listed,
+            record=self._built(found),
+            names_wanted=facts.state == PENDING and found.names is None,
+            delivered_at=facts.delivered_at,
+            given_up_at=given_up.at if given_up is not None and facts.state == DEAD else None,
+            requeued_at=None if requeued is None else requeued.at,
+            requeued_by=None if requeued is None else (requeued.detail or "").partition(" ")[2],
+        )
 
     def _built(self, found: RecordContent) -> Record | None:
         """The record as the next attempt would send it, but for names that are not looked up yet."""
@@ -216,6 +239,20 @@ def note_reveal(connection: Connection, record_id: str, by: str) -> RecordConten
     return found
 
 
+def _with_timeline(
+    connection: Connection, read: Callable[[Connection, str], RecordContent | None], record_id: str
+) -> tuple[RecordContent, tuple[TimelineItem, ...]] | None:
+    """What ``read`` finds of a record, with the timeline of its conversation."""
+    found = read(connection, record_id)
+    return None if found is None else (found, timeline.of(connection, found.conversation_id))
+
+
+def _latest(lines: Sequence[TimelineItem], event: str, record_id: str) -> TimelineItem | None:
+    """The latest line with this event about this record."""
+    about = (one for one in reversed(lines) if one.event == event)
+    return next((one for one in about if (one.detail or "").partition(" ")[0] == record_id), None)
+
+
 def _known(found: RecordContent) -> FirstAttemptFacts:
     if found.names is not None:
         return FirstAttemptFacts.from_json(found.names)
@@ -235,6 +272,7 @@ def _listed(line: RecordItem) -> ListedRecord:
         attempts=line.attempt,
         last_error=last_error.shown(line.reason, line.last_error),
         next_at=line.next_at if line.state == PENDING else None,
+        stored_at=line.stored_at,
     )
 
 

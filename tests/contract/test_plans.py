@@ -326,12 +326,20 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "inspection.conversation_facts": lambda c: inspection.conversation_facts(c, CLOSED),
     "inspection.places": lambda c: inspection.places(c, "a client"),
     "inspection.record_content": lambda c: inspection.record_content(c, RECORD),
-    "listing.conversations": lambda c: [
-        listing.conversations(c, state=state, beginning=beginning, after=after, limit=2)
-        for state in (None, "pending", "subscribed", "closed")
-        for beginning in (None, CLOSED[:6], FOLLOWED[0])
-        for after in (None, listing.Place(at=NOW - 31 * DAY, id=CLOSED))
-    ],
+    "listing.conversations": lambda c: (
+        [
+            listing.conversations(c, state=state, beginning=beginning, after=after, limit=2)
+            for state in (None, "pending", "subscribed", "closed")
+            for beginning in (None, CLOSED[:6], FOLLOWED[0])
+            for after in (None, listing.Place(at=NOW - 31 * DAY, id=CLOSED))
+        ]
+        + [
+            listing.conversations(c, state=state, beginning=beginning, after=after, limit=2, unresolved=True)
+            for state in (None, "pending", "closed")
+            for beginning in (None, CLOSED[:6])
+            for after in (None, listing.Place(at=NOW - 31 * DAY, id=CLOSED))
+        ]
+    ),
     "listing.records": lambda c: [
         listing.records(c, state=state, after=after, limit=2)
         for state in (None, "pending", "delivered", "dead")

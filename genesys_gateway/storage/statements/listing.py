@@ -14,6 +14,7 @@ from genesys_gateway.storage.many_rows import is_among
 from genesys_gateway.storage.statements import owners
 from genesys_gateway.storage.statements.conversations import CLOSED, FOLLOWED, PENDING, SUBSCRIBED
 from genesys_gateway.storage.statements.outbox import DEAD, IS_DEAD, IS_PENDING
+from genesys_gateway.storage.statements.oversight import IS_UNRESOLVED
 from genesys_gateway.storage.tables import conversation, entry
 
 _conversation = conversation.c
@@ -22,6 +23,8 @@ _entry = entry.c
 #: As the indexes of the lists hold these dates, word for word.
 _CREATED: ColumnElement[int] = literal_column("0") - _conversation.created_at
 _STORED: ColumnElement[int] = literal_column("0") - _entry.stored_at
+#: With the column of its index, so that the index is walked.
+_UNRESOLVED = and_(IS_UNRESOLVED, _conversation.closed_at.is_not(None))
 #: Later than each date, in epoch milliseconds: a bound that names the index.
 _LATEST = 2**62
 #: Comes after each character of an id.
@@ -39,6 +42,7 @@ _LINES = select(
     _conversation.outcome,
     _conversation.created_at,
     _conversation.due_at,
+    _conversation.last_look_at,
     _conversation.channel_id,
     _conversation.owner,
 )
@@ -68,6 +72,8 @@ class ConversationItem:
     created_at: int
     #: when the next question to Genesys is due; None once closed
     due_at: int | None
+    #: when a closed one is asked about once more; None once answered
+    last_look_at: int | None
     #: the channel that covers it; None while none does
     channel_id: str | None
     #: number of its records
@@ -111,6 +117,7 @@ def conversations(
     beginning: str | None,
     after: Place | None,
     limit: int,
+    unresolved: bool = False,
     most_sorted: int = _MOST_SORTED,
 ) -> list[ConversationItem]:
     """Return at most ``limit`` conversations, newest first.
@@ -119,16 +126,17 @@ def conversations(
         state: Only those in this state, as callers outside see it.
         beginning: Only those whose ids begin so; hexadecimal digits in lower case, and dashes.
         after: Only those that follow this place.
+        unresolved: Only those that were closed as unresolved and are not erased, as the trouble counts them.
         most_sorted: Maximum number of those that begin so, at which they are sorted by date.
     """
     _walk_indexes(connection)
     certain = owners.certain(connection)
-    if state in (PENDING, SUBSCRIBED):
+    among = _LINES if state is None else _LINES.where(_in_state(state, certain))
+    if unresolved or state in (PENDING, SUBSCRIBED):
         # They are few, so they are sorted. By the date itself: the index of the whole list must not be walked for them.
-        followed = _LINES.where(FOLLOWED, _in_state(state, certain), _begins(beginning))
-        query = _by_date(followed, _conversation.created_at, _conversation.id, after)
+        kind = _UNRESOLVED if unresolved else FOLLOWED
+        query = _by_date(among.where(kind, _begins(beginning)), _conversation.created_at, _conversation.id, after)
     else:
-        among = _LINES if state is None else _LINES.where(_conversation.state == CLOSED)
         query = _among(connection, among, beginning, after, most_sorted)
     rows = connection.execute(query.limit(limit)).all()
     counts: dict[str, int] = {row[0]: row[1] for row in connection.execute(_RECORDS, {"ids": [row.id for row in rows]})}
@@ -139,6 +147,7 @@ def conversations(
             outcome=row.outcome,
             created_at=row.created_at,
             due_at=row.due_at,
+            last_look_at=row.last_look_at,
             channel_id=row.channel_id if shown == SUBSCRIBED else None,
             records=counts.get(row.id, 0),
         )
@@ -162,7 +171,7 @@ def _among(
 
 
 def _in_state(state: str, certain: Collection[str] | None) -> ColumnElement[bool]:
-    if certain is None:
+    if certain is None or state == CLOSED:
         return _conversation.state == state
     if state == SUBSCRIBED:
         return and_(_conversation.state == SUBSCRIBED, _conversation.owner.in_(certain))

@@ -94,9 +94,9 @@ def _most(counts: Counter[str]) -> str | None:
 
 
 #: The condition of the index ``conversation_unresolved``, word for word, because SQLite uses the index for no other.
-_IS_UNRESOLVED = and_(_conversation.outcome == literal_column("'unresolved'"), _conversation.erased_at.is_(None))
+IS_UNRESOLVED = and_(_conversation.outcome == literal_column("'unresolved'"), _conversation.erased_at.is_(None))
 _UNRESOLVED = select(func.count(), func.min(_conversation.closed_at)).where(
-    _IS_UNRESOLVED, _conversation.closed_at.is_not(None)
+    IS_UNRESOLVED, _conversation.closed_at.is_not(None)
 )
 
 

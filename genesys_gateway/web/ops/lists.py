@@ -6,6 +6,7 @@ changes something is a POST, after which the browser is led to a page that it ma
 
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,9 +26,10 @@ blueprint = Blueprint("ops_lists", __name__, url_prefix="/ops")
 
 #: Number of lines of a page.
 _LINES = 50
-#: Length of a whole interaction id.
-_ID_LENGTH = 36
 _NO_BEGINNING = "An interaction id consists of hexadecimal digits and dashes, as in 3e2c5b9a-6f0e."
+_NO_ID = (
+    "Give a whole record id: 36 hexadecimal digits and dashes. A conversation is found by the beginning of its id, too."
+)
 _NOT_DEAD = "It could not be requeued: it is not dead any more, or its content was erased."
 _clock = SystemClock()
 
@@ -35,18 +37,19 @@ _clock = SystemClock()
 @blueprint.get("/conversations")
 @access.page
 def conversations() -> Response:
-    """Conversations, newest first; a whole id leads to its conversation."""
+    """Conversations, newest first; a whole id leads to its conversation, or to its record."""
     text, state, cursor = _given("q"), _state(CONVERSATION_STATES), _given("cursor")
-    found = serving_gateway().conversations
-    form = {"q": text or "", "chosen": state, "states": CONVERSATION_STATES, "now": _clock.now()}
+    unresolved = _given("outcome") is not None and query.only_unresolved()
+    form = {"q": text or "", "chosen": state, "states": CONVERSATION_STATES, "unresolved": unresolved}
     if text is not None and not query.begins_an_id(text):
         return page_of("conversations.html", {**form, "wrong": _NO_BEGINNING, **_shown("conversations", None, {})}, 422)
     beginning = text and text.lower()
-    if beginning is not None and len(beginning) == _ID_LENGTH and found.facts(beginning) is not None:
-        return make_response(redirect(f"/ops/conversations/{beginning}", 303))
-    page = query.of_list(lambda: found.page(state=state, beginning=beginning, cursor=cursor, limit=_LINES))
-    shown = _shown("conversations", page, {"q": beginning, "state": state})
-    return page_of("conversations.html", {**form, "wrong": None, **shown})
+    if (address := _address_of(beginning)) is not None:
+        return make_response(redirect(address, 303))
+    find = partial(serving_gateway().conversations.page, state=state, beginning=beginning, unresolved=unresolved)
+    page = query.of_list(lambda: find(cursor=cursor, limit=_LINES))
+    filters = {"q": beginning, "state": state, "outcome": query.UNRESOLVED if unresolved else None}
+    return page_of("conversations.html", {**form, "wrong": None, **_shown("conversations", page, filters)})
 
 
 @blueprint.get("/conversations/<interaction_id>")
@@ -62,10 +65,16 @@ def conversation(interaction_id: str) -> Response:
 @blueprint.get("/records")
 @access.page
 def records() -> Response:
-    """Records, newest first."""
-    state, cursor = _state(RECORD_STATES), _given("cursor")
+    """Records, newest first; a whole id leads to its record, or to its conversation."""
+    text, state, cursor = _given("q"), _state(RECORD_STATES), _given("cursor")
+    form = {"q": text or "", "chosen": state, "states": RECORD_STATES, "wrong": None}
+    if text is not None:
+        if (address := _address_of(text.lower())) is not None:
+            return make_response(redirect(address, 303))
+        wrong = None if query.is_whole_id(text) else _NO_ID
+        nothing = _shown("records", None, {})
+        return page_of("records.html", {**form, "wrong": wrong, **nothing}, 200 if wrong is None else 422)
     page = query.of_list(lambda: serving_gateway().records.page(state=state, cursor=cursor, limit=_LINES))
-    form = {"chosen": state, "states": RECORD_STATES, "now": _clock.now()}
     return page_of("records.html", {**form, **_shown("records", page, {"state": state})})
 
 
@@ -79,7 +88,6 @@ def dead_letters() -> Response:
     told = {
         "reasons": found.reasons().items(),
         "requeued": int(requeued) if requeued is not None and re.fullmatch("[0-9]{1,9}", requeued) else None,
-        "now": _clock.now(),
     }
     return page_of("dead_letters.html", {**told, **_shown("dead-letters", page, {})})
 
@@ -124,6 +132,7 @@ def _record(
 ) -> Response:
     values = {
         "record": one.listed,
+        "shown": one,
         "fields": list(_fields(one.record or {})),
         "revealed": revealed,
         "requeued": requeued,
@@ -143,6 +152,15 @@ def _fields(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, 
             yield from _fields(value, f"{before}{name}.")
 
 
+def _address_of(text: str | None) -> str | None:
+    """Where what has this id is shown, a conversation or a record; None if nothing has, or if it is no whole id."""
+    if text is None or not query.is_whole_id(text):
+        return None
+    if serving_gateway().conversations.facts(text) is not None:
+        return f"/ops/conversations/{text}"
+    return None if serving_gateway().records.masked(text) is None else f"/ops/records/{text}"
+
+
 def _given(name: str) -> str | None:
     """A parameter of the address; None if it is empty, as browsers send fields that were left out."""
     return request.args.get(name, "").strip() or None
@@ -157,4 +175,4 @@ def _shown(path: str, page: Page[Any] | None, filters: Mapping[str, str | None])
     kept = {name: value for name, value in filters.items() if value}
     newest = f"/ops/{path}?{urlencode(kept)}" if page and _given("cursor") else None
     older = f"/ops/{path}?{urlencode({**kept, 'cursor': page.next})}" if page and page.next else None
-    return {"items": page.items if page else (), "newest": newest, "older": older}
+    return {"items": page.items if page else (), "newest": newest, "older": older, "now": _clock.now()}

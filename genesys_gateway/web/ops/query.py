@@ -17,6 +17,8 @@ from genesys_gateway.web.schemas.requests import uuid
 
 T = TypeVar("T")
 
+#: The outcome by which conversations can be filtered.
+UNRESOLVED = "unresolved"
 _NO_SUCH_RECORD = "There is no such record."
 #: Lines of a page, and the maximum.
 LIMIT, MOST = 100, 1000
@@ -65,6 +67,14 @@ def state(known: Collection[str]) -> str | None:
     return text
 
 
+def only_unresolved() -> bool:
+    """Whether only conversations that were closed as unresolved are listed. Raises InvalidRequest."""
+    text = _once("outcome")
+    if text is not None and text != UNRESOLVED:
+        raise InvalidRequest({"outcome": [f"Must be {UNRESOLVED}."]})
+    return text is not None
+
+
 def beginning() -> str | None:
     """The beginning of the ids that are listed, in lower case; None for all. Raises InvalidRequest."""
     text = _once("q")
@@ -79,6 +89,11 @@ def begins_an_id(text: str) -> bool:
     """Whether an id can begin with this text, which is not empty."""
     fits = (one == "-" if at in _DASHES else one in _DIGITS for at, one in enumerate(text))
     return 0 < len(text) <= _ID_LENGTH and all(fits)
+
+
+def is_whole_id(text: str) -> bool:
+    """Whether this is an id with all of its characters."""
+    return len(text) == _ID_LENGTH and begins_an_id(text)
 
 
 def path_id(name: str, text: str) -> str:

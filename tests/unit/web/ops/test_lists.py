@@ -1,6 +1,7 @@
 """What do the pages of conversations, records and dead letters show, to whom, and what do they refuse?"""
 
 import re
+from html import unescape
 from uuid import UUID
 
 import pytest
@@ -8,6 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import create_app
+from genesys_gateway.runtime.clock import isoformat
 from tests.doubles import stored_rows as stored
 from tests.doubles.operated import a_status
 from tests.doubles.stored_rows import CONVERSATION, OTHER_CONVERSATION, PERSONAL
@@ -87,7 +89,68 @@ def test_conversations_are_found_by_their_beginning_and_state(client: FlaskClien
 def test_a_whole_id_leads_to_its_conversation(client: FlaskClient) -> None:
     answer = get(client, f"conversations?q={CONVERSATION.upper()}")
     assert (answer.status_code, answer.location) == (303, f"/ops/conversations/{CONVERSATION}")
-    assert "No conversation matches." in get(client, f"conversations?q={NOWHERE}").text
+    assert "No conversation and no record has this id." in get(client, f"conversations?q={NOWHERE}").text
+
+
+@pytest.mark.parametrize("page", ["conversations", "records"])
+@pytest.mark.parametrize("id_", [CONVERSATION, RECORD])
+def test_a_whole_id_leads_to_what_has_it_from_either_list(client: FlaskClient, page: str, id_: str) -> None:
+    answer = get(client, f"{page}?q=%20{id_.upper()}%20")
+    kind = "records" if id_ == RECORD else "conversations"
+    assert (answer.status_code, answer.location) == (303, f"/ops/{kind}/{id_}")
+
+
+def test_a_record_is_found_by_its_whole_id_only(client: FlaskClient) -> None:
+    part, nowhere = get(client, f"records?q={RECORD[:8]}"), get(client, f"records?q={NOWHERE}")
+    assert (part.status_code, nowhere.status_code) == (422, 200)
+    assert "Give a whole record id" in part.text
+    assert "No record" not in part.text
+    assert "No record and no conversation has this id." in nowhere.text
+
+
+def test_unresolved_conversations_are_listed_alone(client: FlaskClient, gateway: FakeGateway) -> None:
+    unresolved = [
+        stored.conversation_row(str(UUID(int=n)), outcome="unresolved", created_at=n, erased_at=None if n < 55 else n)
+        for n in range(1, 61)
+    ]
+    gateway.storage.uncounted(lambda c: stored.put_conversations(c, *unresolved))
+
+    first = get(client, "conversations?outcome=unresolved").text
+    (older,) = re.findall(r'rel="next" href="/ops/([^"]+)"', first)
+    assert "outcome=unresolved" in older
+    shown = re.findall(r'<a href="/ops/conversations/([0-9a-f-]+)"', first + get(client, unescape(older)).text)
+    assert shown == [str(UUID(int=n)) for n in range(54, 0, -1)]
+    assert 'value="unresolved" checked' in first
+    assert "No conversation matches." in get(client, "conversations?outcome=unresolved&state=pending").text
+    assert str(UUID(int=9)) in get(client, "conversations?outcome=unresolved&state=closed&q=0").text
+    cursor = older.partition("cursor=")[2]
+    assert get(client, f"conversations?cursor={cursor}").status_code == 422
+
+
+def test_a_list_says_when_records_were_stored_and_when_it_was_read(client: FlaskClient) -> None:
+    for page in ("records", "dead-letters"):
+        text = get(client, page).text
+        assert f'<time datetime="{isoformat(stored.NOW - stored.DAY)}">' in text
+        assert "As of <time" in text
+
+
+def test_a_record_says_what_happened_to_it_and_when(client: FlaskClient, gateway: FakeGateway) -> None:
+    lines = ((stored.NOW + 1000, "dead", f"{RECORD} x"), (stored.NOW + 2000, "requeued", f"{RECORD} by ops 1a2b"))
+    again = (stored.NOW + 3000, "dead", f"{RECORD} x")
+    gateway.storage.uncounted(lambda c: stored.put_timeline(c, CONVERSATION, *lines, again))
+
+    facts = re.sub(r"<time datetime=\"([^\"]+)\">[^<]*</time>", r"\1", get(client, f"records/{RECORD}").text)
+
+    assert f"<dt>Stored</dt><dd>{isoformat(stored.NOW - stored.DAY)}</dd>" in facts
+    assert f"<dt>Given up</dt><dd>{isoformat(stored.NOW + 3000)}</dd>" in facts
+    assert f"<dt>Requeued</dt><dd>{isoformat(stored.NOW + 2000)}, by ops 1a2b</dd>" in facts
+    assert "<dt>Delivered</dt>" not in facts
+
+
+def test_a_closed_conversation_says_when_it_is_asked_about_once_more(client: FlaskClient, gateway: FakeGateway) -> None:
+    later = stored.conversation_row(NOWHERE, last_look_at=stored.NOW + 10**11)
+    gateway.storage.uncounted(lambda c: stored.put_conversations(c, later))
+    assert re.search(r"in \d+ days, the last one", get(client, "conversations?state=closed").text)
 
 
 def test_what_begins_no_id_is_explained_beside_the_field(client: FlaskClient) -> None:
@@ -98,7 +161,14 @@ def test_what_begins_no_id_is_explained_beside_the_field(client: FlaskClient) ->
 
 
 @pytest.mark.parametrize(
-    "address", ["conversations?state=open", "conversations?cursor=x", "records?state=x", "dead-letters?cursor=x"]
+    "address",
+    [
+        "conversations?state=open",
+        "conversations?cursor=x",
+        "conversations?outcome=logged",
+        "records?state=x",
+        "dead-letters?cursor=x",
+    ],
 )
 def test_other_filters_are_refused_on_a_page(client: FlaskClient, address: str) -> None:
     answer = get(client, address)
