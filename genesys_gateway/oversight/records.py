@@ -136,16 +136,17 @@ class Records:
     def requeue(self, record_id: str, *, by: str) -> bool | None:
         """Have a dead record delivered again.
 
+        The timeline says by whom, and so does the line of the log that each transition gets.
+
         Returns:
             False if it is not dead, or erased; None if there is no such record.
 
         Raises:
             StorageUnavailable: It may be requeued or not.
         """
-        done = self._storage.run(partial(_requeue_one, record_id=record_id), for_request=True)
+        done = self._storage.run(partial(_requeue_one, record_id=record_id, by=by), for_request=True)
         if done:
             self._note_requeued(1)
-            log.info("record_requeued", record=record_id, operator=by)
         return done
 
     def requeue_alike(self, reason: str, *, by: str) -> int:
@@ -161,7 +162,7 @@ class Records:
         while (lines := self._lines(DEAD, after, _PORTION)) and not deadline.passed:
             after = lines[-1].place
             alike = [line.id for line in lines if last_error.shown(line.reason, line.last_error) == reason]
-            count += self._requeue_portion(alike) if alike else 0
+            count += self._requeue_portion(alike, by) if alike else 0
         if count:  # then the reason is one of a few texts
             log.info("records_requeued", reason=reason, records=count, operator=by)
         return count
@@ -177,10 +178,10 @@ class Records:
         read = partial(listing.records, state=state, after=after, limit=limit)
         return self._storage.run(read, for_request=True)
 
-    def _requeue_portion(self, record_ids: list[str]) -> int:
-        done = self._storage.run(partial(_requeue_some, record_ids=record_ids), for_request=True)
+    def _requeue_portion(self, record_ids: list[str], by: str) -> int:
+        done = self._storage.run(partial(_requeue_some, record_ids=record_ids, by=by), for_request=True)
         # A transaction about one record may wait for its lock.
-        late = [self._storage.run(partial(_requeue_one, record_id=one), for_request=True) for one in done.busy]
+        late = [self._storage.run(partial(_requeue_one, record_id=one, by=by), for_request=True) for one in done.busy]
         count = done.count + sum(1 for one in late if one)
         if count:
             self._note_requeued(count)
@@ -276,15 +277,15 @@ def _listed(line: RecordItem) -> ListedRecord:
     )
 
 
-def _requeue_one(connection: Connection, record_id: str) -> bool | None:
-    if dead_letters.requeue(connection, record_id, now=database_now(connection)):
+def _requeue_one(connection: Connection, record_id: str, by: str) -> bool | None:
+    if dead_letters.requeue(connection, record_id, now=database_now(connection), how=f"by {by}"):
         give_hint(connection)
         return True
     return None if inspection.record_content(connection, record_id) is None else False
 
 
-def _requeue_some(connection: Connection, record_ids: list[str]) -> dead_letters.Requeued:
-    done = dead_letters.requeue_many(connection, record_ids, now=database_now(connection))
+def _requeue_some(connection: Connection, record_ids: list[str], by: str) -> dead_letters.Requeued:
+    done = dead_letters.requeue_many(connection, record_ids, now=database_now(connection), how=f"by {by}")
     if done.count:
         give_hint(connection)
     return done

@@ -21,11 +21,11 @@ _TOGETHER = 50
 _KEY = "noted in timelines"
 
 #: The field of what follows the record's id in a detail, or of the whole detail.
-_FIELDS = {"closed": "outcome", "rejected": "reason", "requeued": "reason", "revealed": "by"}
+_FIELDS = {"closed": "outcome", "rejected": "reason", "requeued": "reason"}
 #: Events whose detail does not begin with the id of a record.
 _WITHOUT_RECORD = frozenset({"closed", "rejected"})
 #: Events that are logged by the part that decides them, with more than the timeline holds.
-_LOGGED_ELSEWHERE = frozenset({"attempt_failed", "dead"})
+_LOGGED_ELSEWHERE = frozenset({"attempt_failed", "dead", "revealed"})
 _STORED = frozenset({"event_stored", "backfilled"})
 _ALARMING = frozenset({"rejected", "unknown_to_genesys"})
 

@@ -53,7 +53,6 @@ _TRANSITIONS = {
     "late_event": ("info", "record"),
     "delivered": ("info", "record"),
     "requeued": ("info", "record reason"),
-    "revealed": ("info", "record by"),
     "released": ("info", ""),
     "unknown_to_genesys": ("warning", ""),
     "closed": ("info", "outcome"),

@@ -197,5 +197,5 @@ def test_a_reveal_and_a_requeue_are_noted_on_either_database(living: Storage, cl
     assert records.page(state="dead").items == ()
     assert living.run(lambda c: stored.get_timeline(c, first.interaction_id)) == [
         ("revealed", f"{first.id} ops 1a2b3c4d"),
-        ("requeued", f"{first.id} by hand"),
+        ("requeued", f"{first.id} by ops 1a2b3c4d"),
     ]

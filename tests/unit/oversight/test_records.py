@@ -166,7 +166,26 @@ def test_a_dead_record_is_requeued_and_delivery_woken(world: World) -> None:
     assert (world.state(RECORD), world.woken) == (PENDING, 1)
     assert world.records.requeue(RECORD, by="x") is False
     assert world.woken == 1
-    assert world.timeline() == [("requeued", f"{RECORD} by hand")]
+    assert world.timeline() == [("requeued", f"{RECORD} by x")]
+
+
+def test_each_deed_of_an_operator_is_one_line_of_the_log_that_says_who(world: World) -> None:
+    world.put(*(stored.dead_row(f"dead-{n}", CONVERSATION) for n in range(3)))
+
+    with logging_restored():
+        stream = configured()
+        world.records.reveal("dead-0", by="ops 1a2b3c4d")
+        world.records.requeue("dead-0", by="ops 1a2b3c4d")
+        world.records.requeue_alike("HTTP 422", by="ops 1a2b3c4d")
+
+    told = [(one["event"], one.get("record"), one.get("operator") or one["reason"]) for one in written(stream)]
+    assert told == [
+        ("record_revealed", "dead-0", "ops 1a2b3c4d"),
+        ("requeued", "dead-0", "by ops 1a2b3c4d"),
+        ("requeued", "dead-1", "by ops 1a2b3c4d"),
+        ("requeued", "dead-2", "by ops 1a2b3c4d"),
+        ("records_requeued", None, "ops 1a2b3c4d"),
+    ]
 
 
 def test_an_erased_record_is_not_requeued(world: World) -> None:
