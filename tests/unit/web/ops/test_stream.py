@@ -1,5 +1,6 @@
 """Is each look rendered once, sent only where it changed something, and does every stream end?"""
 
+import re
 from dataclasses import replace
 
 import gevent
@@ -56,6 +57,26 @@ def test_the_page_shows_no_figures_that_were_never_read(overview: Overview) -> N
     assert "The promise can't be checked now." in html["promise"]
     assert "accepted" not in html["promise"]
     assert html["figures"].count("<dd>—</dd>") == 4
+
+
+def test_without_a_channel_the_page_does_not_deny_the_followed_conversations(overview: Overview) -> None:
+    status = replace(a_status("no_token"), channels=())
+    promise = replace(status.promise, followed=0)
+
+    assert "no channel now, though 4,112 conversations are followed." in overview.of(status).html["channels"]
+    nobody = replace(status, promise=promise, looked_at=status.looked_at + 1)
+    assert "No channel yet. One is made as soon as" in overview.of(nobody).html["channels"]
+    unknown = replace(status, known=False, looked_at=status.looked_at + 2)
+    assert "nothing was read from the database" in overview.of(unknown).html["channels"]
+
+
+def test_troubles_stand_out_of_a_kept_promise(overview: Overview) -> None:
+    status = a_status("no_token", "receiver_down")
+
+    assert re.search('class="badge">.*2 troubles</span>', overview.of(status).html["promise"])
+    calm = overview.of(replace(status, troubles=(), looked_at=status.looked_at + 1)).html["promise"]
+    assert "badge" not in calm
+    assert "No trouble" in calm
 
 
 def test_old_figures_are_shown_with_the_time_when_they_were_read(overview: Overview) -> None:
