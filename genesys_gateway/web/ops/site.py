@@ -4,6 +4,9 @@ Invariant: each answer forbids browsers to load anything from elsewhere, to show
 store it. A browser gets a problem as a page, any other client as JSON.
 """
 
+from http import HTTPStatus
+from typing import cast
+
 import orjson
 from flask import Flask, Response, g, request
 
@@ -24,6 +27,9 @@ _SECURITY_HEADERS = {
     "Referrer-Policy": "same-origin",
 }
 
+#: Errors that may be gone at the next attempt.
+_PASSING = frozenset({408, 429, 500, 503})
+
 
 def install(app: Flask, settings: Settings, guard: Guard, clock: Clock) -> None:
     """Register what operators see with the app."""
@@ -43,11 +49,29 @@ def _finished(response: Response) -> Response:
         return response
     if response.content_type == problems.CONTENT_TYPE and _is_for_people():
         problem = orjson.loads(response.get_data())
-        response.set_data(rendered("problem.html", problem=problem, operator=g.get("operator")))
+        response.set_data(rendered("problem.html", problem=problem, operator=_reader(), **_ways(response.status_code)))
         response.content_type = "text/html; charset=utf-8"
     response.headers.update(_SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return response
+
+
+def _reader() -> access.Operator | None:
+    """The operator who sees the page, also one whom no view has admitted: an address without a view has none."""
+    if "operator" in g:
+        return cast(access.Operator, g.operator)
+    session = access.current_session()
+    return None if session is None else access.Operator(name=session.holder.name, csrf=session.csrf)
+
+
+def _ways(status: int) -> dict[str, str | None]:
+    """Where an error page leads to, beside the overview: the same address, or the page whose button leads here."""
+    again = status in _PASSING and request.method == "GET"
+    button = status == HTTPStatus.METHOD_NOT_ALLOWED
+    return {
+        "again": request.full_path.removesuffix("?") if again else None,
+        "button": request.path.rpartition("/")[0] if button else None,
+    }
 
 
 def _is_for_people() -> bool:

@@ -1,9 +1,10 @@
-"""Writes times, durations and numbers for people, and gives each trouble a title.
+"""Writes times, durations and numbers for people, and gives each trouble and each error a title.
 
 Invariant: pure. Every time is written in UTC, and its element carries it for programs, too.
 """
 
 import re
+from collections.abc import Iterable, Mapping
 
 from markupsafe import Markup, escape
 
@@ -41,10 +42,43 @@ TONES = {
     **dict.fromkeys(("gone", "lost", "dead", "unresolved"), "bad"),
 }
 
+#: What went wrong, by status: a title, and a sentence where the interface's own one speaks to programs.
+PROBLEMS: Mapping[int, tuple[str, str | None]] = {
+    400: ("The form could not be read", "Load its page again, and repeat what you did."),
+    401: ("You are not logged in", "Log in, then open this address again."),
+    403: ("This is not allowed", None),
+    404: ("Nothing is here", None),
+    405: ("This address has no page", "Only a button leads here. What it showed or did is not shown a second time."),
+    408: ("The form came too slowly", "Load its page again, and repeat what you did."),
+    413: ("The form is too large", "Load its page again, and repeat what you did."),
+    415: ("The form could not be read", "Load its page again, and repeat what you did."),
+    422: ("The address is mistyped", "Nothing can be found with it."),
+    429: ("Too many pages at once", "Your token was used too often within a minute. Wait for some seconds."),
+    500: ("Something unexpected went wrong", "It was written into the log. If it happens again, tell the developers."),
+    503: ("This can't be shown or done now", "Most often the database does not answer. What was accepted is kept."),
+}
+
+_ID_MISTYPED = "It has 36 characters, hexadecimal digits and dashes, as in 3e2c5b9a-6f0e-4b1d-8c7a-5d9e0f1a2b3c."
+_MISTAKES = {
+    "interactionId": f"The interaction id is wrong. {_ID_MISTYPED}",
+    "recordId": f"The record id is wrong. {_ID_MISTYPED}",
+    "cursor": "Its cursor is wrong, or belongs to another list or other filters. Open the list anew.",
+}
+
 
 def title(code: str) -> str:
     """A trouble in a few words; one that this version does not know by its code."""
     return TITLES.get(code) or code.replace("_", " ").capitalize()
+
+
+def problem(status: int) -> tuple[str | None, str | None]:
+    """What went wrong for people: a title and a sentence, each None where that of the interface is good enough."""
+    return PROBLEMS.get(status, (None, None))
+
+
+def mistake(field: str, messages: Iterable[str]) -> str:
+    """What is wrong with a part of an address."""
+    return _MISTAKES.get(field) or f"{field}: {' '.join(messages)}"
 
 
 def tone(state: str) -> str:
