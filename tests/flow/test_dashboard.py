@@ -134,7 +134,7 @@ def test_a_trouble_appears_is_announced_and_goes(visit: Visit, scene: Scene) -> 
     record = scene.record_id(scene.record("dead"))
 
     trouble = page.locator("#trouble-records_dead")
-    expect(trouble).to_contain_text("docs/runbook.md#records_dead")
+    expect(trouble.get_by_role("link", name="the runbook")).to_have_attribute("href", "/ops/runbook#records_dead")
     expect(trouble).to_contain_text("1 record")
     expect(trouble.locator("time")).to_be_visible()
     expect(page.locator("#announcements")).to_contain_text("New trouble")

@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from posixpath import normpath
 
 from markupsafe import Markup, escape
 
 #: Beside the package, where the service is started from.
 _FILE = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
 
+_PART = re.compile(r"^### (.+)$", re.M)
 _INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^]]+)\]\(([^)]+)\)")
 
 
@@ -26,6 +28,8 @@ class Runbook:
     opening: Markup
     #: by code, without its heading
     entries: Mapping[str, Markup]
+    #: by code, the headings inside of its entry; most have none
+    parts: Mapping[str, tuple[str, ...]]
 
 
 @cache
@@ -41,6 +45,7 @@ def parsed(document: str) -> Runbook:
     return Runbook(
         opening=_html(opening.partition("\n")[2]),
         entries={code.strip(): _html(text) for code, _, text in named},
+        parts={code.strip(): tuple(_PART.findall(text)) for code, _, text in named},
     )
 
 
@@ -81,7 +86,9 @@ def _element(code: str | None, bold: str | None, label: str | None, target: str 
         return Markup("<code>{}</code>").format(code)
     if bold:
         return Markup("<b>{}</b>").format(bold)
-    # The other documents are not served: only links to entries lead somewhere.
-    if (target or "").startswith("#"):
-        return Markup('<a href="/ops/runbook{}">{}</a>').format(target, _inline(label or ""))
-    return _inline(label or "")
+    text, target = _inline(label or ""), target or ""
+    if target.startswith("#"):
+        return Markup('<a href="/ops/runbook{}">{}</a>').format(target, text)
+    # The other documents are not served: their names say where they are found.
+    file = normpath(f"{_FILE.parent.name}/{target.partition('#')[0]}")
+    return Markup("{} (<code>{}</code>)").format(text, file)

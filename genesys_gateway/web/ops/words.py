@@ -13,6 +13,8 @@ from genesys_gateway.runtime.clock import isoformat, parse_iso
 _DAY_MS = 86_400_000
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _ISO = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)")
+#: A command after these words, and the name of a setting.
+_AS_CODE = re.compile(r"((?<=the command )[a-z-]+|\b[A-Z]+(?:_[A-Z]+)+\b)")
 _UNITS = (("days", 86_400), ("h", 3600), ("min", 60))
 
 
@@ -144,7 +146,14 @@ def distance(at: int | None, now: int) -> str:
 
 
 def linked(advice: str, code: str) -> Markup:
-    """An advice whose anchor of the runbook leads to that entry."""
+    """An advice whose anchor of the runbook is a link to that entry; commands and settings in it are set as code."""
     before, anchor, after = advice.partition(f"docs/runbook.md#{code}")
-    link = Markup('<a href="/ops/runbook#{}">{}</a>').format(code, anchor) if anchor else ""
-    return Markup("{}{}{}").format(before, link, after)
+    link = Markup('<a href="/ops/runbook#{}">the runbook</a>').format(code) if anchor else ""
+    return Markup("{}{}{}").format(_with_code(before), link, _with_code(after))
+
+
+def _with_code(text: str) -> Markup:
+    pieces = _AS_CODE.split(text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(one) if n % 2 else escape(one) for n, one in enumerate(pieces)
+    )

@@ -64,15 +64,21 @@ def test_every_trouble_has_a_title_and_an_entry_in_the_runbook() -> None:
 
 def test_the_anchor_of_an_advice_is_a_link() -> None:
     assert words.linked("Do <it>, see docs/runbook.md#no_token.", "no_token") == (
-        'Do &lt;it&gt;, see <a href="/ops/runbook#no_token">docs/runbook.md#no_token</a>.'
+        'Do &lt;it&gt;, see <a href="/ops/runbook#no_token">the runbook</a>.'
     )
     assert words.linked("Do it", "no_token") == "Do it"
+
+
+def test_commands_and_settings_in_an_advice_are_set_as_code() -> None:
+    assert words.linked("Ask the command check, or raise GATEWAY_CHANNEL_BUDGET of OAuth", "no_token") == (
+        "Ask the command <code>check</code>, or raise <code>GATEWAY_CHANNEL_BUDGET</code> of OAuth"
+    )
 
 
 def test_the_runbook_is_written_as_html_and_escaped() -> None:
     book = parsed(
         "# Runbook\n\nFirst `a<b`.\n\n```\nrun <it>\n\nagain\n```\n\n## no_token\n\n**Do.** See [it](#uncovered), or\n"
-        "[that](operations.md#x) <b>.\n\n* one\n* `two`\n\n### calls_left\n"
+        "[that](operations.md#x) <b>.\n\n* one\n* `two`\n\n### calls_left\n\n[All](../deploy/x.yml)\n"
     )
 
     assert book.opening == (
@@ -80,6 +86,9 @@ def test_the_runbook_is_written_as_html_and_escaped() -> None:
         '<pre tabindex="0" role="region" aria-label="Commands"><code>run &lt;it&gt;\n\nagain\n</code></pre>'
     )
     assert book.entries == {
-        "no_token": '<p><b>Do.</b> See <a href="/ops/runbook#uncovered">it</a>, or\nthat &lt;b&gt;.</p>\n'
-        '<ul><li>one</li><li><code>two</code></li></ul>\n<h3 id="calls_left">calls_left</h3>'
+        "no_token": '<p><b>Do.</b> See <a href="/ops/runbook#uncovered">it</a>, or\n'
+        "that (<code>docs/operations.md</code>) &lt;b&gt;.</p>\n"
+        '<ul><li>one</li><li><code>two</code></li></ul>\n<h3 id="calls_left">calls_left</h3>\n'
+        "<p>All (<code>deploy/x.yml</code>)</p>"
     }
+    assert book.parts == {"no_token": ("calls_left",)}
