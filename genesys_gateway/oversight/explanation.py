@@ -41,6 +41,10 @@ EVENTS = {
     "released": "its topic was given back: it is over by the newest answer, and the last proof is awaited",
     "erased": "personal content erased: record",
 }
+#: The last word of those that are about a record: the detail begins with its id, and says more after a blank.
+_RECORD = "record"
+#: What stands between the two; for all others a colon.
+_BEFORE_MORE = {"revealed": ", by ", "requeued": ", "}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +79,12 @@ def event_in_words(item: TimelineItem) -> str:
     """One event of a timeline in words; an event unknown to this version by its own name."""
     if item.event == "erased" and item.detail is None:
         return "its customer was erased"
-    return " ".join(filter(None, [EVENTS.get(item.event, item.event), item.detail]))
+    text = EVENTS.get(item.event, item.event)
+    if not text.endswith(_RECORD):
+        return " ".join(filter(None, [text, item.detail]))
+    record, _, more = (item.detail or "").partition(" ")
+    told = f"{text} {record}".rstrip()
+    return f"{told}{_BEFORE_MORE.get(item.event, ': ')}{more}" if more else told
 
 
 def moment(at: int, now: int) -> str:
@@ -174,8 +183,10 @@ def _awaited(facts: ConversationFacts) -> Iterator[str]:
         yield f"The last look: Genesys is asked once more {moment(facts.last_look_at, facts.now)}."
     if undelivered:
         yield f"CommunicationHistory: {undelivered} of {len(facts.records)} records still to be delivered, see there."
-    if any(one.state == "dead" and one.erased_at is None for one in facts.records):
-        yield "A person: a record was given up. Fix the cause given there, then: dead-letters requeue <id>."
+    for one in facts.records:
+        if one.state == "dead" and one.erased_at is None:
+            command = f"dead-letters requeue {one.id}"
+            yield f"A person: a record was given up. Have the cause fixed, then requeue it (command: {command})."
 
 
 def _awaited_of_genesys(facts: ConversationFacts) -> Iterator[str]:
@@ -196,7 +207,8 @@ def _record(one: RecordFacts, facts: ConversationFacts) -> str:
             text = "In CommunicationHistory"
             text += "" if one.delivered_at is None else f" since {moment(one.delivered_at, facts.now)}"
         case "dead":
-            text = f"Given up after {_attempts(one.attempt)}: {one.reason}{_last_error(one)}"
+            known = one.last_error is not None and one.last_error in (one.reason or "")
+            text = f"Given up after {_attempts(one.attempt)}: {one.reason}{'' if known else _last_error(one)}"
             text += "; CommunicationHistory may have it all the same" if one.in_doubt else ""
         case _:
             text = _waiting(one, facts.now)

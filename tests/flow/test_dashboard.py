@@ -9,6 +9,7 @@ from uuid import uuid4
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from genesys_gateway.web.ops.session import COOKIE
 from tests.flow.browser import NAMED, PATIENCE_MS, Visit, browser, violations
 from tests.flow.gateways import start_gateway
 from tests.harness.gateway import OPS_TOKEN, Gateway
@@ -102,6 +103,20 @@ def test_a_wrong_token_is_refused_a_right_one_opens_the_overview_and_logout_ends
     log_out_and_stay_out(page)
 
 
+def test_a_session_that_has_ended_does_not_lose_the_page(visit: Visit, scene: Scene) -> None:
+    page = visit.log_in(OPS_TOKEN)
+    page.goto("/ops/conversations?state=closed")
+    page.get_by_label("State").select_option("pending")
+    visit.context.add_cookies([{"name": COOKIE, "value": "ended", "url": f"{scene.gateway.url}/ops/"}])
+
+    page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("status")).to_have_text("Your session has ended. Log in again.")
+    page.get_by_label("Token of an operator").fill(OPS_TOKEN)
+    page.get_by_role("button", name="Log in").click()
+
+    expect(page.get_by_label("State")).to_have_value("pending")
+
+
 def test_a_browser_that_knows_us_by_a_name_without_tls_can_log_in_and_out(launched: Browser, scene: Scene) -> None:
     """It trusts loopback more than any other host: only here it sends ``Origin`` without ``Sec-Fetch-Site``."""
     visitor = Visit(launched, f"http://{NAMED}:{scene.gateway.port}")
@@ -166,7 +181,7 @@ def test_a_conversation_is_found_by_the_beginning_of_its_id_and_explained(visit:
     page.get_by_role("link", name=conversation).click()
 
     expect(page.locator(".sentences")).to_contain_text("Paired with a customer.")
-    expect(page.locator(".timeline")).to_contain_text("registered by BOFE")
+    expect(page.locator(".timeline")).to_contain_text("Registered by BOFE")
     expect(page.locator(".plain")).to_contain_text("In CommunicationHistory")
 
     page.goto(f"/ops/conversations?q={conversation}&state=")
@@ -230,9 +245,12 @@ def test_everything_works_without_javascript(launched: Browser, scene: Scene) ->
     page.get_by_label("Interaction id").fill(conversation)
     page.get_by_role("button", name="Search").click()
     page.wait_for_url(f"**/ops/conversations/{conversation}")
-    page.get_by_role("link", name=scene.record_id(conversation)).click()
+    expect(page.locator("main > .wrong")).to_contain_text("A record was given up.")
+    page.get_by_role("link", name=scene.record_id(conversation)).first.click()
     page.get_by_role("button", name="Reveal personal content").click()
     expect(page.get_by_text(NOTES)).to_be_visible()
+    page.get_by_role("link", name="Hide it again").click()
+    expect(page.get_by_text(NOTES)).to_have_count(0)
     page.get_by_role("link", name="Dead letters").click()
     page.locator(".reasons summary").click()
     page.get_by_role("button", name="Requeue 1 record").click()

@@ -5,20 +5,23 @@ changes something is a POST, after which the browser is led to a page that it ma
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, Response, g, make_response, redirect, request
+from markupsafe import Markup
 
 from genesys_gateway.oversight.explanation import explain
 from genesys_gateway.oversight.paging import Page
 from genesys_gateway.oversight.records import HIDDEN, ShownRecord
 from genesys_gateway.runtime.clock import SystemClock
+from genesys_gateway.storage.statements.outbox import DEAD
 from genesys_gateway.web import problems
 from genesys_gateway.web.ops import access, forms, query
 from genesys_gateway.web.ops.templating import page_of
+from genesys_gateway.web.ops.words import told
 from genesys_gateway.web.routes import serving_gateway
 from genesys_gateway.web.schemas.ops import CONVERSATION_STATES, RECORD_STATES
 
@@ -31,6 +34,8 @@ _NO_ID = (
     "Give a whole record id: 36 hexadecimal digits and dashes. A conversation is found by the beginning of its id, too."
 )
 _NOT_DEAD = "It could not be requeued: it is not dead any more, or its content was erased."
+_ID = re.compile("([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
+_LINK, _CODE = Markup('<a class="id" href="/ops/records/{0}">{0}</a>'), Markup("<code>{}</code>")
 _clock = SystemClock()
 
 
@@ -59,7 +64,20 @@ def conversation(interaction_id: str) -> Response:
     facts = serving_gateway().conversations.facts(query.path_id("interactionId", interaction_id))
     if facts is None:
         raise problems.NeverRegistered
-    return page_of("conversation.html", {"facts": facts, "words": explain(facts)})
+    words, own, now = explain(facts), {one.id for one in facts.records}, facts.now
+    shown = {
+        "facts": facts,
+        "now": now,
+        "given_up": [one.id for one in facts.records if one.state == DEAD and one.erased_at is None],
+        "sentences": [_marked(one, now, own) for one in (words.state, words.coverage, words.owner, words.customer)],
+        "awaited": [_marked(one, now, own) for one in words.awaited],
+        "records": list(zip(facts.records, [_marked(one, now, own) for one in words.records], strict=True)),
+        "timeline": [
+            (item.at, _marked(f"{text[:1].upper()}{text[1:]}", now, own))
+            for item, text in zip(facts.timeline, words.timeline, strict=True)
+        ],
+    }
+    return page_of("conversation.html", shown)
 
 
 @blueprint.get("/records")
@@ -82,12 +100,13 @@ def records() -> Response:
 @access.page
 def dead_letters() -> Response:
     """What was given up: by reason, and one by one."""
-    cursor, requeued = _given("cursor"), _given("requeued")
+    cursor, requeued, at = _given("cursor"), _whole_number("requeued"), _whole_number("at")
     found = serving_gateway().records
     page = query.of_list(lambda: found.page(state="dead", cursor=cursor, limit=_LINES))
     told = {
         "reasons": found.reasons().items(),
-        "requeued": int(requeued) if requeued is not None and re.fullmatch("[0-9]{1,9}", requeued) else None,
+        "requeued": requeued if at is not None and at <= _clock.now() else None,
+        "requeued_at": at,
     }
     return page_of("dead_letters.html", {**told, **_shown("dead-letters", page, {})})
 
@@ -97,7 +116,8 @@ def dead_letters() -> Response:
 def requeue_alike() -> Response:
     """Have all records delivered again that were given up for one reason."""
     count = serving_gateway().records.requeue_alike(forms.fields().get("reason", ""), by=g.operator.name)
-    return make_response(redirect(f"/ops/dead-letters?requeued={count}", 303))
+    # With its time, so that the page says what was true then however often it is loaded again.
+    return make_response(redirect(f"/ops/dead-letters?requeued={count}&at={_clock.now()}", 303))
 
 
 @blueprint.get("/records/<record_id>")
@@ -142,6 +162,15 @@ def _record(
     return page_of("record.html", values, status)
 
 
+def _marked(sentence: str, now: int, own: Collection[str]) -> Markup:
+    """A sentence with its times as elements, and with its ids as code: those of its own records lead to them."""
+    pieces = [
+        (_LINK if one in own else _CODE).format(one) if n % 2 else told(one, now)
+        for n, one in enumerate(_ID.split(sentence))
+    ]
+    return Markup("").join(pieces)
+
+
 def _fields(values: Mapping[str, Any], before: str = "") -> Iterator[tuple[str, Any, bool]]:
     """Each field of a record with its value, and whether that is masked; those of the body come last."""
     for name, value in values.items():
@@ -164,6 +193,11 @@ def _address_of(text: str | None) -> str | None:
 def _given(name: str) -> str | None:
     """A parameter of the address; None if it is empty, as browsers send fields that were left out."""
     return request.args.get(name, "").strip() or None
+
+
+def _whole_number(name: str) -> int | None:
+    text = _given(name)
+    return int(text) if text is not None and re.fullmatch("[0-9]{1,15}", text) else None
 
 
 def _state(known: tuple[str, ...]) -> str | None:

@@ -152,7 +152,11 @@ RECORDS = {
     "amended": (record(state="delivered", delivered_at=NOW, amended=True), "; other content came later"),
     "dead": (
         record(state="dead", attempt=1, reason="refused with HTTP 422", last_error="HTTP 422"),
-        "Given up after 1 attempt: refused with HTTP 422 (last error: HTTP 422).",
+        "Given up after 1 attempt: refused with HTTP 422.",
+    ),
+    "dead after other errors": (
+        record(state="dead", attempt=9, reason="tried for too long", last_error="HTTP 503"),
+        "Given up after 9 attempts: tried for too long (last error: HTTP 503).",
     ),
     "dead in doubt": (
         record(state="dead", attempt=9, reason="tried for too long", in_doubt=True),
@@ -208,10 +212,26 @@ def test_nobody_is_called_for_a_dead_record_that_was_erased() -> None:
 
 @pytest.mark.parametrize("event", EVENTS)
 def test_each_event_has_words_and_keeps_its_detail(event: str) -> None:
-    words = event_in_words(TimelineItem(at=NOW, event=event, detail="the detail"))
+    words = event_in_words(TimelineItem(at=NOW, event=event, detail="r-1 detail"))
 
-    assert words.endswith("the detail")
-    assert words != f"{event} the detail"
+    assert words.endswith(" detail")
+    assert " r-1" in words
+    assert words != f"{event} r-1 detail"
+
+
+@pytest.mark.parametrize(
+    ("event", "detail", "end"),
+    [
+        ("delivered", "r-1", ": record r-1"),
+        ("dead", "r-1 refused with HTTP 422", "given up: record r-1: refused with HTTP 422"),
+        ("revealed", "r-1 ops 1a2b3c4d", "to an operator: record r-1, by ops 1a2b3c4d"),
+        ("requeued", "r-1 by ops 1a2b3c4d", "again: record r-1, by ops 1a2b3c4d"),
+        ("closed", "logged", "no longer followed: logged"),
+        ("dead", None, "given up: record"),
+    ],
+)
+def test_a_record_is_told_apart_from_what_is_said_of_it(event: str, detail: str | None, end: str) -> None:
+    assert event_in_words(TimelineItem(at=NOW, event=event, detail=detail)).endswith(end)
 
 
 def test_an_event_of_a_later_version_is_told_as_it_is() -> None:

@@ -202,6 +202,22 @@ def test_a_conversation_is_explained(client: FlaskClient) -> None:
     assert RECORD in text
 
 
+def test_a_record_that_was_given_up_is_the_first_that_is_said_of_its_conversation(
+    client: FlaskClient, gateway: FakeGateway
+) -> None:
+    lines = ((stored.NOW, "dead", f"{RECORD} refused"), (stored.NOW, "amended", OTHER_RECORD))
+    gateway.storage.uncounted(lambda c: stored.put_timeline(c, CONVERSATION, *lines))
+    link = f'<a class="id" href="/ops/records/{RECORD}">{RECORD}</a>'
+
+    text = get(client, f"conversations/{CONVERSATION}").text
+
+    assert text.index("A record was given up.") < text.index(link) < text.index("How it stands")
+    assert f"(command: dead-letters requeue {link})" in text
+    assert f"Given up: record {link}: refused" in text
+    assert f"record <code>{OTHER_RECORD}</code>" in text
+    assert "given up" not in get(client, f"conversations/{OTHER_CONVERSATION}").text
+
+
 def test_a_record_is_masked_until_it_is_revealed(client: FlaskClient) -> None:
     masked, revealed = get(client, f"records/{RECORD}"), post(client, f"records/{RECORD}/reveal")
 
@@ -209,14 +225,17 @@ def test_a_record_is_masked_until_it_is_revealed(client: FlaskClient) -> None:
     assert [one for one in secret if one in masked.text] == []
     assert [one for one in secret if one not in revealed.text] == []
     assert revealed.headers["Cache-Control"] == "no-store"
-    assert "its personal content was shown to an operator" in get(client, f"conversations/{CONVERSATION}").text
+    assert "Its personal content was shown to an operator" in get(client, f"conversations/{CONVERSATION}").text
 
 
 def test_a_dead_record_is_requeued_and_no_other(client: FlaskClient, gateway: FakeGateway) -> None:
     answer = post(client, f"records/{RECORD}/requeue")
     assert (answer.status_code, answer.location) == (303, f"/ops/records/{RECORD}?requeued=1")
     assert gateway.requeued == 1
-    assert "Requeued" in get(client, f"records/{RECORD}?requeued=1").text
+    requeued = get(client, f"records/{RECORD}?requeued=1").text
+    assert re.search("Requeued at <time[^>]*>[^<]* UTC</time>. It is pending now.", requeued)
+    assert "looked up before it is sent" in requeued
+    assert "Requeued at" not in get(client, f"records/{OTHER_RECORD}?requeued=1").text
 
     again = post(client, f"records/{RECORD}/requeue")
     assert again.status_code == 409
@@ -229,12 +248,26 @@ def test_all_that_are_dead_alike_are_requeued(client: FlaskClient, gateway: Fake
 
     answer = post(client, "dead-letters/requeue", reason=reason)
 
-    assert (answer.status_code, answer.location) == (303, "/ops/dead-letters?requeued=1")
+    assert answer.status_code == 303
+    assert re.fullmatch("/ops/dead-letters\\?requeued=1&at=[0-9]{13}", answer.location)
     assert gateway.requeued == 1
-    shown = get(client, "dead-letters?requeued=1").text
-    assert "1 record requeued" in shown
+    shown = get(client, answer.location.removeprefix("/ops/")).text
+    assert re.search("1 record requeued at <time[^>]*>[^<]* UTC</time>.", shown)
     assert "Nothing was given up." in shown
-    assert "requeued" not in get(client, "dead-letters?requeued=<b>").text
+    for made_up in ("requeued=<b>&at=1", "requeued=1", "requeued=1&at=x", f"requeued=1&at={10**14}", "at=1"):
+        assert "requeued at" not in get(client, f"dead-letters?{made_up}").text
+
+
+def test_who_requeues_many_is_warned_that_delivery_may_pause(client: FlaskClient, gateway: FakeGateway) -> None:
+    warning = "after ten refusals in a row delivery pauses"
+    assert warning not in get(client, "dead-letters").text
+
+    gateway.storage.uncounted(lambda c: stored.put_entries(c, stored.dead_row(NOWHERE, CONVERSATION)))
+
+    text = get(client, "dead-letters").text
+    assert warning in text
+    assert 'href="#found"' in text
+    assert 'id="found"' in text
 
 
 def test_while_the_database_refuses_a_page_says_so(client: FlaskClient, gateway: FakeGateway) -> None:
