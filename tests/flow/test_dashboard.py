@@ -103,11 +103,11 @@ def test_a_wrong_token_is_refused_a_right_one_opens_the_overview_and_logout_ends
     log_out_and_stay_out(page)
 
 
-def test_a_session_that_has_ended_does_not_lose_the_page(visit: Visit, scene: Scene) -> None:
+def test_a_session_that_has_ended_does_not_lose_the_page(visit: Visit) -> None:
     page = visit.log_in(OPS_TOKEN)
     page.goto("/ops/conversations?state=closed")
     page.get_by_label("State").select_option("pending")
-    visit.context.add_cookies([{"name": COOKIE, "value": "ended", "url": f"{scene.gateway.url}/ops/"}])
+    visit.context.add_cookies([{"name": COOKIE, "value": "ended", "domain": "127.0.0.1", "path": "/ops"}])
 
     page.get_by_role("button", name="Search").click()
     expect(page.get_by_role("status")).to_have_text("Your session has ended. Log in again.")
