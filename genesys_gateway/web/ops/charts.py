@@ -69,6 +69,8 @@ class Chart:
     unit: str
     lines: tuple[Line, ...]
     ticks: tuple[Tick, ...]
+    #: how far back it goes: ``hour``, ``5 minutes``
+    period: str
     #: the times at the left edge, in the middle, and at the right edge
     times: tuple[str, str, str]
     rows: tuple[Row, ...]
@@ -77,10 +79,14 @@ class Chart:
 
 
 class Scale:
-    """Where a value lies between the bottom (0) and the top (1) of a chart that begins at zero."""
+    """Where a value lies between the bottom (0) and the top (1) of a chart that begins at zero.
 
-    def __init__(self, most: float, *, least_top: float = 4.0) -> None:
-        self._top = round_up(max(most, least_top))
+    Args:
+        top: The value at the top, if the most that there can be is known.
+    """
+
+    def __init__(self, most: float, *, least_top: float = 4.0, top: float | None = None) -> None:
+        self._top = top or round_up(max(most, least_top))
 
     def place(self, value: float) -> float:
         """The height of a value, between 0 and 1."""
@@ -120,6 +126,7 @@ def chart(
     series: Sequence[Series],
     words: Callable[[float], str],
     durations: bool = False,
+    top: float | None = None,
 ) -> Chart:
     """Compute a chart.
 
@@ -127,13 +134,12 @@ def chart(
         moments: For each point its time (epoch milliseconds) and its age in seconds, the oldest first.
         words: Writes a value.
         durations: Whether the values are durations in seconds, on a scale of their own.
+        top: The most that a value can be, if that is known.
     """
-    known = [value for one in series for value in one.values if value is not None]
-    scale: Scale | DurationScale = (
-        DurationScale(min(known, default=0.1), max(known, default=1.0)) if durations else Scale(max(known, default=0.0))
-    )
+    scale = _scale(series, durations=durations, top=top)
     oldest = max((age for _, age in moments), default=0.0)
     span = next((one for one in _SPANS if one >= oldest), _SPANS[-1])
+    period = "hour" if span == _SPANS[-1] else f"{span / 60:.0f} minutes"
     kept = _each(moments, span / _POINTS)
     lines = tuple(_line(one, [(n, WIDTH * (1 - moments[n][1] / span)) for n in kept], scale, words) for one in series)
     return Chart(
@@ -142,13 +148,21 @@ def chart(
         unit=unit,
         lines=lines,
         ticks=tuple(Tick(y=f"{100 * (1 - scale.place(one)):.1f}%", label=words(one)) for one in scale.ticks()),
+        period=period,
         times=(f"{span / 60:.0f} min ago", f"{span / 120:g} min", "now"),
         rows=tuple(
             Row(at=moments[index][0], values=tuple(_in_words(one.values[index], words) for one in series))
             for index in reversed(_each(moments, span / _ROWS))
         ),
-        description=_description(series, lines, unit, words),
+        description=_description(series, lines, unit, words, period),
     )
+
+
+def _scale(series: Sequence[Series], *, durations: bool, top: float | None) -> Scale | DurationScale:
+    known = [value for one in series for value in one.values if value is not None]
+    if durations:
+        return DurationScale(min(known, default=0.1), max(known, default=1.0))
+    return Scale(max(known, default=0.0), top=top)
 
 
 def round_up(value: float) -> float:
@@ -210,13 +224,15 @@ def _in_words(value: float | None, words: Callable[[float], str]) -> str:
     return "—" if value is None else words(value)
 
 
-def _description(series: Sequence[Series], lines: Sequence[Line], unit: str, words: Callable[[float], str]) -> str:
+def _description(
+    series: Sequence[Series], lines: Sequence[Line], unit: str, words: Callable[[float], str], period: str
+) -> str:
     sentences = []
     for one, line in zip(series, lines, strict=True):
         known = [value for value in one.values if value is not None]
         if known:
-            extent = f"between {words(min(known))} and {words(max(known))} in the last hour"
+            extent = f"between {words(min(known))} and {words(max(known))} in the last {period}"
             sentences.append(f"{one.name}: now {line.latest}, {extent}.")
         else:
-            sentences.append(f"{one.name}: nothing in the last hour.")
+            sentences.append(f"{one.name}: nothing in the last {period}.")
     return " ".join([*sentences, f"Unit: {unit}."])

@@ -88,7 +88,7 @@ class Overview:
     def _rendered_hour(self, status: Status) -> str:
         taken = self._hour.taken
         if self._charts[0] != taken:
-            charts = charts_of(self._hour.points())
+            charts = charts_of(self._hour.points(), self._calls)
             self._charts = (taken, _written("hour", charts=charts, now=status.looked_at))
         return self._charts[1]
 
@@ -97,16 +97,20 @@ def _written(section: str, **values: object) -> str:
     return "".join(paced(TEMPLATES.get_template(f"overview/{section}.html").generate(values)))
 
 
-def charts_of(points: tuple[Point, ...]) -> tuple[Chart, ...]:
-    """The charts of the last hour."""
+def charts_of(points: tuple[Point, ...], calls: float) -> tuple[Chart, ...]:
+    """The charts of the last hour.
+
+    Args:
+        calls: How many calls to Genesys there may be in a minute.
+    """
     moments = [(one.at, points[-1].moment - one.moment) for one in points]
 
     def series(name: str, field: str) -> Series:
         return Series(name=name, values=[getattr(one, field) for one in points])
 
-    def counts(key: str, title: str, unit: str, *lines: Series) -> Chart:
+    def counts(key: str, title: str, unit: str, *lines: Series, top: float | None = None) -> Chart:
         pause()
-        return chart(key, title, unit, moments=moments, series=lines, words=words.count)
+        return chart(key, title, unit, moments=moments, series=lines, words=words.count, top=top)
 
     return (
         counts("registrations", "Registrations", "a minute", series("Accepted", "registrations")),
@@ -128,5 +132,5 @@ def charts_of(points: tuple[Point, ...]) -> tuple[Chart, ...]:
             words=words.seconds,
             durations=True,
         ),
-        counts("calls", "Calls to Genesys left", "calls", series("Calls", "calls_left")),
+        counts("calls", "Calls to Genesys left", "calls", series("Calls", "calls_left"), top=calls),
     )

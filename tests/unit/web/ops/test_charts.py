@@ -7,7 +7,12 @@ from genesys_gateway.web.ops.charts import Chart, DurationScale, Scale, Series, 
 HOUR = [(1000 * age, float(age)) for age in range(3600, -1, -10)]
 
 
-def drawn(*series: Series, durations: bool = False, moments: list[tuple[int, float]] = HOUR) -> Chart:
+def drawn(
+    *series: Series,
+    durations: bool = False,
+    moments: list[tuple[int, float]] = HOUR,
+    top: float | None = None,
+) -> Chart:
     return chart(
         "key",
         "Title",
@@ -16,6 +21,7 @@ def drawn(*series: Series, durations: bool = False, moments: list[tuple[int, flo
         series=series,
         words=lambda value: f"{value:g}",
         durations=durations,
+        top=top,
     )
 
 
@@ -60,6 +66,20 @@ def test_a_line_goes_from_the_left_edge_to_the_right_one() -> None:
 def test_a_line_has_a_point_each_half_minute() -> None:
     (line,) = drawn(Series(name="A", values=[1.0] * len(HOUR))).lines
     assert line.path.count("L") == 120
+
+
+def test_a_scale_ends_at_the_most_that_there_can_be() -> None:
+    whole = drawn(Series(name="A", values=[300.0] * len(HOUR)), top=300)
+    assert [tick.label for tick in whole.ticks] == ["0", "150", "300"]
+    assert whole.lines[0].path.startswith("M0.0 0.0 L")
+
+
+@pytest.mark.parametrize(("seconds", "period"), [(0, "5 minutes"), (310, "10 minutes"), (3600, "hour")])
+def test_a_chart_does_not_claim_to_go_back_further_than_it_does(seconds: int, period: str) -> None:
+    moments = [one for one in HOUR if one[1] <= seconds]
+    whole = drawn(Series(name="A", values=[1.0] * len(moments)), moments=moments)
+    assert whole.period == period
+    assert f"between 1 and 1 in the last {period}." in whole.description
 
 
 @pytest.mark.parametrize(

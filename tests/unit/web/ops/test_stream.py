@@ -70,6 +70,17 @@ def test_without_a_channel_the_page_does_not_deny_the_followed_conversations(ove
     assert "nothing was read from the database" in overview.of(unknown).html["channels"]
 
 
+def test_the_heading_of_the_charts_says_how_far_back_they_go(overview: Overview, metrics: Metrics) -> None:
+    settings = Settings.from_environment(ENVIRON)
+    whole = Overview(settings, a_busy_hour(metrics)).of(a_status()).html["hour"]
+
+    assert "The last hour</h2>" in whole
+    assert f">{settings.api_rate_per_minute}</text>" in whole
+    young = overview.of(a_status()).html["hour"]
+    assert "The last 5 minutes</h2>" in young
+    assert "the last hour" not in young
+
+
 def test_troubles_stand_out_of_a_kept_promise(overview: Overview) -> None:
     status = a_status("no_token", "receiver_down")
 
