@@ -34,6 +34,8 @@ _NO_ID = (
     "Give a whole record id: 36 hexadecimal digits and dashes. A conversation is found by the beginning of its id, too."
 )
 _NOT_DEAD = "It could not be requeued: it is not dead any more, or its content was erased."
+#: How far the clocks of two instances may differ, in milliseconds.
+_SKEW_MS = 60_000
 _ID = re.compile("([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})")
 _LINK, _CODE = Markup('<a class="id" href="/ops/records/{0}">{0}</a>'), Markup("<code>{}</code>")
 _clock = SystemClock()
@@ -105,7 +107,7 @@ def dead_letters() -> Response:
     page = query.of_list(lambda: found.page(state="dead", cursor=cursor, limit=_LINES))
     told = {
         "reasons": found.reasons().items(),
-        "requeued": requeued if at is not None and at <= _clock.now() else None,
+        "requeued": requeued if at is not None and at <= _clock.now() + _SKEW_MS else None,
         "requeued_at": at,
     }
     return page_of("dead_letters.html", {**told, **_shown("dead-letters", page, {})})
