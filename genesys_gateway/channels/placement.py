@@ -5,9 +5,13 @@ calls are scarce, at most one channel a second gets new topics, so that they cos
 filled whole do not wait.
 """
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain, islice, takewhile
 from typing import Protocol, TypeVar
+
+#: For how long it is known which conversations were taken, in seconds.
+_JUST_SECONDS = 10.0
 
 
 class Candidate(Protocol):
@@ -32,6 +36,8 @@ class Waiting:
         # Since when each waits, in monotonic seconds; the earliest come first.
         self._displaced: dict[str, float] = {}  # they had a home before
         self._arrived: dict[str, float] = {}
+        #: when each of the last few seconds was taken, and how long it had waited
+        self._taken: deque[tuple[float, float]] = deque()
 
     def __len__(self) -> int:
         return len(self._displaced) + len(self._arrived)
@@ -57,6 +63,13 @@ class Waiting:
             for some in (self._displaced, self._arrived)
         )
 
+    def just_taken(self, seconds: float, now: float) -> int:
+        """Number of conversations taken less than so many seconds ago, up to ten, after waiting for as long or longer.
+
+        They are about to be subscribed.
+        """
+        return sum(at > now - seconds and waited >= seconds for at, waited in self._taken)
+
     def clear(self) -> None:
         """Remove all conversations."""
         self._displaced.clear()
@@ -67,14 +80,14 @@ class Waiting:
         self._displaced.pop(conversation_id, None)
         self._arrived.pop(conversation_id, None)
 
-    def take(self, count: int) -> tuple[list[str], int]:
+    def take(self, count: int, now: float) -> tuple[list[str], int]:
         """Remove and return up to ``count`` conversations, and the number of those that had no home before."""
+        while self._taken and self._taken[0][0] < now - _JUST_SECONDS:
+            self._taken.popleft()
         again = list(islice(self._displaced, count))
         fresh = list(islice(self._arrived, count - len(again)))
-        for one in again:
-            del self._displaced[one]
-        for one in fresh:
-            del self._arrived[one]
+        self._taken.extend((now, now - self._displaced.pop(one)) for one in again)
+        self._taken.extend((now, now - self._arrived.pop(one)) for one in fresh)
         return again + fresh, len(fresh)
 
 

@@ -168,9 +168,10 @@ class ChannelRegistry:
         return max(0, self._places_left())
 
     def waiting_for_a_place(self, seconds: float = 0.0) -> int:
-        """Number of conversations for which the budget has no place, and that have waited for so many seconds."""
-        fresh = self._waiting.after(self._clock.monotonic() - seconds)  # places go to those that came before
-        return max(0, min(len(self._waiting), -self._places_left()) - fresh)
+        """Number of conversations without a place in the budget for so long, or until less than so long ago."""
+        now = self._clock.monotonic()
+        waiting = min(len(self._waiting), -self._places_left()) - self._waiting.after(now - seconds)  # they come last
+        return max(0, waiting) + self._waiting.just_taken(seconds, now)
 
     def _places_left(self) -> int:
         lost = sum(channel.writer.lost_places for channel in self._channels.values() if channel.usable)
@@ -228,7 +229,7 @@ class ChannelRegistry:
     def _assign(self, channel: Channel) -> None:
         """Make this channel the home of as many waiting conversations as it can take."""
         self._placement.placed(channel.free_places, len(self._waiting), self._clock.monotonic())
-        ids, fresh = self._waiting.take(channel.free_places)
+        ids, fresh = self._waiting.take(channel.free_places, self._clock.monotonic())
         self._home.update(dict.fromkeys(ids, channel))
         self._load.requested(fresh)
         channel.writer.want(ids)
@@ -299,11 +300,9 @@ class ChannelRegistry:
             self._uncovered(channel, ids, since)
 
     def _displaced(self, channel: Channel, ids: Iterable[str]) -> None:
-        lost = []
-        for one in ids:
-            if self._home.get(one) is channel:
-                del self._home[one]
-                lost.append(one)
+        lost = [one for one in ids if self._home.get(one) is channel]
+        for one in lost:
+            del self._home[one]
         self._waiting.displaced(lost, self._clock.monotonic())
         self._wake.set()
 

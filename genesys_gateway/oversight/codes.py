@@ -77,7 +77,7 @@ WORDING: Mapping[Code, Wording] = {
         advice="Look for other programs that use channels of the OAuth client, or raise GATEWAY_CHANNEL_BUDGET if"
         " Genesys allows more",
         facts={"waiting": 1, "channels": 19},
-        summed=frozenset({"waiting", "fresh"}),
+        summed=frozenset({"waiting", "lasting"}),
     ),
     "uncovered": Wording(
         sentence="No open socket covers {uncovered} of {followed:followed conversation|followed conversations}, and"

@@ -52,7 +52,8 @@ class OwnFindings:
     """Reads what the parts know.
 
     Conversations that wait for a place within the budget are in the fact ``waiting`` of ``channels_full``: they are
-    not covered, but that is not called ``uncovered``. How many of them just came is in the fact ``fresh``.
+    not covered, but that is not called ``uncovered``. The fact ``lasting`` counts those that the database would show
+    as uncovered: without those that just came, and with those that just got a place and are about to be subscribed.
     """
 
     def __init__(self, sources: Sources, clock: Clock) -> None:
@@ -98,8 +99,8 @@ class OwnFindings:
         if self._full_since is None:
             self._full_since = now
         if now - self._full_since >= _LASTS:
-            fresh = waiting - self._sources.registry.waiting_for_a_place(_FRESH)
-            facts = {"waiting": waiting, "fresh": fresh, "channels": self._sources.channel_budget - 1}
+            lasting = self._sources.registry.waiting_for_a_place(_FRESH)
+            facts = {"waiting": waiting, "lasting": lasting, "channels": self._sources.channel_budget - 1}
             yield self._finding("channels_full", self._full_since, facts)
 
     def _of_calls(self) -> Iterator[Finding]:

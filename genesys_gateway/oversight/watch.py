@@ -259,9 +259,9 @@ def _earliest(shown: Iterable[Mapping[Code, int]]) -> dict[Code, int]:
 
 
 def _waiting(one: Finding) -> int:
-    """How many conversations wait for a place, without those that just came; 0 for what is told in no numbers."""
-    waiting, fresh = one.facts.get("waiting"), one.facts.get("fresh", 0)
-    return waiting - fresh if isinstance(waiting, int) and isinstance(fresh, int) else 0
+    """How many conversations wait for a place, or just got one; 0 for what is told in no numbers."""
+    lasting = one.facts.get("lasting")
+    return lasting if isinstance(lasting, int) else 0
 
 
 def _named(status: Status) -> Mapping[str, int | str]:

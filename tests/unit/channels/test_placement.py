@@ -106,9 +106,9 @@ def test_conversations_wait_in_the_order_of_their_registration() -> None:
     waiting.arrived("da", 0.0)
 
     assert (list(waiting), len(waiting)) == (list("abcd"), 4)
-    assert waiting.take(3) == (list("abc"), 3)
-    assert waiting.take(3) == (["d"], 1)
-    assert waiting.take(3) == ([], 0)
+    assert waiting.take(3, 0.0) == (list("abc"), 3)
+    assert waiting.take(3, 0.0) == (["d"], 1)
+    assert waiting.take(3, 0.0) == ([], 0)
 
 
 def test_conversations_that_lost_their_channel_go_before_those_that_never_had_one() -> None:
@@ -119,10 +119,10 @@ def test_conversations_that_lost_their_channel_go_before_those_that_never_had_on
     waiting.arrived("xc", 0.0)
 
     assert list(waiting) == list("xyzabc")
-    assert waiting.take(2) == (["x", "y"], 0)
+    assert waiting.take(2, 0.0) == (["x", "y"], 0)
     waiting.displaced("xy", 0.0)
     assert list(waiting) == list("zxyabc")
-    assert waiting.take(4) == (list("zxya"), 1)
+    assert waiting.take(4, 0.0) == (list("zxya"), 1)
     assert list(waiting) == list("bc")
 
 
@@ -134,7 +134,7 @@ def test_a_conversation_that_is_discarded_waits_no_longer() -> None:
         waiting.discard(one)
 
     assert (list(waiting), len(waiting), bool(waiting)) == (["x", "b"], 2, True)
-    waiting.take(2)
+    waiting.take(2, 0.0)
     assert not waiting
 
 
@@ -145,3 +145,20 @@ def test_those_that_just_came_are_counted() -> None:
     waiting.displaced("xa", 3.0)
 
     assert [waiting.after(moment) for moment in (0.0, 1.0, 2.0, 3.0)] == [6, 3, 2, 0]
+
+
+def test_who_waited_long_and_was_taken_just_now_is_counted_for_a_while() -> None:
+    waiting = Waiting()
+    waiting.displaced("x", 0.0)
+    waiting.arrived("ab", 1.0)
+    waiting.arrived("c", 9.0)
+    waiting.take(4, 10.0)
+
+    assert waiting.just_taken(3.0, 10.0) == 3, "c waited for a second only"
+    assert waiting.just_taken(3.0, 12.9) == 3
+    assert waiting.just_taken(3.0, 13.0) == 0
+    assert waiting.just_taken(0.0, 10.0) == 0
+
+    waiting.arrived("d", 12.0)
+    waiting.take(1, 30.0)
+    assert waiting.just_taken(10.0, 30.0) == 1

@@ -30,10 +30,10 @@ class FakeRegistry:
     """Channels that hold as much as a test says."""
 
     def __init__(self) -> None:
-        self.waiting = self.fresh = 0
+        self.waiting = self.lasting = 0
 
     def waiting_for_a_place(self, seconds: float = 0.0) -> int:
-        return self.waiting - (self.fresh if seconds else 0)
+        return self.lasting if seconds else self.waiting
 
 
 class FakeStorage:
@@ -124,8 +124,8 @@ def test_waiting_for_a_place_is_told_when_it_lasts(instance: Instance) -> None:
     assert instance.found() == {}
 
     instance.clock.advance(2)
-    instance.registry.fresh = 3
-    assert instance.found()["channels_full"].facts == {"waiting": 7, "fresh": 3, "channels": 19}
+    instance.registry.lasting = 4
+    assert instance.found()["channels_full"].facts == {"waiting": 7, "lasting": 4, "channels": 19}
 
     instance.registry.waiting = 0
     assert instance.found() == {}

@@ -203,14 +203,14 @@ def test_what_nothing_covers_is_a_trouble_within_ten_seconds_and_none_once_it_is
 
 def test_what_waits_for_a_place_is_not_called_uncovered(watched: Watched) -> None:
     watched.storage.register("a", "b")
-    watched.find("channels_full", waiting=2)
+    watched.find("channels_full", waiting=2, lasting=2)
 
     assert [codes(watched.look()) for _ in range(8)] == [["channels_full"]] * 8
 
 
 def test_only_what_does_not_wait_for_a_place_is_counted_as_uncovered(watched: Watched) -> None:
     watched.storage.register("a", "b", "c")
-    watched.find("channels_full", waiting=2)
+    watched.find("channels_full", waiting=2, lasting=2)
 
     status = [watched.look() for _ in range(8)][-1]
 
@@ -222,7 +222,7 @@ def test_only_what_does_not_wait_for_a_place_is_counted_as_uncovered(watched: Wa
 
 def test_what_just_came_and_waits_hides_no_gap(watched: Watched) -> None:
     watched.storage.register("a")
-    watched.find("channels_full", waiting=2, fresh=2)
+    watched.find("channels_full", waiting=2, lasting=0)
 
     status = [watched.look() for _ in range(8)][-1]
 
@@ -303,7 +303,7 @@ def test_an_error_that_nobody_foresaw_is_logged_and_the_last_answer_stays(watche
 
 def test_a_number_of_waiting_ones_that_is_none_counts_for_nothing(watched: Watched) -> None:
     watched.storage.register("a")
-    watched.find("channels_full", waiting="many")
+    watched.find("channels_full", waiting=1, lasting="many")
 
     status = [watched.look() for _ in range(8)][-1]
 
