@@ -89,8 +89,8 @@ class ShownWatch:
 def a_busy_hour(metrics: Metrics, away_at: range = range(210, 246)) -> Hour:
     """An hour of a contact centre in which CommunicationHistory was away for some of the 360 steps."""
     clock = FakeClock(NOW - 60 * MINUTE)
-    hour = Hour(metrics, clock)
     metrics.api_calls_left.set(300)
+    hour = Hour(metrics, clock)
     backlog = 0.0
     for step in range(360):
         clock.advance(STEP_SECONDS)

@@ -14,7 +14,7 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.settings import Settings
 from genesys_gateway.web import problems
 from genesys_gateway.web.auth import Guard
-from genesys_gateway.web.ops import access, api, forms, lists, login, pages
+from genesys_gateway.web.ops import access, api, forms, lists, login, pages, words
 from genesys_gateway.web.ops.runbook import runbook
 from genesys_gateway.web.ops.session import Sessions
 from genesys_gateway.web.ops.templating import prepare, rendered
@@ -49,6 +49,8 @@ def _finished(response: Response) -> Response:
         return response
     if response.content_type == problems.CONTENT_TYPE and _is_for_people():
         problem = orjson.loads(response.get_data())
+        if problem["detail"] == access.WITHOUT_WORD:
+            problem["detail"] = words.OLD_PAGE
         response.set_data(rendered("problem.html", problem=problem, operator=_reader(), **_ways(response.status_code)))
         response.content_type = "text/html; charset=utf-8"
     response.headers.update(_SECURITY_HEADERS)

@@ -59,6 +59,8 @@ PROBLEMS: Mapping[int, tuple[str, str | None]] = {
     500: ("Something unexpected went wrong", "It was written into the log. If it happens again, tell the developers."),
     503: ("This can't be shown or done now", "Most often the database does not answer. What was accepted is kept."),
 }
+#: The form of a page that was opened in an earlier session.
+OLD_PAGE = "The page is older than your session. Load it again, then repeat what you did."
 
 _ID_MISTYPED = "It has 36 characters, hexadecimal digits and dashes, as in 3e2c5b9a-6f0e-4b1d-8c7a-5d9e0f1a2b3c."
 _MISTAKES = {

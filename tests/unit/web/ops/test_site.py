@@ -92,3 +92,10 @@ def test_what_was_sent_is_not_tried_again_by_a_link(client: FlaskClient, gateway
     answer = client.post(f"/ops/records/{RECORD}/requeue", headers=BROWSER, data={"csrf": word})
     assert answer.status_code == 503
     assert links(answer.text) == ["/ops/"]
+
+
+def test_a_form_of_an_earlier_session_is_told_to_load_its_page_again(client: FlaskClient) -> None:
+    answer = client.post(f"/ops/records/{RECORD}/requeue", headers=BROWSER, data={"csrf": "0"})
+    assert answer.status_code == 403
+    assert "The page is older than your session." in answer.text
+    assert "CSRF" not in answer.text
