@@ -57,7 +57,7 @@ PROBLEMS: Mapping[int, tuple[str, str | None]] = {
     422: ("The address is mistyped", "Nothing can be found with it."),
     429: ("Too many pages at once", "Your token was used too often within a minute. Wait for some seconds."),
     500: ("Something unexpected went wrong", "It was written into the log. If it happens again, tell the developers."),
-    503: ("This can't be shown or done now", "Most often the database does not answer. What was accepted is kept."),
+    503: ("This can't be shown or done now", "Usually the database does not answer. What was accepted is kept."),
 }
 #: The form of a page that was opened in an earlier session.
 OLD_PAGE = "The page is older than your session. Load it again, then repeat what you did."
