@@ -7,6 +7,8 @@ one was last seen alive takes the place of at most one of those that are gone.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+#: How long after an instance was last seen alive it may still have been, in milliseconds: it reports every two seconds.
+_UNSEEN_MS = 2200
 #: Number of lost instances of which it is tried whether they tell something.
 _TRIED = 20
 
@@ -34,6 +36,15 @@ class Life:
         """Whether its lease ended although it did not leave."""
         return not self.left and not self.runs(now)
 
+    def may_follow(self, gone: "Life") -> bool:
+        """Whether it may have been started because that one was gone.
+
+        Instances that are started one after the other run side by side, even if the first is killed before it is seen
+        again. Elsewhere a successor takes longer to start; where nothing is known of the endpoint, it may be at once.
+        """
+        unseen = 0 if self.endpoint is None or gone.endpoint is None else _UNSEEN_MS
+        return self.started_at > gone.renewed_at + unseen
+
 
 def unreplaced(lives: Iterable[Life], now: int) -> list[Life]:
     """Return the lost instances that no other took the place of, longest lost first.
@@ -53,7 +64,7 @@ def unreplaced(lives: Iterable[Life], now: int) -> list[Life]:
             lost = [one for one in lost if one is not gone]
     missing = []
     for gone in lost:
-        later = [one for one in successors if one.started_at > gone.renewed_at]
+        later = [one for one in successors if one.may_follow(gone)]
         if later:
             successors.remove(later[0])
         else:

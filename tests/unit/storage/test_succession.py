@@ -8,10 +8,13 @@ from hypothesis import strategies as st
 
 from genesys_gateway.storage.statements.succession import Life, telling, unreplaced
 
+#: Milliseconds in a unit of the times below.
+UNIT = 10_000
 NOW = 1000
+TIMES = ("renewed_at", "lease_until", "ended_at")
 
 
-def running(name: str, started_at: int, endpoint: str | None = None) -> Life:
+def running(name: str, started_at: float, endpoint: str | None = None) -> Life:
     return life(name, started_at, endpoint=endpoint, renewed_at=NOW - 1, lease_until=NOW + 20)
 
 
@@ -24,12 +27,13 @@ def left(name: str, ended_at: int, endpoint: str | None = None) -> Life:
     return life(name, 1, endpoint=endpoint, renewed_at=ended_at, lease_until=ended_at, ended_at=ended_at, left=True)
 
 
-def life(name: str, started_at: int, **facts: Any) -> Life:
-    return Life(id=name, started_at=started_at, **{"ended_at": None, "left": False} | facts)
+def life(name: str, started_at: float, **facts: Any) -> Life:
+    times = {fact: round(at * UNIT) for fact, at in facts.items() if fact in TIMES and at is not None}
+    return Life(id=name, started_at=round(started_at * UNIT), **{"ended_at": None, "left": False} | facts | times)
 
 
 def missing(*lives: Life) -> list[str]:
-    return [one.id for one in unreplaced(lives, NOW)]
+    return [one.id for one in unreplaced(lives, NOW * UNIT)]
 
 
 def test_nothing_is_missing_while_all_run_or_have_left() -> None:
@@ -45,6 +49,14 @@ def test_one_is_lost_from_the_end_of_its_lease_whether_that_was_declared_or_not(
 def test_one_that_began_after_its_last_renewal_takes_its_place() -> None:
     assert missing(running("a", 499), lost("b", 500)) == ["b"]
     assert missing(running("a", 1), lost("b", 500), running("c", 501)) == []
+
+
+def test_one_that_was_started_beside_it_takes_no_place() -> None:
+    """Two are started one after the other, and the first is killed before it was seen again."""
+    assert missing(lost("a", 500, "first"), running("b", 500.2, "second")) == ["a"]
+    assert missing(lost("a", 500, "first"), running("b", 500.3, "second")) == []
+    assert missing(lost("a", 500, "first"), running("a2", 500.1, "first")) == []
+    assert missing(lost("a", 500), running("b", 500.1, "second")) == [], "it may be the same place"
 
 
 def test_a_newcomer_takes_one_place_the_one_that_was_lost_first() -> None:
@@ -98,19 +110,19 @@ def test_of_a_long_chain_of_crashes_only_what_tells_something_stays(endpoint: st
     lives = [*two_gone, *chain, running("r", 900, endpoint), left("x", 500)]
     before = missing(*lives)
 
-    kept = telling(lives, NOW, most=50)
+    kept = telling(lives, NOW * UNIT, most=50)
 
     assert before
     assert missing(*kept) == before
-    assert sum(one.lost(NOW) for one in kept) == 50
+    assert sum(one.lost(NOW * UNIT) for one in kept) == 50
     assert {"r", "x"} <= {one.id for one in kept}
 
 
 def test_if_too_many_are_missing_the_latest_stay() -> None:
     lives = [lost(f"l{n}", n) for n in range(1, 61)]
 
-    assert telling(lives, NOW, most=50) == lives[10:]
-    assert telling(lives, NOW, most=60) == lives
+    assert telling(lives, NOW * UNIT, most=50) == lives[10:]
+    assert telling(lives, NOW * UNIT, most=60) == lives
 
 
 ENDPOINTS = st.sampled_from([None, "here", "there"])
@@ -126,8 +138,8 @@ def test_never_more_places_are_filled_than_newcomers_came(
     losses = [lost(f"l{n}", at, there) for n, (at, there) in enumerate(gone)]
     newcomers = [running(f"r{n}", at, there) for n, (at, there) in enumerate(came)]
 
-    found = unreplaced([*losses, *newcomers], NOW)
+    found = unreplaced([*losses, *newcomers], NOW * UNIT)
 
     assert len(found) >= len(losses) - len(newcomers)
     assert set(found) <= set(losses)
-    assert unreplaced([*reversed(newcomers), *losses], NOW) == found
+    assert unreplaced([*reversed(newcomers), *losses], NOW * UNIT) == found
