@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, expect, sync_playwright
 
 #: Milliseconds that a page may take: the machine may be busy.
 PATIENCE_MS = 45_000.0
@@ -20,6 +20,8 @@ DESKTOP: ViewportSize = {"width": 1280, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 #: What 1280 pixels become at a zoom of 200 %.
 ZOOMED: ViewportSize = {"width": 640, "height": 450}
+
+expect.set_options(timeout=PATIENCE_MS)
 
 _OPTIONS = ("--no-sandbox", "--disable-gpu", f"--host-resolver-rules=MAP {NAMED} 127.0.0.1")
 

@@ -4,8 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.doubles.canaries import PRIVATE, found_in
+from tests.doubles.served import Served
+from tests.flow.browser import Visit, browser
 from tests.flow.gateways import start_gateway
 from tests.harness.gateway import Gateway
 from tests.harness.processes import STARTED
@@ -44,3 +47,27 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator) -> I
     running = start_gateway(folder, simulator.url)
     yield running
     assert running.stop() == 0
+
+
+@pytest.fixture(scope="module")
+def launched() -> Iterator[Browser]:
+    """A browser; the test is skipped where there is none."""
+    with browser() as one:
+        yield one
+
+
+@pytest.fixture
+def served() -> Iterator[Served]:
+    """Pages over HTTP, with a service behind them that a test sets."""
+    running = Served()
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def visit(launched: Browser, served: Served) -> Iterator[Visit]:
+    """A visitor of those pages about whom the browser has nothing to complain at the end."""
+    visitor = Visit(launched, served.url)
+    yield visitor
+    visitor.context.close()
+    assert visitor.complaints == []

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from genesys_gateway.web.ops.session import COOKIE
-from tests.flow.browser import NAMED, PATIENCE_MS, Visit, browser, violations
+from tests.flow.browser import NAMED, Visit, violations
 from tests.flow.gateways import start_gateway
 from tests.harness.gateway import OPS_TOKEN, Gateway
 from tests.harness.http import JsonClient
@@ -20,8 +20,6 @@ from tests.harness.waiting import until
 NOTES = "<img src=x onerror=alert(1)> He is getting divorced"
 SUBJECT = "</title><script>alert(2)</script>"
 ANI = "+639171234567"
-
-expect.set_options(timeout=PATIENCE_MS)
 
 
 class Scene:
@@ -53,12 +51,6 @@ class Scene:
 
     def record_id(self, conversation: str) -> str:
         return str(self.gateway.view(conversation)["records"][0]["id"])
-
-
-@pytest.fixture(scope="module")
-def launched() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
 
 
 @pytest.fixture(scope="module")

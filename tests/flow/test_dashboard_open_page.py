@@ -14,36 +14,13 @@ from playwright.sync_api import Browser, Page, expect
 from tests.doubles.operated import a_status
 from tests.doubles.served import Served
 from tests.doubles.web import OPS_TOKEN
-from tests.flow.browser import PATIENCE_MS, Visit, browser, violations
+from tests.flow.browser import Visit, violations
 from tests.flow.gateways import start_gateway
 from tests.harness import gateway as real
 from tests.harness.simulator import Simulator
 
-expect.set_options(timeout=PATIENCE_MS)
-
 #: A line of the overview that is far below the troubles, and one that is nearly at the end.
 LINES = ("#chart-registrations", "#chart-calls", ".part-channels tbody tr:last-child")
-
-
-@pytest.fixture(scope="module")
-def launched() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    running = Served()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def visit(launched: Browser, served: Served) -> Iterator[Visit]:
-    visitor = Visit(launched, served.url)
-    yield visitor
-    visitor.context.close()
-    assert visitor.complaints == []
 
 
 @pytest.fixture

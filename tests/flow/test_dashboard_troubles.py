@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
 from genesys_gateway.oversight.codes import WORDING
 from genesys_gateway.web.ops.stream import STREAMS
@@ -14,32 +12,9 @@ from genesys_gateway.web.ops.words import TITLES
 from tests.doubles.operated import a_status, a_trouble, every_trouble
 from tests.doubles.served import Served
 from tests.doubles.web import OPS_TOKEN
-from tests.flow.browser import PATIENCE_MS, Visit, browser, sideways, violations
+from tests.flow.browser import Visit, sideways, violations
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\"'"
-
-expect.set_options(timeout=PATIENCE_MS)
-
-
-@pytest.fixture(scope="module")
-def launched() -> Iterator[Browser]:
-    with browser() as one:
-        yield one
-
-
-@pytest.fixture
-def served() -> Iterator[Served]:
-    running = Served()
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def visit(launched: Browser, served: Served) -> Iterator[Visit]:
-    visitor = Visit(launched, served.url)
-    yield visitor
-    visitor.context.close()
-    assert visitor.complaints == []
 
 
 def test_each_trouble_comes_with_what_to_do_and_goes_while_the_page_stays_open(visit: Visit, served: Served) -> None:
