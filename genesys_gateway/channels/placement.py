@@ -68,7 +68,8 @@ class Waiting:
 
         They are about to be subscribed.
         """
-        return sum(at > now - seconds and waited >= seconds for at, waited in self._taken)
+        recent = takewhile(lambda one: one[0] > now - seconds, reversed(self._taken))
+        return sum(waited >= seconds for _, waited in recent)
 
     def clear(self) -> None:
         """Remove all conversations."""

@@ -156,11 +156,11 @@ def _requeue_in_batches(session: OperatorSession, record_ids: Sequence[str], if_
 
 
 def _requeue_batch(connection: Connection, record_ids: Sequence[str]) -> Requeued:
-    return dead_letters.requeue_many(connection, record_ids, now=database_now(connection), how=_by_command())
+    return dead_letters.requeue_many(connection, record_ids, now=database_now(connection), why=_by_command())
 
 
 def _requeue_one(connection: Connection, record_id: str) -> bool:
-    return dead_letters.requeue(connection, record_id, now=database_now(connection), how=_by_command())
+    return dead_letters.requeue(connection, record_id, now=database_now(connection), why=_by_command())
 
 
 def _by_command() -> str:

@@ -278,14 +278,14 @@ def _listed(line: RecordItem) -> ListedRecord:
 
 
 def _requeue_one(connection: Connection, record_id: str, by: str) -> bool | None:
-    if dead_letters.requeue(connection, record_id, now=database_now(connection), how=f"by {by}"):
+    if dead_letters.requeue(connection, record_id, now=database_now(connection), why=f"by {by}"):
         give_hint(connection)
         return True
     return None if inspection.record_content(connection, record_id) is None else False
 
 
 def _requeue_some(connection: Connection, record_ids: list[str], by: str) -> dead_letters.Requeued:
-    done = dead_letters.requeue_many(connection, record_ids, now=database_now(connection), how=f"by {by}")
+    done = dead_letters.requeue_many(connection, record_ids, now=database_now(connection), why=f"by {by}")
     if done.count:
         give_hint(connection)
     return done

@@ -7,6 +7,7 @@ that work waits for, and an answer is never delayed by more than a second, even 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 
 import gevent
 from gevent.event import Event
@@ -184,12 +185,11 @@ class Watch:
 
     def _look_around(self) -> None:
         self._looked_opened = self._opened
-        own, channels = tuple(self._own()), tuple(self._channels())
-        mine = Report(findings=own, channels=channels, shown=self._shown)
         if not self._opened:
             self._failed(self._not_opened)
             return
         me = self._identity.id
+        mine = Report(findings=tuple(self._own()), channels=tuple(self._channels()), shown=self._shown)
         try:
             found = self._storage.run(partial(survey, report=(me, to_json(mine)) if self._shared else None))
         except StorageUnavailable as error:
@@ -201,7 +201,7 @@ class Watch:
 
     def _show(self, known: Survey, reports: Sequence[Report]) -> None:
         """Put together what all instances say and what the database told."""
-        said = merged(still_so((one for report in reports for one in report.findings), known))
+        said = merged(still_so(chain.from_iterable(report.findings for report in reports), known))
         waiting = sum(_waiting(one) for one in said if one.code == "channels_full")
         shown = _earliest(report.shown for report in reports)
         found = merged([*said, *findings(known, waiting=waiting)])

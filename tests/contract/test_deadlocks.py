@@ -172,7 +172,7 @@ class Instance:
             now = database_now(connection)
             due = outbox.due(connection, now=now, lease_ms=2000, limit=5)
             dead = [one.id for one in dead_letters.dead_letters(connection, limit=20)]
-            dead_letters.requeue_many(connection, [*dead, *(one.id for one in due)], now=now)
+            dead_letters.requeue_many(connection, [*dead, *(one.id for one in due)], now=now, why="by hand")
 
         self.storage.run(job)
         self.done += 1

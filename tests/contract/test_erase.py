@@ -165,7 +165,7 @@ def test_what_was_given_up_so_is_shown_and_can_not_be_requeued(command: CommandB
 
     (shown,) = command.session.read(lambda c: dead_letters.dead_letters(c, limit=9))
     assert (shown.id, shown.reason) == ("p", ERASED)
-    assert not command.session.write(lambda c: dead_letters.requeue(c, "p", now=NOW))
+    assert not command.session.write(lambda c: dead_letters.requeue(c, "p", now=NOW, why="by hand"))
     assert command.gateway(lambda c: outbox.backlog(c, NOW)).dead == 0, (
         "an erased record raises no alarm, because nobody could end it"
     )

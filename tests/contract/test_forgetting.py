@@ -353,7 +353,7 @@ def test_a_result_that_is_requeued_in_the_moment_of_its_deletion_is_kept(server:
     shared.run(lambda c: stored.put_entries(c, stored.dead_row("r-1", CONVERSATION, stored_at=1, **RESULT)))
 
     with server.begin() as connection:
-        assert dead_letters.requeue(connection, "r-1", now=NOW)
+        assert dead_letters.requeue(connection, "r-1", now=NOW, why="by hand")
         deleted = shared.run(lambda c: forgetting.old_results(c, before=2, limit=1, after=None))
 
     assert deleted.deleted == 0

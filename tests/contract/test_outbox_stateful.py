@@ -168,7 +168,7 @@ class Outbox(RuleBasedStateMachine):
     @rule(data=st.data())
     def requeue(self, data: st.DataObject) -> None:
         one = data.draw(st.sampled_from(sorted(self.records)))
-        done = self.run(lambda c: dead_letters.requeue(c, one, now=self.clock.now()))
+        done = self.run(lambda c: dead_letters.requeue(c, one, now=self.clock.now(), why="by hand"))
         assert done == (self.records[one].state == "dead")
         if done:
             self.records[one].state = "pending"

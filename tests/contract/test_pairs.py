@@ -185,11 +185,11 @@ def postpone(world: World) -> Job:
 
 
 def requeue(world: World) -> Job:
-    return once(lambda c: dead_letters.requeue(c, world.dead, now=LATER))
+    return once(lambda c: dead_letters.requeue(c, world.dead, now=LATER, why="by hand"))
 
 
 def requeue_many(world: World) -> Job:
-    return lambda c: bool(dead_letters.requeue_many(c, [world.dead, world.delivered], now=LATER).busy)
+    return lambda c: bool(dead_letters.requeue_many(c, [world.dead, world.delivered], now=LATER, why="by hand").busy)
 
 
 def erase(world: World) -> Job:

@@ -232,8 +232,10 @@ CALLS: dict[str, Callable[[Connection], object]] = {
     "dead_letters.dead_letters": lambda c: dead_letters.dead_letters(c, limit=200, reason="refused with HTTP 422"),
     "dead_letters.reasons": dead_letters.reasons,
     "dead_letters.latest_ends": dead_letters.latest_ends,
-    "dead_letters.requeue": lambda c: [dead_letters.requeue(c, one, now=NOW) for one in ("dead-1", RECORD)],
-    "dead_letters.requeue_many": lambda c: dead_letters.requeue_many(c, ["dead-1", RECORD], now=NOW),
+    "dead_letters.requeue": lambda c: [
+        dead_letters.requeue(c, one, now=NOW, why="by hand") for one in ("dead-1", RECORD)
+    ],
+    "dead_letters.requeue_many": lambda c: dead_letters.requeue_many(c, ["dead-1", RECORD], now=NOW, why="by hand"),
     "dead_letters.revive": lambda c: dead_letters.revive(c, ["dead-1", RECORD], now=NOW),
     "reconciliation.due": one_due,
     "reconciliation.doubtful": lambda c: reconciliation.doubtful(c, owner=OWNER, now=NOW, limit=5),

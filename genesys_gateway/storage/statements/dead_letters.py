@@ -17,8 +17,6 @@ from genesys_gateway.storage.tables import entry, transition
 _table = entry.c
 
 _LOCKED = select(_table.id).where(_table.id == bindparam("id")).with_for_update()
-#: Why it was requeued, in the timeline, where nobody is named.
-_BY_HAND = "by hand"
 #: Number of latest lines, of all timelines, that are searched for ends of attempts.
 _LATEST_LINES = 10_000
 
@@ -89,19 +87,19 @@ class Requeued:
     busy: Sequence[str]
 
 
-def requeue(connection: Connection, record_id: str, *, now: int, how: str = _BY_HAND) -> bool:
+def requeue(connection: Connection, record_id: str, *, now: int, why: str) -> bool:
     """Make a dead entry pending again, waiting for its lock. False if it is not dead, or erased.
 
     Args:
-        how: By whom, for the timeline.
+        why: By whom or why, for the timeline.
     """
     connection.execute(_LOCKED, {"id": record_id})
-    return bool(_requeue(connection, [record_id], now, how))
+    return bool(_requeue(connection, [record_id], now, why))
 
 
-def requeue_many(connection: Connection, record_ids: Sequence[str], *, now: int, how: str = _BY_HAND) -> Requeued:
+def requeue_many(connection: Connection, record_ids: Sequence[str], *, now: int, why: str) -> Requeued:
     """Make dead entries pending again, without waiting for those that are locked."""
-    return _requeue_free(connection, record_ids, now, how)
+    return _requeue_free(connection, record_ids, now, why)
 
 
 def revive(connection: Connection, record_ids: Sequence[str], *, now: int) -> Requeued:

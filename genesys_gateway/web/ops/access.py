@@ -130,11 +130,6 @@ def current_session() -> Session | None:
     return sessions().read(request.cookies.get(COOKIE))
 
 
-def had_session() -> bool:
-    """Whether the browser still has the cookie of a session that is open no more."""
-    return COOKIE in request.cookies and current_session() is None
-
-
 def sessions() -> Sessions:
     """The sessions of this application."""
     return cast(Sessions, current_app.extensions[SESSIONS])

@@ -20,7 +20,7 @@ from genesys_gateway.runtime.sampled_log import SOME, SampledLog
 from genesys_gateway.web import problems, routes
 from genesys_gateway.web.auth import Guard, NotAllowed, NotAuthenticated
 from genesys_gateway.web.ops import access, forms
-from genesys_gateway.web.ops.session import ROLE
+from genesys_gateway.web.ops.session import COOKIE, ROLE
 from genesys_gateway.web.ops.templating import rendered
 
 log = get_logger(__name__)
@@ -77,7 +77,7 @@ def login_page() -> Response:
     page = forms.own_page(request.args.get(access.NEXT))
     if access.current_session() is not None:
         return make_response(redirect(page or _FIRST_PAGE, 303))
-    return _form(200, page, ended=_ENDED if access.had_session() else None)
+    return _form(200, page, ended=_ENDED if COOKIE in request.cookies else None)
 
 
 @blueprint.post(access.LOGIN)

@@ -81,7 +81,7 @@ class Overview:
             now=status.looked_at,
             budget=self._budget,
             calls=self._calls,
-            calls_left=self._hour.calls_left(),
+            calls_left=self._hour.calls_left,
             runbook=runbook().entries,
         )
 

@@ -31,7 +31,6 @@ TEMPLATES.filters.update(
     percent=charts.percent,
     problem=words.problem,
     title_of=words.title,
-    told=words.told,
     tone=words.tone,
 )
 
