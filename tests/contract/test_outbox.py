@@ -397,7 +397,7 @@ def test_a_requeued_entry_starts_afresh(outbox: Outbox) -> None:
     outbox.register()
     outbox.die("r")
 
-    assert outbox.at_now(requeue, "r", now=NOW + 9)
+    assert outbox.at_now(requeue, "r", why="by hand", now=NOW + 9)
 
     row = outbox.row("r")
     assert (row.state, row.reason, row.next_at, row.waited_ms, row.names) == ("pending", None, NOW + 9, 0, None)
@@ -409,7 +409,7 @@ def test_a_requeued_entry_in_doubt_will_be_looked_up_and_sends_the_same(outbox: 
     outbox.die("r", GiveUp(reason="tried for too long", in_doubt=True, error="HTTP 503"))
     known = outbox.row("r").names
 
-    outbox.at_now(requeue, "r")
+    outbox.at_now(requeue, "r", why="by hand")
 
     assert outbox.row("r").in_doubt
     assert outbox.row("r").names == known
@@ -419,8 +419,8 @@ def test_a_requeued_entry_in_doubt_will_be_looked_up_and_sends_the_same(outbox: 
 def test_only_the_dead_are_requeued(outbox: Outbox, state: str) -> None:
     outbox.store("r", state=state, next_at=NOW + 77)
 
-    assert not outbox.at_now(requeue, "r")
-    assert not outbox.at_now(requeue, "unknown")
+    assert not outbox.at_now(requeue, "r", why="by hand")
+    assert not outbox.at_now(requeue, "unknown", why="by hand")
     assert (outbox.row("r").state, outbox.row("r").next_at) == (state, NOW + 77)
 
 
@@ -428,7 +428,7 @@ def test_an_erased_entry_can_not_be_requeued(outbox: Outbox) -> None:
     outbox.die("r")
     outbox.change("r", content=None)
 
-    assert not outbox.at_now(requeue, "r")
+    assert not outbox.at_now(requeue, "r", why="by hand")
 
 
 def test_several_are_requeued_and_the_reasons_are_counted(outbox: Outbox) -> None:
@@ -437,7 +437,7 @@ def test_several_are_requeued_and_the_reasons_are_counted(outbox: Outbox) -> Non
     outbox.die("other", GiveUp(reason="tried for too long", in_doubt=False, error="HTTP 503"))
     assert outbox.run(reasons) == {REFUSED.reason: 5, "tried for too long": 1}
 
-    assert outbox.at_now(requeue_many, [f"r{n}" for n in range(5)]).count == 5
+    assert outbox.at_now(requeue_many, [f"r{n}" for n in range(5)], why="by hand").count == 5
 
     assert outbox.run(reasons) == {"tried for too long": 1}
 
