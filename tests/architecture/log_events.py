@@ -62,7 +62,7 @@ _TRANSITIONS = {
 _HEAD = """# Log events
 
 Every event that the gateway logs. `make log-events` makes the tables from the code and keeps the sentences; a test
-fails while they differ. [operations.md](operations.md#reading-the-log) explains how lines that repeat are counted
+fails while they differ. [monitoring.md](monitoring.md#reading-the-log) explains how lines that repeat are counted
 (`repeated`, `ids`) and how thousands of transitions share lines. Each line also has `at`, `level`, `event` and
 `logger`, and `trace_id` if it belongs to a [trace](tracing.md). Lines of libraries have their text as `event`.
 """

@@ -114,7 +114,7 @@ def _judge_replication(session: OperatorSession) -> Finding:
         return skipped(
             "replication",
             f"{found.standbys} connected, but {weakness}: a failover loses the registrations of the last moments",
-            "see docs/operations.md#synchronous-replication-and-what-is-lost-without",
+            "see docs/postgresql.md#synchronous-replication-and-what-is-lost-without",
         )
     if not found.standbys:
         return good("replication", "no standby is connected")

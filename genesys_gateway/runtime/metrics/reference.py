@@ -23,7 +23,7 @@ OpenMetrics. Numbers of conversations, records, troubles and instances are those
 every instance; all else is each instance's own.
 
 The alerts are in [alerts.yml](../deploy/prometheus/alerts.yml), what to do about each in the [runbook](runbook.md), a
-board for Grafana in [dashboard.json](../deploy/grafana/dashboard.json); [operations](operations.md#monitoring) says how
+board for Grafana in [dashboard.json](../deploy/grafana/dashboard.json); [monitoring](monitoring.md) says how
 to use them.
 """
 _TAIL = """

@@ -1,7 +1,7 @@
 """Reads docs/runbook.md and writes it as HTML: the page, and the entry of each trouble.
 
 Invariant: everything in the document is escaped. Of Markdown only what the runbook uses is understood: headings,
-paragraphs, lists, blocks of code, code, bold, and links.
+paragraphs, lists, blocks of code, code, bold, and links. Comments, which tell tests how to run a command, are left out.
 """
 
 import re
@@ -16,6 +16,7 @@ from markupsafe import Markup, escape
 #: Beside the package, where the service is started from.
 _FILE = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
 
+_COMMENT = re.compile(r"^<!--.*?-->\n", re.M | re.S)
 _PART = re.compile(r"^### (.+)$", re.M)
 _INLINE = re.compile(r"`([^`]+)`|\*\*([^*]+)\*\*|\[([^]]+)\]\(([^)]+)\)")
 
@@ -40,7 +41,7 @@ def runbook() -> Runbook:
 
 def parsed(document: str) -> Runbook:
     """Turn the document into HTML. Each heading of the second level begins an entry, whose code it is."""
-    opening, *entries = re.split(r"^## ", document, flags=re.M)
+    opening, *entries = re.split(r"^## ", _COMMENT.sub("", document), flags=re.M)
     named = [entry.partition("\n") for entry in entries]
     return Runbook(
         opening=_html(opening.partition("\n")[2]),

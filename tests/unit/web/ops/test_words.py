@@ -77,7 +77,8 @@ def test_commands_and_settings_in_an_advice_are_set_as_code() -> None:
 
 def test_the_runbook_is_written_as_html_and_escaped() -> None:
     book = parsed(
-        "# Runbook\n\nFirst `a<b`.\n\n```\nrun <it>\n\nagain\n```\n\n## no_token\n\n**Do.** See [it](#uncovered), or\n"
+        "# Runbook\n\nFirst `a<b`.\n\n<!-- run: nothing -->\n```sh\nrun <it>\n\nagain\n```\n\n"
+        "## no_token\n\n**Do.** See [it](#uncovered), or\n"
         "[that](operations.md#x) <b>.\n\n* one\n* `two`\n\n### calls_left\n\n[All](../deploy/x.yml)\n"
     )
 
