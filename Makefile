@@ -18,9 +18,7 @@
 #   make simulator        runs the simulator alone (ARGS=--help)
 #   make bench            compares the speed with that of rivals (ARGS="speed --quick"); other benchmarks by name (ARGS=motion)
 #   make pictures         takes the pictures of the dashboard for the documents, with Debian's Chromium
-#   make openapi          writes docs/openapi.json from schemas and operations
-#   make metrics-reference  writes docs/metrics.md from the code and the alerts
-#   make log-events       writes docs/log-events.md from the log calls
+#   make references       writes the documents that are made from the code: settings, HTTP, metrics … (ARGS=settings: that one)
 #   make lock             writes requirements*.txt from requirements*.in
 #   make clean            removes .venv and all caches
 
@@ -37,7 +35,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures log-events openapi metrics-reference lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -97,14 +95,8 @@ bench: $(TOOLS)
 pictures: $(TOOLS)
 	@$(BIN)/python -m tests.pictures
 
-openapi: $(RUNTIME)
-	@$(BIN)/python -m genesys_gateway.web.openapi > docs/openapi.json
-
-metrics-reference: $(RUNTIME)
-	@$(BIN)/python -m genesys_gateway.runtime.metrics.reference deploy/prometheus/alerts.yml > docs/metrics.md
-
-log-events: $(RUNTIME)
-	@$(BIN)/python -m tests.architecture.log_events
+references: $(TOOLS)
+	@$(BIN)/python -m tests.documents.references $(ARGS)
 
 lock: $(TOOLS)
 	$(LOCK) --output-file=requirements.txt requirements.in

@@ -5,6 +5,7 @@ Invariant: all mistakes are reported at once, before the first worker starts; no
 The files, in reading order:
 
     fields               Settings: every setting with its default
+    meanings             what each setting means to operators
     rules                rules of single settings, and of several together
     database_url         rules for the URL of the database, which may name several servers
     checked              keeps the settings that were checked last, for new workers

@@ -19,6 +19,8 @@ from genesys_gateway.settings.secret import Secret, one_word, role_tokens
 
 #: Beginnings of the fields whose variables do not start with GATEWAY_.
 _WITHOUT_PREFIX = ("genesys_", "communication_history_", "database_", "otel_")
+#: Stands for the default of a setting that has none and must be given.
+REQUIRED = object()
 
 
 class SettingsError(PermanentFailure):
@@ -34,32 +36,42 @@ class SettingsError(PermanentFailure):
         super().__init__("\n".join([f"Genesys-gateway can't start: {count}.", *(f"  {line}" for line in mistakes)]))
 
 
-def _read(reader: Callable[[Environment, str], object], *, hidden: bool = False) -> Any:
-    return field(metadata={"read": reader}, repr=not hidden)
+def _read(
+    reader: Callable[[Environment, str], object], *, default: object = None, kind: object = None, hidden: bool = False
+) -> Any:
+    """A field with its reader. ``default`` and ``kind`` are for the reference only: how it is given, what it may be."""
+    return field(metadata={"read": reader, "default": default, "kind": kind}, repr=not hidden)
 
 
 def _seconds(default: float) -> Any:
-    return _read(lambda env, name: env.seconds(name, default))
+    return _read(lambda env, name: env.seconds(name, default), default=default, kind="seconds")
 
 
-def _number(default: float, most: float) -> Any:
-    return _read(lambda env, name: env.number(name, default, most))
+def _number(default: float, most: float, unit: str) -> Any:
+    return _read(lambda env, name: env.number(name, default, most), default=default, kind=f"{unit}, at most {most:,}")
 
 
 def _whole(default: int, least: int, most: int) -> Any:
-    return _read(lambda env, name: env.whole(name, default, least, most))
+    kind = f"{least:,} to {most:,}"
+    return _read(lambda env, name: env.whole(name, default, least, most), default=default, kind=kind)
 
 
 def _parsed(parse: Callable[[str], object], default: str | None = None, *, hidden: bool = False) -> Any:
-    return _read(lambda env, name: env.parsed(name, parse, default), hidden=hidden)
+    return _read(lambda env, name: env.parsed(name, parse, default), default=default, kind=parse, hidden=hidden)
+
+
+def _one_of(*choices: str, default: str) -> Any:
+    parse = environment.one_of(*choices)
+    return _read(lambda env, name: env.parsed(name, parse, default), default=default, kind=choices)
 
 
 def _required(parse: Callable[[str], object]) -> Any:
-    return _read(lambda env, name: env.required(name, parse))
+    return _read(lambda env, name: env.required(name, parse), default=REQUIRED, kind=parse)
 
 
 def _secret(check: Callable[[str], object], *, needed: bool = True) -> Any:
-    return _read(lambda env, name: env.secret(name, check, needed=needed))
+    default = REQUIRED if needed else None
+    return _read(lambda env, name: env.secret(name, check, needed=needed), default=default, kind=Secret)
 
 
 def _of_region(parse: Callable[[str], object], before: str) -> Any:
@@ -69,14 +81,14 @@ def _of_region(parse: Callable[[str], object], before: str) -> Any:
         region = env.parsed("GENESYS_ENVIRONMENT", environment.host)
         return env.parsed(name, parse, f"{before}{region}" if region else None)
 
-    return _read(read)
+    return _read(read, default=f"{before}<region>", kind=parse)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """All settings, as read by :meth:`from_environment`. A name ends with its unit: seconds, hours, days, per minute.
 
-    docs/operations.md explains each of them.
+    :mod:`meanings` explains each of them to operators.
     """
 
     #: Hosts that may be reached without TLS; always includes the names of loopback.
@@ -87,7 +99,7 @@ class Settings:
     #: Hosts that a ``connectUri`` may contain. A port of None is the default port of its scheme.
     genesys_streaming_hosts: tuple[HostPort, ...] = _of_region(environment.host_ports, "streaming.")
     #: ``saml2-bearer`` or ``client-credentials``; each requires other fields, see :func:`rules.check`.
-    genesys_grant_type: str = _parsed(environment.one_of("saml2-bearer", "client-credentials"), "saml2-bearer")
+    genesys_grant_type: str = _one_of("saml2-bearer", "client-credentials", default="saml2-bearer")
     genesys_client_id: str = _required(one_word)
     genesys_client_secret: Secret = _secret(one_word)
     genesys_org_name: str | None = _parsed(environment.text)
@@ -113,7 +125,7 @@ class Settings:
     communication_history_url: str = _required(environment.url)
     communication_history_token: Secret | None = _secret(one_word, needed=False)
     #: In SQLAlchemy's format; hidden because it may contain a password.
-    database_url: str = _read(rules.database_url, hidden=True)
+    database_url: str = _read(rules.database_url, default=rules.DATABASE, kind=rules.database_url, hidden=True)
 
     #: Address that gunicorn listens on.
     bind: str = _parsed(rules.bind, "127.0.0.1:8080")
@@ -147,22 +159,22 @@ class Settings:
 
     retry_base_seconds: float = _seconds(1)
     retry_max_seconds: float = _seconds(300)
-    retry_limit_hours: float = _number(72, 8784)
+    retry_limit_hours: float = _number(72, 8784, "hours")
     name_lookup_patience_seconds: float = _seconds(120)
     http_timeout_seconds: float = _seconds(5)
     lease_seconds: float = _seconds(20)
-    retention_days: float = _number(7, 3660)
+    retention_days: float = _number(7, 3660, "days")
     #: Counts as at least as long as the retention.
-    forget_days: float = _number(400, 36_600)
+    forget_days: float = _number(400, 36_600, "days")
 
     #: Country (two letters) of phone numbers without a country code.
     default_country: str = _parsed(rules.country, "PH")
     #: Queue id (lower case) to the ``domain`` of its records.
     domain_by_queue: Mapping[str, str] = _parsed(rules.domains, "{}")
 
-    log_level: str = _parsed(environment.one_of("debug", "info", "warning", "error", "critical"), "info")
+    log_level: str = _one_of("debug", "info", "warning", "error", "critical", default="info")
     #: ``auto`` is ``text`` where stderr is a terminal, else ``json``.
-    log_format: str = _parsed(environment.one_of("auto", "json", "text"), "auto")
+    log_format: str = _one_of("auto", "json", "text", default="auto")
 
     #: Where traces go, over OTLP/HTTP; None: nothing is traced. OpenTelemetry's SDK reads all other OTEL_ variables.
     otel_exporter_otlp_endpoint: str | None = _parsed(rules.traces_endpoint)

@@ -23,6 +23,8 @@ from genesys_gateway.settings.secret import one_word, role_tokens
 #: What runtime.tracing_sdk imports.
 _TRACING_PACKAGES = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http.trace_exporter")
 
+#: The database if none is named.
+DATABASE = "sqlite:///var/gateway.db"
 #: Names of the loopback interface. What is sent there never leaves this machine, so it needs no TLS.
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Length in characters below which a role token is accepted with a warning.
@@ -104,7 +106,7 @@ def proxy(value: str) -> str:
 
 def database_url(env: Environment, name: str) -> str | None:
     """The URL of a durable database: an SQLite file, or PostgreSQL over psycopg 3."""
-    default = None if env.has(f"{name}_FILE") else "sqlite:///var/gateway.db"
+    default = None if env.has(f"{name}_FILE") else DATABASE
     if default and not env.has(name):
         return default
     secret = env.secret(name, check_database_url)

@@ -1,7 +1,7 @@
 """Writes docs/log-events.md: every event that the service logs, with its levels and fields, as the code has them.
 
 The sentences are kept from the document itself; a new event gets an empty one, and a test fails until it is written.
-Run ``make log-events`` after changing a log call.
+Run ``make references`` after changing a log call.
 """
 
 import ast
@@ -61,7 +61,7 @@ _TRANSITIONS = {
 }
 _HEAD = """# Log events
 
-Every event that the gateway logs. `make log-events` makes the tables from the code and keeps the sentences; a test
+Every event that the gateway logs. `make references` makes the tables from the code and keeps the sentences; a test
 fails while they differ. [monitoring.md](monitoring.md#reading-the-log) explains how lines that repeat are counted
 (`repeated`, `ids`) and how thousands of transitions share lines. Each line also has `at`, `level`, `event` and
 `logger`, and `trace_id` if it belongs to a [trace](tracing.md). Lines of libraries have their text as `event`.
@@ -153,7 +153,3 @@ def _row(name: str, event: Event, sentence: str) -> str:
     fields = [one for one in first if one in event.fields] + sorted(event.fields - set(first))
     levels = ", ".join(one for one in _LEVELS if one in event.levels)
     return f"| `{name}` | {levels} | {', '.join(f'`{one}`' for one in fields)} | {sentence} |\n"
-
-
-if __name__ == "__main__":
-    DOCUMENT.write_text(document())

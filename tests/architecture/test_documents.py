@@ -1,43 +1,23 @@
-"""The documents name every setting, metric, table, decision and test that they must, and their links lead somewhere."""
+"""The documents name every table, decision and test that they must, and their links lead somewhere."""
 
 import re
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
-from genesys_gateway.runtime.metrics import Metrics
-from genesys_gateway.runtime.metrics.reference import page
-from genesys_gateway.settings import Settings, variable
 from genesys_gateway.storage.tables import metadata
 from tests.architecture.sources import PROJECT
 
-OPERATIONS = (PROJECT / "docs" / "operations.md").read_text()
 SECURITY = PROJECT / "SECURITY.md"
 DOCUMENTS = [
     *(PROJECT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md")),
     *sorted((PROJECT / "docs").rglob("*.md")),
 ]
 
-#: A variable without a field of its own: it gives three fields their default.
-REGION = "GENESYS_ENVIRONMENT"
-
 
 def anchor(heading: str) -> str:
     """The name of a heading in links."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-
-
-def test_every_setting_is_in_the_reference_once_and_nothing_else_is() -> None:
-    documented = re.findall(r"^\| `([A-Z_]+)` \|", OPERATIONS.partition("\n## Settings\n")[2], re.MULTILINE)
-    read = [variable(field.name) for field in fields(Settings) if "read" in field.metadata]
-    assert sorted(documented) == sorted([*read, REGION])
-
-
-def test_the_reference_of_metrics_is_what_the_code_says() -> None:
-    written = (PROJECT / "docs" / "metrics.md").read_text()
-    alerts = (PROJECT / "deploy" / "prometheus" / "alerts.yml").read_text()
-    assert written == page(Metrics().families, alerts), "write it anew: make metrics-reference"
 
 
 def test_every_table_is_explained_once_and_nothing_else_is() -> None:

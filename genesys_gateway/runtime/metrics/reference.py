@@ -1,20 +1,17 @@
-"""Writes docs/metrics.md: every metric with its labels and its alerts. ``python -m … ALERTS_FILE`` prints it.
+"""Writes docs/metrics.md: every metric with its labels and its alerts.
 
 Invariant: nothing on the page is written by hand, so it can't differ from the code and from the alerts.
 """
 
 import re
-import sys
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 
 from genesys_gateway.runtime.metrics import words
 from genesys_gateway.runtime.metrics.families import PREFIX, Family
-from genesys_gateway.runtime.metrics.service_metrics import Metrics
 
 _HEAD = f"""# Metrics
 
-What `GET /metrics` shows. This page is made from the code by `make metrics-reference`; do not edit it.
+What `GET /metrics` shows. This page is made from the code by `make references`; do not edit it.
 
 All names begin with `{PREFIX}`. Times and durations are in seconds. Every series exists from the start of the
 process, with the value 0. `/metrics` needs no token, and answers from the first moment to the last: also while the
@@ -105,7 +102,3 @@ def _unit(family: Family) -> str:
     if name.endswith("_seconds"):
         return "seconds"
     return "0 or 1" if family.meaning.startswith("1 ") else "number"
-
-
-if __name__ == "__main__":
-    sys.stdout.write(page(Metrics().families, Path(sys.argv[1]).read_text()))

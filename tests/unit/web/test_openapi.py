@@ -43,7 +43,7 @@ def test_it_is_kept_as_it_is_served(client: FlaskClient) -> None:
     served = client.get("/openapi.json")
 
     assert served.content_type == "application/json"
-    assert served.data == KEPT.read_bytes(), "write it anew: make openapi"
+    assert served.data == KEPT.read_bytes(), "write it anew: make references"
 
 
 @pytest.mark.parametrize(("name", "content"), [pytest.param(*one, id=one[0]) for one in contents()])
