@@ -19,7 +19,7 @@
 #   make bench            compares the speed with that of rivals (ARGS="speed --quick"); other benchmarks by name (ARGS=motion)
 #   make pictures         takes the pictures of the dashboard for the documents, with Debian's Chromium
 #   make references       writes the documents that are made from the code: settings, HTTP, metrics … (ARGS=settings: that one)
-#   make lock             writes requirements*.txt from requirements*.in
+#   make lock             writes requirements*.txt from pyproject.toml and requirements-dev.in
 #   make clean            removes .venv and all caches
 
 PYTHON ?= python3.11
@@ -99,8 +99,8 @@ references: $(TOOLS)
 	@$(BIN)/python -m tests.documents.references $(ARGS)
 
 lock: $(TOOLS)
-	$(LOCK) --output-file=requirements.txt requirements.in
-	$(LOCK) --output-file=requirements-tracing.txt requirements-tracing.in
+	$(LOCK) --extra=postgresql --output-file=requirements.txt pyproject.toml
+	$(LOCK) --extra=tracing --constraint=requirements.txt --output-file=requirements-tracing.txt pyproject.toml
 	$(LOCK) --output-file=requirements-dev.txt requirements-dev.in
 
 clean:

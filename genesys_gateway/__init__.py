@@ -23,6 +23,7 @@ with its invariant and lists its files. Imports go down only; ``make check`` tes
     oversight            what operators see: troubles, the last hour, conversations and records, explanations
     parts                composition root: creates all parts and connects them
     gateway              the order in which the parts start and stop
+    serving              the process that serves: gunicorn's configuration, and the application that it serves
     settings             every setting, read once and checked together
     runtime              clock, greenlets, logs, metrics, errors, back-off, HTTP client
     commands             commands for operators, run beside the service

@@ -7,6 +7,7 @@ or a trouble, 2 wrong usage, or a database or a gateway that can't be used.
 The files, in reading order:
 
     cli                  the command line: names, options, exit codes; also starts migrate, demo and simulator
+    run                  runs the service: the process becomes gunicorn
     check                checks everything the gateway needs before it goes live
     status               asks a running gateway what is wrong
     why                  explains the state of one conversation

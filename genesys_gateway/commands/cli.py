@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 
 import click
 
+from genesys_gateway.runtime.version import __version__
+
 if TYPE_CHECKING:
     from genesys_gateway.storage.operator_session import OperatorSession
 
@@ -48,11 +50,22 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON val
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="genesys-gateway")
 def main() -> None:
-    """Genesys-gateway: communication records of Genesys Cloud conversations.
+    """Genesys-gateway: communication records of Genesys Cloud conversations."""
 
-    The service itself is started with: gunicorn -c gunicorn.conf.py wsgi:app
+
+@main.command()
+def run() -> None:
+    """Run the service with the settings of this environment, until SIGTERM.
+
+    The same as gunicorn -c gunicorn.conf.py wsgi:app in a checkout. This process becomes gunicorn's master.
+
+    Exit code 2: a setting is wrong, or the database can't be used by this version.
     """
+    from genesys_gateway.commands.run import run as become_gunicorn
+
+    become_gunicorn()
 
 
 @main.command(context_settings=_PASS_THROUGH, add_help_option=False)

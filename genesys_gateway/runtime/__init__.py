@@ -23,5 +23,6 @@ The files, in reading order:
     log_writer           writes the lines in a thread, so that nothing waits for their reader
     process              a process of this machine, and whether it is gone
     identity             the id of this instance among others
+    version              the version of this release
     kill_points          named places where a test kills the process (elsewhere called fail points)
 """

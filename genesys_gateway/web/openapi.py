@@ -15,14 +15,12 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from marshmallow import Schema
 from marshmallow.fields import Field
 
+from genesys_gateway.runtime.version import __version__
 from genesys_gateway.web import problems
 from genesys_gateway.web.operation import CALLERS, OPERATORS, Examples, Operation, Parameter, Reply
 from genesys_gateway.web.operations import OPERATIONS
 from genesys_gateway.web.schemas.replies import ProblemReply
 from genesys_gateway.web.schemas.requests import UUID_PATTERN
-
-#: Increased for each change that callers notice: the last number for an addition, the first if old callers would fail.
-VERSION = "1.0.1"
 
 _ABOUT = """\
 The bank's front-end registers interactions here; each after-call work of an interaction becomes a record at \
@@ -72,7 +70,7 @@ def document() -> bytes:
     marshmallow = MarshmallowPlugin(schema_name_resolver=_schema_name)
     spec = APISpec(
         title="Genesys-gateway",
-        version=VERSION,
+        version=__version__,
         openapi_version="3.1.0",
         plugins=[marshmallow],
         info={"description": _ABOUT},

@@ -123,7 +123,6 @@ def document() -> str:
 
 
 def _sources() -> Iterator[Path]:
-    yield from (PROJECT / "app.py", PROJECT / "gunicorn.conf.py")
     for path in sorted((PROJECT / "genesys_gateway").rglob("*.py")):
         if "simulator" not in path.parts:
             yield path

@@ -66,17 +66,29 @@ def test_the_demo_imports_nothing_else_of_the_package() -> None:
     assert others == []
 
 
+#: The files that gunicorn loads: they patch, and know the application.
+SERVING = PACKAGE / "serving"
+
+
 def test_wsgi_imports_the_application_only() -> None:
-    assert set(imported_by(PROJECT / "wsgi.py")) == {"gevent", "app"}
+    assert set(imported_by(SERVING / "wsgi.py")) == {"gevent", "genesys_gateway.serving.app"}
 
 
-def test_the_application_imports_neither_the_simulator_nor_wsgi() -> None:
-    names = set(imported_by(PROJECT / "app.py")) | set(imported_by(PROJECT / "gunicorn.conf.py"))
-    assert not [name for name in names if name.startswith(("genesys_gateway.simulator", "wsgi"))]
+def test_what_serves_does_not_import_the_simulator() -> None:
+    names = [name for path in SERVING.glob("*.py") for name in imported_by(path)]
+    assert len(names) > 20
+    assert not [name for name in names if name.startswith("genesys_gateway.simulator")]
 
 
-@pytest.mark.parametrize("name", [name for name in ROOT_FILES if name != "app.py"])
+@pytest.mark.parametrize("name", ROOT_FILES)
+def test_a_file_at_the_top_only_names_what_is_in_the_package(name: str) -> None:
+    _, *rest = tree_of(PROJECT / name).body  # the docstring comes first
+    assert [type(node) for node in rest] == [ast.ImportFrom]
+    assert {imported.partition(".")[0] for imported in imported_by(PROJECT / name)} == {"genesys_gateway"}
+
+
+@pytest.mark.parametrize("name", ["wsgi.py", "gunicorn_conf.py"])
 def test_an_entry_point_patches_before_it_imports_anything_else(name: str) -> None:
-    first, second = tree_of(PROJECT / name).body[1:3]  # the docstring comes first
+    first, second = tree_of(SERVING / name).body[1:3]  # the docstring comes first
     assert ast.unparse(first) == "from gevent import monkey"
     assert ast.unparse(second) == "monkey.patch_all()"

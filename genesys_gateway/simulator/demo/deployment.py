@@ -21,7 +21,8 @@ from genesys_gateway.simulator.demo.identity_provider import IdentityProvider
 from genesys_gateway.simulator.demo.interrupts import Interrupted, Interrupts
 from genesys_gateway.simulator.demo.screen import Screen
 
-PROJECT = Path(__file__).resolve().parents[3]
+#: The folder with the package: a checkout, or where it is installed. Python finds the package from there.
+_HOME = Path(__file__).resolve().parents[3]
 
 #: Time after the last event of a conversation until the gateway asks whether it is over. The only setting that always
 #: differs from production (60 s), to keep the demo short.
@@ -137,15 +138,16 @@ class Deployment:
         )
         seconds = simulator.wait_for(Http(self.simulator_url), "/_sim/state", _START_SECONDS, self._interrupts.pause)
         self._show("simulator", self.simulator_url, f"Genesys Cloud and CommunicationHistory; up in {seconds:.1f} s")
-        gunicorn = [*module, "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
-        gateway = self._start_child("gateway", gunicorn, {**_inherited(), **self._settings()})
+        gateway = self._start_child(
+            "gateway", [*module, "genesys_gateway", "run"], {**_inherited(), **self._settings()}
+        )
         seconds = gateway.wait_for(Http(self.gateway_url), "/readyz", _START_SECONDS, self._interrupts.pause)
         self._show("gateway", self.gateway_url, f"gunicorn and SQLite; ready in {seconds:.1f} s")
         self._show("files", str(self.folder), "database and logs")
         self.show_dashboard()
 
     def _start_child(self, name: str, command: list[str], environment: Mapping[str, str]) -> Child:
-        child = Child(name, command, environment, PROJECT, self.folder / f"{name}.log")
+        child = Child(name, command, environment, _HOME, self.folder / f"{name}.log")
         self._children.append(child)
         return child
 

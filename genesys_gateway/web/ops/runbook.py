@@ -13,8 +13,8 @@ from posixpath import normpath
 
 from markupsafe import Markup, escape
 
-#: Beside the package, where the service is started from.
-_FILE = Path(__file__).resolve().parents[3] / "docs" / "runbook.md"
+#: In the installed package the document stands beside this file; in a checkout, among the other documents.
+_FILES = (Path(__file__).with_name("runbook.md"), Path(__file__).resolve().parents[3] / "docs" / "runbook.md")
 
 _COMMENT = re.compile(r"^<!--.*?-->\n", re.M | re.S)
 _PART = re.compile(r"^### (.+)$", re.M)
@@ -35,8 +35,9 @@ class Runbook:
 
 @cache
 def runbook() -> Runbook:
-    """The runbook of this release; an empty one where its file is not beside the package."""
-    return parsed(_FILE.read_text(encoding="utf-8") if _FILE.exists() else "")
+    """The runbook of this release; an empty one if its file was not installed with the package."""
+    found = next((file for file in _FILES if file.exists()), None)
+    return parsed("" if found is None else found.read_text(encoding="utf-8"))
 
 
 def parsed(document: str) -> Runbook:
@@ -91,5 +92,5 @@ def _element(code: str | None, bold: str | None, label: str | None, target: str 
     if target.startswith("#"):
         return Markup('<a href="/ops/runbook{}">{}</a>').format(target, text)
     # The other documents are not served: their names say where they are found.
-    file = normpath(f"{_FILE.parent.name}/{target.partition('#')[0]}")
+    file = normpath(f"docs/{target.partition('#')[0]}")
     return Markup("{} (<code>{}</code>)").format(text, file)
