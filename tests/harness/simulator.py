@@ -38,6 +38,7 @@ class Simulator:
         options: Its options, by their names in the control API.
         own_history_port: Give CommunicationHistory a port of its own, which refuses connections in mode ``down``.
         arguments: More of its command line.
+        before: Words before the command, e.g. a tool that runs it.
     """
 
     def __init__(
@@ -47,10 +48,11 @@ class Simulator:
         *,
         own_history_port: bool = False,
         arguments: Sequence[str] = (),
+        before: Sequence[str] = (),
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = python("-m", "genesys_gateway.simulator", "--port", str(self.port), *arguments)
+        command = [*before, *python("-m", "genesys_gateway.simulator", "--port", str(self.port), *arguments)]
         self.history_url = f"{self.url}/history"
         if own_history_port:
             history_port = free_port()
