@@ -19,6 +19,7 @@
 #   make bench            compares the speed with that of rivals (ARGS="speed --quick"); other benchmarks by name (ARGS=motion)
 #   make pictures         takes the pictures of the dashboard for the documents, with Debian's Chromium
 #   make references       writes the documents that are made from the code: settings, HTTP, metrics … (ARGS=settings: that one)
+#   make doc-commands     lists the commands in the documents: run by a test, or not and why (ARGS=docs/simulator.md: runs them)
 #   make lock             writes requirements*.txt from pyproject.toml and requirements-dev.in
 #   make clean            removes .venv and all caches
 
@@ -35,7 +36,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references doc-commands lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -97,6 +98,9 @@ pictures: $(TOOLS)
 
 references: $(TOOLS)
 	@$(BIN)/python -m tests.documents.references $(ARGS)
+
+doc-commands: $(TOOLS)
+	@$(BIN)/python -m tests.documents $(or $(ARGS),--list)
 
 lock: $(TOOLS)
 	$(LOCK) --extra=postgresql --output-file=requirements.txt pyproject.toml

@@ -38,13 +38,19 @@ class Gateway:
         settings: Environment variables that differ from their defaults. Without GENESYS_GRANT_TYPE the gateway
             logs in with assertions, which an identity provider of ours writes into a file.
         before: Words before the command, e.g. a tool that runs it.
+        port: Its port; without it any that is free.
     """
 
     def __init__(
-        self, folder: Path, genesys_url: str, settings: Mapping[str, str], before: tuple[str, ...] = ()
+        self,
+        folder: Path,
+        genesys_url: str,
+        settings: Mapping[str, str],
+        before: tuple[str, ...] = (),
+        port: int | None = None,
     ) -> None:
         self.folder = folder
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.database = folder / "gateway.db"
         self._before = before

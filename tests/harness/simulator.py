@@ -39,6 +39,7 @@ class Simulator:
         own_history_port: Give CommunicationHistory a port of its own, which refuses connections in mode ``down``.
         arguments: More of its command line.
         before: Words before the command, e.g. a tool that runs it.
+        port: Its port; without it any that is free.
     """
 
     def __init__(
@@ -49,8 +50,9 @@ class Simulator:
         own_history_port: bool = False,
         arguments: Sequence[str] = (),
         before: Sequence[str] = (),
+        port: int | None = None,
     ) -> None:
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         command = [*before, *python("-m", "genesys_gateway.simulator", "--port", str(self.port), *arguments)]
         self.history_url = f"{self.url}/history"
