@@ -115,7 +115,7 @@ def _conversations(world: World, _: Mapping[str, Any], __: Request, ___: Mapping
 
 @_route("POST", "/_sim/conversations/{id}/{play}")
 def _conversation_action(world: World, body: Mapping[str, Any], _: Request, path: Mapping[str, str]) -> Answer:
-    """wrapup, draft, skip, transfer, consult, end, reopen, correct or announce"""
+    """wrapup, code, leg, draft, skip, transfer, consult, third, end, reopen, resume, correct or announce"""
     action = actions.ACTIONS.get(path["play"])
     if action is None:
         raise ControlError(f"no such play; there are {', '.join(actions.ACTIONS)}", status=404)
