@@ -7,6 +7,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterable
+from pathlib import Path
 
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
@@ -28,13 +29,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `bofe` to a parser."""
     parser.add_argument("--gateway", default="http://127.0.0.1:8080", help="base URL of the gateway")
     parser.add_argument("--token", help=f"bearer token; better given as {TOKEN_VARIABLE} in the environment")
+    parser.add_argument("--token-file", type=Path, metavar="FILE", help="file that holds the token")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=9100, help="port to listen on (default 9100; 0: any)")
 
 
 def serve(options: argparse.Namespace) -> int:
     """Run until SIGINT or SIGTERM, then print how often each status was answered. Returns the exit code."""
-    token = options.token or os.environ.get(TOKEN_VARIABLE, "")
+    try:
+        token = _token(options)
+    except (OSError, UnicodeDecodeError) as error:
+        sys.stderr.write(f"bofe: --token-file can't be read: {type(error).__name__}\n")
+        return 2
     if not token or not options.gateway.startswith("http://"):
         sys.stderr.write(f"bofe: needs a token ({TOKEN_VARIABLE}) and the gateway's URL, which begins with http://\n")
         return 2
@@ -51,6 +57,13 @@ def serve(options: argparse.Namespace) -> int:
     for status, count in sorted(bofe.answers.items()):
         sys.stdout.write(f"{count:>8}  {status or 'no answer'}\n")
     return 0
+
+
+def _token(options: argparse.Namespace) -> str:
+    if options.token_file:
+        text: str = options.token_file.read_text()
+        return text.strip()
+    return options.token or os.environ.get(TOKEN_VARIABLE, "")
 
 
 class Bofe:

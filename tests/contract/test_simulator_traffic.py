@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -275,8 +276,26 @@ def test_bofe_is_a_command_that_ends_with_a_count_of_answers(
     assert listener.authorizations == {"Bearer from-the-environment"}
 
 
+def test_bofe_reads_its_token_from_a_file(listener: Listener, sim: Simulated, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("from-a-file\n")
+    options = ["--gateway", listener.url, "--port", "0", "--token-file", str(token)]
+    command = [sys.executable, "-m", "genesys_gateway.simulator", "bofe", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        sim.http("POST", process.stdout.readline().split()[1], json={}).raise_for_status()
+        process.terminate()
+    assert listener.authorizations == {"Bearer from-a-file"}
+
+
 @pytest.mark.parametrize(
-    "arguments", [[], ["--token", "x", "--gateway", "https://gateway.example"], ["--token", "x", "--host", "192.0.2.1"]]
+    "arguments",
+    [
+        [],
+        ["--token", "x", "--gateway", "https://gateway.example"],
+        ["--token", "x", "--host", "192.0.2.1"],
+        ["--token-file", "/no/such/file"],
+    ],
 )
 def test_bofe_says_what_it_needs(
     arguments: list[str], capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
