@@ -20,7 +20,6 @@
 #   make pictures         takes the pictures of the dashboard for the documents, with Debian's Chromium
 #   make references       writes the documents that are made from the code: settings, HTTP, metrics … (ARGS=settings: that one)
 #   make doc-commands     lists the commands in the documents: run by a test, or not and why (ARGS=docs/simulator.md: runs them)
-#   make package          builds the wheel and the source archive into build/dist, and checks them
 #   make lock             writes requirements*.txt from pyproject.toml and requirements-dev.in
 #   make clean            removes .venv and all caches
 
@@ -37,7 +36,7 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references doc-commands lock clean package
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references doc-commands lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -102,11 +101,6 @@ references: $(TOOLS)
 
 doc-commands: $(TOOLS)
 	@$(BIN)/python -m tests.documents $(or $(ARGS),--list)
-
-package: $(TOOLS)
-	@rm -rf build/dist && mkdir -p build
-	@$(BIN)/python -m build --no-isolation --outdir build/dist . >build/package.log 2>&1 || { cat build/package.log; exit 1; }
-	@$(BIN)/twine check --strict build/dist/*
 
 lock: $(TOOLS)
 	$(LOCK) --extra=postgresql --output-file=requirements.txt pyproject.toml
