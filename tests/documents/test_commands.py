@@ -18,8 +18,7 @@ RUN = by_page_and_stage(blocks(documents()))
 
 #: Documents whose commands are not marked yet.
 UNMARKED = {
-    "README.md",
-    *(f"docs/{name}.md" for name in ("operations", "personal-data", "postgresql", "several-instances")),
+    "docs/operations.md",
 }
 
 
