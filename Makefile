@@ -19,6 +19,7 @@
 #   make bench            compares the speed with that of rivals (ARGS="speed --quick"); other benchmarks by name (ARGS=motion)
 #   make pictures         takes the pictures of the dashboard for the documents, with Debian's Chromium
 #   make references       writes the documents that are made from the code: settings, HTTP, metrics … (ARGS=settings: that one)
+#   make docs             builds the documents as a site and serves it at 127.0.0.1:8000; make site only builds it into build/site
 #   make doc-commands     lists the commands in the documents: run by a test, or not and why (ARGS=docs/simulator.md: runs them)
 #   make lock             writes requirements*.txt from pyproject.toml and requirements-dev.in
 #   make clean            removes .venv and all caches
@@ -35,8 +36,9 @@ LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsa
 # An empty file in .venv for each list that was installed. It is older than its list if the list has changed since.
 RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
+DOCS := $(VENV)/.docs-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references doc-commands lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references docs site doc-commands lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -99,6 +101,13 @@ pictures: $(TOOLS)
 references: $(TOOLS)
 	@$(BIN)/python -m tests.documents.references $(ARGS)
 
+# The variable silences what the theme says about another program's next version.
+docs: $(DOCS)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs $(if $(filter --build,$(ARGS)),build,serve) --strict
+
+site: $(DOCS)
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
+
 doc-commands: $(TOOLS)
 	@$(BIN)/python -m tests.documents $(or $(ARGS),--list)
 
@@ -106,6 +115,7 @@ lock: $(TOOLS)
 	$(LOCK) --extra=postgresql --output-file=requirements.txt pyproject.toml
 	$(LOCK) --extra=tracing --constraint=requirements.txt --output-file=requirements-tracing.txt pyproject.toml
 	$(LOCK) --output-file=requirements-dev.txt requirements-dev.in
+	$(LOCK) --output-file=requirements-docs.txt requirements-docs.in
 
 clean:
 	rm -rf $(VENV) build mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -124,4 +134,9 @@ $(RUNTIME): requirements.txt | $(BIN)/python
 $(TOOLS): requirements-dev.txt $(RUNTIME)
 	@echo "Installing what tests and checks need …"
 	@$(INSTALL) -r requirements-dev.txt
+	@touch $@
+
+$(DOCS): requirements-docs.txt $(TOOLS)
+	@echo "Installing what the site of the documents needs …"
+	@$(INSTALL) -r requirements-docs.txt
 	@touch $@

@@ -18,10 +18,10 @@ message that names every wrong setting, never its value. At the start it warns a
 ours but is not in these tables. SIGHUP reads the files anew that settings name; another value of a variable needs a
 restart.
 
-**Secrets.** A secret `X` can be given as `X_FILE`, which names a file that contains it; the gateway reads the file
-again every 60 seconds and after a 401. The file is UTF-8 text; a byte order mark, CRLF, and blanks or line breaks
-around the secret do no harm. A file in UTF-16 (PowerShell's `>` writes it), a directory or a named pipe is reported
-as such.
+**Secrets.** Where `…_FILE` is named, a secret `X` can be given as `X_FILE`, which names a file that contains it;
+the gateway reads the file again every 60 seconds and after a 401. The file is UTF-8 text; a byte order mark, CRLF,
+and blanks or line breaks around the secret do no harm. A file in UTF-16 (PowerShell's `>` writes it), a directory
+or a named pipe is reported as such.
 
 **Seconds** may have a fraction, and are above 0 and at most a year. An empty variable counts as not set.
 """
@@ -37,8 +37,8 @@ _KINDS: Mapping[Callable[..., object], str] = {
     environment.host: "host name",
     environment.host_ports: "`host` or `host:port`, comma separated",
     one_word: "word",
-    Secret: "secret, or `{name}_FILE`",
-    rules.database_url: "URL of a database, or `{name}_FILE`",
+    Secret: "secret, or `…_FILE`",
+    rules.database_url: "URL, or `…_FILE`",
     rules.bind: "`host:port` or `unix:/path`",
     rules.country: "two letters",
     rules.domains: "JSON object",
@@ -69,7 +69,7 @@ def _row(name: str, default: object, kind: Any) -> str:
     if isinstance(kind, tuple):
         kind = ", ".join(f"`{choice}`" for choice in kind)
     elif not isinstance(kind, str):
-        kind = _KINDS[kind].format(name=name)
+        kind = _KINDS[kind]
     return f"| `{name}` |{_default(default)} | {kind} |"
 
 

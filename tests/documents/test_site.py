@@ -1,0 +1,71 @@
+"""The documents build as a site, in which each link leads somewhere and nothing comes from another host."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.sources import PROJECT
+from tests.documents.markdown import documents
+
+#: What a browser fetches by itself, with its address.
+_FETCHED = re.compile(
+    r"<(?:script|img|iframe|source|link(?![^>]*rel=\"?(?:canonical|prev|next))|video|audio|object)\b[^>]*?"
+    r"\b(?:src|href|data)=\"?([^\s\">]+)"
+)
+_STYLE = re.compile(r"(?:url\(|@import )[\"']?([^\"')]+)")
+_ELSEWHERE = ("http:", "https:", "//")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    if find_spec("mkdocs") is None:
+        assert os.environ.get("GATEWAY_TEST_REQUIRE_SITE") != "1", "mkdocs is not installed: make site"
+        pytest.skip("mkdocs is not installed: make site")
+    folder = tmp_path_factory.mktemp("site")
+    command = (sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder))
+    quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=300, env=quiet)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder
+
+
+def test_every_document_is_a_page(site: Path) -> None:
+    index = json.loads((site / "search" / "search_index.json").read_text())
+    found = {entry["location"].partition("#")[0] for entry in index["docs"]}
+
+    assert len(found) == len(documents())
+    assert {"index.html", "settings.html", "adr/index.html", "project/security.html"} <= found
+
+
+def test_nothing_is_fetched_from_another_host(site: Path) -> None:
+    fetched = {
+        f"{path.relative_to(site)}: {address}"
+        for path in site.rglob("*")
+        if path.suffix in (".html", ".css")
+        for address in (_FETCHED if path.suffix == ".html" else _STYLE).findall(path.read_text())
+        if address.startswith(_ELSEWHERE)
+    }
+
+    assert fetched == set()
+
+
+def test_a_file_outside_the_documents_is_in_the_site_if_one_links_to_it(site: Path) -> None:
+    copy = site / "files" / "deploy" / "prometheus" / "alerts.yml.txt"
+
+    assert copy.read_bytes() == (PROJECT / "deploy" / "prometheus" / "alerts.yml").read_bytes()
+    assert 'href="files/deploy/prometheus/alerts.yml.txt"' in (site / "metrics.html").read_text()
+
+
+def test_lists_blocks_and_marks_are_read_as_github_does(site: Path) -> None:
+    page = (site / "move-support-result.html").read_text()
+
+    assert "run: simulated" not in page
+    steps = page.partition('id="step-by-step"')[2].partition('id="how-to-go-back"')[0]
+    assert steps.count("<ol>") == 1
+    assert steps.count("<pre") == 1
