@@ -21,6 +21,7 @@
 #   make references       writes the documents that are made from the code: settings, HTTP, metrics … (ARGS=settings: that one)
 #   make docs             builds the documents as a site and serves it at 127.0.0.1:8000; make site only builds it into build/site
 #   make doc-commands     lists the commands in the documents: run by a test, or not and why (ARGS=docs/simulator.md: runs them)
+#   make package          builds the wheel and the source archive into build/dist, and checks them
 #   make lock             writes requirements*.txt from pyproject.toml and requirements-dev.in
 #   make clean            removes .venv and all caches
 
@@ -38,7 +39,7 @@ RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 DOCS := $(VENV)/.docs-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references docs site doc-commands lock clean
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references docs site doc-commands lock clean package
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -110,6 +111,11 @@ site: $(DOCS)
 
 doc-commands: $(TOOLS)
 	@$(BIN)/python -m tests.documents $(or $(ARGS),--list)
+
+package: $(TOOLS)
+	@rm -rf build/dist && mkdir -p build
+	@$(BIN)/python -m build --no-isolation --outdir build/dist . >build/package.log 2>&1 || { cat build/package.log; exit 1; }
+	@$(BIN)/twine check --strict build/dist/*
 
 lock: $(TOOLS)
 	$(LOCK) --extra=postgresql --output-file=requirements.txt pyproject.toml

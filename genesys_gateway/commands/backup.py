@@ -3,10 +3,11 @@
 Invariant: the file is whole, checked and on disk, or it is not there.
 """
 
+import signal
 from pathlib import Path
 
 from genesys_gateway.commands.output import DONE, NOT_DONE, UNUSABLE, counted, print_error, print_json, print_lines
-from genesys_gateway.storage.backup import BackupFailed, BackupRefused, copy
+from genesys_gateway.storage.backup import Backup, BackupFailed, BackupRefused, copy
 from genesys_gateway.storage.operator_session import OperatorSession
 
 #: How long to wait for the lock of another process, in seconds; the gateway holds none that hinders a reader.
@@ -21,17 +22,28 @@ def backup(session: OperatorSession, file: Path, *, as_json: bool) -> int:
     """
     if session.file is None:
         return print_error("This is a database of PostgreSQL: use pg_dump, or the backup of its server.", code=UNUSABLE)
+    for end in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was copied so far is removed
+        signal.signal(end, signal.default_int_handler)
     try:
         made = copy(session.file, file, _BUSY_SECONDS)
     except BackupRefused as error:
         return print_error(str(error), code=UNUSABLE)
     except BackupFailed as error:
         return print_error(str(error), code=NOT_DONE)
-    followed = made.balance.followed
     if as_json:
-        balance = {"accepted": made.balance.accepted, "followed": followed, "closed": made.balance.closed}
-        print_json({"file": str(file), "bytes": made.bytes, **balance})
+        print_json({"file": str(file), "bytes": made.bytes, "revision": made.revision, **_counts(made)})
     else:
-        accepted = counted(made.balance.accepted, "conversation")
-        print_lines(f"Copied: {accepted}, {followed} of them followed; {made.bytes:,} bytes in {file}.")
+        print_lines(f"Copied: {_contents(made)}; {made.bytes:,} bytes in {file}.")
     return DONE
+
+
+def _counts(made: Backup) -> dict[str, int | None]:
+    if made.balance is None:
+        return dict.fromkeys(("accepted", "followed", "closed"))
+    return {"accepted": made.balance.accepted, "followed": made.balance.followed, "closed": made.balance.closed}
+
+
+def _contents(made: Backup) -> str:
+    if made.balance is None:
+        return f"tables of revision {made.revision}, which are those of another version"
+    return f"{counted(made.balance.accepted, 'conversation')}, {made.balance.followed} of them followed"

@@ -223,14 +223,15 @@ def backup(file: Path, as_json: bool) -> None:
     """Copy the SQLite database into a new FILE, while the gateway runs.
 
     The copy is the database at one moment. It is checked, written to disk, and readable by its owner only. The gateway
-    is not stopped or slowed by it, except for what the disk has to read and write.
+    is not stopped or slowed by it, except for what the disk has to read and write. The tables may be those of another
+    version of the gateway: make a copy before an upgrade.
 
     Exit code 1: no copy could be made, for example because the disk is full; nothing of it is left. Exit code 2: FILE
     exists already, or the database is one of PostgreSQL: use pg_dump.
     """
     from genesys_gateway.commands.backup import backup as make_backup
 
-    _run(lambda session: make_backup(session, file, as_json=as_json))
+    _run(lambda session: make_backup(session, file, as_json=as_json), any_version=True)
 
 
 @main.group("dead-letters")
@@ -280,11 +281,11 @@ def requeue(record_id: str | None, reason: str | None, everything: bool, as_json
     _run(lambda session: command.requeue_many(session, reason, as_json=as_json))
 
 
-def _run(command: "Callable[[OperatorSession], int]") -> NoReturn:
+def _run(command: "Callable[[OperatorSession], int]", *, any_version: bool = False) -> NoReturn:
     """Run a command at the database in DATABASE_URL and exit with its code."""
     from genesys_gateway.commands.output import run_at_database
 
-    sys.exit(run_at_database(_database_url(), command))
+    sys.exit(run_at_database(_database_url(), command, any_version=any_version))
 
 
 def _database_url() -> str:

@@ -17,10 +17,14 @@ from genesys_gateway.storage.operator_session import OperatorSession
 DONE, NOT_DONE, UNUSABLE = 0, 1, 2
 
 
-def run_at_database(database_url: str, command: Callable[[OperatorSession], int]) -> int:
-    """Run a command at the database, with or without a running gateway, and return its exit code."""
+def run_at_database(database_url: str, command: Callable[[OperatorSession], int], *, any_version: bool = False) -> int:
+    """Run a command at the database, with or without a running gateway, and return its exit code.
+
+    Args:
+        any_version: The command works with the tables of any version.
+    """
     try:
-        with OperatorSession(database_url, SystemClock()) as session:
+        with OperatorSession(database_url, SystemClock(), any_version=any_version) as session:
             return command(session)
     except GatewayError as error:
         return print_error(str(error))

@@ -10,14 +10,17 @@ gc.disable()  # loading makes hardly any garbage, and looking for it takes a ten
 
 import importlib
 import os
+import platform
 import signal
 import sys
+from importlib.util import find_spec
 from typing import Any
 
 import gunicorn.util
 
 from genesys_gateway.runtime import logs
 from genesys_gateway.runtime.greenlets import TaskGroup
+from genesys_gateway.runtime.version import __version__
 from genesys_gateway.settings import rules
 from genesys_gateway.web import gunicorn_master, problems, routes
 from genesys_gateway.web.gunicorn_logs import GunicornLogger
@@ -25,6 +28,9 @@ from genesys_gateway.web.gunicorn_worker import HEAD_SECONDS
 
 # All code is loaded here, in the master: a worker that starts later has the same release, whatever is on the disk then.
 importlib.import_module("genesys_gateway.serving.app")
+if find_spec("psycopg"):
+    for name in ("postgresql", "postgres_engine", "postgres_own_connection"):
+        importlib.import_module(f"genesys_gateway.storage.{name}")
 gc.collect()
 gc.freeze()  # a worker never looks for garbage among what was loaded, and so never copies its pages
 gc.enable()
@@ -73,6 +79,7 @@ logs.configure(os.environ.get("GATEWAY_LOG_LEVEL", ""), "text" if _LOGS_ARE_TEXT
 if not _LOGS_ARE_TEXT:
     logs.capture_everything()
 log = logs.get_logger("gunicorn.conf")
+log.info("starting", version=__version__, python=platform.python_version())  # the first line of all
 
 
 def _write_problem(sock: Any, status: int, _reason: str, _message: str) -> None:

@@ -3,6 +3,8 @@
 Invariant: no message contains a part of the URL, because it may hold a password.
 """
 
+from importlib.util import find_spec
+
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -29,6 +31,8 @@ def check_database_url(value: str) -> None:
         raise ValueError("must start with sqlite:/// or postgresql+psycopg://")
     elif not parsed.database:
         raise ValueError("must name the database")
+    elif not find_spec("psycopg"):
+        raise ValueError("needs a package that is not installed: pip install 'genesys-gateway[postgresql]'")
     else:
         _check_servers(parsed)
 

@@ -150,7 +150,7 @@ def traces_endpoint(value: str) -> str:
     except ModuleNotFoundError:  # not even the package around one of them
         installed = False
     if not installed:
-        raise ValueError("needs packages that are not installed: run make tracing (requirements-tracing.txt)")
+        raise ValueError("lacks packages: pip install 'genesys-gateway[tracing]', or make tracing")
     return environment.url(value)
 
 

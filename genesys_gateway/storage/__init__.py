@@ -17,6 +17,7 @@ The files, in reading order:
     replication          whether a failover of PostgreSQL can lose commits
     servers              finds the primary among the servers of DATABASE_URL
     connections          the engines of SQLAlchemy, for either database
+    postgres_engine      those for PostgreSQL, whose driver need not be installed
     many_rows            statements for any number of rows
     noted                logs what a transaction wrote into timelines, after its commit
     portable             the differences between the SQL of the two databases
@@ -26,6 +27,7 @@ The files, in reading order:
     file_lock            only one process may use a SQLite file
     instance_lock        the lock by which the others see that this process lives
     own_connection       the connection for the lease alone
+    postgres_own_connection  the same on PostgreSQL: a session that holds the lock of the instance
     fence                no commit when this instance may have lost its lease
     backup               a copy of a SQLite file that is in use
     operator_session     database access for a person's command

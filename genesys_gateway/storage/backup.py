@@ -15,7 +15,7 @@ from sqlalchemy import URL
 from genesys_gateway.runtime.errors import GatewayError
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.connections import engine_of
-from genesys_gateway.storage.migrate import require_current
+from genesys_gateway.storage.migrate import HEAD, require_tables
 from genesys_gateway.storage.statements import accounting
 from genesys_gateway.storage.statements.accounting import Balance
 
@@ -36,15 +36,18 @@ class Backup:
     """A copy that was made."""
 
     bytes: int
-    #: what the copy holds
-    balance: Balance
+    #: revision of its tables
+    revision: str
+    #: what the copy holds; None if the tables are those of another version, which may be a later one
+    balance: Balance | None
 
 
 def copy(database: Path, target: Path, busy_seconds: float) -> Backup:
     """Copy the database as it is at one moment, which takes some seconds for each gigabyte.
 
-    It takes one read transaction, so a writer neither waits nor makes the copy begin again. Meanwhile the write-ahead
-    log of the database grows by what is written.
+    The tables may be those of another version, because a copy is wanted before an upgrade. It takes one read
+    transaction, so a writer neither waits nor makes the copy begin again. Meanwhile the write-ahead log of the database
+    grows by what is written.
 
     Raises:
         BackupRefused: There is something of that name; it is unchanged.
@@ -61,12 +64,13 @@ def copy(database: Path, target: Path, busy_seconds: float) -> Backup:
     partial = Path(name)
     try:
         _vacuum(database, partial, busy_seconds)
-        made = Backup(balance=_check(partial), bytes=partial.stat().st_size)
+        revision, balance = _check(partial)
+        made = Backup(bytes=partial.stat().st_size, revision=revision, balance=balance)
         _sync(partial)
         _name(partial, target)
         _sync(target.parent)
     except (sqlite3.Error, OSError) as error:
-        raise BackupFailed(f"no copy was made: {error}") from error
+        raise BackupFailed(f"no copy was made in {target.parent}: {error}") from error
     finally:
         for left in (partial, *(partial.with_name(f"{partial.name}{end}") for end in ("-journal", "-wal", "-shm"))):
             left.unlink(missing_ok=True)
@@ -79,15 +83,16 @@ def _vacuum(database: Path, partial: Path, busy_seconds: float) -> None:
         connection.execute("VACUUM INTO ?", [str(partial)])
 
 
-def _check(partial: Path) -> Balance:
+def _check(partial: Path) -> tuple[str, Balance | None]:
     with closing(sqlite_file.look(partial, 0)) as connection:
+        connection.set_progress_handler(lambda: 0, _STEPS)
         found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise BackupFailed(f"the copy is damaged, so the database may be, too: {found}")
     engine = engine_of(URL.create("sqlite"), seconds=0, connect=lambda: sqlite_file.look(partial, 0))
     with engine.connect() as connection:
-        require_current(connection)
-        return accounting.balance(connection)
+        revision = require_tables(connection)
+        return revision, accounting.balance(connection) if revision == HEAD else None
 
 
 def _name(partial: Path, target: Path) -> None:

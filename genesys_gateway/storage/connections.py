@@ -7,19 +7,12 @@ import sqlite3
 from collections.abc import Callable
 from typing import Any
 
-import psycopg
 from sqlalchemy import URL, Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.portable import CLOCK, EXECUTION_OPTIONS
-from genesys_gateway.storage.servers import Connect, Servers, number_of_hosts
-
-#: Minimum time to connect to a server, in seconds: the driver takes no less.
-_LEAST_CONNECT_SECONDS = 2
-#: After how long a connection of a pool is replaced. A new one finds out how the server replicates now.
-_RECYCLE_SECONDS = 900
 
 
 def engine_of(
@@ -32,7 +25,7 @@ def engine_of(
     name: str = "genesys-gateway",
     pool_size: int = 0,
     server: dict[str, Any] | None = None,
-    connect_server: Connect = psycopg.Connection.connect,
+    connect_server: Callable[..., Any] | None = None,
 ) -> Engine:
     """Return an engine for a database of either kind.
 
@@ -47,43 +40,16 @@ def engine_of(
         name: What the server's administrator sees as the name of the program.
         pool_size: Maximum number of connections to a server; 0 opens a new one each time. SQLite always does.
         server: Further options of the connections to a server.
-        connect_server: Opens a connection to one server in another way than psycopg.
+        connect_server: Opens a connection of psycopg to one server in another way than psycopg itself.
     """
     if url.get_backend_name() == "sqlite":
         path = sqlite_file.path_of(url)
         return _of_sqlite(connect or (lambda: sqlite_file.connect(path, seconds)), clock, begin)
-    pool: dict[str, Any] = {"poolclass": NullPool}
-    if pool_size:
-        pool = {
-            "pool_size": pool_size,
-            "max_overflow": 0,
-            "pool_timeout": seconds,
-            "pool_recycle": _RECYCLE_SECONDS,
-        }
-    engine = create_engine(url, hide_parameters=True, execution_options=EXECUTION_OPTIONS, **pool)
-    options = {"application_name": name, **(server or {}), **_search_options(engine, seconds)}
-    servers = Servers(connect_server)
+    from genesys_gateway.storage.postgres_engine import engine_of_servers  # its driver need not be installed
 
-    @event.listens_for(engine, "do_connect")
-    def connect_to_primary(
-        _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
-    ) -> psycopg.Connection[Any]:
-        return servers.connect(_merged(options, given))
-
-    return engine
-
-
-def _merged(ours: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
-    """Options of a connection. What the URL says goes first, but the server's settings of both are made."""
-    both = " ".join(str(one["options"]) for one in (given, ours) if "options" in one)
-    return ours | given | ({"options": both} if both else {})
-
-
-def _search_options(engine: Engine, seconds: float) -> dict[str, Any]:
-    """Options with which one server of several that does not answer, or is a standby, is passed over in time."""
-    hosts = number_of_hosts(engine.dialect.create_connect_args(engine.url)[1])
-    options: dict[str, Any] = {"connect_timeout": max(_LEAST_CONNECT_SECONDS, round(seconds / hosts))}
-    return options | ({"target_session_attrs": "read-write"} if hosts > 1 else {})
+    return engine_of_servers(
+        url, seconds=seconds, name=name, pool_size=pool_size, server=server or {}, connect_server=connect_server
+    )
 
 
 def _of_sqlite(

@@ -18,7 +18,6 @@ from genesys_gateway.storage.commit_listener import CommitListener
 from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.group_commit import GroupCommit
 from genesys_gateway.storage.portable import write_nothing
-from genesys_gateway.storage.postgresql import PostgresDatabase
 from genesys_gateway.storage.sqlite import Job, SqliteDatabase
 
 log = get_logger(__name__)
@@ -77,6 +76,8 @@ class Storage:
         self._listener = listener or CommitListener()
         self._database: Database
         if url.get_backend_name() == "postgresql":
+            from genesys_gateway.storage.postgresql import PostgresDatabase  # its driver need not be installed
+
             self._database = PostgresDatabase(url, patience_seconds, fence, self._listener)
         else:
             file = SqliteDatabase(url, clock, patience_seconds * _BUSY_SHARE)
@@ -139,7 +140,7 @@ class Storage:
 
     def joined(self, items: int) -> None:
         """Note that a job stored so many pieces of work together. On SQLite the group of jobs is counted instead."""
-        if isinstance(self._database, PostgresDatabase):
+        if not isinstance(self._database, GroupCommit):
             self._listener.grouped(items)
 
     def probe(self) -> None:

@@ -89,10 +89,20 @@ def require_current(connection: Connection) -> None:
         DatabaseTooOld: An older version was the last to use it.
         DatabaseTooNew: Use the version of the gateway that last used this database, or a later one.
     """
-    if not _has_tables(connection):
-        raise TablesMissing("the tables of the gateway are missing; start the gateway, or run: migrate")
+    require_tables(connection)
     if _is_behind(connection):
         raise DatabaseTooOld("the tables are older than this version; start the gateway, or run: migrate")
+
+
+def require_tables(connection: Connection) -> str:
+    """Return the revision of the tables, for callers that work with those of any version.
+
+    Raises:
+        TablesMissing: Neither a gateway nor ``migrate`` has ever used this database.
+    """
+    if not _has_tables(connection):
+        raise TablesMissing("the tables of the gateway are missing; start the gateway, or run: migrate")
+    return str(connection.execute(_READ_VERSION).scalar())
 
 
 def _migrate(engine: Engine, seconds: float) -> bool:

@@ -19,7 +19,7 @@ from genesys_gateway.runtime.clock import Clock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import sqlite_file
 from genesys_gateway.storage.connections import engine_of
-from genesys_gateway.storage.migrate import require_current
+from genesys_gateway.storage.migrate import require_current, require_tables
 
 T = TypeVar("T")
 
@@ -38,12 +38,16 @@ class OperatorSession:
         database_url: URL of a SQLite file or of PostgreSQL.
         clock: The clock of a SQLite database; PostgreSQL has its own.
         patience_seconds: How long to wait for the connection, and for the lock of each transaction.
+        any_version: Take the tables of any version; otherwise only those of this one.
     """
 
-    def __init__(self, database_url: str, clock: Clock, patience_seconds: float = 15.0) -> None:
+    def __init__(
+        self, database_url: str, clock: Clock, patience_seconds: float = 15.0, *, any_version: bool = False
+    ) -> None:
         self._url = url = make_url(database_url)
         self._path = sqlite_file.path_of(url) if url.get_backend_name() == "sqlite" else None
         self._patience_seconds = patience_seconds
+        self._require: Callable[[Connection], object] = require_tables if any_version else require_current
         self._begin = "BEGIN"
         limits = " ".join(f"-c {name}={round(patience_seconds * 1000)}" for name in _TIME_LIMITS)
         self._engine = engine_of(
@@ -67,7 +71,7 @@ class OperatorSession:
             if self._path is not None:
                 self._check_it_is_ours(self._path)
             self._connection = self._engine.connect()
-            self.read(require_current)
+            self.read(self._require)
         except DBAPIError as error:
             raise self._unavailable(error) from error
         except BaseException:
@@ -136,7 +140,7 @@ class OperatorSession:
         seconds = self._patience_seconds
         engine = engine_of(self._url, seconds=seconds, connect=lambda: sqlite_file.look(path, seconds))
         with engine.connect() as connection:
-            require_current(connection)
+            self._require(connection)
 
 
 def _wipe(connection: sqlite3.Connection) -> bool:

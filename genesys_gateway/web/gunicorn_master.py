@@ -10,8 +10,6 @@ from mmap import mmap
 from struct import Struct
 from typing import Any
 
-import psycopg.waiting
-
 from genesys_gateway.runtime.errors import PermanentFailure, Unavailable
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.runtime.logs import get_logger
@@ -98,7 +96,8 @@ def start(server: Any, environ: Mapping[str, str], say: Callable[[str], object] 
 
 
 def _check_gunicorn(config: Any, environ: Mapping[str, str]) -> None:
-    if getattr(psycopg.waiting.wait, "__name__", "") != "wait_poll":
+    waiting = sys.modules.get("psycopg.waiting")  # absent where the extra postgresql is not installed
+    if waiting is not None and getattr(waiting.wait, "__name__", "") != "wait_poll":
         raise WrongStart("gevent's patches came too late: psycopg would block the whole worker")
     # gunicorn reads WEB_CONCURRENCY as the default of its option, which gunicorn.conf.py overrides.
     for workers in (config.workers, int(environ.get("WEB_CONCURRENCY", "1"))):

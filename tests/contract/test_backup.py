@@ -1,7 +1,11 @@
 """A copy of a database that is in use is whole or not there; on a real disk, beside a process that writes."""
 
 import json
+import os
+import signal
 import sqlite3
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -15,12 +19,15 @@ from genesys_gateway.commands.cli import main
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import Storage, sqlite_file
 from genesys_gateway.storage.backup import BackupFailed, BackupRefused, copy
+from genesys_gateway.storage.migrate import HEAD, migrate
 from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import accounting
 from tests.contract.processes import python
 from tests.doubles import past
 from tests.doubles import stored_rows as stored
 from tests.doubles.stored_rows import NOW
+from tests.harness import first_release
+from tests.harness.waiting import until
 
 #: A gateway's commits: 50 a second, a registration and its conversation in each.
 WRITE = """
@@ -73,6 +80,7 @@ def test_a_copy_beside_a_writer_is_whole_and_of_one_moment(database: Path, tmp_p
         took = time.monotonic() - begun
 
     assert took < 10, "it did not begin anew with each commit"
+    assert made.balance is not None
     assert made.bytes == (tmp_path / "copy").stat().st_size
     assert made.balance.closed == 5000
     assert made.balance.accepted == made.balance.closed + made.balance.followed > 5000
@@ -94,6 +102,7 @@ def test_a_copy_can_be_used_as_the_database(database: Path, tmp_path: Path) -> N
     storage.run(stored.register)
     balance = storage.run(accounting.balance)
     storage.close()
+    assert made.balance is not None
     assert (balance.accepted, balance.unaccounted) == (made.balance.accepted + 1, 0)
 
 
@@ -178,7 +187,8 @@ def test_the_command_tells_what_it_has_copied(sqlite_url: str, database: Path, t
     assert told.stdout.startswith("Copied: 5000 conversations, 0 of them followed; ")
     size = (tmp_path / "other").stat().st_size
     file = str(tmp_path / "other")
-    assert json.loads(shown.stdout) == {"file": file, "bytes": size, "accepted": 5000, "followed": 0, "closed": 5000}
+    counts = {"accepted": 5000, "followed": 0, "closed": 5000}
+    assert json.loads(shown.stdout) == {"file": file, "bytes": size, "revision": HEAD, **counts}
 
 
 def test_the_command_refuses_with_2_and_fails_with_1(sqlite_url: str, tmp_path: Path) -> None:
@@ -188,6 +198,36 @@ def test_the_command_refuses_with_2_and_fails_with_1(sqlite_url: str, tmp_path: 
     assert type_backup(sqlite_url, str(tmp_path / "nowhere" / "copy")).exit_code == 1
     assert type_backup(f"sqlite:///{tmp_path}/none.db", str(tmp_path / "new")).exit_code == 2
     assert not (tmp_path / "new").exists()
+
+
+def test_a_database_of_another_version_is_copied_too(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/gateway.db"
+    first_release.load(url)
+
+    told = type_backup(url, str(tmp_path / "copy"))
+    shown = type_backup(url, str(tmp_path / "other"), "--json")
+
+    assert (told.exit_code, told.stderr) == (0, "")
+    assert told.stdout.startswith("Copied: tables of revision 0004, which are those of another version; ")
+    assert json.loads(shown.stdout)["revision"] == "0004"
+    assert migrate(f"sqlite:///{tmp_path}/copy") is True
+    assert migrate(url) is True, "the copying changed no tables"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_command_that_is_ended_leaves_nothing(sqlite_url: str, tmp_path: Path, number: signal.Signals) -> None:
+    with OperatorSession(sqlite_url, SystemClock()) as session:
+        session.write(lambda c: past.put_past(c, 20_000, now=NOW))
+    kept = {path.name for path in tmp_path.iterdir()}
+    command = [sys.executable, "-m", "genesys_gateway", "backup", str(tmp_path / "copy")]
+    process = subprocess.Popen(command, env=os.environ | {"DATABASE_URL": sqlite_url}, stderr=subprocess.PIPE)
+    until(lambda: list(tmp_path.glob(".copy.*")), 20)
+
+    process.send_signal(number)
+
+    _, told = process.communicate(timeout=30)
+    assert process.returncode == 1, told
+    assert {path.name for path in tmp_path.iterdir()} <= kept | {"gateway.db-wal", "gateway.db-shm"}
 
 
 def test_a_database_of_postgresql_is_left_to_its_own_tools(postgres_url: str, tmp_path: Path) -> None:

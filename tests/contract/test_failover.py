@@ -18,8 +18,8 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import migrate
-from genesys_gateway.storage.own_connection import PostgresOwnConnection
 from genesys_gateway.storage.portable import write_nothing
+from genesys_gateway.storage.postgres_own_connection import PostgresOwnConnection
 from tests.contract.test_storage_engine import accept, accepted
 from tests.doubles import stored_rows
 from tests.doubles.genesys import settings

@@ -11,8 +11,9 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import StorageUnavailable
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.storage import Storage, instance_lock
-from genesys_gateway.storage.own_connection import PostgresOwnConnection, ThroughStorage, own_connection
+from genesys_gateway.storage.own_connection import ThroughStorage, own_connection
 from genesys_gateway.storage.portable import give_hint
+from genesys_gateway.storage.postgres_own_connection import PostgresOwnConnection
 from tests.doubles.runtime import FakeClock, until
 
 ME, LATER = "00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"

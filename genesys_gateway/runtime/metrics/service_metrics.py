@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector,
 from genesys_gateway.runtime.metrics import words
 from genesys_gateway.runtime.metrics.exposition import Exposition, Scrape
 from genesys_gateway.runtime.metrics.families import Families, Family
+from genesys_gateway.runtime.version import __version__
 
 #: Buckets in seconds, from an agent's wrap-up to the committed event: under a second live, minutes to hours backfilled.
 _FRESHNESS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 30, 60, 300, 1800, 7200, 43200)
@@ -258,3 +259,4 @@ class Metrics:
             "hub_lag_probe_seconds", "Delay of the gevent event loop in seconds, looked at 20 times a second.", _LAG
         )
         self.phase = gauge("phase", "1 for the present phase of this process.", phase=words.PHASES)
+        gauge("build_info", "1 for the version that runs.", version=(__version__,)).labels(__version__).set(1)

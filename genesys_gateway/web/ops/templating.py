@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from flask import Response, g
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from genesys_gateway.runtime.version import __version__
 from genesys_gateway.web.ops import assets, charts, words
 
 #: Not Flask's own: pages are also rendered outside of a request, for the stream.
@@ -19,7 +20,7 @@ TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-TEMPLATES.globals["asset"] = assets.address
+TEMPLATES.globals.update(asset=assets.address, version=__version__)
 TEMPLATES.filters.update(
     count=words.count,
     counted=words.counted,

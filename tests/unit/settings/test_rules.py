@@ -145,8 +145,7 @@ def test_traces_need_their_packages_and_that_is_one_of_the_mistakes() -> None:
 
     assert done.stdout.splitlines() == [
         "GENESYS_CLIENT_ID is missing",
-        "OTEL_EXPORTER_OTLP_ENDPOINT needs packages that are not installed: "
-        "run make tracing (requirements-tracing.txt)",
+        "OTEL_EXPORTER_OTLP_ENDPOINT lacks packages: pip install 'genesys-gateway[tracing]', or make tracing",
     ]
 
 

@@ -1,0 +1,62 @@
+"""Makes the engines through which SQLAlchemy connects to PostgreSQL, on one server or several.
+
+Invariant: as in ``connections``, no engine writes the values of a statement into an error.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from sqlalchemy import URL, Engine, NullPool, create_engine, event
+
+from genesys_gateway.storage.portable import EXECUTION_OPTIONS
+from genesys_gateway.storage.servers import Servers, number_of_hosts
+
+#: Minimum time to connect to a server, in seconds: the driver takes no less.
+_LEAST_CONNECT_SECONDS = 2
+#: After how long a connection of a pool is replaced. A new one finds out how the server replicates now.
+_RECYCLE_SECONDS = 900
+
+
+def engine_of_servers(
+    url: URL,
+    *,
+    seconds: float,
+    name: str,
+    pool_size: int,
+    server: dict[str, Any],
+    connect_server: Callable[..., Any] | None,
+) -> Engine:
+    """Return an engine for a database on PostgreSQL; :func:`connections.engine_of` explains the arguments."""
+    pool: dict[str, Any] = {"poolclass": NullPool}
+    if pool_size:
+        pool = {
+            "pool_size": pool_size,
+            "max_overflow": 0,
+            "pool_timeout": seconds,
+            "pool_recycle": _RECYCLE_SECONDS,
+        }
+    engine = create_engine(url, hide_parameters=True, execution_options=EXECUTION_OPTIONS, **pool)
+    options = {"application_name": name, **server, **_search_options(engine, seconds)}
+    servers = Servers(connect_server or psycopg.Connection.connect)
+
+    @event.listens_for(engine, "do_connect")
+    def connect_to_primary(
+        _dialect: object, _record: object, _arguments: object, given: dict[str, Any]
+    ) -> psycopg.Connection[Any]:
+        return servers.connect(_merged(options, given))
+
+    return engine
+
+
+def _merged(ours: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """Options of a connection. What the URL says goes first, but the server's settings of both are made."""
+    both = " ".join(str(one["options"]) for one in (given, ours) if "options" in one)
+    return ours | given | ({"options": both} if both else {})
+
+
+def _search_options(engine: Engine, seconds: float) -> dict[str, Any]:
+    """Options with which one server of several that does not answer, or is a standby, is passed over in time."""
+    hosts = number_of_hosts(engine.dialect.create_connect_args(engine.url)[1])
+    options: dict[str, Any] = {"connect_timeout": max(_LEAST_CONNECT_SECONDS, round(seconds / hosts))}
+    return options | ({"target_session_attrs": "read-write"} if hosts > 1 else {})
