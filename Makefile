@@ -22,6 +22,9 @@
 #   make docs             builds the documents as a site and serves it at 127.0.0.1:8000; make site only builds it into build/site
 #   make doc-commands     lists the commands in the documents: run by a test, or not and why (ARGS=docs/simulator.md: runs them)
 #   make package          builds the wheel and the source archive into build/dist, and checks them
+#   make image            builds the container image (CONTAINER=podman; ARGS="--build-arg TRACING=1")
+#   make image-steps      builds and tries the image where no registry is reached: as root on Debian, with buildah and podman
+#   make sbom             writes build/sbom.cdx.json: what requirements.txt locks, in CycloneDX
 #   make lock             writes requirements*.txt from pyproject.toml and requirements-dev.in
 #   make clean            removes .venv and all caches
 
@@ -29,7 +32,9 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
+CONTAINER ?= docker
 
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"/\1/p' genesys_gateway/runtime/version.py)
 INSTALL := $(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes
 LOCK := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
 	--no-emit-index-url --no-emit-find-links --no-emit-trusted-host
@@ -39,7 +44,7 @@ RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 DOCS := $(VENV)/.docs-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references docs site doc-commands lock clean package
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references docs site doc-commands lock image image-steps sbom clean package
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)
@@ -117,11 +122,27 @@ package: $(TOOLS)
 	@$(BIN)/python -m build --no-isolation --outdir build/dist . >build/package.log 2>&1 || { cat build/package.log; exit 1; }
 	@$(BIN)/twine check --strict build/dist/*
 
+# podman leaves out the health check unless it is told to write Docker's format.
+image:
+	@$(CONTAINER) build $(if $(findstring podman,$(CONTAINER)),--format docker) --tag genesys-gateway:$(VERSION) \
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) $(ARGS) .
+
+image-steps: $(TOOLS)
+	@bash deploy/container/image_steps.sh
+	@$(BIN)/python -m tests.deploy.run_image $(ARGS)
+
+sbom: $(TOOLS)
+	@mkdir -p build
+	@sed 's/^dynamic = .*/version = "$(VERSION)"/' pyproject.toml > build/named.toml
+	@PYTHONWARNINGS=ignore $(BIN)/cyclonedx-py requirements --pyproject build/named.toml --mc-type application --output-reproducible \
+		--output-file build/sbom.cdx.json requirements.txt
+
 lock: $(TOOLS)
 	$(LOCK) --extra=postgresql --output-file=requirements.txt pyproject.toml
 	$(LOCK) --extra=tracing --constraint=requirements.txt --output-file=requirements-tracing.txt pyproject.toml
 	$(LOCK) --output-file=requirements-dev.txt requirements-dev.in
 	$(LOCK) --output-file=requirements-docs.txt requirements-docs.in
+	$(LOCK) --output-file=deploy/container/build.txt deploy/container/build.in
 
 clean:
 	rm -rf $(VENV) build mutants mutants.log .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

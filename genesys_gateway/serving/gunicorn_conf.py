@@ -59,6 +59,9 @@ worker_connections = 400
 # The channel registry lives in the worker: a second worker would make a second set of channels.
 workers = 1
 graceful_timeout = 30
+# The heartbeat of the worker is the date of an open file there: in memory, so that a slow disk does not look like a
+# worker that hangs, and so that nothing else has to be writable. None: the folder for temporary files.
+worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108 - the file's name is random
 # Otherwise gunicorn opens a control socket that all gunicorns of this user share.
 control_socket_disable = True
 # Not what its name says: the worker has its own limits, but with 0 gunicorn would answer one request per connection.
