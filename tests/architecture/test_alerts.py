@@ -64,6 +64,10 @@ def test_every_trouble_has_an_alert() -> None:
     assert set(words.TROUBLES) - named - own == set()
 
 
+def test_every_trouble_has_an_entry_of_the_runbook() -> None:
+    assert set(words.TROUBLES) - ENTRIES == set()
+
+
 def test_every_entry_of_the_runbook_without_a_code_has_an_alert() -> None:
     own = {alert["annotations"]["runbook"].partition("#")[2] for alert in alerts()}
 

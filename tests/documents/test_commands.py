@@ -16,13 +16,7 @@ from tests.harness import databases
 RUN = by_page_and_stage(blocks(documents()))
 
 
-#: Documents whose commands are not marked yet.
-UNMARKED = {
-    "docs/operations.md",
-}
-
-
-@pytest.mark.parametrize("page", [page for page in documents() if name_of(page) not in UNMARKED], ids=name_of)
+@pytest.mark.parametrize("page", documents(), ids=name_of)
 def test_every_block_of_commands_is_marked(page: Path) -> None:
     assert mistakes(page) == [], "see docs/development.md, section Documents"
 
