@@ -17,7 +17,7 @@ from genesys_gateway.runtime.clock import isoformat
 Record = dict[str, Any]
 
 #: Channel of a record, by media type; that of a message depends on its message type.
-_CHANNELS = {
+CHANNELS = {
     "VOICE": "VOICE",
     "CALLBACK": "VOICE",
     "EMAIL": "EMAIL",
@@ -26,7 +26,8 @@ _CHANNELS = {
     "COBROWSE": "COBROWSE",
     "SCREENSHARE": "SCREENSHARE",
 }
-_MESSAGE_CHANNELS = {"SMS": "SMS", "WEBMESSAGING": "APP_CHAT", "OPEN": "APP_CHAT"}
+#: The same of a message, by message type; of any other type it is SOCIAL_MEDIA.
+MESSAGE_CHANNELS = {"SMS": "SMS", "WEBMESSAGING": "APP_CHAT", "OPEN": "APP_CHAT"}
 #: Words for a media type in the title of a record.
 _WORDS = {
     "VOICE": "voice call",
@@ -138,8 +139,8 @@ def _direction(event: AcwEvent) -> str:
 
 def _channel(event: AcwEvent) -> str:
     if event.media_type == "MESSAGE":
-        return _MESSAGE_CHANNELS.get(event.message_type or "", "SOCIAL_MEDIA")
-    return _CHANNELS.get(event.media_type or "", "OTHER")
+        return MESSAGE_CHANNELS.get(event.message_type or "", "SOCIAL_MEDIA")
+    return CHANNELS.get(event.media_type or "", "OTHER")
 
 
 def _title(event: AcwEvent, agent_name: str | None) -> str:

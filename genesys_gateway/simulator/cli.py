@@ -20,17 +20,23 @@ def run(argv: Sequence[str] | None = None) -> int:
         be carried out.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    known = parsers()
     if arguments[:1] == ["verify"]:
-        parser = argparse.ArgumentParser(prog="simulator verify", description="Compare the records with the truth.")
-        verify.add_arguments(parser)
-        return verify.verify(parser.parse_args(arguments[1:]))
+        return verify.verify(known["simulator verify"].parse_args(arguments[1:]))
     if arguments[:1] == ["bofe"]:
-        parser = argparse.ArgumentParser(prog="simulator bofe", description="Register what the traffic player tells.")
-        bofe.add_arguments(parser)
-        return bofe.serve(parser.parse_args(arguments[1:]))
+        return bofe.serve(known["simulator bofe"].parse_args(arguments[1:]))
     if arguments[:1] == ["serve"]:
         arguments = arguments[1:]
-    return _serve(_parser().parse_args(arguments))
+    return _serve(known["simulator"].parse_args(arguments))
+
+
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """The parser of each command, by its words."""
+    for_verify = argparse.ArgumentParser(prog="simulator verify", description="Compare the records with the truth.")
+    verify.add_arguments(for_verify)
+    for_bofe = argparse.ArgumentParser(prog="simulator bofe", description="Register what the traffic player tells.")
+    bofe.add_arguments(for_bofe)
+    return {"simulator": _parser(), "simulator verify": for_verify, "simulator bofe": for_bofe}
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,7 +11,7 @@ from genesys_gateway.runtime.metrics.reference import page as metrics_page
 from genesys_gateway.web import openapi
 from tests.architecture import log_events
 from tests.architecture.sources import PROJECT
-from tests.documents.references import settings
+from tests.documents.references import commands, http, record, settings, troubles
 
 FOLDER = PROJECT / "docs"
 ALERTS = PROJECT / "deploy" / "prometheus" / "alerts.yml"
@@ -24,6 +24,10 @@ def _metrics() -> str:
 #: Each reference, by its name in docs/: what makes its text.
 REFERENCES: Mapping[str, Callable[[], str]] = {
     "settings.md": settings.page,
+    "http.md": http.page,
+    "record.md": record.page,
+    "commands.md": commands.page,
+    "troubles.md": lambda: troubles.page(ALERTS),
     "metrics.md": _metrics,
     "log-events.md": log_events.document,
     "openapi.json": lambda: openapi.document().decode(),
