@@ -17,9 +17,17 @@ from genesys_gateway.storage.connections import engine_of
 
 #: The newest revision in ``migrations``. Revisions are numbers of four digits, so they can be compared.
 HEAD = "0011"
+#: The oldest revision whose version of the gateway may use the tables of ``HEAD``: that of the release before, because
+#: migrations only add. It is noted in the database, where that release finds it when it is started again.
+OLDEST = "0010"
 
 _VERSION_TABLE = "alembic_version"
+#: The column of that table in which ``OLDEST`` is noted, with the revision for which it holds: ``0011 from 0010``.
+#: Alembic neither reads nor changes it.
+_NOTE_COLUMN = "usable"
 _READ_VERSION = text("SELECT version_num FROM alembic_version")
+_READ_NOTE = text("SELECT usable FROM alembic_version")
+_WRITE_NOTE = text("UPDATE alembic_version SET usable = :note")
 #: What PostgreSQL must not have turned off, or it can lose commits.
 _READ_SAFETY = text("SELECT current_setting('fsync'), current_setting('synchronous_commit')")
 #: How long to wait for another instance's migration. No instance serves requests meanwhile anyway.
@@ -40,7 +48,7 @@ _LOCKS = {
 
 
 class DatabaseTooNew(PermanentFailure):
-    """The tables are of a newer version of the gateway. This version could damage data that it can't read."""
+    """The tables are of a newer version of the gateway, and that does not say that this one may use them."""
 
 
 class DatabaseTooOld(PermanentFailure):
@@ -54,8 +62,8 @@ class TablesMissing(DatabaseTooOld):
 def migrate(database_url: str, seconds: float = _LOCK_SECONDS) -> bool:
     """Create or upgrade the tables if needed, completely or not at all.
 
-    A repetition changes nothing and takes milliseconds. A database in memory is not migrated, because ``Storage.open``
-    creates its tables.
+    Tables of a later version are left as they are if it has noted that this version may use them. A repetition changes
+    nothing and takes milliseconds. A database in memory is not migrated, because ``Storage.open`` creates its tables.
 
     Args:
         database_url: A SQLite file or PostgreSQL.
@@ -65,7 +73,7 @@ def migrate(database_url: str, seconds: float = _LOCK_SECONDS) -> bool:
         Whether anything was changed.
 
     Raises:
-        DatabaseTooNew: Install the version of the gateway that last used this database, or a later one.
+        DatabaseTooNew: Install the version of the gateway that last used this database, the one before, or a later one.
         UnsafeDatabase: PostgreSQL can lose commits, or the SQLite file has two names.
         StorageUnavailable: The database can't be reached, opened, locked or changed; the message contains the
             database's own.
@@ -87,7 +95,7 @@ def require_current(connection: Connection) -> None:
     Raises:
         TablesMissing: Neither a gateway nor ``migrate`` has ever used this database.
         DatabaseTooOld: An older version was the last to use it.
-        DatabaseTooNew: Use the version of the gateway that last used this database, or a later one.
+        DatabaseTooNew: Use the version of the gateway that last used this database, the one before, or a later one.
     """
     require_tables(connection)
     if _is_behind(connection):
@@ -135,13 +143,21 @@ def _is_behind(connection: Connection) -> bool:
     if not _has_tables(connection):
         return True
     version = connection.execute(_READ_VERSION).scalar()
-    if version is not None and version > HEAD:
-        raise DatabaseTooNew(f"the database is at revision {version}, this version of the gateway knows {HEAD} at most")
-    return version != HEAD
+    if version is None or version <= HEAD:
+        return bool(version != HEAD)
+    if _has_note(connection):
+        noted, _, oldest = str(connection.execute(_READ_NOTE).scalar()).partition(" from ")
+        if noted == version and "" < oldest <= HEAD:
+            return False
+    raise DatabaseTooNew(f"the database is at revision {version}, this version of the gateway knows {HEAD} at most")
 
 
 def _has_tables(connection: Connection) -> bool:
     return inspect(connection).has_table(_VERSION_TABLE)
+
+
+def _has_note(connection: Connection) -> bool:
+    return any(column["name"] == _NOTE_COLUMN for column in inspect(connection).get_columns(_VERSION_TABLE))
 
 
 def _upgrade(connection: Connection) -> None:
@@ -151,3 +167,6 @@ def _upgrade(connection: Connection) -> None:
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     command.upgrade(config, HEAD)
+    if not _has_note(connection):
+        connection.exec_driver_sql(f"ALTER TABLE {_VERSION_TABLE} ADD COLUMN {_NOTE_COLUMN} VARCHAR(80)")
+    connection.execute(_WRITE_NOTE, {"note": f"{HEAD} from {OLDEST}"})

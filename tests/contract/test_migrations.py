@@ -15,8 +15,11 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, NullPool, create_engine, inspect, make_url, text
 
 from genesys_gateway import storage
+from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
-from genesys_gateway.storage.migrate import HEAD, DatabaseTooNew, migrate
+from genesys_gateway.storage import Storage
+from genesys_gateway.storage.migrate import HEAD, OLDEST, DatabaseTooNew, migrate
+from genesys_gateway.storage.operator_session import OperatorSession
 from genesys_gateway.storage.statements import accounting, intake, outbox
 from genesys_gateway.storage.statements.intake import IntakeResult
 from genesys_gateway.storage.tables import metadata, registration
@@ -161,6 +164,50 @@ def test_a_database_from_a_newer_version_is_left_alone(empty_url: str) -> None:
         migrate(empty_url)
 
 
+def later_tables(url: str, note: str) -> None:
+    """Make the tables those of a later release, with what that has noted."""
+    with engine_of(url).begin() as connection:
+        connection.execute(text("ALTER TABLE conversation ADD COLUMN novelty INTEGER DEFAULT 0 NOT NULL"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999', usable = :note"), {"note": note})
+
+
+def test_the_release_before_may_go_on_with_the_tables_of_the_release_after(empty_url: str) -> None:
+    migrate(empty_url)
+    later_tables(empty_url, f"9999 from {HEAD}")
+
+    assert migrate(empty_url) is False
+
+    opened = Storage(empty_url, SystemClock())
+    opened.open()
+    opened.run(stored.register)
+    balance = opened.run(accounting.balance)
+    opened.close()
+    assert (balance.accepted, balance.unaccounted) == (1, 0)
+    with OperatorSession(empty_url, SystemClock()) as session:
+        assert session.read(accounting.balance) == balance
+
+
+@pytest.mark.parametrize("note", [f"9999 from {int(HEAD) + 1:04}", f"9998 from {HEAD}", "9999", ""])
+def test_later_tables_that_do_not_name_this_release_are_left_alone(empty_url: str, note: str) -> None:
+    migrate(empty_url)
+    later_tables(empty_url, note)
+
+    with pytest.raises(DatabaseTooNew, match=HEAD):
+        migrate(empty_url)
+
+
+@pytest.mark.parametrize("before", [None, "0001", OLDEST])
+def test_a_migration_notes_the_oldest_version_that_may_use_the_tables(empty_url: str, before: str | None) -> None:
+    if before is not None:
+        upgrade_to(empty_url, before)
+
+    migrate(empty_url)
+
+    with engine_of(empty_url).begin() as connection:
+        notes = connection.execute(text("SELECT usable FROM alembic_version")).scalars().all()
+    assert notes == [f"{HEAD} from {OLDEST}"]
+
+
 def test_the_question_whether_there_is_something_to_do_needs_no_alembic(database_url: str) -> None:
     with python(MIGRATE, database_url) as process:
         answer, _ = process.communicate(b"\n", timeout=10)
@@ -197,7 +244,7 @@ def test_revisions_are_numbered_in_their_order() -> None:
 
     revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
-    assert revisions[0] == HEAD
+    assert revisions[:2] == [HEAD, OLDEST], "the release before had the tables before"
     assert revisions == sorted(revisions, reverse=True)
     assert all(len(revision) == 4 and revision.isdigit() for revision in revisions)
 
