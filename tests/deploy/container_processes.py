@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.deploy.composed import Service, file_of, services
+from tests.deploy.dockerfile import instructions, stages
 from tests.harness.processes import ROOT, Process
 from tests.harness.waiting import wait_for
 
@@ -44,9 +45,15 @@ class Image:
     stop_signal: signal.Signals = signal.SIGTERM
 
 
+def _of_the_dockerfile() -> Image:
+    last = stages(instructions((ROOT / "Dockerfile").read_text()))[-1]
+    told = {one.name: tuple(one.exec_form) for one in last if one.name in ("ENTRYPOINT", "CMD")}
+    return Image(entrypoint=told["ENTRYPOINT"], command=told["CMD"])
+
+
 #: By the name before the tag. Grafana is missing: Debian has no package of it.
 IMAGES = {
-    "genesys-gateway": Image(entrypoint=("genesys-gateway",), command=("run",)),
+    "genesys-gateway": _of_the_dockerfile(),
     "postgres": Image(command=("postgres",), stop_signal=signal.SIGINT),
     # Its script adds -W -db: a master process in the foreground.
     "haproxy": Image(
