@@ -1,8 +1,8 @@
-# Becomes a program in a file system like that of a pod: bash confine.sh FOLDER UID GID COMMAND…, as root, inside new
+# Becomes a program in a file system like that of a pod: bash confine.sh FOLDER UID GID WORKDIR COMMAND…, as root, inside new
 # namespaces of mount, pid and uts. Lines on standard input say what is mounted: KIND PATH SIZE. It needs root.
 set -euo pipefail
-folder=$1 user=$2 group=$3
-shift 3
+folder=$1 user=$2 group=$3 working=$4
+shift 4
 
 mount --make-rprivate /
 # Python and the checkout stay where every user may read them; all else that the pod does not have is hidden.
@@ -17,8 +17,8 @@ done
 for hidden in /root /home /var /work /mnt /srv; do
   if [ -d "$hidden" ]; then mount -t tmpfs -o mode=755 tmpfs "$hidden"; fi
 done
-mkdir -p /var/lib/genesys-gateway  # of the image
-chown "$user:$group" /var/lib/genesys-gateway
+mkdir -m 700 -p /var/lib/genesys-gateway  # of the image
+chown 10001:10001 /var/lib/genesys-gateway
 
 while read -r kind path size; do
   mkdir -p "$path"
@@ -45,5 +45,5 @@ done
 mountpoint -q /var/lib/genesys-gateway || mount --bind /var/lib/genesys-gateway /var/lib/genesys-gateway
 umount /run/app/pod
 for fixed in /var /run /; do mount -o remount,bind,ro "$fixed"; done
-cd /var/lib/genesys-gateway
+cd "$working"
 exec setpriv --reuid="$user" --regid="$group" --groups="$group" --no-new-privs --inh-caps=-all --bounding-set=-all "$@" </dev/null

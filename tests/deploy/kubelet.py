@@ -60,9 +60,17 @@ class Pod:
         folder: Outside of the pod: its log, its volume and what it is made of.
         secrets: The Secret: key to value.
         filled_in: Settings in which the manifests have a placeholder.
+        user: Its user and the group of its files; without it, those of the manifest.
     """
 
-    def __init__(self, overlay: str, folder: Path, secrets: Mapping[str, str], filled_in: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        overlay: str,
+        folder: Path,
+        secrets: Mapping[str, str],
+        filled_in: Mapping[str, str],
+        user: int | None = None,
+    ) -> None:
         self._container = container_of(overlay)
         self.port = free_port()
         known = environment_of(overlay)
@@ -74,9 +82,10 @@ class Pod:
         self.client = JsonClient(f"http://127.0.0.1:{self.port}", BOFE_TOKEN)
         self._lay_out(overlay, folder, secrets)
         identity = pod_of(overlay)["securityContext"]
-        self._user, self._group = str(identity["runAsUser"]), str(identity["fsGroup"])
+        self._user, self._group = str(user or identity["runAsUser"]), str(user or identity["fsGroup"])
         arguments = [*_NAMESPACES, "bash", "-c", 'mounts=$1; shift; exec bash "$@" <"$mounts"', "pod"]
         arguments += [str(folder / "mounts"), str(_CONFINE), str(folder), self._user, self._group]
+        arguments.append(self._container["workingDir"])
         self.process = Process([*arguments, *self._command(*self._container["args"])], {}, self.log)
 
     def _command(self, *arguments: str) -> list[str]:

@@ -15,6 +15,7 @@ import yaml
 
 from genesys_gateway.runtime.version import __version__
 from genesys_gateway.settings import Settings, variable
+from genesys_gateway.settings.secret import REREAD_SECONDS, Secret
 from tests.deploy.manifests import (
     FOLDER,
     OVERLAYS,
@@ -129,6 +130,24 @@ def test_each_secret_file_is_in_the_secret_that_the_document_makes(overlay: str)
     assert {path.name for path in paths} <= set(made["data"])
     assert {str(path.parent) for path in paths} == {mount["mountPath"]}
     assert mount["readOnly"]
+
+
+def test_a_changed_secret_is_found_through_the_links_of_its_volume(tmp_path: Path) -> None:
+    """The kubelet writes a new folder, and then replaces the link to it."""
+    now = 0.0
+    for folder, text in (("..1", "old"), ("..2", "new")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tokens").write_text(text)
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "tokens").symlink_to("..data/tokens")
+    found = Secret("old", file=tmp_path / "tokens", monotonic=lambda: now)
+
+    (tmp_path / "..new").symlink_to("..2")
+    (tmp_path / "..new").replace(tmp_path / "..data")
+
+    assert found.reveal() == "old"
+    now += REREAD_SECONDS
+    assert found.reveal() == "new"
 
 
 def test_no_secret_is_among_the_settings() -> None:

@@ -84,7 +84,8 @@ def test_the_pod_with_sqlite_serves_and_ends_in_time(tmp_path: Path, simulator: 
 def test_of_two_pods_with_postgresql_one_may_end(tmp_path: Path, simulator: Simulator) -> None:
     with databases.postgresql() as name:
         holding = secrets(**{"database-url": databases.url(name)})
-        first, second = (Pod(POSTGRESQL, tmp_path / one, holding, filled_in(simulator)) for one in ("a", "b"))
+        first = Pod(POSTGRESQL, tmp_path / "a", holding, filled_in(simulator))
+        second = Pod(POSTGRESQL, tmp_path / "b", holding, filled_in(simulator), user=1_000_650_000)  # as OpenShift does
         first.until_ready()
         second.until_ready()
         running = orjson.loads(first.execute("instances", "--json"))
