@@ -129,6 +129,10 @@ class Story:
 
         until(lambda: all(delivered(one) for one in sessions), 20)
 
+    def failures(self) -> set[str]:
+        """Ids of the records of which an attempt has failed, and the database knows it."""
+        return {line["record"] for line in self.gateway.log() if line["event"] == "attempt_failed"}
+
     def posts(self) -> Counter[str]:
         return Counter(one["id"] for one in self.simulator.attempts())
 
@@ -142,10 +146,10 @@ def test_an_older_state_loses_only_registrations_and_is_sent_again_under_the_sam
         before, waiting, doubtful, later, reported = story.calls(5)
         sent_before = story.wrap_up(before)
         story.until_delivered(before)
-        held = [{"mode": "429", "retryAfter": 3, "conversations": [waiting.conversation]}]
+        held = [{"mode": "429", "retryAfter": 5, "conversations": [waiting.conversation]}]
         simulator.set_receiver("ok", rules=[*held, {"mode": "503", "conversations": [doubtful.conversation]}])
         waited, doubted = story.wrap_up(waiting), story.wrap_up(doubtful)
-        until(lambda: set(story.posts()) >= waited | doubted)
+        until(lambda: story.failures() == waited | doubted)
 
         state.back_up()
         simulator.set_receiver("ok")
