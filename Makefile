@@ -44,7 +44,7 @@ RUNTIME := $(VENV)/.runtime-installed
 TOOLS := $(VENV)/.tools-installed
 DOCS := $(VENV)/.docs-installed
 
-.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references docs site doc-commands lock image image-steps sbom clean package
+.PHONY: demo test test-sdk acceptance proof chaos kill-points kills syscalls mutants model check audit run tracing simulator bench pictures references docs site doc-commands package image image-steps sbom lock clean
 .DELETE_ON_ERROR:
 
 demo: $(RUNTIME)

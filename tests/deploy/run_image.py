@@ -23,6 +23,7 @@ from typing import Any
 from uuid import uuid4
 
 from tests.deploy.dockerfile import PROJECT, locked, spelt_alike
+from tests.deploy.run_page import run_page
 from tests.harness import databases
 from tests.harness.http import JsonClient, NoAnswer
 from tests.harness.judge import customer_of
@@ -249,6 +250,7 @@ def main() -> int:
             what_is_wrong(report, image, genesys, secrets)
         finally:
             genesys.stop()
+    run_page(report)
     return 0 if report.end() else 1
 
 

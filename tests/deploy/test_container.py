@@ -12,6 +12,8 @@ import pytest
 from genesys_gateway.runtime.version import __version__
 from genesys_gateway.settings import Settings, rules, variable
 from tests.deploy.dockerfile import PROJECT, Ignored, files, instructions, locked, sources, stages, variables
+from tests.deploy.run_page import PAGE, ours
+from tests.documents.commands import blocks
 
 TEXT = (PROJECT / "Dockerfile").read_text()
 BUILD, FINAL = stages(instructions(TEXT))
@@ -129,6 +131,11 @@ def test_the_settings_it_sets_exist_and_are_right() -> None:
     assert set(ours) == {"GATEWAY_BIND", "GATEWAY_LOG_FORMAT"}
     assert set(ours) <= known
     assert rules.bind(ours["GATEWAY_BIND"]).rpartition(":")[2] == of("EXPOSE")[0]
+
+
+def test_every_command_of_its_page_is_one_that_make_image_steps_runs() -> None:
+    assert len(ours()) >= 7
+    assert [block.fence.place for block in blocks([PAGE]) if block not in ours()] == []
 
 
 def test_no_secret_is_in_it() -> None:
