@@ -26,7 +26,7 @@ OUTSIDE = {
 #: Endings that browsers show; others get .txt behind them.
 _SHOWN = {".json", ".png", ".svg"}
 _LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=\))")
-_MARK = re.compile(r"^ *<!--\s*(?:not )?run:.*?-->\n", re.MULTILINE | re.DOTALL)
+_MARK = re.compile(r"^ *<!--\s*(?:not run|run by|run):.*?-->\n", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r" *([*+-]|\d+[.)]) +")
 _PARSER = MarkdownIt("commonmark").enable("table")
 

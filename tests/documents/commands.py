@@ -1,6 +1,7 @@
 """The commands of the documents, and what the mark before each block of them says: run here, or not run and why."""
 
 import re
+import shutil
 import subprocess
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -8,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from textwrap import indent
 
+from tests.architecture.sources import PROJECT
 from tests.documents.markdown import Fence, documents, fences
 
 #: The language of a block of commands.
@@ -30,10 +32,13 @@ OTHERS = {
 STAGES = ("nothing", "checkout", "simulated", "postgresql")
 
 _RUN = re.compile(rf"run: (?P<stage>{'|'.join(STAGES)})(?P<background>, background)?(?:, exit (?P<code>\d+))?")
+_BY = re.compile(r"run by: (?P<test>tests/\S+\.py)")
 _NOT_RUN = re.compile(r"not run: (?P<reason>\S.*\S)", re.DOTALL)
 _PROGRAMS = (
     "make curl genesys-gateway python gunicorn psql pip pipx docker podman kubectl systemctl git export bash sudo"
 )
+#: What a developer's machine need not have.
+_OF_OTHERS = "curl jq openssl psql pg_dump pg_restore createdb dropdb promtool nginx haproxy"
 #: A line that begins like a command.
 _LIKE_A_COMMAND = re.compile(rf"^\s*(?:\$ |(?:{_PROGRAMS.replace(' ', '|')}) )", re.MULTILINE)
 
@@ -48,8 +53,17 @@ class Block:
     #: whether it is a server that goes on until the end of its page
     background: bool = False
     code: int = 0
+    #: path of another test that reads the page and runs it
+    test: str = ""
     #: why it is not run
     reason: str = ""
+
+    @property
+    def said(self) -> str:
+        """What is done with it."""
+        if self.stage:
+            return f"run ({self.stage})"
+        return f"run by {self.test}" if self.test else f"not run: {self.reason}"
 
     @property
     def commands(self) -> list[str]:
@@ -67,6 +81,13 @@ def mistakes(page: Path) -> list[str]:
     return [f"{fence.place}: {wrong}" for fence in fences(page) if (wrong := _mistake(fence))]
 
 
+def missing_programs(found: Iterable[Block]) -> list[str]:
+    """The programs that some blocks begin a command with and that are not installed."""
+    text = "\n".join(block.fence.text for block in found)
+    used = set(re.findall(rf"(?:^|[|;&(] *)({_OF_OTHERS.replace(' ', '|')})\b", text, re.MULTILINE))
+    return sorted(program for program in used if shutil.which(program) is None)
+
+
 def by_page_and_stage(found: Iterable[Block]) -> Mapping[tuple[Path, str], list[Block]]:
     """The blocks that are run, in order, by page and stage: those of one go into the same shell."""
     grouped: dict[tuple[Path, str], list[Block]] = defaultdict(list)
@@ -79,13 +100,13 @@ def by_page_and_stage(found: Iterable[Block]) -> Mapping[tuple[Path, str], list[
 def listing() -> str:
     """Each command of each document with what is done with it, and the numbers of both kinds."""
     lines: list[str] = []
-    counts = {True: 0, False: 0}
+    counts = {"run (": 0, "run b": 0, "not r": 0}
     for block in blocks(documents()):
-        said = f"run ({block.stage})" if block.stage else f"not run: {block.reason}"
         for command in block.commands:
-            counts[block.stage is not None] += 1
-            lines.append(f"{block.fence.place}  {said}\n{indent(command, '    ')}\n")
-    return f"{''.join(lines)}\n{counts[True]} commands are run, {counts[False]} are not.\n"
+            counts[block.said[:5]] += 1
+            lines.append(f"{block.fence.place}  {block.said}\n{indent(command, '    ')}\n")
+    here, elsewhere, excused = counts.values()
+    return f"{''.join(lines)}\n{here} commands are run, {elsewhere} by tests of their own, {excused} are not run.\n"
 
 
 def _block(fence: Fence) -> Block | None:
@@ -94,6 +115,8 @@ def _block(fence: Fence) -> Block | None:
     if run := _RUN.fullmatch(fence.comment):
         code = int(run["code"] or 0)
         return Block(fence=fence, stage=run["stage"], background=bool(run["background"]), code=code)
+    if other := _BY.fullmatch(fence.comment):
+        return Block(fence=fence, test=other["test"])
     if excuse := _NOT_RUN.fullmatch(fence.comment):
         return Block(fence=fence, reason=" ".join(excuse["reason"].split()))
     return None
@@ -101,8 +124,11 @@ def _block(fence: Fence) -> Block | None:
 
 def _mistake(fence: Fence) -> str:
     if fence.language == SHELL:
-        if _block(fence) is None:
+        block = _block(fence)
+        if block is None:
             return f"commands need the comment 'run: STAGE' or 'not run: REASON' before them, not {fence.comment!r}"
+        if block.test and not _reads(PROJECT / block.test, fence.page):
+            return f"{block.test} is not there, or does not read this page"
         if re.search(r"^\s*\$ ", fence.text, re.MULTILINE):
             return "commands stand without '$ ', so that they can be copied; what they print goes into a block of text"
         return ""
@@ -111,6 +137,10 @@ def _mistake(fence: Fence) -> str:
     if fence.language == "text" and (like := _LIKE_A_COMMAND.search(fence.text)):
         return f"{like[0].strip()!r} begins a command, which belongs into a block of {SHELL}"
     return ""
+
+
+def _reads(test: Path, page: Path) -> bool:
+    return test.is_file() and page.name in test.read_text()
 
 
 def _commands(text: str) -> list[str]:

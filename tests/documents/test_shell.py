@@ -80,6 +80,7 @@ def test_what_a_page_says_wrongly_is_told_with_its_place(tmp_path: Path, mark: s
     ("text", "wrong"),
     [
         ("```sh\nmake demo\n```\n", "need the comment"),
+        ("<!-- run by: tests/documents/test_site.py -->\n```sh\nmake demo\n```\n", "does not read this page"),
         ("<!-- run: somewhere -->\n```sh\nmake demo\n```\n", "need the comment"),
         ("<!-- run: nothing -->\n\nText.\n\n```sh\nmake demo\n```\n", "need the comment"),
         ("<!-- run: nothing -->\n```sh\n$ make demo\n```\n", "without '$ '"),
