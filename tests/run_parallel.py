@@ -25,7 +25,7 @@ _FLOW_BATCHES = 9
 #: The one file that takes long although it is short.
 _STORIES = Path("tests/flow/test_acceptance_stories.py")
 #: Folders with a batch of their own; one more batch has all that is neither in these nor a flow test.
-_FOLDERS = ("tests/contract", "tests/unit")
+_FOLDERS = ("tests/contract", "tests/unit", "tests/deploy", "tests/documents")
 _PYTEST = (sys.executable, "-m", "pytest")
 
 
