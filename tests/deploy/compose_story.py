@@ -1,4 +1,4 @@
-"""`python -m tests.deploy.compose_story FOLDER`: start all services, see them work together, lose one, stop them.
+"""`python -m tests.deploy.compose_story FOLDER`: start all services, and do all that docs/compose.md says.
 
 It runs in namespaces of its own and writes what it saw as JSON to standard output; test_compose_started.py judges.
 """
@@ -9,16 +9,23 @@ from gevent import monkey
 monkey.patch_all()
 
 import json
+import os
+import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from tests.deploy.composed import Service, in_order, services
+from tests.deploy.composed import PAGE, Service, in_order, services
 from tests.deploy.container_processes import Containers, image_of
+from tests.deploy.docker_stand_in import DockerStandIn
+from tests.documents.markdown import Fence, fences
 from tests.harness.gateway import ADDRESS
 from tests.harness.http import JsonClient
+from tests.harness.processes import ROOT
+from tests.harness.tcp_proxy import TcpProxy
 from tests.harness.waiting import until
 
 Facts = dict[str, Any]
@@ -37,6 +44,7 @@ class Story:
         self._begun = time.monotonic()
         self._simulator = JsonClient("http://simulator:9000")
         self._prometheus = JsonClient("http://prometheus:9090/api/v1")
+        self._docker = DockerStandIn(self.containers)
 
     def tell(self) -> Facts:
         """Everything, in order."""
@@ -47,25 +55,55 @@ class Story:
         for service in possible:
             self.containers.until_there(service)
         self._took("everything healthy")
-        bofe = JsonClient("http://balancer:8080", self._secret("bofe", "token"))
-        self.facts["record"] = self._one_conversation(bofe)
-        self._watched()
-        self._instances("instances")
-        self.facts["troubles"] = self._execute("gateway1", "genesys-gateway", "status", "--json")["troubles"]
-        self._lose_one(bofe)
-        until(lambda: self._traffic()["registered"] > 0, 20, "the contact centre's conversations are registered")
-        self.facts["traffic"] = self._traffic()
-        self._took("traffic registered")
-        self._stop_all()
-        self.facts["logs"] = {name: self._log(service) for name, service in services().items() if image_of(service)}
+        self._bofe = JsonClient("http://balancer:8080", self._secret("bofe", "token"))
+        with ExitStack() as undo:
+            for service in possible:
+                for port, inside in service.ports.items():
+                    address = self.containers.addresses[service.name]
+                    undo.enter_context(TcpProxy(address, inside, int(port.rpartition(":")[2])).running())
+            self._programs = undo.enter_context(self._docker.installed())
+            self._use()
+        self.facts["exit codes"] = self._docker.ended
+        self.facts["logs"] = {service.name: self._log(service) for service in possible}
         self.facts["secrets"] = self._secrets()
         return self.facts
 
-    def _one_conversation(self, bofe: JsonClient) -> Facts:
-        """Register a conversation at the balancer, have the simulator play it; returns what became of it."""
+    def _use(self) -> None:
+        self.facts["record"] = self._one_conversation()
+        self._watched()
+        self._instances("instances", "gateway1")
+        until(lambda: self._traffic()["registered"] > 0, 20, "the contact centre's conversations are registered")
+        self.facts["traffic"] = self._traffic()
+        for fence in fences(PAGE):
+            if fence.language == "sh":
+                self._run(fence)
+            if "kill gateway1" in fence.text:
+                self.facts["record while one is lost"] = self._one_conversation()
+                self._took("record while one is lost")
+            if "start gateway1" in fence.text:
+                self.containers.until_there(services()["gateway1"])
+                self._instances("instances afterwards", "gateway2")
+                self._took("two instances again")
+
+    def _run(self, fence: Fence) -> None:
+        """Run a block of commands; its first failure ends it."""
+        environment = {**os.environ, "PATH": f"{self._programs}:{os.environ['PATH']}"}
+        command = ["bash", "-euo", "pipefail", "-c", fence.text]
+        done = subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False
+        )
+        said = {"text": fence.text, "code": done.returncode, "output": done.stdout, "error": done.stderr}
+        self.facts.setdefault("page", []).append(said)
+        self._took(f"line {fence.line}")
+
+    def _one_conversation(self) -> Facts:
+        """Register a conversation at the balancer, have the simulator play it; returns what became of it.
+
+        It is registered on a connection that has been used before, as a caller's pool does.
+        """
         conversation = self._control("POST", "/conversations", {})["conversationId"]
         registration = {"interactionId": conversation, "customerId": str(uuid4())}
-        answer = bofe.request("POST", ADDRESS, registration).status
+        answer = self._bofe.request("POST", ADDRESS, registration).status
         topic = f"v2.detail.events.conversation.{conversation}.acw"
         until(lambda: any(topic in one["topics"] for one in self._control("GET", "/channels")), 20, "listened to")
         self._control("POST", f"/conversations/{conversation}/end", {})
@@ -76,38 +114,16 @@ class Story:
 
     def _watched(self) -> None:
         """What Prometheus sees, once it has scraped both gateways."""
-        self._took("record delivered")
         until(lambda: {one["health"] for one in self._targets()} == {"up"}, 20, "both targets are up")
         self.facts["targets"] = [one["scrapeUrl"] for one in self._targets()]
         groups = self._prometheus.request("GET", "/rules").json["data"]["groups"]
         self.facts["rules"] = sorted(rule["name"] for group in groups for rule in group["rules"])
         self._took("both targets up")
 
-    def _lose_one(self, bofe: JsonClient) -> None:
-        """Kill an instance: the other serves; started again, it works at once."""
-        lost = services()["gateway1"]
-        self.containers.kill(lost)
-        self.facts["record while one is lost"] = self._one_conversation(bofe)
-        self._took("record while one is lost")
-        self.containers.start(lost)
-        self.containers.until_there(lost)
-        self._instances("instances afterwards")
-        self._took("two instances again")
-
-    def _instances(self, name: str) -> None:
-        self.facts[name] = self._execute("gateway1", "genesys-gateway", "instances", "--json")
-
-    def _execute(self, name: str, *command: str) -> Any:
-        done = self.containers.execute(services()[name], command)
+    def _instances(self, fact: str, at: str) -> None:
+        done = self.containers.execute(services()[at], ["genesys-gateway", "instances", "--json"])
         assert done.stdout, done.stderr
-        return json.loads(done.stdout)
-
-    def _stop_all(self) -> None:
-        running = [service for service in in_order() if service.name in self.containers.running]
-        self.facts["exit codes"] = {}
-        for service in reversed(running):
-            self.facts["exit codes"][service.name] = self.containers.stop(service)
-            self._took(f"{service.name} stopped")
+        self.facts[fact] = json.loads(done.stdout)
 
     def _took(self, what: str) -> None:
         self.facts.setdefault("seconds", {})[what] = round(time.monotonic() - self._begun, 1)

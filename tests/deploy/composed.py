@@ -13,6 +13,8 @@ from tests.harness.processes import ROOT
 
 FOLDER = ROOT / "deploy" / "compose"
 FILE = FOLDER / "compose.yaml"
+#: The document about it.
+PAGE = ROOT / "docs" / "compose.md"
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0}
 
 

@@ -69,7 +69,7 @@ _PROGRAMS = {
 
 def missing_programs() -> list[str]:
     """The programs without which nothing can be run here."""
-    needed = ("unshare", "mount", "hostname", "setpriv", "haproxy", "prometheus", "wget", "pg_isready")
+    needed = ("unshare", "mount", "hostname", "setpriv", "haproxy", "prometheus", "wget", "pg_isready", "curl", "jq")
     return [*(one for one in needed if program(one) is None), *(() if postgresql_programs() else ("initdb",))]
 
 

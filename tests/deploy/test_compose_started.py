@@ -6,6 +6,7 @@ replaced. Not executed here: Docker, the images, their limits and rights, and Gr
 
 import json
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -15,8 +16,9 @@ from typing import Any
 import pytest
 
 from tests.architecture.monitoring import rules
-from tests.deploy.composed import services
+from tests.deploy.composed import PAGE, services
 from tests.deploy.container_processes import image_of, missing_programs, own_network
+from tests.documents.markdown import fences
 from tests.harness.processes import ROOT, python
 
 Facts = dict[str, Any]
@@ -62,8 +64,26 @@ def test_both_instances_run_each_at_its_place(seen: Facts) -> None:
     assert sorted(one["endpoint"].split()[0] for one in seen["instances"]) == ["gateway1", "gateway2"]
 
 
-def test_a_gateway_asked_in_its_container_reports_no_trouble(seen: Facts) -> None:
-    assert seen["troubles"] == []
+def test_every_command_of_the_page_works(seen: Facts) -> None:
+    blocks = [fence for fence in fences(PAGE) if fence.language == "sh"]
+
+    assert [one["text"] for one in seen["page"]] == [fence.text for fence in blocks]
+    assert [one for one in seen["page"] if one["code"] != 0 or one["error"]] == []
+
+
+@pytest.mark.parametrize(
+    ("command", "output"),
+    [
+        ("cat /run/secrets/tokens", r"bofe:\w+\nbackoffice:\w+\nops:\w+"),
+        ("/wrapup", r'"wrapUpNotes": "all well"'),
+        ("genesys-gateway status", "^The promise is kept"),
+        ("genesys-gateway instances", r"\brunning\b"),
+    ],
+)
+def test_a_command_of_the_page_shows_what_it_is_there_for(seen: Facts, command: str, output: str) -> None:
+    (found,) = [one["output"] for one in seen["page"] if command in one["text"]]
+
+    assert re.search(output, found)
 
 
 def test_the_other_gateway_serves_while_one_is_lost(seen: Facts) -> None:
