@@ -4,6 +4,8 @@ Invariant: the file is whole, checked and on disk, or it is not there.
 """
 
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from genesys_gateway.commands.output import DONE, NOT_DONE, UNUSABLE, counted, print_error, print_json, print_lines
@@ -22,10 +24,9 @@ def backup(session: OperatorSession, file: Path, *, as_json: bool) -> int:
     """
     if session.file is None:
         return print_error("This is a database of PostgreSQL: use pg_dump, or the backup of its server.", code=UNUSABLE)
-    for end in (signal.SIGTERM, signal.SIGHUP):  # as Ctrl-C: what was copied so far is removed
-        signal.signal(end, signal.default_int_handler)
     try:
-        made = copy(session.file, file, _BUSY_SECONDS)
+        with _ended_as_by_ctrl_c():
+            made = copy(session.file, file, _BUSY_SECONDS)
     except BackupRefused as error:
         return print_error(str(error), code=UNUSABLE)
     except BackupFailed as error:
@@ -35,6 +36,20 @@ def backup(session: OperatorSession, file: Path, *, as_json: bool) -> int:
     else:
         print_lines(f"Copied: {_contents(made)}; {made.bytes:,} bytes in {file}.")
     return DONE
+
+
+@contextmanager
+def _ended_as_by_ctrl_c() -> Iterator[None]:
+    """Let the other signals that end a command remove what was copied so far, too; nohup's stays ignored."""
+    before = {one: signal.getsignal(one) for one in (signal.SIGTERM, signal.SIGHUP)}
+    caught = [one for one, handler in before.items() if handler is signal.SIG_DFL]
+    for one in caught:
+        signal.signal(one, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for one in caught:
+            signal.signal(one, signal.SIG_DFL)
 
 
 def _counts(made: Backup) -> dict[str, int | None]:
