@@ -89,7 +89,7 @@ def test_a_command_of_the_page_shows_what_it_is_there_for(seen: Facts, command: 
 def test_the_other_gateway_serves_while_one_is_lost(seen: Facts) -> None:
     told = seen["record while one is lost"]
 
-    assert told["registered"] == 201
+    assert told["registered"] in (200, 201)  # 200 if the balancer repeated what the lost one had stored
     assert len(told["records"]) == 1
 
 
