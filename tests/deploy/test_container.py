@@ -90,6 +90,11 @@ def test_the_label_has_the_version_of_the_package() -> None:
     assert '"$found" = "$VERSION"' in TEXT, "the build does not compare them"
 
 
+def test_the_page_names_the_image_of_this_version() -> None:
+    named = re.findall(r"genesys-gateway:(\d[\w.]*\w)", TEXT + PAGE.read_text())
+    assert set(named) == {__version__}
+
+
 def test_every_package_is_installed_with_hashes() -> None:
     installs = [line for line in re.findall(r"pip install [^\\\n]*", TEXT) if "--no-index" not in line]
     assert len(installs) == 2
