@@ -244,7 +244,8 @@ def test_revisions_are_numbered_in_their_order() -> None:
 
     revisions = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
 
-    assert revisions[:2] == [HEAD, OLDEST], "the release before had the tables before"
+    assert revisions[0] == HEAD
+    assert OLDEST in revisions[:2], "no more is tried than the release before"
     assert revisions == sorted(revisions, reverse=True)
     assert all(len(revision) == 4 and revision.isdigit() for revision in revisions)
 
