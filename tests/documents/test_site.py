@@ -5,13 +5,19 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from tests.architecture.sources import PROJECT
 from tests.documents.markdown import documents
+from tests.harness.chromium import browser
 
 #: What a browser fetches by itself, with its address.
 _FETCHED = re.compile(
@@ -35,6 +41,23 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as in the class above
+        """Print nothing."""
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder))) as server:
+        thread = Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
 def test_every_document_is_a_page(site: Path) -> None:
     index = json.loads((site / "search" / "search_index.json").read_text())
     found = {entry["location"].partition("#")[0] for entry in index["docs"]}
@@ -53,6 +76,17 @@ def test_nothing_is_fetched_from_another_host(site: Path) -> None:
     }
 
     assert fetched == set()
+
+
+def test_a_browser_finds_a_setting_by_its_name_and_asks_no_other_host(site: Path) -> None:
+    with serving(site) as url, browser() as page:
+        page.go(f"{url}/index.html?q=GATEWAY_LEASE_SECONDS")
+        page.wait_for("!!document.querySelector('.md-search-result__link[href*=\"settings.html\"]')")
+
+        loaded = page.ask("performance.getEntriesByType('resource').map(one => one.name)")
+        assert len(loaded) > 3
+        assert [one for one in loaded if not one.startswith(f"{url}/")] == []
+        assert page.complaints == []
 
 
 def test_a_file_outside_the_documents_is_in_the_site_if_one_links_to_it(site: Path) -> None:
