@@ -125,7 +125,7 @@ package: $(TOOLS)
 # podman leaves out the health check unless it is told to write Docker's format.
 image:
 	@$(CONTAINER) build $(if $(findstring podman,$(CONTAINER)),--format docker) --tag genesys-gateway:$(VERSION) \
-		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) $(ARGS) .
+		--build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git describe --always --dirty --abbrev=40 --exclude "*") $(ARGS) .
 
 image-steps: $(TOOLS)
 	@bash deploy/container/image_steps.sh

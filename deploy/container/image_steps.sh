@@ -40,7 +40,7 @@ printf '[global]\ncert = %s\n' "$certificates" >"$scratch/pip.conf"
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' genesys_gateway/runtime/version.py)
 buildah bud --format docker --isolation chroot --pull-never --layers \
   --volume "$certificates:$certificates:ro" --volume "$scratch/pip.conf:/etc/pip.conf:ro" \
-  --build-arg "BASE=$base" --build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse HEAD)" \
+  --build-arg "BASE=$base" --build-arg "VERSION=$version" --build-arg "REVISION=$(git describe --always --dirty --abbrev=40 --exclude "*")" \
   --tag "genesys-gateway:$version" "$@" . >"$scratch/build.log" 2>&1 \
   || { tail -n 40 "$scratch/build.log" >&2; exit 1; }
 grep -E '^\[[0-9]+/[0-9]+\] STEP' "$scratch/build.log" | cut -c 1-110
