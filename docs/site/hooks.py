@@ -1,7 +1,7 @@
 """Makes a site of the documents as they are on GitHub: reads them as GitHub does, and leads their links into the site.
 
 A link to another document leads to its page, also to README and the others outside docs/; a link to any other file
-leads to a copy of it.
+leads to a copy of it, and one to a folder becomes plain text.
 """
 
 import posixpath
@@ -25,7 +25,7 @@ OUTSIDE = {
 }
 #: Endings that browsers show; others get .txt behind them.
 _SHOWN = {".json", ".png", ".svg"}
-_LINK = re.compile(r"(?<=\]\()(?![a-z]+:|#)([^)\s]+)(?=\))")
+_LINK = re.compile(r"\[([^\[\]]*)\]\((?![a-z]+:|#)([^)\s]+)\)")
 _MARK = re.compile(r"^ *<!--\s*(?:not run|run by|run):.*?-->\n", re.MULTILINE | re.DOTALL)
 _ITEM = re.compile(r" *([*+-]|\d+[.)]) +")
 _PARSER = MarkdownIt("commonmark").enable("table")
@@ -59,10 +59,14 @@ def _led(text: str, source: Path, page: str) -> str:
     """Lead each link to where its target is in the site."""
 
     def lead(link: re.Match[str]) -> str:
-        file, hash_sign, anchor = link[1].partition("#")
+        file, hash_sign, anchor = link[2].partition("#")
         name = posixpath.normpath(posixpath.join(source.parent.as_posix(), file))
         place = _place_of(name)
-        return posixpath.relpath(place, posixpath.dirname(page) or ".") + hash_sign + anchor if place else link[0]
+        if (PROJECT / name).is_dir():
+            return link[1]
+        if place is None:
+            return link[0]
+        return f"[{link[1]}]({posixpath.relpath(place, posixpath.dirname(page) or '.')}{hash_sign}{anchor})"
 
     return _LINK.sub(lead, text)
 
@@ -83,7 +87,7 @@ def _copy_of(name: str) -> str:
 def _files_linked_from(path: Path) -> set[str]:
     """The files outside docs/ that a document links to and that are no documents of the site themselves."""
     folder = path.parent.relative_to(PROJECT).as_posix()
-    targets = (link.partition("#")[0] for link in _LINK.findall(path.read_text()))
+    targets = (link.partition("#")[0] for _, link in _LINK.findall(path.read_text()))
     names = {posixpath.normpath(posixpath.join(folder, target)) for target in targets if target}
     return {name for name in names if (PROJECT / name).is_file() and (_place_of(name) or "").startswith("files/")}
 
