@@ -1,6 +1,7 @@
 """Runs the service: this process becomes gunicorn, with the configuration of the package."""
 
 import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -10,4 +11,7 @@ _GUNICORN = ("-m", "gunicorn", "-c", "python:genesys_gateway.serving.gunicorn_co
 def run() -> NoReturn:
     """Replace this process by gunicorn's master. It keeps the process id, so signals reach the service."""
     sys.stdout.flush()
+    # Until gunicorn can handle it, SIGTERM waits: the kernel never gives it to a process 1, as in a container, that has
+    # no handler yet. The configuration lets it through.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
     os.execv(sys.executable, [sys.executable, *_GUNICORN])  # noqa: S606 - no shell is wanted

@@ -107,6 +107,11 @@ def on_starting(server: Any) -> None:
     gunicorn_master.start(server, os.environ, _say if _LOGS_ARE_TEXT else None)
 
 
+def when_ready(_server: Any) -> None:
+    """Let SIGTERM through, which the command run holds back until gunicorn handles it: now, before the first worker."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
 def post_worker_init(worker: Any) -> None:
     """Begin the gateway in the process of its worker, and drain it as soon as the worker gets SIGTERM."""
     gateway = worker.wsgi.extensions[routes.GATEWAY]
