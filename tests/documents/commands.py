@@ -32,7 +32,7 @@ OTHERS = {
 STAGES = ("nothing", "checkout", "simulated", "postgresql")
 
 _RUN = re.compile(rf"run: (?P<stage>{'|'.join(STAGES)})(?P<background>, background)?(?:, exit (?P<code>\d+))?")
-_BY = re.compile(r"run by: (?P<test>tests/\S+\.py)")
+_BY = re.compile(r"run by: (?P<test>tests/\S+\.py)(?:, (?P<how>\S.*\S))?", re.DOTALL)
 _NOT_RUN = re.compile(r"not run: (?P<reason>\S.*\S)", re.DOTALL)
 _PROGRAMS = (
     "make curl genesys-gateway python gunicorn psql pip pipx docker podman kubectl systemctl git export bash sudo"
@@ -55,7 +55,7 @@ class Block:
     code: int = 0
     #: path of another test that reads the page and runs it
     test: str = ""
-    #: why it is not run
+    #: why it is not run, or how the other test runs it
     reason: str = ""
 
     @property
@@ -63,7 +63,9 @@ class Block:
         """What is done with it."""
         if self.stage:
             return f"run ({self.stage})"
-        return f"run by {self.test}" if self.test else f"not run: {self.reason}"
+        if self.test:
+            return ", ".join(filter(None, (f"run by {self.test}", self.reason)))
+        return f"not run: {self.reason}"
 
     @property
     def commands(self) -> list[str]:
@@ -116,7 +118,7 @@ def _block(fence: Fence) -> Block | None:
         code = int(run["code"] or 0)
         return Block(fence=fence, stage=run["stage"], background=bool(run["background"]), code=code)
     if other := _BY.fullmatch(fence.comment):
-        return Block(fence=fence, test=other["test"])
+        return Block(fence=fence, test=other["test"], reason=" ".join((other["how"] or "").split()))
     if excuse := _NOT_RUN.fullmatch(fence.comment):
         return Block(fence=fence, reason=" ".join(excuse["reason"].split()))
     return None
