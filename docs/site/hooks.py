@@ -113,13 +113,15 @@ class _Item:
 
 
 def _indented(markdown: str) -> str:
-    """Indent what belongs to an item of a list by four, and put an empty line before each list.
+    """Indent what belongs to an item of a list by four, and put an empty line before each list and after long items.
 
-    GitHub indents by the width of the item's mark; what mkdocs is made with knows steps of four only.
+    GitHub indents by the width of the item's mark; what mkdocs is made with knows steps of four only, and takes an item
+    behind a paragraph for a part of it.
     """
     lines = markdown.split("\n")
     around: list[list[_Item]] = [[] for _ in lines]
-    first: set[int] = set()
+    apart: set[int] = set()
+    item_before: dict[int, list[int]] = {}
     for token in _PARSER.parse(markdown):
         if not token.map:
             continue
@@ -128,10 +130,13 @@ def _indented(markdown: str) -> str:
             item = _Item(begin=begin, mark=mark.start(1), text=mark.end())
             for number in range(*token.map):
                 around[number].append(item)
+            if not all(line.strip() for line in lines[slice(*item_before.get(token.level, [0, 0]))]):
+                apart.add(begin)
+            item_before[token.level] = token.map
         elif token.type.endswith("_list_open") and token.level == 0:
-            first.add(begin)
+            apart.add(begin)
     moved = (_line(number, line, around[number]) for number, line in enumerate(lines))
-    return "\n".join(f"\n{line}" if number in first else line for number, line in enumerate(moved))
+    return "\n".join(f"\n{line}" if number in apart else line for number, line in enumerate(moved))
 
 
 def _line(number: int, line: str, items: Sequence[_Item]) -> str:

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,8 +15,9 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from markdown_it import MarkdownIt
 
-from tests.architecture.sources import PROJECT
+from tests.architecture.sources import PROJECT, name_of
 from tests.documents.markdown import documents
 from tests.harness.chromium import browser
 
@@ -94,6 +96,26 @@ def test_a_file_outside_the_documents_is_in_the_site_if_one_links_to_it(site: Pa
 
     assert copy.read_bytes() == (PROJECT / "deploy" / "prometheus" / "alerts.yml").read_bytes()
     assert 'href="files/deploy/prometheus/alerts.yml.txt"' in (site / "metrics.html").read_text()
+
+
+@pytest.mark.parametrize("document", documents(), ids=name_of)
+def test_a_page_has_the_parts_that_github_shows(site: Path, document: Path) -> None:
+    page = (site / place_of(document)).read_text().partition("<article")[2].partition("</article>")[0]
+    as_github = MarkdownIt("commonmark").enable("table").render(document.read_text())
+
+    assert parts(page) == parts(as_github)
+
+
+def place_of(document: Path) -> str:
+    name = name_of(document)
+    moved = {"README.md": "overview", "CHANGELOG.md": "changes"}
+    if not name.startswith("docs/"):
+        return f"project/{moved.get(name, name.removesuffix('.md').lower())}.html"
+    return name.removeprefix("docs/").replace("README.md", "index.md").removesuffix(".md") + ".html"
+
+
+def parts(html: str) -> Counter[str]:
+    return Counter(re.findall(r"<(li|ol|ul|pre|code|table|tr|h[1-6]|img|strong|em)[ >]", html))
 
 
 def test_lists_blocks_and_marks_are_read_as_github_does(site: Path) -> None:
