@@ -33,6 +33,7 @@ The files, in reading order:
     conversation_answer, analytics_answer, analytics_query      JSON of the conversation and analytics resources
     name_pages           pages of users and wrap-up codes
     control, actions     the control API under `/_sim`, and the actions of agents and customers
+    parameters           which parameters the control API takes, and of what kind each is
     console, pages       the console page at `/`
     app, server          the WSGI application, and the ports it listens on
     __main__             ``python -m genesys_gateway.simulator``

@@ -16,6 +16,7 @@ from genesys_gateway.simulator.clock import iso
 from genesys_gateway.simulator.errors import ControlError
 from genesys_gateway.simulator.faults import CATALOGUE
 from genesys_gateway.simulator.oauth import ALL_PERMISSIONS, CREDENTIALS_GRANT, SAML_GRANT, Client
+from genesys_gateway.simulator.parameters import check_parameters
 from genesys_gateway.simulator.receiver import MODES
 from genesys_gateway.simulator.traffic_plan import TrafficPlan
 from genesys_gateway.simulator.wire import Answer, Request, Router
@@ -52,6 +53,7 @@ def call(world: World, request: Request) -> Answer:
         raise ControlError("the body is not JSON") from None
     if not isinstance(body, dict):
         raise ControlError("the body has to be a JSON object")
+    check_parameters(request.method, request.path, body)
     try:
         return handler(world, body, request, parameters)
     except (TypeError, ValueError, KeyError) as error:
@@ -303,7 +305,7 @@ def _faults_off(world: World, _: Mapping[str, Any], __: Request, ___: Mapping[st
 @_route("DELETE", "/_sim/faults/{id}")
 def _fault_off(world: World, _: Mapping[str, Any], __: Request, path: Mapping[str, str]) -> Answer:
     """switch one fault off"""
-    if not world.faults.switch_off(int(path["id"])):
+    if not path["id"].isdecimal() or not world.faults.switch_off(int(path["id"])):
         raise ControlError("that fault is not on", status=404)
     return Answer(body={"off": int(path["id"])})
 
