@@ -77,14 +77,15 @@ def headings(page: Path) -> list[str]:
     return ["".join(one.content for one in inline.children or ()) for inline in of_headings]
 
 
-def anchors(page: Path) -> list[str]:
+@cache
+def anchors(page: Path) -> tuple[str, ...]:
     """The names of the headings in links, as GitHub makes them; a second one of a name gets a number."""
     names: list[str] = []
     for heading in headings(page):
         name = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
         again = sum(1 for known in names if known == name or re.fullmatch(rf"{re.escape(name)}-\d+", known))
         names.append(f"{name}-{again}" if again else name)
-    return names
+    return tuple(names)
 
 
 def links(page: Path) -> Iterator[Span]:

@@ -43,6 +43,8 @@ def checkout(folder: Path, _until_end: ExitStack) -> Scene:
     for name in _tracked():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, copy / name)
+        if name.endswith(".py"):
+            _copy_compiled(ROOT / name, copy / name)
     (copy / ".venv").symlink_to(_VENV.parent)
     # Then make never tries to install what is installed, without a network.
     for listed in copy.glob("requirements*.txt"):
@@ -103,6 +105,13 @@ def _programs(folder: Path) -> dict[str, str]:
     (home / ".curlrc").write_text(_CURL)
     path = f"{script.parent}:{_VENV}:{os.environ['PATH']}"
     return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8", "TERM": "dumb"}
+
+
+def _copy_compiled(source: Path, copy: Path) -> None:
+    """Copy what Python made of a source file, so that no process has to do that again."""
+    for compiled in (source.parent / "__pycache__").glob(f"{source.stem}.*.pyc"):
+        (copy.parent / "__pycache__").mkdir(exist_ok=True)
+        shutil.copy2(compiled, copy.parent / "__pycache__" / compiled.name)
 
 
 def _tracked() -> list[str]:

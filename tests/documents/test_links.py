@@ -16,14 +16,13 @@ _OWN = ("127.0.0.1", "localhost")
 @pytest.mark.parametrize("page", documents(), ids=name_of)
 def test_links_lead_somewhere(page: Path) -> None:
     for link in links(page):
-        file, _, place = link.text.partition("#")
         if re.match(r"[a-z]+:", link.text):
             continue
-        target = (page.parent / file).resolve() if file else page
+        file, place = target(page, link.text), link.text.partition("#")[2]
 
-        assert target.exists(), f"line {link.line}: {link.text}"
-        assert target.is_relative_to(PROJECT), f"line {link.line}: {link.text}"
-        assert not place or place in anchors(target), f"line {link.line}: {link.text}"
+        assert file.exists(), f"line {link.line}: {link.text}"
+        assert file.is_relative_to(PROJECT), f"line {link.line}: {link.text}"
+        assert not place or place in anchors(file), f"line {link.line}: {link.text}"
 
 
 @pytest.mark.parametrize("page", documents(), ids=name_of)
@@ -39,15 +38,18 @@ def test_links_to_other_hosts_are_https_and_well_formed(page: Path) -> None:
 
 
 def test_a_link_to_a_heading_that_is_there_twice_would_be_ambiguous() -> None:
-    for page in documents():
-        twice = {
-            name for name in anchors(page) if re.search(r"-\d+$", name) and name.rpartition("-")[0] in anchors(page)
-        }
-        used = {
-            link.text.partition("#")[2]
-            for other in documents()
-            for link in links(other)
-            if (other.parent / link.text.partition("#")[0]).resolve() == page
-        }
+    twice = {
+        (page, name)
+        for page in documents()
+        for name in anchors(page)
+        if re.search(r"-\d+$", name) and name.rpartition("-")[0] in anchors(page)
+    }
+    used = {(target(page, link.text), link.text.partition("#")[2]) for page in documents() for link in links(page)}
 
-        assert used & twice == set(), f"{name_of(page)}: the site numbers headings otherwise than GitHub"
+    assert used & twice == set(), "the site numbers headings otherwise than GitHub"
+
+
+def target(page: Path, link: str) -> Path:
+    """The file to which a link leads."""
+    file = link.partition("#")[0]
+    return (page.parent / file).resolve() if file else page
