@@ -248,6 +248,7 @@ def test_sqlite_never_has_two_pods() -> None:
 
     assert found["kind"] == "StatefulSet", "a Deployment may start a second pod before the first has ended"
     assert found["spec"]["replicas"] == 1
+    assert found["spec"]["podManagementPolicy"] == "Parallel", "else a pod with a wrong setting blocks the right one"
     (claim,) = found["spec"]["volumeClaimTemplates"]
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
     (mount,) = (one for one in container_of(SQLITE)["volumeMounts"] if one["name"] == claim["metadata"]["name"])
