@@ -80,6 +80,11 @@ def test_every_setting_is_one_of_the_gateway(service: Service) -> None:
     assert {name for name in ours if name.removesuffix("_FILE") not in names} == set()
 
 
+@each_service
+def test_no_service_is_asked_for_through_a_proxy_that_docker_gives_to_every_container(service: Service) -> None:
+    assert {service.environment.get(name) for name in ("HTTP_PROXY", "http_proxy")} == {""}
+
+
 def test_two_gateways_differ_only_in_their_place() -> None:
     first, second = GATEWAYS
 
