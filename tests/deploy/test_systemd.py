@@ -95,6 +95,12 @@ def test_every_variable_is_a_setting_and_its_credential_exists(unit: Path) -> No
         assert Path(file).name.replace("%i", "a") in PAGE
 
 
+def test_what_is_installed_can_be_read_by_the_service_whatever_the_umask_of_root_was() -> None:
+    first = next(line for line in PAGE.split("```sh\n")[1].splitlines())
+
+    assert first.split("#")[0].strip() == "umask 022", "the virtual environment would be closed to the service's user"
+
+
 def test_the_variables_in_the_document_are_settings() -> None:
     known = {variable(field.name) for field in fields(Settings) if "read" in field.metadata} | {"GENESYS_ENVIRONMENT"}
     named = set(re.findall(r"\b(?:GENESYS|GATEWAY|COMMUNICATION_HISTORY|DATABASE)_[A-Z_]+\b", PAGE))
