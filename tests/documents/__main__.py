@@ -8,6 +8,7 @@ from gevent import monkey
 
 monkey.patch_all()
 
+import shutil
 import sys
 import tempfile
 import time
@@ -30,10 +31,11 @@ def main(arguments: list[str]) -> int:
         begun = time.monotonic()
         folder = Path(tempfile.mkdtemp(prefix="documents-"))
         failure = namespaces.run(stage, found, folder)
-        sys.stdout.write(
-            f"{time.monotonic() - begun:5.1f} s  {name_of(page)} ({stage}): {len(found)} blocks, {folder}\n"
-        )
-        wrong += [failure] if failure else []
+        sys.stdout.write(f"{time.monotonic() - begun:5.1f} s  {name_of(page)} ({stage}): {len(found)} blocks\n")
+        if failure:
+            wrong.append(f"{failure}\n--- logs are in {folder}")
+        else:
+            shutil.rmtree(folder)
     sys.stdout.write("".join(f"\n{one}\n" for one in wrong))
     return 1 if wrong else 0
 
