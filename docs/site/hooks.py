@@ -34,8 +34,8 @@ _PARSER = MarkdownIt("commonmark").enable("table")
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Add the decisions to the navigation, below their list."""
     names = sorted(path.name for path in (PROJECT / "docs" / "adr").glob("0*.md"))
-    *_, project = config.nav or []
-    project["Project"].append({"Decisions": ["adr/README.md", *(f"adr/{name}" for name in names)]})
+    explanation = next(part["Explanation"] for part in config.nav or [] if "Explanation" in part)
+    explanation.append({"Decisions": ["adr/README.md", *(f"adr/{name}" for name in names)]})
     return config
 
 
