@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from genesys_gateway.runtime.version import __version__
 from genesys_gateway.storage.tables import metadata
 from tests.architecture.sources import PROJECT
 from tests.documents.markdown import documents
@@ -22,6 +23,11 @@ def test_every_decision_is_listed_once_in_order() -> None:
     folder = PROJECT / "docs" / "adr"
     listed = re.findall(r"^\| \[\d{4}\]\((\S+)\) \|", (folder / "README.md").read_text(), re.MULTILINE)
     assert listed == sorted(path.name for path in folder.glob("0*.md"))
+
+
+def test_the_newest_release_in_the_changes_is_this_one() -> None:
+    released = re.findall(r"^## \[(\d.*)\] - \d{4}-\d\d-\d\d$", (PROJECT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    assert released[0] == __version__
 
 
 def test_every_test_that_security_rests_on_is_there() -> None:
