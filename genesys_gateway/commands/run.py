@@ -3,9 +3,15 @@
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import NoReturn
 
-_GUNICORN = ("-m", "gunicorn", "-c", "python:genesys_gateway.serving.gunicorn_conf", "genesys_gateway.serving.wsgi:app")
+#: The folder of this package: in a checkout, Python has to be told.
+_HOME = str(Path(__file__).parents[2])
+#: -P: modules are not looked for in the current folder.
+_CODE = "import sys; sys.path.append(sys.argv.pop(1)); from genesys_gateway.serving.launch import launch; launch()"
+_PYTHON = ("-P", "-c", _CODE)
+_GUNICORN = ("-c", "python:genesys_gateway.serving.gunicorn_conf", "genesys_gateway.serving.wsgi:app")
 
 
 def run() -> NoReturn:
@@ -14,4 +20,4 @@ def run() -> NoReturn:
     # Until gunicorn can handle it, SIGTERM waits: the kernel never gives it to a process 1, as in a container, that has
     # no handler yet. The configuration lets it through.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    os.execv(sys.executable, [sys.executable, *_GUNICORN])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, *_PYTHON, _HOME, *_GUNICORN])  # noqa: S606 - no shell is wanted

@@ -5,6 +5,7 @@ Invariant: gevent's patches come before any other import. This file imports noth
 
 The files, in reading order:
 
+    launch               starts gunicorn for ``genesys-gateway run``
     gunicorn_conf        gunicorn's configuration: one gevent worker, started after all checks, drained before it ends
     wsgi                 the application that gunicorn serves
     app                  builds the Flask application in front of a gateway

@@ -1,5 +1,6 @@
 from typing import Any
 
 class Config:
+    chdir: str
     keepalive: int
     def set(self, name: str, value: Any) -> None: ...

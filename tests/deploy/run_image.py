@@ -180,7 +180,7 @@ def _one_record(report: Report, gateway: Container, genesys: Simulator) -> str:
 
 def _process_one(report: Report, gateway: Container) -> None:
     words = gateway.run("cat", "/proc/1/cmdline").stdout.split("\0")
-    report.claim("process 1 is gunicorn's master", words[1:3] == ["-m", "gunicorn"], " ".join(words[:3]))
+    report.claim("process 1 is gunicorn's master", "python:genesys_gateway.serving.gunicorn_conf" in words, words[0])
     shown = gateway.run("cat", "/proc/1/status").stdout
     found = re.findall(r"^(?:Uid|CapEff|NoNewPrivs):\s+(\w+)", shown, re.MULTILINE)
     report.claim("neither root nor capabilities", found == [str(_USER), "0" * 16, "1"], found)

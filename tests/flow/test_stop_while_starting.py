@@ -13,7 +13,8 @@ def test_sigterm_before_gunicorn_handles_it_ends_the_gateway_as_later(tmp_path: 
     settings = Gateway(tmp_path, nobody, {"GENESYS_GRANT_TYPE": "client-credentials"}).environment
     process = Process(python("-m", "genesys_gateway", "run"), settings, tmp_path / "gateway.log")
     try:
-        until(lambda: b"\0gunicorn\0" in Path(f"/proc/{process.pid}/cmdline").read_bytes(), what="it became gunicorn")
+        words = Path(f"/proc/{process.pid}/cmdline")
+        until(lambda: b":genesys_gateway.serving.gunicorn_conf\0" in words.read_bytes(), what="it became gunicorn")
 
         process.signal(signal.SIGTERM)
 

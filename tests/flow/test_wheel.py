@@ -121,6 +121,22 @@ def test_the_service_runs_without_the_project_and_tells_its_version(
     assert process.code == 0
 
 
+def test_code_in_the_folder_where_it_is_started_is_not_run(
+    command: Command, simulator: Simulator, tmp_path: Path
+) -> None:
+    # setproctitle is not installed, so it would be found nowhere else.
+    planted = [tmp_path / "empty" / f"{name}.py" for name in ("gunicorn", "gevent", "genesys_gateway", "setproctitle")]
+    for file in planted:
+        file.write_text("raise SystemExit(99)\n")
+    process = command("run", environment=settings(simulator, tmp_path, free_port()))
+
+    until(lambda: process.code is not None or '"event":"running"' in process.log.read_text(), 30)
+
+    assert process.code is None
+    for file in planted:
+        file.unlink()
+
+
 def test_without_the_driver_of_postgresql_sqlite_works(command: Command, simulator: Simulator, tmp_path: Path) -> None:
     port = free_port()
     (tmp_path / "sitecustomize.py").write_text(WITHOUT.format("psycopg"))
