@@ -9,6 +9,7 @@ from pathlib import Path
 
 from genesys_gateway.simulator import bofe, verify
 from genesys_gateway.simulator.errors import ControlError
+from genesys_gateway.simulator.parameters import MOST_SPEED
 from genesys_gateway.simulator.server import Service, wait_until_stopped
 
 
@@ -67,6 +68,8 @@ def _serve(arguments: argparse.Namespace) -> int:
         service.world.options.change(dict(_setting(text) for text in arguments.set))
         if arguments.saml_certificate:
             service.world.options.change({"samlCertificate": Path(arguments.saml_certificate).read_text()})
+        if not 0 < arguments.speed <= MOST_SPEED:
+            raise ControlError(f"--speed is above 0 and at most {MOST_SPEED}")
         service.world.clock.set_speed(arguments.speed)
         service.start()
     except (OSError, ValueError, ControlError) as error:

@@ -61,7 +61,8 @@ class Options:
         for name, value in changes.items():
             if name not in known:
                 raise ControlError(f"no such setting: {name}; there are {', '.join(known)}")
-            if not _has_type(known[name].type, value):
+            # Without a pause between two heartbeats nothing else would ever be sent.
+            if not _has_type(known[name].type, value) or (name == "heartbeatSeconds" and value == 0):
                 raise ControlError(f"{name} can't be {value!r}")
         for name, value in changes.items():
             setattr(self, known[name].name, value)

@@ -12,6 +12,8 @@ from typing import Any
 
 from genesys_gateway.simulator.errors import ControlError
 
+#: How much faster than real time may pass at most.
+MOST_SPEED = 1_000_000
 _LONGEST_SECONDS = 366 * 86_400.0
 _MOST = 100_000
 _MOST_BYTES = 100_000_000
@@ -122,7 +124,7 @@ PARAMETERS: Mapping[str, Mapping[str, Kind]] = {
     },
     "users": _NAME,
     "wrapup-codes": _NAME,
-    "clock": {"speed": _number(0, 1_000_000), "advance": _number(-_LONGEST_SECONDS, _LONGEST_SECONDS)},
+    "clock": {"speed": _number(0, MOST_SPEED), "advance": _number(-_LONGEST_SECONDS, _LONGEST_SECONDS)},
     "faults": {
         **_CHANNEL,
         **_HISTORY,

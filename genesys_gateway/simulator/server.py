@@ -18,11 +18,14 @@ from genesys_gateway.simulator.sender import reset_on_close
 from genesys_gateway.simulator.world import World
 
 _BACKLOG = 1024
+_LAST_PORT = 65_535
 _POLL_SECONDS = 0.02
 
 
 def listening_socket(host: str, port: int) -> socket.socket:
-    """A socket that listens. Port 0 is replaced by a free one. Raises OSError if the port is in use."""
+    """A socket that listens. Port 0 is replaced by a free one. Raises OSError if the port is in use, or no port."""
+    if not 0 <= port <= _LAST_PORT:
+        raise OSError(f"{port} is no port: ports are from 0 to {_LAST_PORT}")
     listening = socket.create_server((host, port), backlog=_BACKLOG)
     # Accepted sockets inherit this option. With Nagle's delay an answer takes 44 ms.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -225,3 +225,19 @@ def test_reset_forgets_everything(sim: Simulated) -> None:
     assert opened.end_reason() == "reset"
     state = sim.sim("GET", "state")
     assert [state[name] for name in ("conversations", "finishedAcw", "channels", "sockets", "tokens")] == [0] * 5
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--port", "99999"),
+        ("--speed", "0"),
+        ("--speed", "nan"),
+        ("--set", "heartbeatSeconds=0"),
+        ("--saml-certificate", "nowhere.pem"),
+    ],
+    ids=" ".join,
+)
+def test_a_simulator_that_cannot_be_says_why(arguments: tuple[str, str], capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["--port", "0", *arguments]) == 2
+    assert capfd.readouterr().err.startswith("simulator: ")

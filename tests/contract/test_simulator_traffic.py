@@ -294,6 +294,7 @@ def test_bofe_reads_its_token_from_a_file(listener: Listener, sim: Simulated, tm
         [],
         ["--token", "x", "--gateway", "https://gateway.example"],
         ["--token", "x", "--host", "192.0.2.1"],
+        ["--token", "x", "--port", "99999"],
         ["--token-file", "/no/such/file"],
     ],
 )
