@@ -22,13 +22,12 @@ def query_answer(request: Request, details: Iterable[dict[str, Any]]) -> dict[st
     """
     query = _query_of(request)
     begin, end = _interval(query)
+    size, number = _paging(query)
+    if not all(_are_filters(query.get(name)) for name in ("conversationFilters", "segmentFilters")):
+        raise ApiError(400, "bad.request", "Filters are a list of objects, and so are their predicates and clauses.")
     hits = [d for d in details if begin <= _time(d["conversationStart"]) < end and _matches(query, d)]
     if query.get("order", "asc") == "desc":
         hits.reverse()
-    paging = query.get("paging") or {}
-    size, number = int(paging.get("pageSize", 25)), int(paging.get("pageNumber", 1))
-    if not 1 <= size <= _PAGE_LIMIT or number < 1:
-        raise ApiError(400, "bad.request", f"pageSize is at most {_PAGE_LIMIT}, pageNumber starts at 1.")
     page = hits[(number - 1) * size : number * size]
     return {"conversations": page, "totalHits": len(hits)} if page else {"totalHits": len(hits)}
 
@@ -41,6 +40,27 @@ def _query_of(request: Request) -> dict[str, Any]:
     if not isinstance(query, dict):
         raise ApiError(400, "bad.request", "The body must be a query.")
     return query
+
+
+def _paging(query: Mapping[str, Any]) -> tuple[int, int]:
+    """Size and number of the page."""
+    paging = query.get("paging") or {}
+    if isinstance(paging, dict):
+        size, number = paging.get("pageSize", 25), paging.get("pageNumber", 1)
+        if isinstance(size, int) and isinstance(number, int) and 1 <= size <= _PAGE_LIMIT and number >= 1:
+            return size, number
+    raise ApiError(400, "bad.request", f"pageSize is at most {_PAGE_LIMIT}, pageNumber starts at 1.")
+
+
+def _are_filters(filters: object) -> bool:
+    """Whether they can be read: lists of objects, down to the last clause."""
+    return filters is None or (
+        isinstance(filters, list)
+        and all(
+            isinstance(one, dict) and _are_filters(one.get("predicates")) and _are_filters(one.get("clauses"))
+            for one in filters
+        )
+    )
 
 
 def _interval(query: Mapping[str, Any]) -> tuple[float, float]:

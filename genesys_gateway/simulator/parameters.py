@@ -128,7 +128,9 @@ PARAMETERS: Mapping[str, Mapping[str, Kind]] = {
     "faults": {
         **_CHANNEL,
         **_HISTORY,
-        **dict.fromkeys(("name", "method", "path", "channel", "topic", "conversation", "view", "as", "uri"), _TEXT),
+        **dict.fromkeys(
+            ("name", "method", "path", "channel", "topic", "conversation", "view", "as", "uri", "kind"), _TEXT
+        ),
         "seconds": _or_null(_SECONDS),
         "status": _STATUS,
         "headers": _or_null(_OBJECT),

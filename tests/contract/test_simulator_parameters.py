@@ -64,3 +64,23 @@ def test_the_refusal_names_the_parameter(sim: Simulated, path: str, body: object
 
 def test_a_fault_that_cannot_be_is_not_on(sim: Simulated) -> None:
     assert sim.http("DELETE", "/_sim/faults/first").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"paging": "first"},
+        {"paging": {"pageSize": "many"}},
+        {"paging": {"pageNumber": None}},
+        {"conversationFilters": {"type": "or"}},
+        {"segmentFilters": [1]},
+        {"segmentFilters": [{"predicates": ["agent"]}]},
+        {"segmentFilters": [{"clauses": [{"predicates": 1}]}]},
+    ],
+    ids=repr,
+)
+def test_a_query_that_cannot_be_read_is_refused_as_genesys_does(sim: Simulated, changes: dict[str, Any]) -> None:
+    sim.call()
+    query = {"interval": "2020-01-01T00:00:00Z/2040-01-01T00:00:00Z", **changes}
+    answer = sim.api("POST", "analytics/conversations/details/query", json=query)
+    assert (answer.status_code, answer.json()["code"]) == (400, "bad.request")
