@@ -115,6 +115,7 @@ def test_the_end_is_given_time_and_what_time_can_not_solve_is_not_repeated(unit:
     assert values(unit, "KillMode") == ["mixed"], "the worker must not get SIGTERM beside its master"
     assert values(unit, "Restart") == ["on-failure"]
     assert values(unit, "RestartPreventExitStatus") == ["2"]
+    assert values(unit, "StartLimitIntervalSec") == ["0"], "secrets that come late would leave it down for good"
 
 
 @both
