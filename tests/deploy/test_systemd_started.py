@@ -196,6 +196,19 @@ def test_a_wrong_setting_fails_the_start_and_a_killed_master_is_started_again(ma
     client.close()
 
 
+def test_a_credential_that_comes_late_is_waited_for(machine: Machine) -> None:
+    def shown() -> dict[str, str]:
+        return machine.show("genesys-gateway", "NRestarts", "ActiveState")
+
+    machine.run(f"echo GATEWAY_BIND=127.0.0.1:{free_port()} >> {ETC}/gateway.env; mv {SECRET} {SECRET}.away")
+    machine.run("systemctl start --no-block genesys-gateway")
+    until(lambda: int(shown()["NRestarts"]) > 0, 20, "systemd tried again")
+
+    machine.run(f"mv {SECRET}.away {SECRET}")
+
+    until(lambda: shown()["ActiveState"] == "active", 20, "it runs")
+
+
 @pytest.mark.skipif(not databases.reachable(), reason="no PostgreSQL at 127.0.0.1:5432")
 def test_two_instances_are_restarted_one_after_the_other(machine: Machine, simulator: Simulator) -> None:
     ports = {"a": free_port(), "b": free_port()}
