@@ -95,9 +95,10 @@ def test_the_other_gateway_serves_while_one_is_lost(seen: Facts) -> None:
 
 def test_an_instance_that_is_started_again_takes_the_place_of_the_lost_one(seen: Facts) -> None:
     before = {one["id"]: one["endpoint"].split()[0] for one in seen["instances"]}
-    afterwards = {one["id"]: one["endpoint"].split()[0] for one in seen["instances afterwards"]}
+    # Where it took longer than the lease, the lost one is still listed, too.
+    running = [one for one in seen["instances afterwards"] if one["state"] == "running"]
+    afterwards = {one["id"]: one["endpoint"].split()[0] for one in running}
 
-    assert {one["state"] for one in seen["instances afterwards"]} == {"running"}
     assert sorted(afterwards.values()) == ["gateway1", "gateway2"]
     assert {before.get(one) for one in afterwards} == {"gateway2", None}
 
