@@ -1,8 +1,10 @@
-"""Writes the references; arguments name some, with or without the ending."""
+"""Writes the references, and the version into files; or those references that arguments name, with or without ending."""
 
 import sys
 
+from tests.architecture.sources import PROJECT
 from tests.documents.references import REFERENCES, path_of
+from tests.documents.references.version import FILES, with_version
 
 _named = set(sys.argv[1:])
 if unknown := _named - {known for name in REFERENCES for known in (name, name.partition(".")[0])}:
@@ -10,3 +12,5 @@ if unknown := _named - {known for name in REFERENCES for known in (name, name.pa
 for _name, _make in REFERENCES.items():
     if not _named or _named & {_name, _name.partition(".")[0]}:
         path_of(_name).write_text(_make())
+for _file in () if _named else FILES:
+    (PROJECT / _file).write_text(with_version((PROJECT / _file).read_text()))
