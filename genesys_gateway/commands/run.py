@@ -1,10 +1,11 @@
 """Runs the service: this process becomes gunicorn, with the configuration of the package."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
+
+from genesys_gateway.runtime import stop_signal
 
 #: The folder of this package: in a checkout, Python has to be told.
 _HOME = str(Path(__file__).parents[2])
@@ -17,7 +18,5 @@ _GUNICORN = ("-c", "python:genesys_gateway.serving.gunicorn_conf", "genesys_gate
 def run() -> NoReturn:
     """Replace this process by gunicorn's master. It keeps the process id, so signals reach the service."""
     sys.stdout.flush()
-    # Until gunicorn can handle it, SIGTERM waits: the kernel never gives it to a process 1, as in a container, that has
-    # no handler yet. The configuration lets it through.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    stop_signal.hold()  # until gunicorn handles it; then its configuration lets it through
     os.execv(sys.executable, [sys.executable, *_PYTHON, _HOME, *_GUNICORN])  # noqa: S606 - no shell is wanted

@@ -22,6 +22,7 @@ The files, in reading order:
     tracing_sdk          makes the spans with OpenTelemetry; imported only if tracing is on
     log_writer           writes the lines in a thread, so that nothing waits for their reader
     process              a process of this machine, and whether it is gone
+    stop_signal          SIGTERM waits while nothing handles it
     identity             the id of this instance among others
     version              the version of this release
     kill_points          named places where a test kills the process (elsewhere called fail points)

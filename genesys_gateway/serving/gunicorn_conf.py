@@ -18,7 +18,7 @@ from typing import Any
 
 import gunicorn.util
 
-from genesys_gateway.runtime import logs
+from genesys_gateway.runtime import logs, stop_signal
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.version import __version__
 from genesys_gateway.settings import rules
@@ -109,7 +109,11 @@ def on_starting(server: Any) -> None:
 
 def when_ready(_server: Any) -> None:
     """Let SIGTERM through, which the command run holds back until gunicorn handles it: now, before the first worker."""
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    stop_signal.let_through()
+
+
+# A new worker lets it through as soon as it has a handler of its own.
+os.register_at_fork(before=stop_signal.hold, after_in_parent=stop_signal.let_through)
 
 
 def post_worker_init(worker: Any) -> None:

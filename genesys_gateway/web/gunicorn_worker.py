@@ -20,6 +20,7 @@ from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 from gunicorn.workers.ggevent import GeventWorker
 
+from genesys_gateway.runtime import stop_signal
 from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.runtime.greenlets import pause
 from genesys_gateway.runtime.logs import get_logger
@@ -156,6 +157,11 @@ class BoundedWorker(GeventWorker):
         super().__init__(*args, **kwargs)
         self.connections = IdleConnections(self.worker_connections)
         self.worker_connections += _SPARE
+
+    def init_signals(self) -> None:
+        """Called by gunicorn in the new process, which was forked with SIGTERM held back."""
+        super().init_signals()
+        stop_signal.let_through()
 
     def load_wsgi(self) -> None:
         """Called by gunicorn to make the application in this process."""

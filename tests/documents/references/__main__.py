@@ -1,4 +1,4 @@
-"""Writes the references, and the version into files; or those references that arguments name, with or without ending."""
+"""Writes the references, and the version into files; arguments name some references, with or without the ending."""
 
 import sys
 
