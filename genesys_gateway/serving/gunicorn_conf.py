@@ -29,7 +29,7 @@ from genesys_gateway.web.gunicorn_worker import HEAD_SECONDS
 # All code is loaded here, in the master: a worker that starts later has the same release, whatever is on the disk then.
 importlib.import_module("genesys_gateway.serving.app")
 if find_spec("psycopg"):
-    for name in ("postgresql", "postgres_engine", "postgres_own_connection"):
+    for name in ("postgresql", "postgres_own_connection"):
         importlib.import_module(f"genesys_gateway.storage.{name}")
 gc.collect()
 gc.freeze()  # a worker never looks for garbage among what was loaded, and so never copies its pages

@@ -23,11 +23,9 @@ def engine_of(
     begin: Callable[[], str] | None = None,
     connect: Callable[[], sqlite3.Connection] | None = None,
     name: str = "genesys-gateway",
-    pool_size: int = 0,
     server: dict[str, Any] | None = None,
-    connect_server: Callable[..., Any] | None = None,
 ) -> Engine:
-    """Return an engine for a database of either kind.
+    """Return an engine for a database of either kind, which opens a new connection each time.
 
     Args:
         url: A database that SQLite keeps in a file or in memory, or one on a PostgreSQL server.
@@ -38,18 +36,14 @@ def engine_of(
             statement that the caller does not begin a transaction for is one of its own.
         connect: Opens a connection to SQLite in another way than :func:`sqlite_file.connect`.
         name: What the server's administrator sees as the name of the program.
-        pool_size: Maximum number of connections to a server; 0 opens a new one each time. SQLite always does.
         server: Further options of the connections to a server.
-        connect_server: Opens a connection of psycopg to one server in another way than psycopg itself.
     """
     if url.get_backend_name() == "sqlite":
         path = sqlite_file.path_of(url)
         return _of_sqlite(connect or (lambda: sqlite_file.connect(path, seconds)), clock, begin)
     from genesys_gateway.storage.postgres_engine import engine_of_servers  # its driver need not be installed
 
-    return engine_of_servers(
-        url, seconds=seconds, name=name, pool_size=pool_size, server=server or {}, connect_server=connect_server
-    )
+    return engine_of_servers(url, seconds=seconds, name=name, server=server)
 
 
 def _of_sqlite(

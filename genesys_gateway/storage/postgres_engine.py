@@ -3,14 +3,13 @@
 Invariant: as in ``connections``, no engine writes the values of a statement into an error.
 """
 
-from collections.abc import Callable
 from typing import Any
 
 import psycopg
 from sqlalchemy import URL, Engine, NullPool, create_engine, event
 
 from genesys_gateway.storage.portable import EXECUTION_OPTIONS
-from genesys_gateway.storage.servers import Servers, number_of_hosts
+from genesys_gateway.storage.servers import Connect, Servers, number_of_hosts
 
 #: Minimum time to connect to a server, in seconds: the driver takes no less.
 _LEAST_CONNECT_SECONDS = 2
@@ -22,12 +21,21 @@ def engine_of_servers(
     url: URL,
     *,
     seconds: float,
-    name: str,
-    pool_size: int,
-    server: dict[str, Any],
-    connect_server: Callable[..., Any] | None,
+    name: str = "genesys-gateway",
+    pool_size: int = 0,
+    server: dict[str, Any] | None = None,
+    connect_server: Connect = psycopg.Connection.connect,
 ) -> Engine:
-    """Return an engine for a database on PostgreSQL; :func:`connections.engine_of` explains the arguments."""
+    """Return an engine for a database on PostgreSQL.
+
+    Args:
+        url: One server or several.
+        seconds: How long to wait for a connection; several servers share it equally, but each has at least 2 s.
+        name: What the server's administrator sees as the name of the program.
+        pool_size: Maximum number of connections; 0 opens a new one each time.
+        server: Further options of the connections.
+        connect_server: Opens a connection to one server in another way than psycopg.
+    """
     pool: dict[str, Any] = {"poolclass": NullPool}
     if pool_size:
         pool = {
@@ -37,8 +45,8 @@ def engine_of_servers(
             "pool_recycle": _RECYCLE_SECONDS,
         }
     engine = create_engine(url, hide_parameters=True, execution_options=EXECUTION_OPTIONS, **pool)
-    options = {"application_name": name, **server, **_search_options(engine, seconds)}
-    servers = Servers(connect_server or psycopg.Connection.connect)
+    options = {"application_name": name, **(server or {}), **_search_options(engine, seconds)}
+    servers = Servers(connect_server)
 
     @event.listens_for(engine, "do_connect")
     def connect_to_primary(

@@ -18,8 +18,8 @@ from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.runtime.greenlets import TaskGroup
 from genesys_gateway.runtime.logs import get_logger
 from genesys_gateway.storage import instance_lock
-from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.portable import HINTS
+from genesys_gateway.storage.postgres_engine import engine_of_servers
 from genesys_gateway.storage.postgres_session import SessionOpener
 
 log = get_logger(__name__)
@@ -43,7 +43,7 @@ class PostgresOwnConnection:
     def __init__(self, database_url: str, clock: Clock, lease_seconds: float) -> None:
         self._clock = clock
         self._patience_seconds = patience = lease_seconds * _PATIENCE_SHARE
-        self._engine = engine_of(
+        self._engine = engine_of_servers(
             make_url(database_url),
             seconds=patience,
             name="genesys-gateway lease",

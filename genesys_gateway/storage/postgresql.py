@@ -22,9 +22,9 @@ from genesys_gateway.runtime.errors import StorageUnavailable, UnsafeDatabase
 from genesys_gateway.runtime.kill_points import reach
 from genesys_gateway.storage import noted
 from genesys_gateway.storage.commit_listener import CommitListener
-from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.fence import Fence
 from genesys_gateway.storage.portable import write_nothing
+from genesys_gateway.storage.postgres_engine import engine_of_servers
 from genesys_gateway.storage.postgres_session import Session, SessionOpener
 from genesys_gateway.storage.servers import number_of_hosts
 from genesys_gateway.storage.sqlite import Job
@@ -167,7 +167,7 @@ class PostgresDatabase:
             "tcp_user_timeout": str(round(self._patience_seconds * 1000)),
             "keepalives_idle": _KEEPALIVE_SECONDS,
         }
-        engine = engine_of(
+        engine = engine_of_servers(
             url, seconds=self._patience_seconds, pool_size=_POOL_SIZE, server=options, connect_server=self._opener.open
         )
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, make_url, text
 
-from genesys_gateway.runtime.clock import SystemClock
-from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.migrate import migrate
+from genesys_gateway.storage.postgres_engine import engine_of_servers
 from genesys_gateway.storage.postgres_session import SessionOpener
 from tests.contract.conftest import new_postgres_database
 from tests.contract.test_plans import BOUNDED, CALLS, PAST, ROWS, TABLES, WAITING, put_present
@@ -34,7 +33,7 @@ def one_connection(postgres_server: Engine) -> Iterator[Engine]:
     with new_postgres_database(postgres_server) as url:
         migrate(url)
         opener = SessionOpener(60, 60)
-        engine = engine_of(make_url(url), seconds=60, clock=SystemClock(), pool_size=1, connect_server=opener.open)
+        engine = engine_of_servers(make_url(url), seconds=60, pool_size=1, connect_server=opener.open)
         with engine.begin() as connection:
             driver: Any = connection.connection.driver_connection
             driver.prepared_max = EVERY_STATEMENT

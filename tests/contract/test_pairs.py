@@ -18,8 +18,8 @@ from sqlalchemy import Connection, Engine, exists, insert, make_url, select, tex
 from genesys_gateway.domain.after_call_work import AcwEvent
 from genesys_gateway.domain.outbox import Decision, Delivered, Entry, Postponed
 from genesys_gateway.runtime.errors import PairedAlready
-from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.migrate import migrate
+from genesys_gateway.storage.postgres_engine import engine_of_servers
 from genesys_gateway.storage.statements import (
     accounting,
     claims,
@@ -409,7 +409,9 @@ class Pairs:
 def pairs(postgres_server: Engine) -> Iterator[Pairs]:
     with new_postgres_database(postgres_server) as url:
         migrate(url)
-        engine = engine_of(make_url(url), seconds=5.0, pool_size=8, server={"options": "-c synchronous_commit=off"})
+        engine = engine_of_servers(
+            make_url(url), seconds=5.0, pool_size=8, server={"options": "-c synchronous_commit=off"}
+        )
         with stage_on(engine) as stage:
             yield Pairs(engine, stage)
         engine.dispose()

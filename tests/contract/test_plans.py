@@ -21,6 +21,7 @@ from genesys_gateway.runtime.clock import SystemClock
 from genesys_gateway.storage import statements
 from genesys_gateway.storage.connections import engine_of
 from genesys_gateway.storage.migrate import migrate
+from genesys_gateway.storage.postgres_engine import engine_of_servers
 from genesys_gateway.storage.postgres_session import SessionOpener
 from genesys_gateway.storage.statements import (
     accounting,
@@ -365,13 +366,10 @@ def engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 def world(url: str) -> Iterator[Engine]:
     migrate(url)
-    engine = engine_of(
-        make_url(url),
-        seconds=5.0,
-        clock=SystemClock(),
-        begin=lambda: "BEGIN IMMEDIATE",
-        connect_server=SessionOpener(60, 60).open,
-    )
+    if url.startswith("sqlite"):
+        engine = engine_of(make_url(url), seconds=5.0, clock=SystemClock(), begin=lambda: "BEGIN IMMEDIATE")
+    else:
+        engine = engine_of_servers(make_url(url), seconds=5.0, connect_server=SessionOpener(60, 60).open)
     with engine.begin() as connection:
         past.put_past(connection, PAST, now=NOW)
         connection.execute(WAITING, {"now": NOW})
