@@ -1,6 +1,5 @@
 """The alerts look at series that exist, do what their tests say, and each leads to an entry of the runbook."""
 
-import os
 import re
 import shutil
 import subprocess
@@ -12,6 +11,7 @@ import yaml
 from genesys_gateway.runtime.metrics import words
 from tests.architecture.monitoring import ALERTS, PROMETHEUS, TESTS, mistakes, rules
 from tests.architecture.sources import PROJECT
+from tests.harness.required import skip_or_fail
 
 RUNBOOK = (PROJECT / "docs" / "runbook.md").read_text()
 ENTRIES = set(re.findall(r"^###? (\w+)$", RUNBOOK, re.MULTILINE))
@@ -88,9 +88,7 @@ def test_every_alert_is_tested_to_fire() -> None:
 def promtool(*arguments: str) -> str:
     program = shutil.which("promtool")
     if program is None:
-        if os.environ.get("GATEWAY_TEST_REQUIRE_PROMTOOL"):
-            pytest.fail("promtool is not installed; Debian's package prometheus has it")
-        pytest.skip("promtool is not installed; Debian's package prometheus has it")
+        skip_or_fail("promtool is not installed; Debian's package prometheus has it", "PROMTOOL")
     done = subprocess.run([program, *arguments], cwd=PROMETHEUS, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -1,6 +1,5 @@
 """Databases for contract tests: a SQLite file, and a PostgreSQL database for this test session."""
 
-import os
 import shutil
 import uuid
 from collections.abc import Iterator
@@ -15,6 +14,7 @@ from genesys_gateway.storage import Storage
 from genesys_gateway.storage.migrate import migrate
 from genesys_gateway.storage.tables import metadata, tally
 from tests.doubles.runtime import FakeClock
+from tests.harness.required import skip_or_fail
 
 _SERVER = "postgresql+psycopg://postgres@127.0.0.1:5432/test"
 #: How long a job may take: on a machine busy with other tests some take longer than the service lets a job take.
@@ -48,10 +48,7 @@ def postgres_server() -> Iterator[Engine]:
     try:
         engine.connect().close()
     except OperationalError:
-        missing = "no PostgreSQL at 127.0.0.1:5432 with a database named test"
-        if os.environ.get("GATEWAY_TEST_REQUIRE_POSTGRES"):
-            pytest.fail(missing)  # a skip would hide that these tests did not run
-        pytest.skip(missing)
+        skip_or_fail("no PostgreSQL at 127.0.0.1:5432 with a database named test", "POSTGRES")
     yield engine
     engine.dispose()
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from tests.deploy.composed import Service, file_of, services
 from tests.deploy.dockerfile import instructions, stages
+from tests.harness.databases import server_programs
 from tests.harness.processes import ROOT, Process
 from tests.harness.waiting import wait_for
 
@@ -28,7 +29,6 @@ from tests.harness.waiting import wait_for
 _START_SECONDS = 60.0
 #: Between two health checks: each starts a program.
 _HEALTH_SECONDS = 0.2
-_DEBIAN_POSTGRESQL = Path("/usr/lib/postgresql")
 #: An absolute path, but not the path of a URL.
 _PATH = re.compile(r"(?<![\w:./])/[\w./-]+")
 #: From linux/sockios.h and linux/if.h: set the flags of an interface; it is up and running.
@@ -70,18 +70,12 @@ _PROGRAMS = {
 def missing_programs() -> list[str]:
     """The programs without which nothing can be run here."""
     needed = ("unshare", "mount", "hostname", "setpriv", "haproxy", "prometheus", "wget", "pg_isready", "curl", "jq")
-    return [*(one for one in needed if program(one) is None), *(() if postgresql_programs() else ("initdb",))]
+    return [*(one for one in needed if program(one) is None), *(() if server_programs() else ("initdb",))]
 
 
 def program(name: str) -> str | None:
     """The path of a program; those of administrators count, too."""
     return shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-
-
-def postgresql_programs() -> Path | None:
-    """The folder of initdb and postgres, of the newest version."""
-    found = sorted(_DEBIAN_POSTGRESQL.glob("*/bin/initdb"), key=lambda one: int(one.parts[-3]))
-    return found[-1].parent if found else None
 
 
 def own_network() -> tuple[str, ...]:
@@ -208,7 +202,7 @@ class Containers:
 
     def _postgresql(self, service: Service) -> list[str]:
         """What the script of the image does at its first start; returns the command of the server."""
-        programs, data = postgresql_programs(), self.path(service, "/var/lib/postgresql/data").resolve()
+        programs, data = server_programs(), self.path(service, "/var/lib/postgresql/data").resolve()
         assert programs is not None
         before: tuple[str, ...] = ()
         if os.geteuid() == 0:

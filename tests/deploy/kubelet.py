@@ -17,12 +17,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import orjson
-import pytest
 
 from tests.deploy.manifests import container_of, environment_of, pod_of, workload
 from tests.harness.gateway import BOFE_TOKEN
 from tests.harness.http import JsonClient, NoAnswer
 from tests.harness.processes import ROOT, Process, free_port, run
+from tests.harness.required import skip_or_fail
 from tests.harness.waiting import until
 
 _CONFINE = Path(__file__).with_name("confine.sh")
@@ -48,9 +48,7 @@ def skip_or_fail_without_namespaces() -> None:
         if tried.returncode == 0:
             return
     reason = f"processes can't be confined here: it needs root, namespaces and {missing or 'no more'}"
-    if os.environ.get("GATEWAY_TEST_REQUIRE_NAMESPACES"):
-        pytest.fail(reason)
-    pytest.skip(reason)
+    skip_or_fail(reason, "NAMESPACES")
 
 
 class Pod:

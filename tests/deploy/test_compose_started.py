@@ -5,7 +5,6 @@ replaced. Not executed here: Docker, the images, their limits and rights, and Gr
 """
 
 import json
-import os
 import re
 import subprocess
 import tempfile
@@ -20,25 +19,20 @@ from tests.deploy.composed import PAGE, services
 from tests.deploy.container_processes import image_of, missing_programs, own_network
 from tests.documents.markdown import fences
 from tests.harness.processes import ROOT, python
+from tests.harness.required import skip_or_fail
 
 Facts = dict[str, Any]
 
 _LIMIT_SECONDS = 300
 
 
-def _unless_required(reason: str) -> None:
-    if os.environ.get("GATEWAY_TEST_REQUIRE_NAMESPACES"):
-        pytest.fail(reason)
-    pytest.skip(reason)
-
-
 @pytest.fixture(scope="module")
 def seen() -> Iterator[Facts]:
     """What was seen from the start of all services to their end."""
     if missing := missing_programs():
-        _unless_required(f"not installed: {', '.join(missing)}")
+        skip_or_fail(f"not installed: {', '.join(missing)}", "NAMESPACES")
     if subprocess.run([*own_network(), "true"], capture_output=True).returncode != 0:
-        _unless_required("this account may not make namespaces")
+        skip_or_fail("this account may not make namespaces", "NAMESPACES")
     with tempfile.TemporaryDirectory(prefix="compose-", ignore_cleanup_errors=True) as folder:
         Path(folder).chmod(0o755)  # PostgreSQL's account enters it
         story = [*own_network(), *python("-m", "tests.deploy.compose_story", folder)]

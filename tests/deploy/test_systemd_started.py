@@ -4,7 +4,6 @@ Replaced is only the release: instead of a wheel in a virtual environment, ``/op
 that runs this checkout.
 """
 
-import os
 import re
 import signal
 import sys
@@ -23,6 +22,7 @@ from tests.harness.gateway import ADDRESS, BOFE_TOKEN, OPS_TOKEN
 from tests.harness.http import JsonClient, NoAnswer
 from tests.harness.judge import customer_of
 from tests.harness.processes import ROOT, free_port
+from tests.harness.required import skip_or_fail
 from tests.harness.simulator import AgentSession, Simulator
 from tests.harness.waiting import until
 
@@ -42,10 +42,8 @@ def commands(beginning: str) -> str:
 def systemd() -> None:
     """Skip the test where no systemd can be started, or fail it where GATEWAY_TEST_REQUIRE_SYSTEMD is set."""
     missing = systemd_machine.missing()
-    if missing is not None and os.environ.get("GATEWAY_TEST_REQUIRE_SYSTEMD"):
-        pytest.fail(missing)
     if missing is not None:
-        pytest.skip(missing)
+        skip_or_fail(missing, "SYSTEMD")
 
 
 @pytest.fixture

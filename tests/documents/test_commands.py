@@ -3,7 +3,6 @@
 Pages wait for processes most of their time, so some are run at the same time.
 """
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.documents.commands import blocks, by_page_and_stage, missing_programs
 from tests.documents.markdown import documents
 from tests.documents.stages import STAGES
 from tests.harness import databases
+from tests.harness.required import skip_or_fail
 
 RUN = by_page_and_stage(blocks(documents()))
 _AT_A_TIME = 3
@@ -57,8 +57,7 @@ def test_every_block_of_commands_is_marked(page: Path) -> None:
 def test_the_commands_do_what_their_page_says(page: Path, stage: str, runs: Runs) -> None:
     reason, required = absent(page, stage)
     if reason:
-        assert os.environ.get(f"GATEWAY_TEST_REQUIRE_{required}") != "1", reason
-        pytest.skip(reason)
+        skip_or_fail(reason, required)
 
     assert runs[page, stage].get() == ""
 

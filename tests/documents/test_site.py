@@ -20,6 +20,7 @@ from markdown_it import MarkdownIt
 from tests.architecture.sources import PROJECT, name_of
 from tests.documents.markdown import documents
 from tests.harness.chromium import browser
+from tests.harness.required import skip_or_fail
 
 #: What a browser fetches by itself, with its address.
 _FETCHED = re.compile(
@@ -33,8 +34,7 @@ _ELSEWHERE = ("http:", "https:", "//")
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if find_spec("mkdocs") is None:
-        assert os.environ.get("GATEWAY_TEST_REQUIRE_SITE") != "1", "mkdocs is not installed: make site"
-        pytest.skip("mkdocs is not installed: make site")
+        skip_or_fail("mkdocs is not installed: make site", "SITE")
     folder = tmp_path_factory.mktemp("site")
     command = (sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder))
     quiet = os.environ | {"NO_MKDOCS_2_WARNING": "1"}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from genesys_gateway.runtime.version import __version__
-from tests.harness.gateway import BOFE_TOKEN, OPS_TOKEN
+from tests.harness.gateway import OPS_TOKEN, Gateway
 from tests.harness.http import JsonClient
 from tests.harness.installed import build_wheel, install
 from tests.harness.processes import Process, free_port
@@ -50,19 +50,10 @@ def command(commands: Path, tmp_path: Path) -> Iterator[Command]:
     assert list(empty.iterdir()) == [], "it wrote where it was started"
 
 
-def settings(simulator: Simulator, folder: Path, port: int) -> dict[str, str]:
-    return {
-        "GENESYS_LOGIN_URL": simulator.url,
-        "GENESYS_API_URL": simulator.url,
-        "GENESYS_STREAMING_HOSTS": simulator.url.removeprefix("http://"),
-        "GENESYS_GRANT_TYPE": "client-credentials",
-        "GENESYS_CLIENT_ID": "simulator-client",
-        "GENESYS_CLIENT_SECRET": "simulator-secret",
-        "COMMUNICATION_HISTORY_URL": f"{simulator.url}/history",
-        "DATABASE_URL": f"sqlite:///{folder}/gateway.db",
-        "GATEWAY_BIND": f"127.0.0.1:{port}",
-        "GATEWAY_TOKENS": f"bofe:{BOFE_TOKEN},ops:{OPS_TOKEN}",
-    }
+@pytest.fixture
+def gateway(simulator: Simulator, tmp_path: Path) -> Gateway:
+    """The settings of a gateway, which the tests start by the installed command."""
+    return Gateway(tmp_path, simulator.url, {"GENESYS_GRANT_TYPE": "client-credentials"})
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
@@ -99,12 +90,9 @@ def test_the_demo_runs_without_the_project(command: Command, tmp_path: Path) -> 
     assert "6 of 6 records arrived, each exactly once." in process.log.read_text()
 
 
-def test_the_service_runs_without_the_project_and_tells_its_version(
-    command: Command, simulator: Simulator, tmp_path: Path
-) -> None:
-    port = free_port()
-    process = command("run", environment=settings(simulator, tmp_path, port))
-    operators = JsonClient(f"http://127.0.0.1:{port}", OPS_TOKEN)
+def test_the_service_runs_without_the_project_and_tells_its_version(command: Command, gateway: Gateway) -> None:
+    process = command("run", environment=gateway.environment)
+    operators = JsonClient(gateway.url, OPS_TOKEN)
 
     until(lambda: '"event":"running"' in process.log.read_text(), 30)
     answers = {path: operators.request("GET", path).body.decode() for path in ("/metrics", "/openapi.json")}
@@ -121,14 +109,12 @@ def test_the_service_runs_without_the_project_and_tells_its_version(
     assert process.code == 0
 
 
-def test_code_in_the_folder_where_it_is_started_is_not_run(
-    command: Command, simulator: Simulator, tmp_path: Path
-) -> None:
+def test_code_in_the_folder_where_it_is_started_is_not_run(command: Command, gateway: Gateway, tmp_path: Path) -> None:
     # setproctitle is not installed, so it would be found nowhere else.
     planted = [tmp_path / "empty" / f"{name}.py" for name in ("gunicorn", "gevent", "genesys_gateway", "setproctitle")]
     for file in planted:
         file.write_text("raise SystemExit(99)\n")
-    process = command("run", environment=settings(simulator, tmp_path, free_port()))
+    process = command("run", environment=gateway.environment)
 
     until(lambda: process.code is not None or '"event":"running"' in process.log.read_text(), 30)
 
@@ -137,20 +123,19 @@ def test_code_in_the_folder_where_it_is_started_is_not_run(
         file.unlink()
 
 
-def test_without_the_driver_of_postgresql_sqlite_works(command: Command, simulator: Simulator, tmp_path: Path) -> None:
-    port = free_port()
+def test_without_the_driver_of_postgresql_sqlite_works(command: Command, gateway: Gateway, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT.format("psycopg"))
-    process = command("run", environment=settings(simulator, tmp_path, port) | {"PYTHONPATH": str(tmp_path)})
+    process = command("run", environment={**gateway.environment, "PYTHONPATH": str(tmp_path)})
 
     until(lambda: '"event":"running"' in process.log.read_text(), 30)
 
 
 def test_without_the_driver_of_postgresql_its_url_is_a_mistake(
-    command: Command, simulator: Simulator, tmp_path: Path
+    command: Command, gateway: Gateway, tmp_path: Path
 ) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT.format("psycopg"))
     wrong = {"DATABASE_URL": "postgresql+psycopg://gateway@127.0.0.1/gateway", "PYTHONPATH": str(tmp_path)}
-    process = command("run", environment=settings(simulator, tmp_path, free_port()) | wrong)
+    process = command("run", environment={**gateway.environment, **wrong})
 
     assert process.wait(30) == 2
     assert "pip install 'genesys-gateway[postgresql]'" in process.log.read_text()

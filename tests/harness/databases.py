@@ -163,7 +163,7 @@ def own_server(place: Path | None = None, primary: OwnServer | None = None) -> I
         place: Where its folder is made; without it among the temporary files.
         primary: The server of which it is a standby.
     """
-    programs = _programs()
+    programs = server_programs()
     if programs is None:
         yield None
         return
@@ -185,7 +185,8 @@ def _place(server: OwnServer) -> tuple[str, ...]:
     return (f"--host={HOST}", f"--port={server.port}", "--username=postgres")
 
 
-def _programs() -> Path | None:
+def server_programs() -> Path | None:
+    """The folder of ``initdb`` and ``postgres``, of Debian's newest version or else in PATH; None if there is none."""
     places = sorted(_DEBIAN.glob("*/bin"), key=lambda place: int(place.parent.name), reverse=True)
     if found := shutil.which("initdb"):
         places.append(Path(found).parent)
