@@ -1,8 +1,8 @@
 """`python -m tests.run_parallel`: run all tests in several processes; with arguments, run pytest with those in one.
 
-The tests in tests/flow spend most of their time waiting for real processes, so two cores can run several batches at the
-same time. When a batch ends, the next one starts. pytest-xdist does not work here: it talks to its workers through
-threads that were started before gevent replaced threads.
+Many tests spend most of their time waiting, for real processes or for a database, so two cores can run several batches
+at the same time. When a batch ends, the next one starts. pytest-xdist does not work here: it talks to its workers
+through threads that were started before gevent replaced threads.
 """
 
 import subprocess
@@ -19,13 +19,12 @@ _LIMIT_SECONDS = 3000.0
 _TIDY_SECONDS = 30.0
 _LOOK_SECONDS = 0.1
 #: Number of pytest processes at a time.
-_PROCESSES = 4
-#: Number of batches of flow tests: enough to keep the processes busy until the end, with few starts of pytest.
-_FLOW_BATCHES = 9
-#: The one file that takes long although it is short.
+_PROCESSES = 5
+#: The one file that takes long although it is short. Its batch is the longest, so it is the first.
 _STORIES = Path("tests/flow/test_acceptance_stories.py")
-#: Folders with a batch of their own; one more batch has all that is neither in these nor a flow test.
-_FOLDERS = ("tests/contract", "tests/unit", "tests/deploy", "tests/documents")
+#: Folders, and into how many batches the tests of each are divided: enough to keep the processes busy until the end,
+#: with few starts of pytest. One more batch has all other tests.
+_FOLDERS = {"tests/deploy": 1, "tests/documents": 1, "tests/flow": 12, "tests/contract": 5, "tests/unit": 3}
 _PYTEST = (sys.executable, "-m", "pytest")
 
 
@@ -52,11 +51,12 @@ class Batch:
 
 def batches() -> list[list[str]]:
     """Return pytest's arguments for each batch, the longest first. Each test file is in exactly one batch."""
-    files = [file for file in Path("tests/flow").rglob("test_*.py") if file != _STORIES]
-    files.sort(key=lambda file: file.stat().st_size, reverse=True)
-    striped = [[str(file) for file in files[start::_FLOW_BATCHES]] for start in range(_FLOW_BATCHES)]
-    rest = ["tests", *(f"--ignore={folder}" for folder in (*_FOLDERS, "tests/flow"))]
-    return [*([folder] for folder in _FOLDERS), [str(_STORIES)], *striped, rest]
+    found = [[str(_STORIES)]]
+    for folder, count in _FOLDERS.items():
+        files = [file for file in Path(folder).rglob("test_*.py") if file != _STORIES]
+        files.sort(key=lambda file: (-file.stat().st_size, file))
+        found += [[str(file) for file in files[start::count]] for start in range(count)]
+    return [*found, ["tests", *(f"--ignore={folder}" for folder in _FOLDERS)]]
 
 
 def main() -> int:
