@@ -35,9 +35,11 @@ def test_without_an_answer_nothing_looks_well_and_all_is_back_with_the_next_one(
 ) -> None:
     visitor = Visit(launched, stoppable.url)
     page = visitor.log_in(real.OPS_TOKEN)
+    page.emulate_media(reduced_motion="reduce")  # a colour on its way to another is none to compare with
     band = page.locator(".promise")
+    expect(page.get_by_role("heading", name="The promise is kept.")).to_be_visible()
     expect(page.get_by_text("Nothing needs you now.")).to_be_visible()
-    green = _colour(page)
+    green = str(band.evaluate("one => getComputedStyle(one).backgroundColor"))
     page.evaluate("window.loadedOnce = true")
 
     os.killpg(stoppable.process.pid, signal.SIGSTOP)
@@ -50,7 +52,7 @@ def test_without_an_answer_nothing_looks_well_and_all_is_back_with_the_next_one(
     ).to_be_visible()
     expect(page.get_by_text("Nothing needs you now.")).to_be_hidden()
     expect(band).not_to_contain_text("No trouble")
-    assert _colour(page) != green
+    expect(band).not_to_have_css("background-color", green)
     assert violations(page) == []
 
     os.killpg(stoppable.process.pid, signal.SIGCONT)
@@ -61,9 +63,7 @@ def test_without_an_answer_nothing_looks_well_and_all_is_back_with_the_next_one(
     expect(page.locator("#announcements")).to_contain_text("The gateway answers again.")
     expect(band).to_contain_text("No trouble")
     page.emulate_media(color_scheme="light")
-    page.wait_for_function(
-        "green => getComputedStyle(document.querySelector('.promise')).backgroundColor === green", arg=green
-    )
+    expect(band).to_have_css("background-color", green)
     assert page.evaluate("window.loadedOnce")
     visitor.context.close()
     assert visitor.complaints == []
@@ -81,6 +81,38 @@ def test_a_page_that_slept_asks_before_it_says_that_nothing_is_known(visit: Visi
             page.clock.fast_forward(600_000)
         expect(page.get_by_role("heading", name="The promise is kept.")).to_be_visible()
     assert not page.evaluate("window.wasLost")
+
+
+def test_from_the_first_look_on_what_stays_is_the_same_element(visit: Visit, served: Served) -> None:
+    visit.page.add_init_script(
+        "addEventListener('DOMContentLoaded', () => {"
+        " for (const one of document.querySelectorAll('.part *')) one.asLoaded = true })"
+    )
+    page = visit.log_in(OPS_TOKEN)
+    served.watch.show(a_status("no_token"))
+    expect(page.locator("#trouble-no_token")).to_be_visible()
+
+    stayed = ".part *:not(.troubles, .troubles *, .verdict *)"
+    new = f"[...document.querySelectorAll('{stayed}')].filter(one => !one.asLoaded).map(one => one.outerHTML)"
+    assert page.evaluate(new) == []
+
+
+@pytest.mark.parametrize(
+    "codes", [("no_token",), ("disk_refuses", "receiver_down", "no_token"), ("disk_refuses", "no_token")]
+)
+def test_a_trouble_keeps_its_focus_when_others_begin_and_end(
+    visit: Visit, served: Served, codes: tuple[str, ...]
+) -> None:
+    served.watch.show(a_status("receiver_down", "no_token"))
+    page = visit.log_in(OPS_TOKEN)
+    page.locator("#entry-no_token summary").focus()
+    page.keyboard.press("Enter")
+
+    served.watch.show(a_status(*codes))
+    expect(page.locator(".troubles > li")).to_have_count(len(codes))
+    expect(page.locator(".troubles > li h3 code")).to_have_text(list(codes))
+    assert page.evaluate("document.activeElement.closest('details').id") == "entry-no_token"
+    assert page.locator("#entry-no_token").evaluate("one => one.open")
 
 
 @pytest.mark.parametrize("line", LINES)
@@ -113,10 +145,6 @@ def test_a_state_without_a_tone_looks_like_the_others(visit: Visit, served: Serv
     expect(pill).to_be_visible()
     other = page.locator(".part-channels .state", has_text="open").first
     assert pill.evaluate("one => one.offsetHeight") == other.evaluate("one => one.offsetHeight")
-
-
-def _colour(page: Page) -> str:
-    return str(page.locator(".promise").evaluate("one => getComputedStyle(one).backgroundColor"))
 
 
 def _top(page: Page, line: str) -> float:

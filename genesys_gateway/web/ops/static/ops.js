@@ -32,29 +32,45 @@
     exchangeChildren(old, fresh);
   }
 
+  // A child with an id becomes the one with the same id. It is moved only if the order of those has changed: an element
+  // that is moved loses the focus.
   function exchangeChildren(old, fresh) {
     const named = new Map();
-    for (const child of old.children) if (child.id) named.set(child.id, child);
+    const kinds = new Map([...fresh.children].map(({ id, nodeName }) => [id, nodeName]));
+    for (const child of [...old.children].filter(({ id }) => id)) {
+      if (kinds.get(child.id) === child.nodeName) named.set(child.id, child);
+      else child.remove();
+    }
     let at = old.firstChild;
     for (const wanted of [...fresh.childNodes]) {
-      const known = wanted.id ? named.get(wanted.id) : undefined;
-      if (known && known !== at && known.parentNode === old) {
-        old.insertBefore(known, at);
-        at = known;
-      }
-      if (at && at.nodeType === wanted.nodeType && at.nodeName === wanted.nodeName && (at.id || "") === (wanted.id || "")) {
-        if (at.nodeType === Node.ELEMENT_NODE) exchange(at, wanted);
-        else if (at.nodeValue !== wanted.nodeValue) at.nodeValue = wanted.nodeValue;
-        at = at.nextSibling;
-      } else {
+      const same = named.get(wanted.id) || kindred(at, wanted);
+      if (!same) {
         old.insertBefore(document.importNode(wanted, true), at);
+        continue;
       }
+      while (at && at !== same && !at.id) at = without(at);
+      if (at !== same) old.insertBefore(same, at);
+      else at = at.nextSibling;
+      if (same.nodeType === Node.ELEMENT_NODE) exchange(same, wanted);
+      else if (same.nodeValue !== wanted.nodeValue) same.nodeValue = wanted.nodeValue;
     }
-    while (at) {
-      const next = at.nextSibling;
-      at.remove();
-      at = next;
+    while (at) at = without(at);
+  }
+
+  // The first of `at` and what follows it that can become `wanted`, if nothing with an id is before it. For a text that
+  // is `at` or nothing: to reach a later one, the elements before it would have to go.
+  function kindred(at, wanted) {
+    let one = at;
+    while (one && !(one.nodeName === wanted.nodeName && !one.id && !wanted.id)) {
+      one = wanted.nodeType === Node.ELEMENT_NODE && !one.id ? one.nextSibling : null;
     }
+    return one;
+  }
+
+  function without(at) {
+    const next = at.nextSibling;
+    at.remove();
+    return next;
   }
 
   function troubles() {

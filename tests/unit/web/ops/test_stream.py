@@ -59,6 +59,18 @@ def test_the_page_shows_no_figures_that_were_never_read(overview: Overview) -> N
     assert html["figures"].count("<dd>—</dd>") == 4
 
 
+def test_the_page_says_that_all_is_well_only_when_that_was_read(overview: Overview) -> None:
+    html = overview.of(replace(a_status(), known=False)).html
+
+    assert "Nothing is known yet" in html["promise"]
+    assert "No trouble" not in html["promise"]
+    assert "Nothing needs you now." not in html["troubles"]
+
+    read = overview.of(replace(a_status(), looked_at=a_status().looked_at + 1)).html
+    assert "No trouble" in read["promise"]
+    assert "Nothing needs you now." in read["troubles"]
+
+
 def test_without_a_channel_the_page_does_not_deny_the_followed_conversations(overview: Overview) -> None:
     status = replace(a_status("no_token"), channels=())
     promise = replace(status.promise, followed=0)
