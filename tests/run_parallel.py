@@ -23,7 +23,7 @@ _PROCESSES = 5
 #: The one file that takes long although it is short. Its batch is the longest, so it is the first.
 _STORIES = Path("tests/flow/test_acceptance_stories.py")
 #: Folders, and into how many batches the tests of each are divided: enough to keep the processes busy until the end,
-#: with few starts of pytest. One more batch has all other tests.
+#: with few starts of pytest. Those with the longest tests come first. One more batch has all other tests.
 _FOLDERS = {"tests/deploy": 1, "tests/documents": 1, "tests/flow": 12, "tests/contract": 5, "tests/unit": 3}
 _PYTEST = (sys.executable, "-m", "pytest")
 
@@ -50,7 +50,7 @@ class Batch:
 
 
 def batches() -> list[list[str]]:
-    """Return pytest's arguments for each batch, the longest first. Each test file is in exactly one batch."""
+    """Return pytest's arguments for each batch, in the order of their start. Each test file is in exactly one batch."""
     found = [[str(_STORIES)]]
     for folder, count in _FOLDERS.items():
         files = [file for file in Path(folder).rglob("test_*.py") if file != _STORIES]

@@ -43,7 +43,7 @@
     }
     let at = old.firstChild;
     for (const wanted of [...fresh.childNodes]) {
-      const same = named.get(wanted.id) || kindred(at, wanted);
+      const same = wanted.id ? named.get(wanted.id) : kindred(at, wanted);
       if (!same) {
         old.insertBefore(document.importNode(wanted, true), at);
         continue;
@@ -57,14 +57,14 @@
     while (at) at = without(at);
   }
 
-  // The first of `at` and what follows it that can become `wanted`, if nothing with an id is before it. For a text that
-  // is `at` or nothing: to reach a later one, the elements before it would have to go.
+  // What becomes `wanted`, which has no id: the first of its kind from `at` on, unless something with an id is before it.
+  // For a text that is `at` or nothing: to reach a later one, the elements before it would have to go.
   function kindred(at, wanted) {
     let one = at;
-    while (one && !(one.nodeName === wanted.nodeName && !one.id && !wanted.id)) {
-      one = wanted.nodeType === Node.ELEMENT_NODE && !one.id ? one.nextSibling : null;
+    while (one && !one.id && one.nodeName !== wanted.nodeName) {
+      one = wanted.nodeType === Node.ELEMENT_NODE ? one.nextSibling : null;
     }
-    return one;
+    return one && !one.id ? one : null;
   }
 
   function without(at) {
