@@ -257,6 +257,7 @@ def test_the_keyboard_alone_leads_from_the_login_over_a_trouble_to_its_record(vi
     scene.simulator.set_receiver("ok")
     page = visit.page
     page.goto("/ops/login")
+    expect(page.get_by_label("Token of an operator")).to_be_focused()
     page.keyboard.type(OPS_TOKEN)
     page.keyboard.press("Enter")
     page.wait_for_url("**/ops/")
